@@ -1,0 +1,7 @@
+//! `netpol` guards the network isolation of an abcdesktop.io namespace.
+
+pub mod admission;
+pub mod audit;
+pub mod canon;
+pub mod policy;
+pub mod verdict;

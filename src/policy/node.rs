@@ -1,0 +1,244 @@
+//! A JSON tree borrowed from the body it was read from.
+//!
+//! `serde_json::Value` keeps the last of two equal keys and spends over 600 bytes on a one-field
+//! object. This tree refuses duplicate keys, keeps the order of the document, stores an object in
+//! one slice of its entries, and counts what it builds, so that a hostile body cannot make it large.
+
+use std::borrow::Cow;
+use std::cell::Cell;
+use std::fmt;
+
+use serde::de::{self, Deserialize, DeserializeSeed, MapAccess, SeqAccess, Visitor};
+
+/// The most values that one tree may hold. The largest object that an API server stores (about
+/// 1.5 MiB) can state more; such an object is refused as not understood, not judged by its prefix.
+pub const MAX_NODES: usize = 400_000;
+
+/// One JSON value.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Node<'a> {
+    /// `null`
+    Null,
+    /// `true` or `false`
+    Bool(bool),
+    /// A whole number.
+    Integer(i64),
+    /// A number that is not a whole one, or lies outside the range of an `i64`.
+    Float(f64),
+    /// A string, borrowed where the document has no escape in it.
+    String(Cow<'a, str>),
+    /// A list.
+    Array(Box<[Node<'a>]>),
+    /// A map: its entries in document order, every key once.
+    Object(Box<[(Cow<'a, str>, Node<'a>)]>),
+}
+
+impl<'a> Node<'a> {
+    /// Answers the value under `key`: `None` where there is no such key, where it is `null`, or
+    /// where this is no object. The API treats a missing field and `null` alike (`semantics.md` rule 4).
+    pub fn get(&self, key: &str) -> Option<&Node<'a>> {
+        let Node::Object(entries) = self else { return None };
+        let (_, value) = entries.iter().find(|(name, _)| name == key)?;
+        (!matches!(value, Node::Null)).then_some(value)
+    }
+
+    /// Answers the string that this value is.
+    pub fn as_str(&self) -> Option<&str> {
+        match self {
+            Node::String(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// Names the JSON type, for error sentences.
+    pub fn type_name(&self) -> &'static str {
+        match self {
+            Node::Null => "null",
+            Node::Bool(_) => "a boolean",
+            Node::Integer(_) | Node::Float(_) => "a number",
+            Node::String(_) => "a string",
+            Node::Array(_) => "a list",
+            Node::Object(_) => "a map",
+        }
+    }
+
+    /// Answers whether both state the same JSON: order of keys does not count, nor does the
+    /// difference between a missing field, `null` and an empty list (`semantics.md` rule 4).
+    pub fn same_json(&self, other: &Node<'_>) -> bool {
+        match (self, other) {
+            (Node::Array(left), Node::Array(right)) => left.len() == right.len() && left.iter().zip(right).all(|(l, r)| l.same_json(r)),
+            (Node::Object(left), Node::Object(right)) => {
+                // Most objects come in the same order; only those that do not are searched.
+                let stated = |entries: &[(Cow<'_, str>, Node<'_>)]| entries.iter().filter(|(_, value)| !value.is_unset()).count();
+                stated(left) == stated(right)
+                    && left.iter().enumerate().filter(|(_, (_, value))| !value.is_unset()).all(|(index, (key, value))| {
+                        match right.get(index) {
+                            Some((name, twin)) if name == key => value.same_json(twin),
+                            _ => other.get(key).is_some_and(|twin| value.same_json(twin)),
+                        }
+                    })
+            }
+            (Node::String(left), Node::String(right)) => left == right,
+            (left, right) => left == right,
+        }
+    }
+
+    fn is_unset(&self) -> bool {
+        match self {
+            Node::Null => true,
+            Node::Array(items) => items.is_empty(),
+            _ => false,
+        }
+    }
+
+    /// Deserialises a tree of at most `limit` values.
+    ///
+    /// # Errors
+    /// Those of the deserialiser; a duplicate key; a tree of more than `limit` values.
+    pub fn deserialize_bounded<D: de::Deserializer<'a>>(deserializer: D, limit: usize) -> Result<Self, D::Error> {
+        Seed { left: &Cell::new(limit) }.deserialize(deserializer)
+    }
+}
+
+impl<'a> From<&'a serde_json::Value> for Node<'a> {
+    fn from(value: &'a serde_json::Value) -> Self {
+        match value {
+            serde_json::Value::Null => Node::Null,
+            serde_json::Value::Bool(flag) => Node::Bool(*flag),
+            serde_json::Value::Number(number) => {
+                number.as_i64().map_or_else(|| Node::Float(number.as_f64().unwrap_or(f64::NAN)), Node::Integer)
+            }
+            serde_json::Value::String(text) => Node::String(Cow::Borrowed(text)),
+            serde_json::Value::Array(items) => Node::Array(items.iter().map(Node::from).collect()),
+            serde_json::Value::Object(entries) => {
+                Node::Object(entries.iter().map(|(key, value)| (Cow::Borrowed(key.as_str()), Node::from(value))).collect())
+            }
+        }
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Node<'a> {
+    fn deserialize<D: de::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Seed { left: &Cell::new(MAX_NODES) }.deserialize(deserializer)
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Seed<'c> {
+    left: &'c Cell<usize>,
+}
+
+impl Seed<'_> {
+    fn count<E: de::Error>(self) -> Result<(), E> {
+        match self.left.get().checked_sub(1) {
+            Some(left) => {
+                self.left.set(left);
+                Ok(())
+            }
+            None => Err(E::custom("more values than are judged")),
+        }
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Seed<'_> {
+    type Value = Node<'de>;
+
+    fn deserialize<D: de::Deserializer<'de>>(self, deserializer: D) -> Result<Node<'de>, D::Error> {
+        self.count()?;
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Seed<'_> {
+    type Value = Node<'de>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a JSON value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Node<'de>, E> {
+        Ok(Node::Null)
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Node<'de>, E> {
+        Ok(Node::Bool(value))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Node<'de>, E> {
+        Ok(Node::Integer(value))
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Node<'de>, E> {
+        #[allow(clippy::cast_precision_loss, reason = "no field of a policy takes a number that large: it is wrong as either")]
+        Ok(i64::try_from(value).map_or(Node::Float(value as f64), Node::Integer))
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Node<'de>, E> {
+        Ok(Node::Float(value))
+    }
+
+    fn visit_borrowed_str<E>(self, value: &'de str) -> Result<Node<'de>, E> {
+        Ok(Node::String(Cow::Borrowed(value)))
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Node<'de>, E> {
+        Ok(Node::String(Cow::Owned(value.to_owned())))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<Node<'de>, A::Error> {
+        let mut items = Vec::new();
+        while let Some(item) = access.next_element_seed(self)? {
+            items.push(item);
+        }
+        Ok(Node::Array(items.into_boxed_slice()))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Node<'de>, A::Error> {
+        let mut entries: Vec<(Cow<'de, str>, Node<'de>)> = Vec::new();
+        while let Some(Key(key)) = access.next_key::<Key<'de>>()? {
+            entries.push((key, access.next_value_seed(self)?));
+        }
+        if let Some(key) = duplicate(&entries) {
+            return Err(de::Error::custom(format_args!("duplicate key `{key}`")));
+        }
+        Ok(Node::Object(entries.into_boxed_slice()))
+    }
+}
+
+/// Answers a key that stands in `entries` twice.
+fn duplicate<'e>(entries: &'e [(Cow<'_, str>, Node<'_>)]) -> Option<&'e str> {
+    if entries.len() <= 16 {
+        return entries
+            .iter()
+            .enumerate()
+            .find(|(index, (key, _))| entries.iter().take(*index).any(|(earlier, _)| earlier == key))
+            .map(|(_, (key, _))| key.as_ref());
+    }
+    let mut keys: Vec<&str> = entries.iter().map(|(key, _)| key.as_ref()).collect();
+    keys.sort_unstable();
+    keys.windows(2).find_map(|pair| match pair {
+        [left, right] if left == right => Some(*left),
+        _ => None,
+    })
+}
+
+struct Key<'a>(Cow<'a, str>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Key<'a> {
+    fn deserialize<D: de::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct KeyVisitor;
+        impl<'de> Visitor<'de> for KeyVisitor {
+            type Value = Key<'de>;
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("a key")
+            }
+            fn visit_borrowed_str<E>(self, value: &'de str) -> Result<Key<'de>, E> {
+                Ok(Key(Cow::Borrowed(value)))
+            }
+            fn visit_str<E>(self, value: &str) -> Result<Key<'de>, E> {
+                Ok(Key(Cow::Owned(value.to_owned())))
+            }
+        }
+        deserializer.deserialize_str(KeyVisitor)
+    }
+}
