@@ -1,12 +1,38 @@
 //! The canonical spec: which policies a guarded namespace must have, and which pods may wear which
-//! `netpol/` labels. Documents are checked whole when they are loaded; a [`Canon`] is never half right.
+//! `netpol/` labels.
+//!
+//! [`Documents`] are read (a built-in, a file, a folder), then compiled into a [`Canon`], which is
+//! checked whole: a canon is never half right. A server re-reads the documents, compares their
+//! hashes, and compiles again only where they differ.
 
-use std::collections::BTreeMap;
+mod documents;
+mod error;
+mod grants;
+mod identity;
+mod labels;
+mod neighbours;
+mod policies;
 
-use crate::policy::{Allowed, Policy, Selector};
+use std::collections::{BTreeMap, BTreeSet};
+
+pub use documents::Documents;
+pub use error::{CanonError, Problem};
+pub use grants::Grant;
+pub use identity::Identity;
+pub use labels::Labels;
+pub use neighbours::Neighbour;
+pub use policies::{CanonicalPolicy, Policies};
+
+use identity::Index;
 
 /// The prefix of the label keys that are capabilities.
 pub const CAPABILITY_PREFIX: &str = "netpol/";
+
+/// The API group of grants and of annotations.
+pub const API_GROUP: &str = "netpol.abcdesktop.io";
+
+/// The names of the canons that are built in, the default first.
+pub const BUILT_IN: [&str; 2] = ["abcdesktop", "abcdesktop-4.4"];
 
 /// A canon, compiled for the namespaces that are guarded with it.
 #[derive(Debug)]
@@ -19,41 +45,74 @@ pub struct Canon {
     pub grants: Vec<Grant>,
     /// Per guarded namespace, its policies.
     pub namespaces: BTreeMap<String, Policies>,
+    index: Index,
+    identity_keys: BTreeSet<String>,
+    neighbours: Vec<Neighbour>,
 }
 
-/// One identity and the labels that it is granted.
-#[derive(Debug, Clone)]
-pub struct Grant {
-    /// Its name, unique in a canon.
-    pub name: String,
-    /// The selector of the pods that have this identity: never reads a `netpol/` key.
-    pub selector: Selector,
-    /// The selector in words, for refusals: `run=mongodb-od`.
-    pub selects: String,
-    /// The labels they may wear: keys under `netpol/`.
-    pub labels: BTreeMap<String, String>,
-    /// Whether a pod may have this one beside another.
-    pub shared: bool,
-}
+impl Canon {
+    /// Reads and compiles a canon. `source` is the name of a built-in or the path of a file or
+    /// folder; where it could be either, it is the built-in (a path may always be written `./NAME`).
+    ///
+    /// # Errors
+    /// Everything that is wrong with it, each with file, document and field.
+    pub fn load(source: &str, namespaces: &[String]) -> Result<Canon, CanonError> {
+        Canon::from_documents(&Documents::read(source)?, namespaces)
+    }
 
-/// The canonical policies of one namespace.
-#[derive(Debug)]
-pub struct Policies {
-    /// By name.
-    pub by_name: BTreeMap<String, CanonicalPolicy>,
-    /// What they allow together.
-    pub allowed: Allowed,
-}
+    /// Compiles documents for the namespaces that are guarded with them.
+    ///
+    /// # Errors
+    /// Everything that is wrong with them, each with file, document and field.
+    pub fn from_documents(documents: &Documents, namespaces: &[String]) -> Result<Canon, CanonError> {
+        let grants = Vec::new();
+        Ok(Canon {
+            source: documents.source().to_owned(),
+            hash: documents.hash().to_owned(),
+            index: Index::new(&grants),
+            grants,
+            namespaces: namespaces.iter().map(|ns| (ns.clone(), Policies::default())).collect(),
+            identity_keys: BTreeSet::new(),
+            neighbours: Vec::new(),
+        })
+    }
 
-/// One canonical policy in one namespace.
-#[derive(Debug)]
-pub struct CanonicalPolicy {
-    /// What it means.
-    pub policy: Policy,
-    /// The manifest as `kubectl apply -f -` takes it, with the namespace filled in.
-    pub manifest: serde_json::Value,
-    /// The owner references that the canon itself gives it (each as JSON): any other is drift.
-    pub owner_references: Vec<serde_json::Value>,
-    /// The finalizers that the canon itself gives it.
-    pub finalizers: Vec<String>,
+    /// Answers the policies of a namespace; `None` where it is not guarded.
+    pub fn policies(&self, namespace: &str) -> Option<&Policies> {
+        self.namespaces.get(namespace)
+    }
+
+    /// Answers which grants select a pod, by its labels outside `netpol/` (no grant reads another).
+    pub fn identify(&self, labels: &(impl Labels + ?Sized)) -> Identity<'_> {
+        self.index.identify(&self.grants, labels)
+    }
+
+    /// The grants that give a label key, in the order of the canon: for the refusal of a pod that
+    /// wears it without one.
+    pub fn granters<'c>(&'c self, key: &str) -> impl Iterator<Item = &'c Grant> {
+        self.index.granters(&self.grants, key)
+    }
+
+    /// Answers whether a label key says what a pod is: a key outside `netpol/` that a canonical pod
+    /// selector (of subjects or peers) or a grant reads.
+    pub fn is_identity_key(&self, key: &str) -> bool {
+        self.identity_keys.contains(key)
+    }
+
+    /// The keys for which [`Canon::is_identity_key`] holds, in order.
+    pub fn identity_keys(&self) -> impl Iterator<Item = &str> {
+        self.identity_keys.iter().map(String::as_str)
+    }
+
+    /// The namespaces that canonical peers name by labels that someone can set: every namespace
+    /// selector, once, that reads a key other than `kubernetes.io/metadata.name`.
+    pub fn neighbours(&self) -> &[Neighbour] {
+        &self.neighbours
+    }
+
+    /// The label keys of namespaces that [`Canon::neighbours`] read, in order, each once;
+    /// `kubernetes.io/metadata.name` is none of them, since the control plane alone sets it.
+    pub fn neighbour_keys(&self) -> impl Iterator<Item = &str> {
+        neighbours::keys(&self.neighbours).into_iter()
+    }
 }

@@ -1,0 +1,43 @@
+//! The canonical policies, compiled for one namespace.
+
+use std::collections::BTreeMap;
+
+use super::Labels;
+use crate::policy::{Allowed, Policy};
+
+/// The canonical policies of one namespace.
+#[derive(Debug, Default)]
+pub struct Policies {
+    /// By name.
+    pub by_name: BTreeMap<String, CanonicalPolicy>,
+    /// What they allow together.
+    pub allowed: Allowed,
+}
+
+impl Policies {
+    /// Answers a policy by its name.
+    pub fn named(&self, name: &str) -> Option<&CanonicalPolicy> {
+        self.by_name.get(name)
+    }
+
+    /// The policies that select a pod with these labels, by name and in its order.
+    pub fn selecting<'p>(&'p self, labels: &'p (impl Labels + ?Sized)) -> impl Iterator<Item = (&'p str, &'p CanonicalPolicy)> {
+        self.by_name
+            .iter()
+            .filter(move |(_, canonical)| canonical.policy.subject().matches(|key| labels.value(key)))
+            .map(|(name, canonical)| (name.as_str(), canonical))
+    }
+}
+
+/// One canonical policy in one namespace.
+#[derive(Debug)]
+pub struct CanonicalPolicy {
+    /// What it means.
+    pub policy: Policy,
+    /// The manifest as `kubectl apply -f -` takes it, with the namespace filled in.
+    pub manifest: serde_json::Value,
+    /// The owner references that the canon itself gives it (each as JSON): any other is drift.
+    pub owner_references: Vec<serde_json::Value>,
+    /// The finalizers that the canon itself gives it.
+    pub finalizers: Vec<String>,
+}
