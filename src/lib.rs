@@ -3,5 +3,6 @@
 pub mod admission;
 pub mod audit;
 pub mod canon;
+pub mod cli;
 pub mod policy;
 pub mod verdict;

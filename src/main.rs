@@ -1,1 +1,5 @@
-fn main() {}
+//! The `netpol` command.
+
+fn main() -> std::process::ExitCode {
+    netpol::cli::main()
+}

@@ -1,0 +1,149 @@
+//! The flags that a verdict depends on, the same for every command that judges.
+//!
+//! Where an environment variable states several values they are separated by commas; users and
+//! groups, which may have commas in them (`cn=admins,ou=groups`), by newlines.
+
+use clap::Args;
+
+use crate::verdict::Settings;
+use crate::verdict::settings::{Enforcement, ExtraPolicies, Response, UngrantedLabels, Workloads};
+
+/// The flags that a verdict depends on.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+#[command(next_help_heading = "Verdicts")]
+pub struct JudgeArgs {
+    /// A guarded namespace (repeatable); anything else is admitted untouched.
+    #[arg(long = "namespace", short = 'n', value_name = "NS", env = "NETPOL_NAMESPACE", value_delimiter = ',')]
+    #[arg(default_values_t = Settings::default().namespaces, value_parser = namespace)]
+    pub namespaces: Vec<String>,
+
+    /// The canonical spec: a built-in (abcdesktop, abcdesktop-4.4), or a file or folder.
+    #[arg(long, value_name = "NAME or PATH", env = "NETPOL_CANON", default_value = "abcdesktop")]
+    pub canon: String,
+
+    /// Whether refusals refuse.
+    #[arg(long, value_name = "HOW", env = "NETPOL_ENFORCEMENT", value_enum, default_value_t = Settings::default().enforcement)]
+    pub enforcement: Enforcement,
+
+    /// What becomes of a netpol/ label that no grant gives.
+    #[arg(long, value_name = "HOW", env = "NETPOL_UNGRANTED_LABELS", value_enum, default_value_t = Settings::default().ungranted_labels)]
+    pub ungranted_labels: UngrantedLabels,
+
+    /// What becomes of a NetworkPolicy whose name is not canonical.
+    #[arg(long, value_name = "HOW", env = "NETPOL_EXTRA_POLICIES", value_enum, default_value_t = Settings::default().extra_policies)]
+    pub extra_policies: ExtraPolicies,
+
+    /// What becomes of policy kinds that cannot be judged (Cilium, Calico, AdminNetworkPolicy …).
+    #[arg(long, value_name = "HOW", env = "NETPOL_FOREIGN_POLICIES", value_enum, default_value_t = Settings::default().foreign_policies)]
+    pub foreign_policies: Response,
+
+    /// What becomes of labels of namespaces that canonical peers name.
+    #[arg(long, value_name = "HOW", env = "NETPOL_NEIGHBOURS", value_enum, default_value_t = Settings::default().neighbours)]
+    pub neighbours: Response,
+
+    /// What becomes of annotations that open a second network.
+    #[arg(long, value_name = "HOW", env = "NETPOL_NETWORK_ANNOTATIONS", value_enum)]
+    #[arg(default_value_t = Settings::default().network_annotations)]
+    pub network_annotations: Response,
+
+    /// What becomes of pods on the host's network that a canonical policy selects.
+    #[arg(long, value_name = "HOW", env = "NETPOL_HOST_NETWORK", value_enum, default_value_t = Settings::default().host_network)]
+    pub host_network: Response,
+
+    /// What becomes of workloads whose pod template could not pass.
+    #[arg(long, value_name = "HOW", env = "NETPOL_WORKLOADS", value_enum, default_value_t = Settings::default().workloads)]
+    pub workloads: Workloads,
+
+    /// A user name under which the namespace controller deletes (repeatable).
+    #[arg(long = "namespace-controller", value_name = "USER", env = "NETPOL_NAMESPACE_CONTROLLER", value_delimiter = '\n')]
+    #[arg(default_values_t = Settings::default().namespace_controllers, value_parser = name)]
+    pub namespace_controllers: Vec<String>,
+
+    /// A group whose members may break the glass (repeatable); none: no way through.
+    #[arg(long = "break-glass-group", value_name = "GROUP", env = "NETPOL_BREAK_GLASS_GROUP", value_delimiter = '\n', value_parser = name)]
+    pub break_glass_groups: Vec<String>,
+}
+
+impl JudgeArgs {
+    /// The settings that they state.
+    pub fn settings(&self) -> Settings {
+        Settings {
+            namespaces: self.namespaces.clone(),
+            enforcement: self.enforcement,
+            ungranted_labels: self.ungranted_labels,
+            extra_policies: self.extra_policies,
+            foreign_policies: self.foreign_policies,
+            neighbours: self.neighbours,
+            network_annotations: self.network_annotations,
+            host_network: self.host_network,
+            workloads: self.workloads,
+            namespace_controllers: self.namespace_controllers.clone(),
+            break_glass_groups: self.break_glass_groups.clone(),
+        }
+    }
+}
+
+/// Reads a namespace's name: a DNS label, as the API has it.
+fn namespace(text: &str) -> Result<String, String> {
+    let inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    let is_label = (1..=63).contains(&text.len()) && text.bytes().all(inner) && !text.starts_with('-') && !text.ends_with('-');
+    is_label
+        .then(|| text.to_owned())
+        .ok_or_else(|| "a namespace is 1 to 63 lower-case letters, digits and dashes, with no dash at either end".to_owned())
+}
+
+/// Reads a user's or group's name: an empty one would stand for whoever has none.
+fn name(text: &str) -> Result<String, String> {
+    if text.trim().is_empty() { Err("a name must not be empty".to_owned()) } else { Ok(text.to_owned()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Judge {
+        #[command(flatten)]
+        judge: JudgeArgs,
+    }
+
+    fn parse(args: &[&str]) -> Result<JudgeArgs, clap::Error> {
+        Judge::try_parse_from([&["judge"], args].concat()).map(|parsed| parsed.judge)
+    }
+
+    #[test]
+    fn no_flags_are_the_default_settings() {
+        assert_eq!(parse(&[]).unwrap().settings(), Settings::default());
+    }
+
+    #[test]
+    fn repeated_flags_replace_the_default() {
+        let args = parse(&["--namespace", "a", "-n", "b,c", "--break-glass-group", "cn=admins,ou=groups"]).unwrap();
+        assert_eq!(args.namespaces, ["a", "b", "c"]);
+        assert_eq!(args.break_glass_groups, ["cn=admins,ou=groups"]);
+    }
+
+    #[test]
+    fn a_namespace_that_cannot_exist_is_wrong_usage() {
+        for name in ["", "A", "-a", "a-", "a.b", "a b", &"a".repeat(64)] {
+            assert!(parse(&["--namespace", name]).is_err(), "{name:?}");
+        }
+    }
+
+    #[test]
+    fn an_empty_group_is_wrong_usage() {
+        assert!(parse(&["--break-glass-group", ""]).is_err());
+    }
+
+    #[test]
+    fn every_flag_has_an_environment_variable() {
+        use clap::CommandFactory;
+        for argument in Judge::command().get_arguments() {
+            let Some(long) = argument.get_long().filter(|long| *long != "help") else { continue };
+            let variable = format!("NETPOL_{}", long.to_uppercase().replace('-', "_"));
+            assert_eq!(argument.get_env().and_then(|name| name.to_str()), Some(variable.as_str()), "--{long}");
+        }
+    }
+}
