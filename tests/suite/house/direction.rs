@@ -1,0 +1,124 @@
+//! The one direction of travel between the rooms.
+
+use std::collections::BTreeSet;
+
+use super::paths::paths;
+use super::{Source, none, sources};
+
+/// The rooms under `src`: each may name itself and those before it.
+const ROOMS: [&str; 8] = ["policy", "canon", "verdict", "audit", "admission", "server", "controller", "cli"];
+
+/// Rooms without I/O, clock, async, threads and log: what they answer depends on their arguments alone.
+const PURE: [&str; 3] = ["policy", "verdict", "admission"];
+
+/// What a pure room must not name. Addresses of `std::net` are values and may be named.
+const IMPURE: [&str; 21] = [
+    "tokio",
+    "axum",
+    "hyper",
+    "tower",
+    "tracing",
+    "rustls",
+    "jiff",
+    "kube",
+    "std::fs",
+    "std::io::stdin",
+    "std::io::stdout",
+    "std::io::stderr",
+    "std::env",
+    "std::process",
+    "std::thread",
+    "std::net::TcpStream",
+    "std::net::TcpListener",
+    "std::net::UdpSocket",
+    "std::net::ToSocketAddrs",
+    "std::time::SystemTime",
+    "std::time::Instant",
+];
+
+/// Crates that talk to a cluster, and the rooms that may.
+const CLUSTER: [&str; 4] = ["kube", "kube_client", "kube_core", "k8s_openapi"];
+const CLUSTER_ROOMS: [&str; 2] = ["controller", "cli"];
+
+fn room(source: &Source) -> Option<&str> {
+    let mut parts = source.path.strip_prefix("src/")?.split('/');
+    let first = parts.next()?;
+    Some(first.strip_suffix(".rs").unwrap_or(first)).filter(|name| !matches!(*name, "lib" | "main"))
+}
+
+fn rust_of_the_rooms() -> Vec<Source> {
+    sources("src").into_iter().filter(|source| source.is_rust() && room(source).is_some()).collect()
+}
+
+/// Answers the room that a path of `source` leads into, if it is written from the root of the crate.
+fn leads_to<'p>(source: &Source, path: &'p str) -> Option<&'p str> {
+    if let Some(rest) = path.strip_prefix("crate::") {
+        return rest.split("::").next();
+    }
+    let climbs = path.split("::").take_while(|segment| *segment == "super").count();
+    let inside = source.path.split('/').count() - 1 - usize::from(source.path.ends_with("/mod.rs"));
+    // An inline module needs one `super` more to leave the room; what follows is then no room's name.
+    (climbs >= inside && climbs > 0).then(|| path.split("::").nth(climbs)).flatten()
+}
+
+fn names(path: &str, what: &str) -> bool {
+    path.strip_prefix(what).is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
+}
+
+#[test]
+fn every_room_has_its_place_in_the_order() {
+    let found: BTreeSet<String> = rust_of_the_rooms().iter().filter_map(room).map(str::to_owned).collect();
+    let faults: Vec<String> = found.into_iter().filter(|room| !ROOMS.contains(&room.as_str())).collect();
+    none(&faults, "a room that is not in ROOMS: decide what it may name");
+}
+
+#[test]
+fn no_room_names_a_later_one() {
+    let mut faults = Vec::new();
+    for source in rust_of_the_rooms() {
+        let Some(own) = room(&source).and_then(|own| ROOMS.iter().position(|room| *room == own)) else { continue };
+        for path in paths(&source.code()) {
+            let target = leads_to(&source, &path).and_then(|target| ROOMS.iter().position(|room| *room == target));
+            if target.is_some_and(|target| target > own) {
+                faults.push(format!("{} names {path}", source.path));
+            }
+        }
+    }
+    none(&faults, "the direction is policy <- canon <- verdict <- audit <- admission <- server <- cli");
+}
+
+#[test]
+fn what_decides_does_no_io_and_reads_no_clock() {
+    let mut faults = Vec::new();
+    for source in rust_of_the_rooms().iter().filter(|source| room(source).is_some_and(|room| PURE.contains(&room))) {
+        for path in paths(&source.code()) {
+            if IMPURE.iter().any(|what| names(&path, what)) {
+                faults.push(format!("{} names {path}", source.path));
+            }
+        }
+    }
+    none(&faults, "policy, verdict and admission are functions of their arguments");
+}
+
+#[test]
+fn only_the_controller_and_the_commands_talk_to_a_cluster() {
+    let mut faults = Vec::new();
+    for source in rust_of_the_rooms().iter().filter(|source| room(source).is_some_and(|room| !CLUSTER_ROOMS.contains(&room))) {
+        for path in paths(&source.code()) {
+            if CLUSTER.iter().any(|what| names(&path, what)) {
+                faults.push(format!("{} names {path}", source.path));
+            }
+        }
+    }
+    none(&faults, "no call is made while a request waits");
+}
+
+#[test]
+fn climbing_out_of_a_room_is_seen() {
+    let source = |path: &str| Source { path: path.to_owned(), text: String::new() };
+    assert_eq!(leads_to(&source("src/policy/mod.rs"), "super::server::run"), Some("server"));
+    assert_eq!(leads_to(&source("src/policy/node.rs"), "super::super::server"), Some("server"));
+    assert_eq!(leads_to(&source("src/policy/node.rs"), "super::server"), None);
+    assert_eq!(leads_to(&source("src/policy/node.rs"), "crate::cli"), Some("cli"));
+    assert_eq!(leads_to(&source("src/policy/node.rs"), "self::cli"), None);
+}

@@ -1,0 +1,66 @@
+//! The house's own rules, kept by reading the source tree: one crate has no compiler wall between its rooms.
+
+mod direction;
+mod paths;
+mod tidy;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::support::root;
+
+/// One text file of the package.
+struct Source {
+    /// Its path from the root of the package, with `/`.
+    path: String,
+    text: String,
+}
+
+impl Source {
+    fn is_rust(&self) -> bool {
+        Path::new(&self.path).extension().is_some_and(|extension| extension == "rs")
+    }
+
+    /// Its lines without what follows `//`.
+    fn code(&self) -> String {
+        let mut code = String::with_capacity(self.text.len());
+        for line in self.text.lines() {
+            code.push_str(line.split_once("//").map_or(line, |(before, _)| before));
+            code.push('\n');
+        }
+        code
+    }
+}
+
+/// Reads every text file under `folder`, in order; what is built or found by a fuzzer is left out.
+fn sources(folder: &str) -> Vec<Source> {
+    let mut files = Vec::new();
+    collect(&root().join(folder), &mut files);
+    files.sort();
+    let read = |path: PathBuf| {
+        let text = String::from_utf8(fs::read(&path).unwrap()).ok()?;
+        let path = path.strip_prefix(root()).unwrap().to_str().unwrap().replace('\\', "/");
+        Some(Source { path, text })
+    };
+    files.into_iter().filter_map(read).collect()
+}
+
+fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display())) {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap();
+        if path.is_dir() {
+            if !matches!(name, "target" | ".git" | "artifacts" | "corpus" | "node_modules") {
+                collect(&path, files);
+            }
+        } else if name != ".git" {
+            files.push(path);
+        }
+    }
+}
+
+/// Fails with every line of `faults`.
+#[track_caller]
+fn none(faults: &[String], rule: &str) {
+    assert!(faults.is_empty(), "{rule}:\n  {}", faults.join("\n  "));
+}

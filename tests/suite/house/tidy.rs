@@ -1,0 +1,116 @@
+//! Rules about files: their length, what they must not hold, and that none is forgotten.
+
+use std::collections::BTreeMap;
+
+use super::{Source, none, sources};
+
+/// A file past this holds two things.
+const LONGEST: usize = 450;
+
+fn rust(folder: &str) -> impl Iterator<Item = Source> {
+    sources(folder).into_iter().filter(Source::is_rust)
+}
+
+#[test]
+fn no_source_file_is_longer_than_one_thing() {
+    let long = |source: &Source| Some(source.text.lines().count()).filter(|lines| *lines > LONGEST);
+    let faults: Vec<String> =
+        rust("src").filter_map(|source| long(&source).map(|lines| format!("{}: {lines} lines", source.path))).collect();
+    none(&faults, "a file of more than 450 lines usually holds two things");
+}
+
+#[test]
+fn every_file_is_a_module_of_its_parent() {
+    let mut faults = Vec::new();
+    for folder in ["src", "tests/suite"] {
+        let files: BTreeMap<String, String> = rust(folder).map(|source| (source.path.clone(), source.code())).collect();
+        for path in files.keys() {
+            let stem = path.trim_end_matches(".rs").trim_end_matches("/mod");
+            let Some((parent, name)) = stem.rsplit_once('/') else { continue };
+            if matches!(name, "lib" | "main") || stem == folder {
+                continue;
+            }
+            let candidates = [format!("{parent}/mod.rs"), format!("{parent}.rs"), format!("{folder}/main.rs"), format!("{folder}/lib.rs")];
+            let is_root = |candidate: &String| candidate.ends_with("/main.rs") || candidate.ends_with("/lib.rs");
+            let declared = candidates.iter().filter(|candidate| !is_root(candidate) || parent == folder).any(|candidate| {
+                files.get(candidate).is_some_and(|code| {
+                    code.lines().any(|line| {
+                        let line = line.trim().trim_end_matches(';');
+                        line.strip_suffix(name).is_some_and(|before| before.trim_start().ends_with("mod ") || before == "mod ")
+                    })
+                })
+            });
+            if !declared {
+                faults.push(path.clone());
+            }
+        }
+    }
+    none(&faults, "files that no module declares, so that nobody compiles them");
+}
+
+#[test]
+fn no_test_is_ignored() {
+    let attribute = concat!("#[", "ignore");
+    let faults: Vec<String> = ["src", "tests"]
+        .into_iter()
+        .flat_map(rust)
+        .filter(|source| source.text.contains(attribute) && !source.path.starts_with("tests/suite/house/"))
+        .map(|source| source.path)
+        .collect();
+    none(&faults, "a test that does not run proves nothing");
+}
+
+#[test]
+fn every_dependency_says_what_it_is_here_for() {
+    let mut faults = Vec::new();
+    for source in sources("").iter().filter(|source| source.path.ends_with("Cargo.toml")) {
+        let mut section = "";
+        let mut before = "";
+        for line in source.text.lines().map(str::trim) {
+            if line.starts_with('[') {
+                section = line;
+            } else if section.ends_with("dependencies]") && line.contains('=') && !line.starts_with('#') {
+                let reason = before.starts_with("# ") || line.contains(" # ");
+                if !reason {
+                    faults.push(format!("{}: {line}", source.path));
+                }
+            }
+            before = line;
+        }
+    }
+    none(&faults, "no dependency without a reason, in a comment above or behind it");
+}
+
+#[test]
+fn nothing_names_a_machine_or_a_mirror() {
+    // Written in halves, so that this file does not name them itself.
+    let folders = [concat!("/wo", "rk/"), concat!("/ro", "ot/"), concat!("/fa", "rm/"), concat!("/ho", "me/")];
+    let hosts = [
+        concat!("index.", "crates.io"),
+        concat!("static.", "crates.io"),
+        concat!("proxy.", "golang.org"),
+        concat!("sum.", "golang.org"),
+        concat!("registry.", "npmjs.org"),
+        concat!("files.", "pythonhosted.org"),
+        concat!("pypi", ".org"),
+        concat!("repo1.", "maven.org"),
+        concat!("deb.", "debian.org"),
+    ];
+    let mut faults = Vec::new();
+    for source in sources("") {
+        for (number, line) in source.text.lines().enumerate() {
+            let named = hosts.iter().any(|host| line.contains(host)) || folders.iter().any(|folder| starts_a_path(line, folder));
+            if named {
+                faults.push(format!("{}:{}: {}", source.path, number + 1, line.trim().chars().take(100).collect::<String>()));
+            }
+        }
+    }
+    none(&faults, "a path of somebody's machine, or the host of a package registry");
+}
+
+/// Answers whether `folder` stands in `line` where a path begins, not in the middle of one.
+fn starts_a_path(line: &str, folder: &str) -> bool {
+    line.match_indices(folder).any(|(at, _)| {
+        !line[..at].ends_with(|before: char| before.is_ascii_alphanumeric() || matches!(before, '_' | '.' | '-' | '/' | '}' | ')'))
+    })
+}

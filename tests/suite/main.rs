@@ -1,0 +1,15 @@
+//! The one integration test binary: a second one would link the whole product again.
+//!
+//! A module a subject; `support` holds what several of them need.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    reason = "a test says what it expects by panicking; clippy's own exemption covers `#[test]` functions, not their helpers"
+)]
+
+mod house;
+mod support;
