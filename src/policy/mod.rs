@@ -1,120 +1,39 @@
 //! What a NetworkPolicy means.
 //!
 //! Pure: no I/O, no clock, no async; nothing here knows of clusters, admission or HTTP. The
-//! specification is `semantics.md`; numbers of rules in comments are its numbers.
+//! specification is `semantics.md`; numbers of rules and of parts (2a.7) in comments are its numbers.
+//!
+//! The way of a policy: [`node`] reads JSON without losing anything, [`spec`] makes a [`Policy`] of it,
+//! `relation` merges its rules into boxes of traffic, `traffic` subtracts boxes, [`compare`](mod@compare) and
+//! [`allowed`] ask the questions, `differences` and `words` answer in words.
 
+mod addresses;
+pub mod allowed;
+pub mod compare;
+mod differences;
+pub mod fault;
 pub mod node;
+mod ports;
+mod ranges;
+mod relation;
+pub mod selector;
+pub mod spec;
+pub mod steps;
+pub mod syntax;
+mod traffic;
+mod values;
+mod words;
 
 use std::fmt;
 
 use serde::Serialize;
 
-use node::Node;
-
-/// Where a policy lives: what the short forms in its peers stand for.
-#[derive(Debug, Clone, Copy)]
-pub struct Home<'a> {
-    /// The namespace of the policy: a peer with a `podSelector` alone means its pods (rule 17).
-    pub namespace: &'a str,
-    /// A namespace that `kubernetes.io/metadata.name` selectors may name and that stands for
-    /// `namespace`: the one that a canon was written for.
-    pub written_for: Option<&'a str>,
-}
-
-/// A NetworkPolicy's spec, understood.
-#[derive(Debug, Clone)]
-pub struct Policy {}
-
-impl Policy {
-    /// Reads a `spec`, with the API's defaults (rules 1 to 6) and the API's validation (rules 34 to 41).
-    ///
-    /// # Errors
-    /// Everything that is wrong or has no one meaning, each with its field.
-    pub fn parse(spec: &Node<'_>, home: Home<'_>) -> Result<Policy, Vec<Fault>> {
-        let _ = (spec, home);
-        Ok(Policy {})
-    }
-    /// The selector of the pods that the policy acts on.
-    pub fn subject(&self) -> &Selector {
-        &Selector {}
-    }
-    /// Every selector of pods in it: its subject's and its peers'.
-    pub fn pod_selectors(&self) -> impl Iterator<Item = &Selector> {
-        std::iter::empty()
-    }
-    /// Every namespace selector of its peers, as far as it was written (a `podSelector` alone has none).
-    pub fn namespace_selectors(&self) -> impl Iterator<Item = &Selector> {
-        std::iter::empty()
-    }
-}
-
-/// A label selector, understood: for each key that it reads, the values (and absence) that it accepts.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Selector {}
-
-impl Selector {
-    /// Reads a `LabelSelector`; `None` and `{}` select everything.
-    ///
-    /// # Errors
-    /// Every fault, with its field, which starts with `field`.
-    pub fn parse(selector: &Node<'_>, field: &str) -> Result<Selector, Vec<Fault>> {
-        let _ = (selector, field);
-        Ok(Selector {})
-    }
-    /// Answers whether labels match; `label` answers the value under a key.
-    pub fn matches<'l>(&self, label: impl Fn(&str) -> Option<&'l str>) -> bool {
-        let _ = label;
-        false
-    }
-    /// Answers whether nothing can match.
-    pub fn is_empty(&self) -> bool {
-        false
-    }
-    /// The keys that it reads, in order.
-    pub fn keys(&self) -> impl Iterator<Item = &str> {
-        std::iter::empty()
-    }
-    /// Answers whether a value (or absence) of one key is accepted, whatever the other keys say.
-    pub fn accepts(&self, key: &str, value: Option<&str>) -> bool {
-        let _ = (key, value);
-        true
-    }
-    /// The values that `key` must be one of, where it must be present with one of finitely many.
-    pub fn required_values(&self, key: &str) -> Option<impl Iterator<Item = &str>> {
-        let _ = key;
-        None::<std::iter::Empty<&str>>
-    }
-}
-
-/// What is wrong with a policy or selector.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fault {
-    /// Where: `spec.egress[0].ports[1].port`.
-    pub field: String,
-    /// What kind of fault.
-    pub kind: FaultKind,
-    /// What is wrong, and what to write instead: a lower-case sentence without its field.
-    pub message: String,
-}
-
-/// Kinds of faults.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum FaultKind {
-    /// A value of a JSON type that the field cannot have: the object cannot be understood.
-    WrongType,
-    /// A field that is not known: whatever it means, the canon does not say it.
-    UnknownField,
-    /// A value that the API's validation refuses.
-    Invalid,
-    /// A spelling that readers take differently: leading zeros in a CIDR, an IPv4-mapped block.
-    Ambiguous,
-}
-
-impl fmt::Display for Fault {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}: {}", self.field, self.message)
-    }
-}
+pub use allowed::Allowed;
+pub use compare::compare;
+pub use fault::{Fault, FaultKind};
+pub use node::Node;
+pub use selector::Selector;
+pub use spec::{Home, Policy};
 
 /// What a comparison of two policies answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -160,6 +79,22 @@ pub enum Direction {
     Egress,
 }
 
+impl Direction {
+    /// The field of a spec that holds its rules.
+    pub(crate) fn list_name(self) -> &'static str {
+        match self {
+            Direction::Ingress => "ingress",
+            Direction::Egress => "egress",
+        }
+    }
+}
+
+impl fmt::Display for Direction {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.list_name())
+    }
+}
+
 /// One difference between a policy and its canonical namesake.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Difference {
@@ -183,6 +118,23 @@ pub struct Difference {
     pub expected: String,
     /// What was found there, in words.
     pub found: String,
+}
+
+impl fmt::Display for Difference {
+    /// One clause: "egress rule 1 also allows TCP 443 to pods run=memcached-od".
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Difference { change, field, direction, rule, peer, port, expected, found } = self;
+        match (direction, rule, peer, port) {
+            (Some(direction), Some(rule), Some(peer), Some(port)) => {
+                let side = if *direction == Direction::Egress { "to" } else { "from" };
+                match change {
+                    Change::Narrower => write!(formatter, "{port} {side} {peer} is missing (canonical {direction} rule {rule})"),
+                    Change::Wider | Change::Both => write!(formatter, "{direction} rule {rule} also allows {port} {side} {peer}"),
+                }
+            }
+            _ => write!(formatter, "{field}: expected {expected}, found {found}"),
+        }
+    }
 }
 
 /// A connection that a policy allows and the canon does not.
@@ -209,29 +161,6 @@ impl fmt::Display for Witness {
             Direction::Egress => write!(formatter, "{} could reach {} on {}{port}", self.subject, self.peer, self.protocol),
             Direction::Ingress => write!(formatter, "{} could reach {} on {}{port}", self.peer, self.subject, self.protocol),
         }
-    }
-}
-
-/// Answers whether `found` means what `canonical` means.
-pub fn compare(canonical: &Policy, found: &Policy) -> Comparison {
-    let _ = (canonical, found);
-    Comparison::Same
-}
-
-/// What a set of policies allows, prepared for questions about another policy.
-#[derive(Debug, Default)]
-pub struct Allowed {}
-
-impl Allowed {
-    /// Prepares a set.
-    pub fn new<'p>(policies: impl IntoIterator<Item = &'p Policy>) -> Allowed {
-        let _ = policies.into_iter().count();
-        Allowed {}
-    }
-    /// Answers what `extra` grants beyond the set, isolation included.
-    pub fn beyond(&self, extra: &Policy) -> Beyond {
-        let _ = extra;
-        Beyond::Nothing
     }
 }
 

@@ -1,0 +1,135 @@
+//! Blocks of addresses (rules 24, 38, 39): IPv4 and IPv6 are separate lines and never mix.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use super::fault::{FaultKind, Faults, Path};
+use super::node::Node;
+use super::ranges::RangeSet;
+
+/// The two families of addresses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Family {
+    V4,
+    V6,
+}
+
+impl Family {
+    /// Every address of the family.
+    pub(crate) fn every_address(self) -> RangeSet<u128> {
+        match self {
+            Family::V4 => RangeSet::new([(0, u128::from(u32::MAX))]),
+            Family::V6 => RangeSet::new([(0, u128::MAX)]),
+        }
+    }
+
+    /// The text of one address.
+    pub(crate) fn text(self, address: u128) -> String {
+        match self {
+            Family::V4 => u32::try_from(address).map(Ipv4Addr::from).map(|address| address.to_string()).unwrap_or_default(),
+            Family::V6 => Ipv6Addr::from(address).to_string(),
+        }
+    }
+
+    fn bits(self) -> u32 {
+        match self {
+            Family::V4 => 32,
+            Family::V6 => 128,
+        }
+    }
+}
+
+/// A peer's `ipBlock`, as a set of addresses of one family.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Block {
+    pub(crate) family: Family,
+    pub(crate) addresses: RangeSet<u128>,
+}
+
+impl Block {
+    /// Reads an `ipBlock`: its CIDR less each `except`.
+    pub(crate) fn read<'n>(node: &'n Node<'n>, field: &Path<'_>, faults: &mut Faults) -> Option<Block> {
+        let block = faults.map(node, field, &["cidr", "except"])?;
+        let cidr_field = field.key("cidr");
+        let Some(text) = faults.string(block, "cidr", field) else {
+            if block.get("cidr").is_none() {
+                faults.add(&cidr_field, FaultKind::Invalid, "a block needs a CIDR, such as 10.0.0.0/8");
+            }
+            return None;
+        };
+        let cidr = Cidr::read(text, &cidr_field, faults);
+        let list = field.key("except");
+        let mut left_out = Vec::new();
+        for (index, node) in faults.list(block, "except", field).iter().enumerate() {
+            let field = list.index(index);
+            let Some(text) = node.as_str() else {
+                faults.wrong_type(node, &field, "a string");
+                continue;
+            };
+            let (Some(except), Some(cidr)) = (Cidr::read(text, &field, faults), &cidr) else { continue };
+            if except.family != cidr.family || except.prefix <= cidr.prefix || !(cidr.first <= except.first && except.last <= cidr.last) {
+                faults.add(&field, FaultKind::Invalid, "must lie inside the block's CIDR and be smaller than it");
+            }
+            left_out.push((except.first, except.last));
+        }
+        let cidr = cidr?;
+        let whole = RangeSet::new([(cidr.first, cidr.last)]);
+        // As many steps as the document has excepts: bounded by what was read.
+        let addresses = whole.less(&RangeSet::new(left_out));
+        Some(Block { family: cidr.family, addresses })
+    }
+}
+
+struct Cidr {
+    family: Family,
+    prefix: u32,
+    first: u128,
+    last: u128,
+}
+
+impl Cidr {
+    /// Reads a CIDR that every reader takes alike; bits of the host may be set (2a.6).
+    fn read(text: &str, field: &Path<'_>, faults: &mut Faults) -> Option<Cidr> {
+        let Some((address, prefix)) = text.split_once('/') else {
+            faults.add(field, FaultKind::Invalid, "must be an address, '/' and a prefix length, such as 10.0.0.0/8");
+            return None;
+        };
+        // The standard library refuses zone names, leading zeros and all that only some parsers take.
+        let address: IpAddr = match address.parse() {
+            Ok(address) => address,
+            Err(_) if has_leading_zeros(address) => {
+                faults.add(field, FaultKind::Ambiguous, "has leading zeros, which some read as octal; write it without them");
+                return None;
+            }
+            Err(_) => {
+                faults.add(field, FaultKind::Invalid, "is no IPv4 or IPv6 address");
+                return None;
+            }
+        };
+        let (family, number) = match address {
+            IpAddr::V4(address) => (Family::V4, u128::from(u32::from(address))),
+            IpAddr::V6(address) if address.to_ipv4_mapped().is_some() => {
+                faults.add(field, FaultKind::Ambiguous, "is an IPv4-mapped IPv6 block, which some read as IPv4; write the IPv4 block");
+                return None;
+            }
+            IpAddr::V6(address) => (Family::V6, u128::from(address)),
+        };
+        if prefix.len() > 1 && prefix.starts_with('0') && prefix.bytes().all(|digit| digit.is_ascii_digit()) {
+            faults.add(field, FaultKind::Ambiguous, "has leading zeros in its prefix length; write it without them");
+            return None;
+        }
+        let length = prefix.bytes().all(|digit| digit.is_ascii_digit()).then(|| prefix.parse::<u32>().ok()).flatten();
+        let Some(length) = length.filter(|length| *length <= family.bits()) else {
+            faults.add(field, FaultKind::Invalid, format!("has a prefix length that is no number from 0 to {}", family.bits()));
+            return None;
+        };
+        let host = u128::MAX.checked_shr(128 - (family.bits() - length)).unwrap_or(0);
+        Some(Cidr { family, prefix: length, first: number & !host, last: number | host })
+    }
+}
+
+fn has_leading_zeros(address: &str) -> bool {
+    let parts: Vec<&str> = address.split('.').collect();
+    parts.len() == 4
+        && parts.iter().all(|part| !part.is_empty() && part.bytes().all(|digit| digit.is_ascii_digit()))
+        && parts.iter().any(|part| part.len() > 1 && part.starts_with('0'))
+}

@@ -1,0 +1,206 @@
+//! Every difference between a policy and its canonical namesake, for people: which rule, peer and port.
+
+use super::ports::{NamedPort, Ports};
+use super::ranges::RangeSet;
+use super::relation::{Relation, Union};
+use super::selector::Selector;
+use super::spec::{Peers, Policy, Rule};
+use super::steps::{Exhausted, MAX_STEPS, Steps};
+use super::traffic::{PeerSet, Piece};
+use super::{Change, Difference, Direction, words};
+
+/// How many differences are told of one policy.
+const MAX_DIFFERENCES: usize = 256;
+/// How many pieces of one peer are looked at for the ports that are left.
+const MAX_PIECES: usize = 64;
+/// What stands where a side has nothing.
+const NOTHING: &str = "nothing";
+
+/// Lists what differs. The verdict stands already: where the bound on work ends the list early, its
+/// last entry says so. Never empty.
+pub(crate) fn differences(canonical: &Policy, found: &Policy, change: Change) -> Vec<Difference> {
+    let mut list = List { differences: Vec::new(), steps: Steps::new(MAX_STEPS / 4) };
+    let complete = list.subjects(canonical, found).and_then(|()| {
+        for direction in [Direction::Ingress, Direction::Egress] {
+            list.isolation(canonical, found, direction);
+            list.rules(canonical, found, direction)?;
+        }
+        Ok(())
+    });
+    if complete.is_err() || list.differences.is_empty() {
+        list.differences.push(Difference {
+            change,
+            field: "spec".to_owned(),
+            direction: None,
+            rule: None,
+            peer: None,
+            port: None,
+            expected: "what the canonical spec says".to_owned(),
+            found: "more differences than are listed".to_owned(),
+        });
+    }
+    list.differences
+}
+
+struct List {
+    differences: Vec<Difference>,
+    steps: Steps,
+}
+
+impl List {
+    fn subjects(&mut self, canonical: &Policy, found: &Policy) -> Result<(), Exhausted> {
+        if canonical.subject == found.subject {
+            return Ok(());
+        }
+        let rules = |policy: &Policy| {
+            let has_rules = |direction| policy.rules(direction).is_some_and(|rules| !rules.written.is_empty());
+            has_rules(Direction::Ingress) || has_rules(Direction::Egress)
+        };
+        let selects_more = !found.subject.is_subset(&canonical.subject, &mut self.steps)?;
+        let selects_less = !canonical.subject.is_subset(&found.subject, &mut self.steps)?;
+        // More pods are isolated and have the rules; fewer lose both.
+        let wider = selects_less || rules(found);
+        let narrower = selects_more || rules(canonical);
+        self.differences.push(Difference {
+            change: match (wider, narrower) {
+                (true, true) => Change::Both,
+                (true, false) => Change::Wider,
+                (false, _) => Change::Narrower,
+            },
+            field: "spec.podSelector".to_owned(),
+            direction: None,
+            rule: None,
+            peer: None,
+            port: None,
+            expected: canonical.subject.to_string(),
+            found: found.subject.to_string(),
+        });
+        Ok(())
+    }
+
+    fn isolation(&mut self, canonical: &Policy, found: &Policy, direction: Direction) {
+        let (expected, is) = (canonical.rules(direction).is_some(), found.rules(direction).is_some());
+        if expected == is {
+            return;
+        }
+        let words = |isolated: bool| if isolated { format!("{direction} isolated") } else { format!("{direction} not isolated") };
+        self.differences.push(Difference {
+            change: if expected { Change::Wider } else { Change::Narrower },
+            field: "spec.policyTypes".to_owned(),
+            direction: Some(direction),
+            rule: None,
+            peer: None,
+            port: None,
+            expected: words(expected),
+            found: words(is),
+        });
+    }
+
+    fn rules(&mut self, canonical: &Policy, found: &Policy, direction: Direction) -> Result<(), Exhausted> {
+        let nothing = Relation::default();
+        let relation = |policy: &'_ Policy| match policy.rules(direction) {
+            Some(rules) => rules.relation.clone().ok_or(Exhausted),
+            None => Ok(nothing.clone()),
+        };
+        let (expected, is) = (relation(canonical)?, relation(found)?);
+        self.missing(found, &expected, direction, Change::Wider)?;
+        self.missing(canonical, &is, direction, Change::Narrower)
+    }
+
+    /// What rules of `policy` allow and `other` does not.
+    fn missing(&mut self, policy: &Policy, other: &Relation, direction: Direction, change: Change) -> Result<(), Exhausted> {
+        let everything = Selector::all();
+        let union = Union::new([(&everything, other)]);
+        let written = policy.rules(direction).map_or(&[][..], |rules| &rules.written);
+        for (index, rule) in written.iter().enumerate() {
+            for (peer, left) in self.left_of_rule(rule, &union, direction, &policy.home)? {
+                if self.differences.len() >= MAX_DIFFERENCES {
+                    return Err(Exhausted);
+                }
+                let (here, there) = (words::ports_of(&rule.ports), peer.set.map(|set| ports_to(other, set)).unwrap_or_default());
+                let there = if there.is_empty() { NOTHING.to_owned() } else { there };
+                let (expected, found) = if change == Change::Wider { (there, here) } else { (here, there) };
+                self.differences.push(Difference {
+                    change,
+                    field: format!("spec.{}[{index}]", direction.list_name()),
+                    direction: Some(direction),
+                    rule: Some(index + 1),
+                    peer: Some(peer.words),
+                    port: Some(left),
+                    expected,
+                    found,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// The peers of a rule to which a union leaves ports, each with those ports in words.
+    fn left_of_rule<'r>(
+        &mut self,
+        rule: &'r Rule,
+        union: &Union<'_>,
+        direction: Direction,
+        home: &str,
+    ) -> Result<Vec<(Peer<'r>, String)>, Exhausted> {
+        let mut left = Vec::new();
+        match &rule.peers {
+            Peers::Listed(peers) => {
+                for set in peers.iter().filter(|set| !set.is_empty()) {
+                    if let Some(ports) = self.left_of_peer(set, &rule.ports, union, direction)? {
+                        left.push((Peer { set: Some(set), words: words::peers(set, home) }, ports));
+                    }
+                }
+            }
+            Peers::Everyone => {
+                let mut kinds: Vec<(String, String)> = Vec::new();
+                for set in PeerSet::everyone() {
+                    if let Some(ports) = self.left_of_peer(&set, &rule.ports, union, direction)? {
+                        kinds.push((words::peers(&set, home), ports));
+                    }
+                }
+                match kinds.as_slice() {
+                    [(_, ports), rest @ ..] if rest.len() == 3 && rest.iter().all(|(_, other)| other == ports) => {
+                        left.push((Peer { set: None, words: "anyone".to_owned() }, ports.clone()));
+                    }
+                    _ => left.extend(kinds.into_iter().map(|(words, ports)| (Peer { set: None, words }, ports))),
+                }
+            }
+        }
+        Ok(left)
+    }
+
+    /// The ports that a union leaves open to one peer, in words; `None` where it covers them all.
+    fn left_of_peer(
+        &mut self,
+        peer: &PeerSet,
+        ports: &Ports,
+        union: &Union<'_>,
+        direction: Direction,
+    ) -> Result<Option<String>, Exhausted> {
+        let piece = Piece { subject: Selector::all(), peer: peer.clone(), numbers: ports.numbers.clone() };
+        let pieces = if ports.numbers.is_empty() { Vec::new() } else { union.leaves(piece, MAX_PIECES, &mut self.steps)? };
+        let numbers = RangeSet::new(pieces.iter().flat_map(|piece| piece.numbers.ranges()).copied());
+        let mut names: Vec<NamedPort> = Vec::new();
+        if direction == Direction::Ingress || matches!(peer, PeerSet::Pods { .. }) {
+            for name in ports.names.iter() {
+                if !union.leaves_of_name(&Selector::all(), peer, name, 1, &mut self.steps)?.is_empty() {
+                    names.push(name.clone());
+                }
+            }
+        }
+        let nothing = numbers.is_empty() && names.is_empty();
+        Ok((!nothing).then(|| words::ports(&numbers, &names)))
+    }
+}
+
+struct Peer<'r> {
+    /// The peers, where the rule lists them.
+    set: Option<&'r PeerSet>,
+    words: String,
+}
+
+fn ports_to(relation: &Relation, peer: &PeerSet) -> String {
+    let nothing = RangeSet::new([]);
+    words::ports(relation.numbers_of(peer).unwrap_or(&nothing), relation.names_of(peer))
+}
