@@ -5,13 +5,22 @@
 //! checked whole: a canon is never half right. A server re-reads the documents, compares their
 //! hashes, and compiles again only where they differ.
 
-mod documents;
+mod builtin;
+mod compile;
+pub mod documents;
 mod error;
 mod grants;
 mod identity;
 mod labels;
+mod manifest;
+mod metadata;
 mod neighbours;
+mod objects;
 mod policies;
+mod yaml;
+
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,6 +29,7 @@ pub use error::{CanonError, Problem};
 pub use grants::Grant;
 pub use identity::Identity;
 pub use labels::Labels;
+pub use metadata::BREAK_GLASS_ANNOTATION;
 pub use neighbours::Neighbour;
 pub use policies::{CanonicalPolicy, Policies};
 
@@ -65,16 +75,7 @@ impl Canon {
     /// # Errors
     /// Everything that is wrong with them, each with file, document and field.
     pub fn from_documents(documents: &Documents, namespaces: &[String]) -> Result<Canon, CanonError> {
-        let grants = Vec::new();
-        Ok(Canon {
-            source: documents.source().to_owned(),
-            hash: documents.hash().to_owned(),
-            index: Index::new(&grants),
-            grants,
-            namespaces: namespaces.iter().map(|ns| (ns.clone(), Policies::default())).collect(),
-            identity_keys: BTreeSet::new(),
-            neighbours: Vec::new(),
-        })
+        compile::compile(documents, namespaces)
     }
 
     /// Answers the policies of a namespace; `None` where it is not guarded.

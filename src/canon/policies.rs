@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::Labels;
-use crate::policy::{Allowed, Policy};
+use super::error::Report;
+use super::manifest;
+use super::objects::StatedPolicy;
+use crate::policy::{Allowed, Home, Node, Policy};
 
 /// The canonical policies of one namespace.
 #[derive(Debug, Default)]
@@ -14,7 +17,35 @@ pub struct Policies {
     pub allowed: Allowed,
 }
 
+/// One canonical policy in one namespace.
+#[derive(Debug)]
+pub struct CanonicalPolicy {
+    /// What it means.
+    pub policy: Policy,
+    /// The manifest as `kubectl apply -f -` takes it, with the namespace filled in.
+    pub manifest: serde_json::Value,
+    /// The owner references that the canon itself gives it (each as JSON): any other is drift.
+    pub owner_references: Vec<serde_json::Value>,
+    /// The finalizers that the canon itself gives it.
+    pub finalizers: Vec<String>,
+}
+
 impl Policies {
+    /// Compiles policies for a namespace; those that cannot be understood are reported and left out.
+    pub(super) fn compile(stated: &[StatedPolicy], home: Home<'_>, report: &mut Report) -> Policies {
+        let mut by_name = BTreeMap::new();
+        for policy in stated {
+            match Policy::parse(&Node::from(&policy.spec), home) {
+                Ok(parsed) => {
+                    by_name.insert(policy.metadata.name.clone(), CanonicalPolicy::new(policy, parsed, home));
+                }
+                Err(faults) => report.add_faults(&policy.place, &faults),
+            }
+        }
+        let allowed = Allowed::new(by_name.values().map(|canonical| &canonical.policy));
+        Policies { by_name, allowed }
+    }
+
     /// Answers a policy by its name.
     pub fn named(&self, name: &str) -> Option<&CanonicalPolicy> {
         self.by_name.get(name)
@@ -29,15 +60,13 @@ impl Policies {
     }
 }
 
-/// One canonical policy in one namespace.
-#[derive(Debug)]
-pub struct CanonicalPolicy {
-    /// What it means.
-    pub policy: Policy,
-    /// The manifest as `kubectl apply -f -` takes it, with the namespace filled in.
-    pub manifest: serde_json::Value,
-    /// The owner references that the canon itself gives it (each as JSON): any other is drift.
-    pub owner_references: Vec<serde_json::Value>,
-    /// The finalizers that the canon itself gives it.
-    pub finalizers: Vec<String>,
+impl CanonicalPolicy {
+    fn new(stated: &StatedPolicy, policy: Policy, home: Home<'_>) -> CanonicalPolicy {
+        CanonicalPolicy {
+            policy,
+            manifest: manifest::render(stated, home),
+            owner_references: stated.metadata.owner_references.clone(),
+            finalizers: stated.metadata.finalizers.clone(),
+        }
+    }
 }

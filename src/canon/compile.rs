@@ -1,0 +1,152 @@
+//! What the documents state, checked against each other, becomes a canon.
+
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::error::{CanonError, Place, Report};
+use super::grants::StatedGrant;
+use super::identity::Index;
+use super::objects::{Stated, StatedPolicy};
+use super::{CAPABILITY_PREFIX, Canon, Documents, Grant, Policies, neighbours, yaml};
+use crate::policy::{Comparison, Home, Selector, compare};
+
+/// Compiles documents for the namespaces that are guarded with them.
+pub(super) fn compile(documents: &Documents, namespaces: &[String]) -> Result<Canon, CanonError> {
+    let mut report = Report::default();
+    let stated = read(documents, &mut report);
+    let written_for = written_for(&stated.policies, &mut report);
+    check_names(&stated, &mut report);
+
+    // A policy means the same in every namespace but for the namespace itself: its faults are told once.
+    let (first, others) = match namespaces.split_first() {
+        Some((first, others)) => (first.as_str(), others),
+        None => (written_for.unwrap_or("default"), &[][..]),
+    };
+    let home = |namespace| Home { namespace, written_for };
+    let policies = Policies::compile(&stated.policies, home(first), &mut report);
+    check_size(&stated.policies, &policies, &mut report);
+    check_labels(&stated.grants, &policies, &mut report);
+    if !report.is_clean() {
+        return Err(report.into_error(documents.source()));
+    }
+
+    let mut by_namespace = BTreeMap::new();
+    for namespace in others {
+        by_namespace.insert(namespace.clone(), Policies::compile(&stated.policies, home(namespace), &mut report));
+    }
+    if !report.is_clean() {
+        return Err(report.into_error(documents.source()));
+    }
+    if !namespaces.is_empty() {
+        by_namespace.insert(first.to_owned(), policies);
+    }
+    let grants: Vec<Grant> = stated.grants.into_iter().map(|stated| stated.grant).collect();
+    Ok(Canon {
+        source: documents.source().to_owned(),
+        hash: documents.hash().to_owned(),
+        index: Index::new(&grants),
+        identity_keys: identity_keys(&grants, by_namespace.values()),
+        neighbours: neighbours::collect(by_namespace.values()),
+        grants,
+        namespaces: by_namespace,
+    })
+}
+
+fn read(documents: &Documents, report: &mut Report) -> Stated {
+    let mut stated = Stated::default();
+    for file in documents.files() {
+        yaml::read(file, report, |document, report| stated.add(file, &document, report));
+    }
+    if stated.policies.is_empty() && report.is_clean() {
+        let message = "states no NetworkPolicy: nothing would be guarded";
+        report.add(&Place::default(), "", message);
+    }
+    stated
+}
+
+/// Answers the namespace that the policies state, if they do.
+fn written_for<'s>(policies: &'s [StatedPolicy], report: &mut Report) -> Option<&'s str> {
+    let mut stating = policies.iter().filter_map(|policy| Some((policy, policy.metadata.namespace.as_deref()?)));
+    let (first, namespace) = stating.next()?;
+    if let Some((other, _)) = stating.find(|(_, other)| *other != namespace) {
+        let message = format!(
+            "differs from \"{namespace}\" in {}: a canon is written for one namespace, so state one everywhere or none at all",
+            first.place
+        );
+        report.add(&other.place, "metadata.namespace", message);
+    }
+    Some(namespace)
+}
+
+/// Reports names that stand for two things.
+fn check_names(stated: &Stated, report: &mut Report) {
+    let policies = stated.policies.iter().map(|policy| (policy.metadata.name.as_str(), &policy.place, "metadata.name"));
+    let sets = stated.sets.iter().map(|(place, name)| (name.as_str(), place, "metadata.name"));
+    let fields: Vec<String> = stated.grants.iter().map(|grant| format!("{}.name", grant.field)).collect();
+    let grants = stated.grants.iter().zip(&fields).map(|(grant, field)| (grant.grant.name.as_str(), &grant.place, field.as_str()));
+    check_unique("NetworkPolicy", policies, report);
+    check_unique("Grants", sets, report);
+    check_unique("grant", grants, report);
+}
+
+fn check_unique<'s>(what: &str, named: impl Iterator<Item = (&'s str, &'s Place, &'s str)>, report: &mut Report) {
+    let mut seen: BTreeMap<&str, &Place> = BTreeMap::new();
+    for (name, place, field) in named.filter(|(name, ..)| !name.is_empty()) {
+        match seen.entry(name) {
+            Entry::Vacant(entry) => {
+                entry.insert(place);
+            }
+            Entry::Occupied(first) => {
+                report.add(place, field, format!("another {what} has the name \"{name}\" ({}): give each its own", first.get()));
+            }
+        }
+    }
+}
+
+/// Reports policies that nothing could ever be proven the same as.
+fn check_size(stated: &[StatedPolicy], policies: &Policies, report: &mut Report) {
+    for policy in stated {
+        let Some(canonical) = policies.named(&policy.metadata.name) else { continue };
+        if compare(&canonical.policy, &canonical.policy) == Comparison::NotProven {
+            let message = "takes more steps to compare than are spent on a review: state it with fewer peers, or as several policies";
+            report.add(&policy.place, "spec", message);
+        }
+    }
+}
+
+/// Reports granted labels that contradict each other, and those that would open nothing.
+fn check_labels(grants: &[StatedGrant], policies: &Policies, report: &mut Report) {
+    let mut readers: BTreeMap<&str, Vec<&Selector>> = BTreeMap::new();
+    for selector in policies.by_name.values().flat_map(|canonical| canonical.policy.pod_selectors()) {
+        for key in selector.keys().filter(|key| key.starts_with(CAPABILITY_PREFIX)) {
+            readers.entry(key).or_default().push(selector);
+        }
+    }
+    let mut given: BTreeMap<&str, (&str, &str)> = BTreeMap::new();
+    for StatedGrant { place, field, grant } in grants {
+        for (key, value) in grant.labels.iter().filter(|(key, _)| key.starts_with(CAPABILITY_PREFIX)) {
+            let field = format!("{field}.labels[\"{key}\"]");
+            let (first, earlier) = *given.entry(key).or_insert((&grant.name, value));
+            if earlier != value {
+                report.add(place, &field, format!("grant \"{first}\" gives this key another value, \"{earlier}\": give both the same"));
+            }
+            match readers.get(key.as_str()) {
+                None => report.add(place, &field, "no policy mentions this label: remove it, or correct its key"),
+                Some(readers) if !readers.iter().any(|selector| selector.accepts(key, Some(value))) => {
+                    report.add(place, &field, "policies read this label, but none with this value: correct the value, or remove the label");
+                }
+                Some(_) => {}
+            }
+        }
+    }
+}
+
+fn identity_keys<'p>(grants: &[Grant], namespaces: impl Iterator<Item = &'p Policies>) -> BTreeSet<String> {
+    let of_grants = grants.iter().map(|grant| &grant.selector);
+    let of_policies = namespaces.flat_map(|policies| policies.by_name.values()).flat_map(|canonical| canonical.policy.pod_selectors());
+    let selectors = of_grants.chain(of_policies);
+    let keys = selectors.flat_map(Selector::keys).filter(|key| !key.starts_with(CAPABILITY_PREFIX));
+    // Policies by the thousand read the same few keys.
+    let distinct: BTreeSet<&str> = keys.collect();
+    distinct.into_iter().map(str::to_owned).collect()
+}

@@ -1,0 +1,191 @@
+//! The metadata of a canonical policy: what is the canon's own word in it, and what a cluster added.
+
+use serde_json::{Map, Value};
+
+use crate::policy::fault::{FaultKind, Faults, Path};
+use crate::policy::node::Node;
+use crate::policy::syntax::{is_subdomain, label_key_fault, label_value_fault};
+
+/// The annotation that lets a member of the break-glass group change a policy.
+pub const BREAK_GLASS_ANNOTATION: &str = "netpol.abcdesktop.io/break-glass";
+
+/// What `kubectl apply` notes; it would repeat the whole manifest.
+const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+
+/// The fields of `ObjectMeta` that an author writes, and those that a cluster fills in.
+const FIELDS: [&str; 15] = [
+    "name",
+    "namespace",
+    "labels",
+    "annotations",
+    "ownerReferences",
+    "finalizers",
+    "generateName",
+    "selfLink",
+    "uid",
+    "resourceVersion",
+    "generation",
+    "creationTimestamp",
+    "deletionTimestamp",
+    "deletionGracePeriodSeconds",
+    "managedFields",
+];
+
+/// The metadata that a canonical policy keeps.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Metadata {
+    /// Empty where it is missing, which is a fault.
+    pub(super) name: String,
+    pub(super) namespace: Option<String>,
+    pub(super) owner_references: Vec<Value>,
+    pub(super) finalizers: Vec<String>,
+    /// `labels` and `annotations` as they are written, less what a cluster or a tool added.
+    kept: Map<String, Value>,
+}
+
+impl Metadata {
+    /// Reads the metadata of an object, of which `node` and `object` are two views.
+    pub(super) fn read(node: &Node<'_>, object: &Value, faults: &mut Faults) -> Option<Metadata> {
+        let field = Path::Root("metadata");
+        let Some(node) = node.get("metadata") else {
+            faults.add(&field, FaultKind::Invalid, "is missing: a name is needed");
+            return None;
+        };
+        let metadata = faults.map(node, &field, &FIELDS)?;
+        let name = read_name(metadata, &field, faults);
+        let namespace = faults.string(metadata, "namespace", &field).map(str::to_owned);
+        if let Some(namespace) = &namespace
+            && !is_namespace(namespace)
+        {
+            faults.add(&field.key("namespace"), FaultKind::Invalid, "must be the name of a namespace, or be left out");
+        }
+        check_labels(metadata, &field, faults);
+        check_annotations(metadata, &field, faults);
+        let finalizers = read_finalizers(metadata, &field, faults);
+        check_owners(metadata, &field, faults);
+        let object = object.get("metadata")?;
+        let list = |key| object.get(key).and_then(Value::as_array).cloned().unwrap_or_default();
+        Some(Metadata { name, namespace, owner_references: list("ownerReferences"), finalizers, kept: kept(object) })
+    }
+
+    /// The metadata of a manifest for one namespace.
+    pub(super) fn manifest(&self, namespace: &str) -> Value {
+        let mut metadata = self.kept.clone();
+        metadata.insert("name".to_owned(), self.name.as_str().into());
+        metadata.insert("namespace".to_owned(), namespace.into());
+        if !self.owner_references.is_empty() {
+            metadata.insert("ownerReferences".to_owned(), self.owner_references.clone().into());
+        }
+        if !self.finalizers.is_empty() {
+            metadata.insert("finalizers".to_owned(), self.finalizers.clone().into());
+        }
+        Value::Object(metadata)
+    }
+}
+
+/// Reads the name of an object, which must be there.
+pub(super) fn read_name<'n>(metadata: &'n Node<'n>, field: &Path<'_>, faults: &mut Faults) -> String {
+    let field_name = field.key("name");
+    match (faults.string(metadata, "name", field), metadata.get("name")) {
+        (Some(name), _) => {
+            if !is_subdomain(name) {
+                let message = "must be lower-case letters, digits, '-' and '.', begin and end with a letter or digit, and have at most 253 characters";
+                faults.add(&field_name, FaultKind::Invalid, message);
+            }
+            name.to_owned()
+        }
+        (None, None) => {
+            faults.add(&field_name, FaultKind::Invalid, "is missing");
+            String::new()
+        }
+        (None, Some(_)) => String::new(),
+    }
+}
+
+/// Answers whether a name can be a namespace's: a DNS label.
+fn is_namespace(name: &str) -> bool {
+    name.len() <= 63 && !name.contains('.') && is_subdomain(name)
+}
+
+fn check_labels<'n>(metadata: &'n Node<'n>, field: &Path<'_>, faults: &mut Faults) {
+    let field = field.key("labels");
+    each_string(metadata, "labels", &field, faults, |key, value, faults| {
+        for fault in label_key_fault(key).into_iter().chain(label_value_fault(value)) {
+            faults.add(&field.key(key), FaultKind::Invalid, fault);
+        }
+    });
+}
+
+fn check_annotations<'n>(metadata: &'n Node<'n>, field: &Path<'_>, faults: &mut Faults) {
+    let field = field.key("annotations");
+    each_string(metadata, "annotations", &field, faults, |key, _, faults| {
+        if key == BREAK_GLASS_ANNOTATION {
+            let message = "belongs to a change of a live policy, never to the canon: remove it";
+            faults.add(&field.key(key), FaultKind::Invalid, message);
+        }
+    });
+}
+
+/// Calls `check` for each entry of a map of strings.
+fn each_string<'n>(parent: &'n Node<'n>, key: &str, field: &Path<'_>, faults: &mut Faults, check: impl Fn(&str, &str, &mut Faults)) {
+    match parent.get(key) {
+        None => {}
+        Some(Node::Object(entries)) => {
+            for (key, value) in entries {
+                match value {
+                    Node::String(text) => check(key, text, faults),
+                    other => faults.wrong_type(other, &field.key(key), "a string (in YAML, quote it)"),
+                }
+            }
+        }
+        Some(other) => faults.wrong_type(other, field, "a map"),
+    }
+}
+
+fn read_finalizers<'n>(metadata: &'n Node<'n>, field: &Path<'_>, faults: &mut Faults) -> Vec<String> {
+    let mut finalizers = Vec::new();
+    let list = field.key("finalizers");
+    for (index, finalizer) in faults.list(metadata, "finalizers", field).iter().enumerate() {
+        match finalizer.as_str() {
+            Some(text) => finalizers.push(text.to_owned()),
+            None => faults.wrong_type(finalizer, &list.index(index), "a string"),
+        }
+    }
+    finalizers
+}
+
+fn check_owners<'n>(metadata: &'n Node<'n>, field: &Path<'_>, faults: &mut Faults) {
+    let list = field.key("ownerReferences");
+    for (index, owner) in faults.list(metadata, "ownerReferences", field).iter().enumerate() {
+        let field = list.index(index);
+        let known = ["apiVersion", "kind", "name", "uid", "controller", "blockOwnerDeletion"];
+        let Some(owner) = faults.map(owner, &field, &known) else { continue };
+        for key in ["apiVersion", "kind", "name", "uid"] {
+            match owner.get(key) {
+                Some(Node::String(text)) if !text.is_empty() => {}
+                None | Some(Node::String(_)) => faults.add(&field.key(key), FaultKind::Invalid, "is missing"),
+                Some(other) => faults.wrong_type(other, &field.key(key), "a string"),
+            }
+        }
+        for key in ["controller", "blockOwnerDeletion"] {
+            if let Some(other) = owner.get(key)
+                && !matches!(other, Node::Bool(_))
+            {
+                faults.wrong_type(other, &field.key(key), "a boolean");
+            }
+        }
+    }
+}
+
+fn kept(metadata: &Value) -> Map<String, Value> {
+    let mut kept = Map::new();
+    for key in ["labels", "annotations"] {
+        let Some(Value::Object(entries)) = metadata.get(key) else { continue };
+        let entries: Map<String, Value> =
+            entries.iter().filter(|(key, _)| *key != LAST_APPLIED).map(|(key, value)| (key.clone(), value.clone())).collect();
+        if !entries.is_empty() {
+            kept.insert(key.to_owned(), entries.into());
+        }
+    }
+    kept
+}
