@@ -1,0 +1,196 @@
+//! Where lines go: a stream, or a file that rotates.
+
+use std::fs::{self, File, Metadata, OpenOptions, TryLockError};
+use std::io::{self, ErrorKind, Write};
+use std::os::fd::AsFd;
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use super::chain::Chain;
+use super::resume;
+
+/// The far end of a sink.
+pub(super) trait Output: Send {
+    /// Makes ready for a line of at most `length` bytes: opens, re-opens, rotates.
+    fn ready(&mut self, length: usize) -> io::Result<()>;
+    /// Writes some of it.
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize>;
+    /// Answers whether a piece of a line stands at the end.
+    fn owes_newline(&self) -> bool;
+    /// Notes whether one does.
+    fn owe_newline(&mut self, owes: bool);
+    /// Hands everything to the disk, as far as it goes.
+    fn finish(&mut self) {}
+}
+
+/// Standard output.
+pub(super) struct StreamOutput {
+    file: File,
+    owes_newline: bool,
+}
+
+impl StreamOutput {
+    /// A second handle, without the buffer of `std::io::stdout`, which would tear lines at its own length.
+    pub(super) fn stdout() -> io::Result<StreamOutput> {
+        Ok(StreamOutput { file: io::stdout().as_fd().try_clone_to_owned()?.into(), owes_newline: false })
+    }
+}
+
+impl Output for StreamOutput {
+    fn ready(&mut self, _length: usize) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.write(bytes)
+    }
+
+    fn owes_newline(&self) -> bool {
+        self.owes_newline
+    }
+
+    fn owe_newline(&mut self, owes: bool) {
+        self.owes_newline = owes;
+    }
+}
+
+/// A path: a regular file that is appended to and rotated, or a FIFO or device that is only written to.
+pub(super) struct FileOutput {
+    path: PathBuf,
+    rotate_bytes: u64,
+    keep: u32,
+    file: Option<File>,
+    owes_newline: bool,
+    rotation_failed: bool,
+}
+
+impl FileOutput {
+    /// Opens a log. A regular file is opened and locked at once, and the chain in it is answered.
+    pub(super) fn open(path: PathBuf, rotate_bytes: u64, keep: u32) -> io::Result<(FileOutput, Option<Chain>)> {
+        let mut output = FileOutput { path, rotate_bytes, keep: keep.max(1), file: None, owes_newline: false, rotation_failed: false };
+        let known = match fs::metadata(&output.path) {
+            Ok(metadata) if metadata.is_dir() => return Err(ErrorKind::IsADirectory.into()),
+            Ok(metadata) => Some(metadata),
+            Err(error) if error.kind() == ErrorKind::NotFound => None,
+            Err(error) => return Err(error),
+        };
+        if known.is_some_and(|metadata| !metadata.is_file()) {
+            return Ok((output, None));
+        }
+        output.reopen()?;
+        let chain = match resume::last_chain(&output.path)? {
+            Some(chain) => Some(chain),
+            // The process ended between a rotation and its next line.
+            None => resume::last_chain(&rotated(&output.path, 1))?,
+        };
+        Ok((output, chain))
+    }
+
+    fn reopen(&mut self) -> io::Result<()> {
+        self.file = None;
+        // Opening a FIFO waits here for its reader: only the writer thread ever does.
+        let file = OpenOptions::new().append(true).create(true).mode(0o640).open(&self.path)?;
+        let metadata = file.metadata()?;
+        if metadata.is_file() {
+            lock(&file)?;
+            if metadata.len() > 0 {
+                self.owes_newline = resume::ends_in_a_piece(&self.path)?;
+            } else {
+                self.owes_newline = false;
+            }
+        }
+        self.file = Some(file);
+        Ok(())
+    }
+
+    /// Answers whether the path still names the file that is open: others rotate too.
+    fn moved_away(&self, open: &Metadata) -> bool {
+        fs::metadata(&self.path).map_or(true, |named| (named.dev(), named.ino()) != (open.dev(), open.ino()))
+    }
+
+    fn rotate(&mut self) -> io::Result<()> {
+        for number in (1..self.keep).rev() {
+            rename(&rotated(&self.path, number), &rotated(&self.path, number + 1))?;
+        }
+        rename(&self.path, &rotated(&self.path, 1))?;
+        self.reopen()
+    }
+}
+
+impl Output for FileOutput {
+    fn ready(&mut self, length: usize) -> io::Result<()> {
+        let Some(file) = &self.file else { return self.reopen() };
+        let metadata = file.metadata()?;
+        if metadata.file_type().is_fifo() || !metadata.is_file() {
+            return Ok(());
+        }
+        if self.moved_away(&metadata) {
+            return self.reopen();
+        }
+        let length = u64::try_from(length).unwrap_or(u64::MAX);
+        if metadata.len() == 0 || metadata.len().saturating_add(length) <= self.rotate_bytes {
+            return Ok(());
+        }
+        match self.rotate() {
+            // A file that has grown too large is better than a line that is missing.
+            Err(error) if self.file.is_some() => {
+                if !self.rotation_failed {
+                    tracing::warn!(%error, file = %self.path.display(), "the audit log cannot be rotated and grows on");
+                }
+                self.rotation_failed = true;
+                Ok(())
+            }
+            result => {
+                self.rotation_failed = false;
+                result
+            }
+        }
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let Some(file) = &mut self.file else { return Err(ErrorKind::NotConnected.into()) };
+        let result = file.write(bytes);
+        if result.as_ref().is_err_and(|error| error.kind() == ErrorKind::BrokenPipe) {
+            // The reader of a FIFO is gone; the next attempt waits for another.
+            self.file = None;
+        }
+        result
+    }
+
+    fn owes_newline(&self) -> bool {
+        self.owes_newline
+    }
+
+    fn owe_newline(&mut self, owes: bool) {
+        self.owes_newline = owes;
+    }
+
+    fn finish(&mut self) {
+        if let Some(file) = &self.file {
+            // A FIFO cannot be synchronised, and nobody is left to tell about a disk that fails now.
+            let _ = file.sync_all();
+        }
+    }
+}
+
+/// Names a rotated file: `audit.log.1`.
+pub(super) fn rotated(path: &Path, number: u32) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(format!(".{number}"));
+    name.into()
+}
+
+fn rename(from: &Path, to: &Path) -> io::Result<()> {
+    match fs::rename(from, to) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        result => result,
+    }
+}
+
+/// Two writers would fork the chain. A file system without locks is taken as it is.
+fn lock(file: &File) -> io::Result<()> {
+    match file.try_lock() {
+        Err(TryLockError::WouldBlock) => Err(io::Error::new(ErrorKind::ResourceBusy, "another process writes to this audit log")),
+        Ok(()) | Err(TryLockError::Error(_)) => Ok(()),
+    }
+}

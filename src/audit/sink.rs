@@ -1,0 +1,211 @@
+//! The bounded queue before the writer. Offering an entry neither waits, nor calls the system for more
+//! than a wake-up, nor lets memory grow: what does not fit is counted, and the next line says how many.
+
+use std::io;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, channel, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, Thread};
+use std::time::{Duration, Instant};
+
+use super::Entry;
+use super::chain::Chain;
+use super::output::{FileOutput, Output, StreamOutput};
+use super::writer::Writer;
+
+/// The most entries that wait for the writer.
+pub const QUEUE_ENTRIES: usize = 8192;
+
+/// The most memory that waiting entries may hold, about, in bytes. One whose differences alone are
+/// larger never gets through: it is counted.
+pub const QUEUE_BYTES: usize = 16 << 20;
+
+/// The size in bytes past which a file is rotated: before the line that would make it larger is written.
+pub const ROTATE_BYTES: u64 = 64 << 20;
+
+/// How many rotated files are kept: `audit.log.1`, the youngest, to `audit.log.9`.
+pub const ROTATE_KEEP: u32 = 9;
+
+/// How long the writer waits before it tries a line again that could not be written. It doubles with each
+/// failure, to thirty-two times this.
+pub const RETRY: Duration = Duration::from_millis(125);
+
+/// Where the log goes: `--audit-log`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Destination {
+    /// `-`
+    Stdout,
+    /// A file, a FIFO or a device.
+    File(PathBuf),
+}
+
+impl FromStr for Destination {
+    type Err = std::convert::Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(if text == "-" { Destination::Stdout } else { Destination::File(text.into()) })
+    }
+}
+
+/// How a sink writes. [`Options::new`] gives the documented limits.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Where to.
+    pub destination: Destination,
+    /// The name of the chain, if a new one must be begun: [`super::chain::name`].
+    pub chain: String,
+    /// [`QUEUE_ENTRIES`]
+    pub queue_entries: usize,
+    /// [`QUEUE_BYTES`]
+    pub queue_bytes: usize,
+    /// [`ROTATE_BYTES`]
+    pub rotate_bytes: u64,
+    /// [`ROTATE_KEEP`]
+    pub rotate_keep: u32,
+    /// [`RETRY`]
+    pub retry: Duration,
+}
+
+impl Options {
+    /// The documented limits.
+    pub fn new(destination: Destination, chain: String) -> Options {
+        Options {
+            destination,
+            chain,
+            queue_entries: QUEUE_ENTRIES,
+            queue_bytes: QUEUE_BYTES,
+            rotate_bytes: ROTATE_BYTES,
+            rotate_keep: ROTATE_KEEP,
+            retry: RETRY,
+        }
+    }
+}
+
+/// What queue and writer share.
+#[derive(Debug, Default)]
+pub(super) struct Shared {
+    pub(super) written: AtomicU64,
+    pub(super) dropped: AtomicU64,
+    /// Drops that no line has said yet.
+    pub(super) unsaid: AtomicU64,
+    pub(super) failing: AtomicBool,
+    pub(super) closing: AtomicBool,
+    queued_entries: AtomicUsize,
+    queued_bytes: AtomicUsize,
+}
+
+impl Shared {
+    /// Counts an entry that gets no line.
+    pub(super) fn drop_one(&self) {
+        self.dropped.fetch_add(1, Ordering::Relaxed);
+        self.unsaid.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Notes that the writer has taken an entry.
+    pub(super) fn taken(&self, weight: usize) {
+        self.queued_entries.fetch_sub(1, Ordering::Relaxed);
+        self.queued_bytes.fetch_sub(weight, Ordering::Relaxed);
+    }
+}
+
+/// What goes through the queue.
+pub(super) enum Message {
+    Entry { entry: Box<Entry>, weight: usize },
+    Stop,
+}
+
+/// The audit log's near end. Share it by reference or `Arc`; [`Sink::close`] it before the process ends.
+#[derive(Debug)]
+pub struct Sink {
+    queue: SyncSender<Message>,
+    shared: Arc<Shared>,
+    queue_bytes: usize,
+    writer: Thread,
+    finished: Mutex<Receiver<()>>,
+}
+
+impl Sink {
+    /// Opens the log and starts its writer. A file's chain continues behind its last whole line. A FIFO or a
+    /// device is opened by the writer, since that may wait for a reader.
+    ///
+    /// # Errors
+    /// The file cannot be opened, read or created, or another process writes to it; no thread can be had.
+    pub fn open(options: Options) -> io::Result<Sink> {
+        let (output, chain): (Box<dyn Output>, Option<Chain>) = match options.destination {
+            Destination::Stdout => (Box::new(StreamOutput::stdout()?), None),
+            Destination::File(path) => {
+                let (output, chain) = FileOutput::open(path, options.rotate_bytes, options.rotate_keep)?;
+                (Box::new(output), chain)
+            }
+        };
+        let chain = chain.unwrap_or_else(|| Chain::new(options.chain));
+        Sink::start(output, chain, options.queue_entries, options.queue_bytes, options.retry)
+    }
+
+    pub(super) fn start(output: Box<dyn Output>, chain: Chain, entries: usize, bytes: usize, retry: Duration) -> io::Result<Sink> {
+        let shared = Arc::new(Shared::default());
+        let (queue, entries) = sync_channel(entries);
+        let (finish, finished) = channel();
+        let writer = Writer::new(output, chain, Arc::clone(&shared), retry);
+        let thread = thread::Builder::new().name("audit".to_owned()).spawn(move || {
+            writer.run(&entries);
+            // Nobody listens any more where `close` has given up.
+            let _ = finish.send(());
+        })?;
+        Ok(Sink { queue, shared, queue_bytes: bytes, writer: thread.thread().clone(), finished: Mutex::new(finished) })
+    }
+
+    /// Offers an entry. Never waits; what does not fit is counted.
+    pub fn offer(&self, entry: Entry) {
+        let weight = entry.weight();
+        let before = self.shared.queued_bytes.fetch_add(weight, Ordering::Relaxed);
+        self.shared.queued_entries.fetch_add(1, Ordering::Relaxed);
+        let fits = before.saturating_add(weight) <= self.queue_bytes && !self.shared.closing.load(Ordering::Relaxed);
+        if !fits || self.queue.try_send(Message::Entry { entry: Box::new(entry), weight }).is_err() {
+            self.shared.taken(weight);
+            self.shared.drop_one();
+        }
+    }
+
+    /// Lines written since the start.
+    pub fn written(&self) -> u64 {
+        self.shared.written.load(Ordering::Relaxed)
+    }
+
+    /// Entries that got no line since the start.
+    pub fn dropped(&self) -> u64 {
+        self.shared.dropped.load(Ordering::Relaxed)
+    }
+
+    /// Entries that wait for the writer now.
+    pub fn queued(&self) -> usize {
+        self.shared.queued_entries.load(Ordering::Relaxed)
+    }
+
+    /// Answers whether the last attempt to write failed.
+    pub fn failing(&self) -> bool {
+        self.shared.failing.load(Ordering::Relaxed)
+    }
+
+    /// Takes no more entries, writes those that wait, and ends the writer. Waits at most `wait`; answers
+    /// whether all of it was done. What could not be written by then is counted as dropped.
+    pub fn close(&self, wait: Duration) -> bool {
+        let deadline = Instant::now() + wait;
+        self.shared.closing.store(true, Ordering::Relaxed);
+        let finished = self.finished.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            // Between two attempts the writer waits; now it gives up after one more.
+            self.writer.unpark();
+            let stopping = !matches!(self.queue.try_send(Message::Stop), Err(TrySendError::Full(_)));
+            let left = deadline.saturating_duration_since(Instant::now());
+            let pause = if stopping { left } else { left.min(Duration::from_millis(5)) };
+            match finished.recv_timeout(pause) {
+                Ok(()) | Err(RecvTimeoutError::Disconnected) => return true,
+                Err(RecvTimeoutError::Timeout) if Instant::now() >= deadline => return false,
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! Claims about the sink and the chain that need no process of their own.
+
+mod chain;
+mod sink;
+
+use std::fs;
+use std::io::BufReader;
+use std::path::Path;
+use std::time::Duration;
+
+use super::chain::Chain;
+use super::record::Outcome;
+use super::verify::{Report, verify};
+use super::{Destination, Entry, Options, Record, Sink};
+use crate::policy::{Direction, Witness};
+use crate::verdict::Rule;
+
+const WAIT: Duration = Duration::from_secs(20);
+
+fn entry(uid: &str) -> Entry {
+    Entry {
+        time: "2026-11-22T16:16:10.5Z".parse().unwrap(),
+        record: Record {
+            uid: uid.to_owned(),
+            stage: "validate",
+            verdict: Outcome::Denied,
+            rule: Some(Rule::PolicyDrift),
+            operation: "UPDATE".to_owned(),
+            kind: "NetworkPolicy.networking.k8s.io".to_owned(),
+            subresource: None,
+            name: "memcached-permits".to_owned(),
+            namespace: "abcdesktop".to_owned(),
+            user: "admin".to_owned(),
+            groups: vec!["system:masters".to_owned()],
+            dry_run: false,
+            messages: vec!["a sentence".to_owned()],
+            differences: Vec::new(),
+            witness: Some(Witness {
+                subject: "a pod labelled netpol/memcached=true".to_owned(),
+                direction: Direction::Egress,
+                peer: "pods run=memcached-od".to_owned(),
+                protocol: "TCP".to_owned(),
+                port: Some("443".to_owned()),
+            }),
+            canon: "0a".to_owned(),
+        },
+        latency: Duration::from_micros(87),
+        client_verified: true,
+    }
+}
+
+fn options(path: &Path) -> Options {
+    Options { retry: Duration::from_millis(1), ..Options::new(Destination::File(path.to_owned()), super::chain::name([7; 8])) }
+}
+
+/// Writes entries through a sink of their own, as one life of a process does.
+fn live(options: Options, uids: impl IntoIterator<Item = String>) {
+    let sink = Sink::open(options).unwrap();
+    for uid in uids {
+        sink.offer(entry(&uid));
+    }
+    assert!(sink.close(WAIT));
+    assert_eq!(sink.dropped(), 0);
+}
+
+fn uids(range: std::ops::Range<u32>) -> impl Iterator<Item = String> {
+    range.map(|number| format!("uid-{number}"))
+}
+
+fn prove(files: &[&Path]) -> Report {
+    verify(files.iter().map(|path| (path.file_name().unwrap().to_string_lossy().into_owned(), fs::File::open(path).map(BufReader::new))))
+        .unwrap()
+}
+
+fn prove_bytes(bytes: &[u8]) -> Report {
+    verify([("audit.log".to_owned(), Ok(bytes))]).unwrap()
+}
+
+/// A log of `count` lines, as the writer makes it.
+fn log(count: u32) -> Vec<u8> {
+    let mut chain = Chain::new(super::chain::name([1; 8]));
+    let mut bytes = Vec::new();
+    for uid in uids(0..count) {
+        let line = chain.line(&entry(&uid), 0).unwrap();
+        chain.advance(&line);
+        bytes.extend_from_slice(&line);
+        bytes.push(b'\n');
+    }
+    bytes
+}
+
+fn lines(bytes: &[u8]) -> Vec<&[u8]> {
+    bytes.split_inclusive(|byte| *byte == b'\n').collect()
+}
