@@ -8,7 +8,7 @@ use super::grants::StatedGrant;
 use super::identity::Index;
 use super::objects::{Stated, StatedPolicy};
 use super::{CAPABILITY_PREFIX, Canon, Documents, Grant, Policies, neighbours, yaml};
-use crate::policy::{Comparison, Home, Selector, compare};
+use crate::policy::{Home, Selector};
 
 /// Compiles documents for the namespaces that are guarded with them.
 pub(super) fn compile(documents: &Documents, namespaces: &[String]) -> Result<Canon, CanonError> {
@@ -24,7 +24,6 @@ pub(super) fn compile(documents: &Documents, namespaces: &[String]) -> Result<Ca
     };
     let home = |namespace| Home { namespace, written_for };
     let policies = Policies::compile(&stated.policies, home(first), &mut report);
-    check_size(&stated.policies, &policies, &mut report);
     check_labels(&stated.grants, &policies, &mut report);
     if !report.is_clean() {
         return Err(report.into_error(documents.source()));
@@ -103,17 +102,6 @@ fn check_unique<'s>(what: &str, named: impl Iterator<Item = (&'s str, &'s Place,
     }
 }
 
-/// Reports policies that nothing could ever be proven the same as.
-fn check_size(stated: &[StatedPolicy], policies: &Policies, report: &mut Report) {
-    for policy in stated {
-        let Some(canonical) = policies.named(&policy.metadata.name) else { continue };
-        if compare(&canonical.policy, &canonical.policy) == Comparison::NotProven {
-            let message = "takes more steps to compare than are spent on a review: state it with fewer peers, or as several policies";
-            report.add(&policy.place, "spec", message);
-        }
-    }
-}
-
 /// Reports granted labels that contradict each other, and those that would open nothing.
 fn check_labels(grants: &[StatedGrant], policies: &Policies, report: &mut Report) {
     let mut readers: BTreeMap<&str, Vec<&Selector>> = BTreeMap::new();
@@ -124,7 +112,7 @@ fn check_labels(grants: &[StatedGrant], policies: &Policies, report: &mut Report
     }
     let mut given: BTreeMap<&str, (&str, &str)> = BTreeMap::new();
     for StatedGrant { place, field, grant } in grants {
-        for (key, value) in grant.labels.iter().filter(|(key, _)| key.starts_with(CAPABILITY_PREFIX)) {
+        for (key, value) in &grant.labels {
             let field = format!("{field}.labels[\"{key}\"]");
             let (first, earlier) = *given.entry(key).or_insert((&grant.name, value));
             if earlier != value {

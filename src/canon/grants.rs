@@ -135,17 +135,17 @@ fn read_labels<'n>(grant: &'n Node<'n>, field: &Path<'_>, faults: &mut Faults) -
                 let field = field.key(key);
                 if !key.starts_with(CAPABILITY_PREFIX) {
                     faults.add(&field, FaultKind::Invalid, format!("a grant gives labels under {CAPABILITY_PREFIX} only"));
-                } else if let Some(fault) = label_key_fault(key) {
-                    faults.add(&field, FaultKind::Invalid, fault);
+                    continue;
                 }
-                match value {
-                    Node::String(text) => {
-                        if let Some(fault) = label_value_fault(text) {
-                            faults.add(&field, FaultKind::Invalid, fault);
-                        }
+                let Node::String(text) = value else {
+                    faults.wrong_type(value, &field, "a string (in YAML, quote it)");
+                    continue;
+                };
+                match label_key_fault(key).or_else(|| label_value_fault(text)) {
+                    Some(fault) => faults.add(&field, FaultKind::Invalid, fault),
+                    None => {
                         labels.insert(key.to_string(), text.to_string());
                     }
-                    other => faults.wrong_type(other, &field, "a string (in YAML, quote it)"),
                 }
             }
         }

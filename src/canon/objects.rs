@@ -72,7 +72,7 @@ impl Stated {
         };
         let mut faults = Faults::default();
         let kind = read_kind(&node, listed, &mut faults);
-        place.object = title(&node, kind);
+        place.object = title(&node);
         match kind {
             Some(Kind::NetworkPolicy) => self.policies.extend(read_policy(&place, &node, object, &mut faults)),
             Some(Kind::Grants) => {
@@ -124,7 +124,9 @@ fn read_kind(node: &Node<'_>, listed: bool, faults: &mut Faults) -> Option<Kind>
 }
 
 /// Kind and name of an object, as far as they are known.
-fn title(node: &Node<'_>, kind: Option<Kind>) -> Option<String> {
+fn title(node: &Node<'_>) -> Option<String> {
+    let kind = node.get("kind").and_then(Node::as_str);
+    let kind = Kind::ALL.into_iter().find(|known| Some(known.name()) == kind);
     let name = node.get("metadata").and_then(|metadata| metadata.get("name")).and_then(Node::as_str);
     match (kind, name) {
         (Some(Kind::List), _) | (None, None) => None,

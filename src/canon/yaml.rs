@@ -105,7 +105,11 @@ fn options() -> Options {
 /// The sentence for an error: the library speaks to programmers where it speaks of duplicates and aliases.
 fn sentence(error: &Error) -> String {
     let line = error.location().map(|location| format!("line {}: ", location.line())).unwrap_or_default();
-    match error.without_snippet() {
+    let mut cause = error;
+    while let Error::AliasError { error, .. } | Error::WithSnippet { error, .. } = cause {
+        cause = error;
+    }
+    match cause {
         Error::DuplicateMappingKey { key, .. } => {
             let key = key.as_ref().map(|key| format!(" \"{}\"", key.chars().take(MAX_KEY).collect::<String>())).unwrap_or_default();
             format!("{line}the key{key} stands twice in one map: remove one")
@@ -119,7 +123,7 @@ fn sentence(error: &Error) -> String {
         | Error::AliasReplayStackDepthExceeded { .. } => {
             format!("{line}states, or makes by its aliases, more than a document may: write less, without aliases")
         }
-        other => format!("cannot be read as YAML: {other}"),
+        _ => format!("cannot be read as YAML: {error}"),
     }
 }
 

@@ -11,5 +11,6 @@
     reason = "a test says what it expects by panicking; clippy's own exemption covers `#[test]` functions, not their helpers"
 )]
 
+mod canon;
 mod house;
 mod support;

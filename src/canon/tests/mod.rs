@@ -1,3 +1,55 @@
 //! Tests of the room: what a canon may state, each refusal with its sentence, and who is who.
 
 mod builtin;
+mod documents;
+mod grants;
+mod identity;
+mod manifest;
+mod objects;
+mod yaml;
+
+use super::{Canon, CanonError, Documents};
+
+/// A policy that isolates every pod and one that opens a port for `netpol/db: 'true'`, as JSON documents.
+const POLICIES: &str = r"
+{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {name: all}, spec: {podSelector: {}}}
+---
+{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {name: db}, spec: {
+  podSelector: {matchLabels: {netpol/db: 'true'}}, policyTypes: [Egress],
+  egress: [{to: [{podSelector: {matchLabels: {run: db}}}], ports: [{port: 5432}]}]}}
+";
+
+fn compile(text: &str) -> Result<Canon, CanonError> {
+    Canon::from_documents(&Documents::from_text("canon.yaml", text), &["home".to_owned()])
+}
+
+#[track_caller]
+fn canon(text: &str) -> Canon {
+    compile(text).unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// What is wrong with a canon of these documents.
+#[track_caller]
+fn problems(text: &str) -> Vec<String> {
+    let error = compile(text).expect_err("this canon must be refused");
+    assert_eq!(error.more, 0);
+    error.problems.iter().map(ToString::to_string).collect()
+}
+
+/// The one thing that is wrong with a canon of these documents.
+#[track_caller]
+fn problem(text: &str) -> String {
+    let mut problems = problems(text);
+    assert_eq!(problems.len(), 1, "{problems:#?}");
+    problems.remove(0)
+}
+
+/// A canon of [`POLICIES`] and these grants, given as a YAML flow list.
+fn with_grants(grants: &str) -> String {
+    format!("{POLICIES}---\n{{apiVersion: netpol.abcdesktop.io/v1alpha1, kind: Grants, metadata: {{name: set}}, grants: {grants}}}\n")
+}
+
+/// One policy with these metadata and this spec, given as YAML flow maps.
+fn policy(metadata: &str, spec: &str) -> String {
+    format!("{{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {metadata}, spec: {spec}}}\n")
+}

@@ -1,0 +1,178 @@
+//! Grants that give what they may not, or to whom they may not.
+
+use super::{POLICIES, canon, policy, problem, problems, with_grants};
+
+const AT: &str = "canon.yaml, document 3 (Grants \"set\"), grants";
+
+#[test]
+fn a_grant_is_read_whole() {
+    let canon = canon(&with_grants(
+        "[{name: web, podSelector: {matchLabels: {run: web}}, labels: {netpol/db: 'true'}}, \
+          {name: rest, podSelector: {matchExpressions: [{key: run, operator: Exists}]}, labels: {}, shared: true}]",
+    ));
+    let [web, rest] = canon.grants.as_slice() else { panic!("{:?}", canon.grants) };
+    assert_eq!((web.name.as_str(), web.selects.as_str(), web.shared), ("web", "run=web", false));
+    assert_eq!(web.labels.iter().collect::<Vec<_>>(), [(&"netpol/db".to_owned(), &"true".to_owned())]);
+    assert_eq!((rest.name.as_str(), rest.shared, rest.labels.len()), ("rest", true, 0));
+}
+
+#[test]
+fn unknown_fields_are_refused() {
+    assert_eq!(
+        problem(&with_grants("[{name: a, podSelector: {}, labels: {}, serviceAccountName: x}]")),
+        format!("{AT}[0].serviceAccountName: unknown field; the fields known here are name, podSelector, labels, shared")
+    );
+    let text = format!(
+        "{POLICIES}---\n{{apiVersion: netpol.abcdesktop.io/v1alpha1, kind: Grants, metadata: {{name: set}}, grants: [], spec: {{}}}}"
+    );
+    assert!(problem(&text).contains("(Grants \"set\"), spec: unknown field"));
+    let text = format!(
+        "{POLICIES}---\n{{apiVersion: netpol.abcdesktop.io/v1alpha1, kind: Grants, metadata: {{name: set, namespace: x}}, grants: []}}"
+    );
+    assert!(problem(&text).contains("(Grants \"set\"), metadata.namespace: unknown field"));
+}
+
+#[test]
+fn name_selector_and_labels_are_needed() {
+    assert_eq!(
+        problems(&with_grants("[{}]")),
+        [
+            format!("{AT}[0].name: is missing"),
+            format!("{AT}[0].podSelector: is missing: say {{}} where every pod is meant"),
+            format!("{AT}[0].labels: is missing: say {{}} where a grant gives nothing"),
+        ]
+    );
+    let text = format!("{POLICIES}---\n{{apiVersion: netpol.abcdesktop.io/v1alpha1, kind: Grants, metadata: {{}}}}");
+    assert_eq!(
+        problems(&text),
+        [
+            "canon.yaml, document 3 (Grants), metadata.name: is missing",
+            "canon.yaml, document 3 (Grants), grants: is missing: a list of grants is needed"
+        ]
+    );
+}
+
+#[test]
+fn fields_have_their_types() {
+    let cases = [
+        ("1", "grants: must be a list, not a number"),
+        ("[1]", "grants[0]: must be a map, not a number"),
+        ("[{name: 1, podSelector: {}, labels: {}}]", "grants[0].name: must be a string, not a number"),
+        ("[{name: A, podSelector: {}, labels: {}}]", "grants[0].name: must be at most 63 lower-case letters"),
+        ("[{name: a, podSelector: [], labels: {}}]", "grants[0].podSelector: must be a map, not a list"),
+        ("[{name: a, podSelector: {}, labels: [netpol/db]}]", "grants[0].labels: must be a map, not a list"),
+        (
+            "[{name: a, podSelector: {}, labels: {netpol/db: true}}]",
+            "grants[0].labels[\"netpol/db\"]: must be a string (in YAML, quote it), not a boolean",
+        ),
+        ("[{name: a, podSelector: {}, labels: {}, shared: 'true'}]", "grants[0].shared: must be true or false, not a string"),
+    ];
+    for (grants, message) in cases {
+        let problem = problem(&with_grants(grants));
+        assert!(problem.starts_with(&format!("canon.yaml, document 3 (Grants \"set\"), {message}")), "{problem}");
+    }
+}
+
+#[test]
+fn two_grants_of_one_name_are_refused() {
+    assert_eq!(
+        problem(&with_grants("[{name: a, podSelector: {}, labels: {}}, {name: a, podSelector: {}, labels: {}}]")),
+        format!("{AT}[1].name: another grant has the name \"a\" (canon.yaml, document 3): give each its own")
+    );
+    let set = "{apiVersion: netpol.abcdesktop.io/v1alpha1, kind: Grants, metadata: {name: set}, grants: []}";
+    assert_eq!(
+        problem(&format!("{POLICIES}---\n{set}\n---\n{set}")),
+        "canon.yaml, document 4 (Grants \"set\"), metadata.name: another Grants has the name \"set\" (canon.yaml, document 3): give each its own"
+    );
+}
+
+#[test]
+fn two_grants_that_give_one_key_different_values_are_refused() {
+    let reads = "{podSelector: {matchExpressions: [{key: netpol/db, operator: In, values: ['true', 'false']}]}}";
+    let text = format!(
+        "{}---\n{}",
+        policy("{name: x}", reads),
+        "{apiVersion: netpol.abcdesktop.io/v1alpha1, kind: Grants, metadata: {name: set}, grants: [\
+         {name: a, podSelector: {matchLabels: {run: a}}, labels: {netpol/db: 'true'}},\
+         {name: b, podSelector: {matchLabels: {run: b}}, labels: {netpol/db: 'false'}}]}"
+    );
+    assert_eq!(
+        problem(&text),
+        "canon.yaml, document 2 (Grants \"set\"), grants[1].labels[\"netpol/db\"]: grant \"a\" gives this key another value, \"true\": give both the same"
+    );
+}
+
+#[test]
+fn a_label_that_no_policy_mentions_is_refused() {
+    assert_eq!(
+        problem(&with_grants("[{name: a, podSelector: {}, labels: {netpol/dbs: 'true'}}]")),
+        format!("{AT}[0].labels[\"netpol/dbs\"]: no policy mentions this label: remove it, or correct its key")
+    );
+    assert_eq!(
+        problem(&with_grants("[{name: a, podSelector: {}, labels: {netpol/db: 'yes'}}]")),
+        format!(
+            "{AT}[0].labels[\"netpol/db\"]: policies read this label, but none with this value: correct the value, or remove the label"
+        )
+    );
+}
+
+#[test]
+fn a_label_that_only_a_peer_mentions_is_known() {
+    let peer = "{podSelector: {}, ingress: [{from: [{namespaceSelector: {}, podSelector: {matchLabels: {netpol/metrics: 'true'}}}]}]}";
+    let grants = "{apiVersion: netpol.abcdesktop.io/v1alpha1, kind: Grants, metadata: {name: set}, grants: [{name: a, podSelector: {}, labels: {netpol/metrics: 'true'}}]}";
+    assert_eq!(canon(&format!("{}---\n{grants}", policy("{name: x}", peer))).grants.len(), 1);
+}
+
+#[test]
+fn a_label_that_only_an_inert_rule_mentions_is_refused() {
+    let inert = "{podSelector: {}, policyTypes: [Egress], ingress: [{from: [{podSelector: {matchLabels: {netpol/x: 'true'}}}]}]}";
+    let grants = "{apiVersion: netpol.abcdesktop.io/v1alpha1, kind: Grants, metadata: {name: set}, grants: [{name: a, podSelector: {}, labels: {netpol/x: 'true'}}]}";
+    assert!(problem(&format!("{}---\n{grants}", policy("{name: x}", inert))).contains("no policy mentions this label"));
+}
+
+#[test]
+fn a_label_outside_the_prefix_is_refused() {
+    for key in ["run", "netpol", "xnetpol/db", "netpol.io/db"] {
+        let problem = problem(&with_grants(&format!("[{{name: a, podSelector: {{}}, labels: {{{key}: 'true'}}}}]")));
+        assert!(
+            problem.starts_with(&format!("{AT}[0].labels")) && problem.ends_with(": a grant gives labels under netpol/ only"),
+            "{problem}"
+        );
+    }
+    for label in ["netpol/: 'true'", "netpol/a/b: 'true'", "'netpol/a b': 'true'", "netpol/db: 'a b'"] {
+        assert!(problem(&with_grants(&format!("[{{name: a, podSelector: {{}}, labels: {{{label}}}}}]"))).contains("a label "), "{label}");
+    }
+}
+
+#[test]
+fn a_selector_that_reads_a_capability_is_refused() {
+    let selectors = [
+        "{matchLabels: {netpol/db: 'true'}}",
+        "{matchExpressions: [{key: netpol/db, operator: DoesNotExist}]}",
+        "{matchExpressions: [{key: run, operator: Exists}, {key: netpol/other, operator: NotIn, values: [a]}]}",
+    ];
+    for selector in selectors {
+        assert_eq!(
+            problem(&with_grants(&format!("[{{name: a, podSelector: {selector}, labels: {{}}}}]"))),
+            format!("{AT}[0].podSelector: a grant may not read a netpol/ label: recognise its pods by another label")
+        );
+    }
+}
+
+#[test]
+fn an_invalid_selector_is_refused_with_its_field() {
+    let cases = [
+        ("{matchLabels: {run: true}}", "podSelector.matchLabels.run: must be a string"),
+        ("{matchLabels: {'r n': a}}", "podSelector.matchLabels[\"r n\"]: a label key's name"),
+        ("{matchExpressions: [{key: run, operator: in, values: [a]}]}", "podSelector.matchExpressions[0].operator: "),
+        ("{matchLabel: {run: a}}", "podSelector.matchLabel: unknown field"),
+        (
+            "{matchExpressions: [{key: run, operator: In, values: [a]}, {key: run, operator: In, values: [b]}]}",
+            "podSelector: no pod can match this selector",
+        ),
+    ];
+    for (selector, message) in cases {
+        let problems = problems(&with_grants(&format!("[{{name: a, podSelector: {selector}, labels: {{}}}}]")));
+        assert!(problems.iter().any(|problem| problem.starts_with(&format!("{AT}[0].{message}"))), "{problems:?}");
+    }
+}
