@@ -1,8 +1,31 @@
 //! The protocol: the bytes of an `AdmissionReview` in, the bytes of the answer out.
+//!
+//! ```text
+//! bytes ─► envelope ─► facts ─► verdict::judge ─► findings ─► verdict::conclude ─► response, record
+//!             └► salvage, where the envelope stands but something in it does not
+//! ```
+//!
+//! One sync, total function: no call, no clock, no lock, no copy of the body.
+
+mod envelope;
+mod faults;
+mod fields;
+mod objects;
+mod patch;
+mod record;
+mod response;
+mod salvage;
 
 use crate::audit::Record;
 use crate::audit::record::Outcome;
-use crate::verdict::{Guard, Rule, Stage};
+use crate::verdict::facts::{Operation, Request, Wanted};
+use crate::verdict::{Finding, Guard, Judgement, Rule, Stage, Verdict, conclude, judge};
+
+/// The version of the protocol.
+const API_VERSION: &str = "admission.k8s.io/v1";
+
+/// The kind of what comes in and of what goes out.
+const KIND: &str = "AdmissionReview";
 
 /// What goes back for one body, and what is to be counted and written down.
 #[derive(Debug)]
@@ -35,11 +58,84 @@ pub struct Tally {
 /// Answers one body. Total: whatever the bytes, it returns; it makes no call and holds no lock.
 /// `audit_all` asks for a record of admitted requests too.
 pub fn answer(guard: &Guard, stage: Stage, body: &[u8], audit_all: bool) -> Answer {
-    let _ = (guard, stage, body, audit_all);
-    Answer {
-        status: 400,
-        body: Vec::new(),
-        tally: Tally { resource: "other", operation: "unknown", outcome: Outcome::Denied, rule: None, unguarded: false },
-        record: None,
+    let Ok(text) = std::str::from_utf8(body) else {
+        let fault = "cannot understand the request: it is not UTF-8".to_owned();
+        let decision = Decision { guard, stage, request: Request::default(), wanted: Wanted::default() };
+        return decision.misunderstood(body, fault, audit_all);
+    };
+    let envelope::Outcome { review, fault } = envelope::read(guard, stage, text);
+    let envelope::Review { api_version, kind, has_request, request, wanted } = review;
+    let decision = Decision { guard, stage, request, wanted };
+    if let Some((error, trail)) = fault {
+        return decision.misunderstood(body, faults::misunderstood(&error, &trail), audit_all);
+    }
+    if let Some(sentence) = faults::unspoken(&api_version, &kind, has_request, &decision.request.uid) {
+        return unreadable(sentence);
+    }
+    decision.answer(judge(guard, stage, &decision.request, &decision.wanted.facts), audit_all)
+}
+
+fn unreadable(sentence: String) -> Answer {
+    let tally = Tally {
+        resource: "other",
+        operation: Operation::Unknown.as_str(),
+        outcome: Outcome::Denied,
+        rule: Some(Rule::NotUnderstood),
+        unguarded: false,
+    };
+    Answer { status: 400, body: sentence.into_bytes(), tally, record: None }
+}
+
+/// A request that an answer is due to.
+struct Decision<'r> {
+    guard: &'r Guard,
+    stage: Stage,
+    request: Request<'r>,
+    wanted: Wanted<'r>,
+}
+
+impl<'r> Decision<'r> {
+    /// Answers a body in which something cannot be read: a denial where a uid can, else a sentence.
+    fn misunderstood(mut self, body: &'r [u8], fault: String, audit_all: bool) -> Answer {
+        match salvage::uid(body) {
+            Ok(uid) => {
+                self.request.uid = uid;
+                self.answer(Judgement { findings: vec![Finding::fault(fault)], edits: Vec::new() }, audit_all)
+            }
+            Err(sentence) => unreadable(sentence),
+        }
+    }
+
+    fn answer(&self, judgement: Judgement<'_>, audit_all: bool) -> Answer {
+        let Judgement { findings, edits } = judgement;
+        let verdict = conclude(&findings, self.guard.settings.enforcement);
+        // A refusal carries no patch.
+        let patch = if verdict.refusal.is_none() { patch::patch(&edits) } else { None };
+        let witness = findings.iter().find_map(|finding| finding.witness.as_ref());
+        let outcome = outcome(&verdict);
+        Answer {
+            status: 200,
+            body: response::body(&self.request.uid, &verdict, witness, patch),
+            tally: Tally {
+                resource: self.wanted.label,
+                operation: self.request.operation.as_str(),
+                outcome,
+                rule: verdict.rule,
+                unguarded: self.wanted.unguarded,
+            },
+            record: (verdict.on_record || audit_all).then(|| record::record(self, outcome, verdict.rule, findings)),
+        }
+    }
+}
+
+fn outcome(verdict: &Verdict) -> Outcome {
+    if verdict.refusal.is_some() {
+        Outcome::Denied
+    } else if verdict.softened {
+        Outcome::Softened
+    } else if verdict.warnings.is_empty() {
+        Outcome::Allowed
+    } else {
+        Outcome::Warned
     }
 }

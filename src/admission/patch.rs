@@ -1,0 +1,66 @@
+//! The patch of an answer (RFC 6902): it touches labels, and so re-serialises nothing of the object.
+
+use json_patch::jsonptr::PointerBuf;
+use json_patch::{AddOperation, PatchOperation, RemoveOperation};
+use serde_json::{Map, Value};
+
+use crate::verdict::Edit;
+
+/// Where the labels of an object are.
+const LABELS: &str = "/metadata/labels";
+
+/// Answers edits as a JSON Patch; `None` where there are none.
+pub(super) fn patch(edits: &[Edit<'_>]) -> Option<Vec<u8>> {
+    if edits.is_empty() {
+        return None;
+    }
+    let operations: Option<Vec<PatchOperation>> = edits.iter().map(operation).collect();
+    serde_json::to_vec(&json_patch::Patch(operations?)).ok()
+}
+
+/// `None` never happens: every path here is a pointer.
+fn operation(edit: &Edit<'_>) -> Option<PatchOperation> {
+    Some(match edit {
+        Edit::MakeMap => PatchOperation::Add(AddOperation { path: PointerBuf::parse(LABELS).ok()?, value: Value::Object(Map::new()) }),
+        Edit::Add { key, value } => PatchOperation::Add(AddOperation { path: label(key)?, value: Value::String((*value).to_owned()) }),
+        Edit::Remove { key } => PatchOperation::Remove(RemoveOperation { path: label(key)? }),
+    })
+}
+
+/// The path of a label. In a key `~` is written `~0`, then `/` is written `~1`.
+fn label(key: &str) -> Option<PointerBuf> {
+    let mut path = String::with_capacity(LABELS.len() + key.len() + 8);
+    path.push_str(LABELS);
+    path.push('/');
+    for character in key.chars() {
+        match character {
+            '~' => path.push_str("~0"),
+            '/' => path.push_str("~1"),
+            other => path.push(other),
+        }
+    }
+    PointerBuf::parse(path).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(edits: &[Edit<'_>]) -> String {
+        String::from_utf8(patch(edits).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn a_slash_and_a_tilde_in_a_key_are_escaped() {
+        assert_eq!(text(&[Edit::Remove { key: "netpol/~1" }]), r#"[{"op":"remove","path":"/metadata/labels/netpol~1~01"}]"#);
+    }
+
+    #[test]
+    fn a_map_that_is_not_there_is_made_first() {
+        let edits = [Edit::MakeMap, Edit::Add { key: "netpol/dns", value: "true" }];
+        let expected =
+            r#"[{"op":"add","path":"/metadata/labels","value":{}},{"op":"add","path":"/metadata/labels/netpol~1dns","value":"true"}]"#;
+        assert_eq!(text(&edits), expected);
+        assert_eq!(patch(&[]), None);
+    }
+}

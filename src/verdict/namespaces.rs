@@ -1,0 +1,45 @@
+//! Namespaces: canonical peers name some by labels that anyone may set who may label a namespace.
+
+use super::facts::{Change, Labels, Metadata, Step};
+use super::words::List;
+use super::{Ctx, Finding, Rule};
+use crate::canon::Neighbour;
+
+/// Judges a namespace that is made or changed, whichever it is.
+pub(super) fn validate(ctx: Ctx<'_>, change: &Change<Metadata<'_>>) -> Vec<Finding> {
+    let none = Labels::default();
+    let (old, new) = match change.step(ctx.request.operation) {
+        Ok(Step::Create(new)) => (&none, new),
+        Ok(Step::Update { old, new }) => (&old.labels, new),
+        Ok(Step::Delete(_) | Step::Other) => return Vec::new(),
+        Err(field) => return vec![Finding::missing(field)],
+    };
+    let Some(severity) = ctx.settings().neighbours.severity() else { return Vec::new() };
+    let named = ctx.named("namespace", new);
+    let mut findings = Vec::new();
+    for neighbour in ctx.canon().neighbours() {
+        for key in neighbour.keys() {
+            let (before, after) = (old.get(key), new.labels.get(key));
+            let policies = List { items: neighbour.policies.iter(), most: 4 };
+            let message = match (neighbour.selector.accepts(key, before), neighbour.selector.accepts(key, after)) {
+                (false, true) => format!(
+                    "{named} gets {}, by which canonical policies tell a peer ({policies}). Label it so only if it is meant",
+                    label(neighbour, key, after)
+                ),
+                (true, false) => format!(
+                    "{named} loses {}, by which canonical policies tell a peer ({policies}): they cut it off. Keep the label",
+                    label(neighbour, key, before)
+                ),
+                _ => continue,
+            };
+            findings.push(Finding::new(Rule::Neighbour, severity, message));
+        }
+    }
+    findings
+}
+
+/// A label in a sentence: its value is said only where the canon says it.
+fn label(neighbour: &Neighbour, key: &str, value: Option<&str>) -> String {
+    let listed = neighbour.selector.required_values(key).into_iter().flatten().find(|listed| Some(*listed) == value);
+    listed.map_or_else(|| format!("another value of {key}"), |value| format!("{key}={value}"))
+}
