@@ -67,6 +67,9 @@ impl<I: Iterator<Item: fmt::Display> + Clone> fmt::Display for List<I> {
     }
 }
 
+/// Begins a sentence about what was wrong before an update: that is not its fault.
+pub(super) const BEFORE: &str = "already before this update: ";
+
 /// The plural ending, where there are several.
 pub(super) fn plural(count: usize) -> &'static str {
     if count == 1 { "" } else { "s" }

@@ -11,6 +11,7 @@
     reason = "a test says what it expects by panicking; clippy's own exemption covers `#[test]` functions, not their helpers"
 )]
 
+mod admission;
 mod canon;
 mod house;
 mod support;

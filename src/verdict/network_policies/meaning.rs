@@ -5,7 +5,7 @@ use crate::canon::{CanonicalPolicy, Policies};
 use crate::policy::{Beyond, Comparison, Fault, FaultKind, Home, Policy, compare};
 use crate::verdict::facts::NetworkPolicy;
 use crate::verdict::settings::ExtraPolicies;
-use crate::verdict::words::Named;
+use crate::verdict::words::{BEFORE, Named};
 use crate::verdict::{Ctx, Finding, Rule, Severity};
 
 /// A spec as it was read.
@@ -83,6 +83,6 @@ fn ease(ctx: Ctx<'_>, finding: &mut Finding, old: Option<&NetworkPolicy<'_>>, ne
     let means_the_same = |found| parse(ctx, old).is_ok_and(|old| compare(&old, found) == Comparison::Same);
     if old.spec.same_json(&new.spec) || found.is_some_and(means_the_same) {
         finding.severity = Severity::Warn;
-        finding.message.push_str(" (so it was before this update)");
+        finding.message.insert_str(0, BEFORE);
     }
 }

@@ -1,7 +1,7 @@
 //! Sentences about what a policy means.
 
 use crate::canon::BUILT_IN;
-use crate::policy::{Change, Difference, Direction, Drift, Fault, Witness};
+use crate::policy::{Drift, Fault, Witness};
 use crate::verdict::Ctx;
 use crate::verdict::words::{List, Named, Plain};
 
@@ -12,8 +12,7 @@ const DEFAULT_NAMESPACE: &str = "abcdesktop";
 const MOST: usize = 3;
 
 pub(super) fn drift(ctx: Ctx<'_>, named: Named<'_>, drift: &Drift) -> String {
-    let mut sentence =
-        format!("{named} drifts from the canonical spec: {}", List { items: drift.differences.iter().map(difference), most: MOST });
+    let mut sentence = format!("{named} drifts from the canonical spec: {}", List { items: drift.differences.iter(), most: MOST });
     if let Some(witness) = &drift.witness {
         sentence += ". ";
         sentence += &capitalised(witness);
@@ -45,21 +44,6 @@ pub(super) fn not_proven_harmless(named: Named<'_>) -> String {
 
 pub(super) fn faulty_extra(named: Named<'_>, faults: &[Fault]) -> String {
     format!("{named} has no meaning to judge: {}", List { items: faults.iter(), most: MOST })
-}
-
-/// One difference in words: `egress rule 1 also allows TCP 443`.
-fn difference(difference: &Difference) -> String {
-    let Difference { change, field, direction, rule, expected, found, .. } = difference;
-    let place = match (direction, rule) {
-        (Some(Direction::Ingress), Some(rule)) => format!("ingress rule {rule}"),
-        (Some(Direction::Egress), Some(rule)) => format!("egress rule {rule}"),
-        _ => return format!("{field} is {found} where {expected} is expected"),
-    };
-    match change {
-        Change::Wider => format!("{place} also allows {found}"),
-        Change::Narrower => format!("{place} no longer allows {expected}"),
-        Change::Both => format!("{place} allows {found} instead of {expected}"),
-    }
 }
 
 /// The command that puts a canonical policy back. What the command takes for granted is left out.

@@ -5,42 +5,40 @@
 use super::labels::{self, LabelFindings};
 use super::network;
 use crate::verdict::facts::Pod;
-use crate::verdict::words::{List, Named};
+use crate::verdict::words::{BEFORE, List, Named};
 use crate::verdict::{Ctx, Finding, Rule, Severity};
-
-/// What is added to a sentence about what was there before.
-const AS_BEFORE: &str = " (it did before this update)";
 
 pub(super) fn judge(ctx: Ctx<'_>, old: &Pod<'_>, new: &Pod<'_>) -> Vec<Finding> {
     let named = ctx.named("pod", &new.metadata);
     // Relabelling a running pod must not buy it labels: it is granted what it was granted before.
     let identity = ctx.canon().identify(&old.metadata.labels);
-    let (before, after) = (&old.metadata.labels, &new.metadata.labels);
+    let (worn, wears) = (&old.metadata.labels, &new.metadata.labels);
 
     let mut findings = identity_changed(ctx, named, old, new);
     if identity.is_conflict() && findings.is_empty() {
-        let message = labels::two_identities(named, &identity) + AS_BEFORE;
+        let message = BEFORE.to_owned() + &labels::two_identities(named, &identity);
         findings.push(Finding::new(Rule::TwoIdentities, Severity::Warn, message));
     }
     let mut about_labels = LabelFindings::new(named);
-    for (key, value) in after.capabilities() {
-        let was_there = before.get(key) == Some(value);
-        let as_before = if was_there { AS_BEFORE } else { "" };
+    for (key, value) in wears.capabilities() {
+        let was_there = worn.get(key) == Some(value);
+        let before = if was_there { BEFORE } else { "" };
         match identity.value(key) {
             Some(granted) if value == granted => {}
             Some(granted) => {
                 let severity = if was_there { Severity::Warn } else { Severity::Deny };
-                about_labels
-                    .push(Rule::LabelValue, severity, |named| labels::wrong_value(named, &identity, key, value, granted) + as_before);
+                about_labels.push(Rule::LabelValue, severity, |named| {
+                    before.to_owned() + &labels::wrong_value(named, &identity, key, value, granted)
+                });
             }
             None => {
                 let severity = if was_there { Severity::Warn } else { labels::ungranted_severity(ctx) };
-                about_labels.push(Rule::UngrantedLabel, severity, |named| labels::ungranted(ctx, named, key) + as_before);
+                about_labels.push(Rule::UngrantedLabel, severity, |named| before.to_owned() + &labels::ungranted(ctx, named, key));
             }
         }
     }
-    for (key, value) in before.capabilities() {
-        if after.get(key).is_none() && identity.value(key) == Some(value) {
+    for (key, value) in worn.capabilities() {
+        if wears.get(key).is_none() && identity.value(key) == Some(value) {
             about_labels.push(Rule::LabelTaken, Severity::Deny, |named| {
                 format!("{named} loses {key}, which {} it. Keep the label", labels::gives(&identity, &[key]))
             });

@@ -1,0 +1,77 @@
+//! The protocol and the verdicts, from bytes to bytes, without a server.
+
+mod recordings;
+
+use std::sync::Arc;
+
+use netpol::admission::{Answer, answer};
+use netpol::audit::Record;
+use netpol::canon::Canon;
+use netpol::verdict::{Guard, Settings, Stage};
+use serde_json::Value;
+
+/// A guard with the default canon and these settings.
+fn guard(settings: Settings) -> Guard {
+    let canon = Canon::load("abcdesktop", &settings.namespaces).expect("the built-in canon");
+    Guard { canon: Arc::new(canon), settings: Arc::new(settings) }
+}
+
+/// A recorded body.
+fn recorded(case: &str, stage: Stage) -> Vec<u8> {
+    let stage = match stage {
+        Stage::Mutate => "mutate",
+        Stage::Validate => "validate",
+    };
+    let path = crate::support::root().join(format!("tests/reviews/{case}.{stage}.json"));
+    std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// An answer, read as the API server reads it.
+#[derive(Debug)]
+struct Read {
+    allowed: bool,
+    code: Option<u64>,
+    reason: Option<String>,
+    message: String,
+    warnings: Vec<String>,
+    rule: Option<String>,
+    patch: Option<json_patch::Patch>,
+    response: Value,
+    record: Option<Record>,
+}
+
+/// Asks for an answer that must be a review with the request's uid.
+fn ask(guard: &Guard, stage: Stage, body: &[u8]) -> Read {
+    let answer = answer(guard, stage, body, false);
+    let request: Value = serde_json::from_slice(body).expect("a JSON body");
+    read(answer, request["request"]["uid"].as_str().expect("a uid"))
+}
+
+fn read(answer: Answer, uid: &str) -> Read {
+    assert_eq!(answer.status, 200, "{}", String::from_utf8_lossy(&answer.body));
+    let review: Value = serde_json::from_slice(&answer.body).expect("a JSON answer");
+    assert_eq!((&review["apiVersion"], &review["kind"]), (&"admission.k8s.io/v1".into(), &"AdmissionReview".into()));
+    let response = review["response"].clone();
+    assert_eq!(response["uid"], uid);
+    let warnings: Vec<String> =
+        serde_json::from_value(response.get("warnings").cloned().unwrap_or_else(|| Value::Array(Vec::new()))).unwrap();
+    assert!(warnings.iter().all(|warning| warning.chars().count() <= 120), "{warnings:?}");
+    let patch = response.get("patch").map(|patch| {
+        use base64::Engine as _;
+        assert_eq!(response["patchType"], "JSONPatch");
+        let bytes = base64::engine::general_purpose::STANDARD.decode(patch.as_str().expect("a string")).expect("base64");
+        serde_json::from_slice(&bytes).expect("a JSON Patch")
+    });
+    let text = |value: &Value| value.as_str().map(str::to_owned);
+    Read {
+        allowed: response["allowed"].as_bool().expect("a boolean"),
+        code: response["status"]["code"].as_u64(),
+        reason: text(&response["status"]["reason"]),
+        message: text(&response["status"]["message"]).unwrap_or_default(),
+        warnings,
+        rule: text(&response["auditAnnotations"]["rule"]),
+        patch,
+        response,
+        record: answer.record,
+    }
+}
