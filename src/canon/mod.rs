@@ -17,6 +17,7 @@ mod metadata;
 mod neighbours;
 mod objects;
 mod policies;
+pub mod reading;
 mod yaml;
 
 #[cfg(test)]

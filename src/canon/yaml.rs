@@ -62,7 +62,7 @@ fn read_yaml(file: &File, report: &mut Report, mut take: impl FnMut(Document, &m
 }
 
 /// JSON is read as such: it may hold tabs and escapes that YAML reads differently.
-fn read_json(file: &File, report: &mut Report, mut take: impl FnMut(Document, &mut Report)) {
+pub(super) fn read_json(file: &File, report: &mut Report, mut take: impl FnMut(Document, &mut Report)) {
     if file.text.trim().is_empty() {
         return;
     }
@@ -71,6 +71,11 @@ fn read_json(file: &File, report: &mut Report, mut take: impl FnMut(Document, &m
         Ok(value) => take(Document { number: 1, value }, report),
         Err(error) => report.add(&place(file, 1), "", format!("cannot be read as JSON: {error}")),
     }
+}
+
+/// Writes a value as one document.
+pub(super) fn write(value: &Value) -> Result<String, serde_saphyr::ser::Error> {
+    serde_saphyr::to_string_with_options(value, serde_saphyr::ser_options! { prefer_block_scalars: false })
 }
 
 fn place(file: &File, number: usize) -> Place {

@@ -8,10 +8,9 @@ use clap::Args;
 use crate::verdict::Settings;
 use crate::verdict::settings::{Enforcement, ExtraPolicies, Response, UngrantedLabels, Workloads};
 
-/// The flags that a verdict depends on.
+/// Which canon, for which namespaces.
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
-#[command(next_help_heading = "Verdicts")]
-pub struct JudgeArgs {
+pub struct CanonArgs {
     /// A guarded namespace (repeatable); anything else is admitted untouched.
     #[arg(long = "namespace", short = 'n', value_name = "NS", env = "NETPOL_NAMESPACE", value_delimiter = ',')]
     #[arg(default_values_t = Settings::default().namespaces, value_parser = namespace)]
@@ -20,6 +19,15 @@ pub struct JudgeArgs {
     /// The canonical spec: a built-in (abcdesktop, abcdesktop-4.4), or a file or folder.
     #[arg(long, value_name = "NAME or PATH", env = "NETPOL_CANON", default_value = "abcdesktop")]
     pub canon: String,
+}
+
+/// The flags that a verdict depends on.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+#[command(next_help_heading = "Verdicts")]
+pub struct JudgeArgs {
+    /// Which canon, for which namespaces.
+    #[command(flatten)]
+    pub canon: CanonArgs,
 
     /// Whether refusals refuse.
     #[arg(long, value_name = "HOW", env = "NETPOL_ENFORCEMENT", value_enum, default_value_t = Settings::default().enforcement)]
@@ -68,7 +76,7 @@ impl JudgeArgs {
     /// The settings that they state.
     pub fn settings(&self) -> Settings {
         Settings {
-            namespaces: self.namespaces.clone(),
+            namespaces: self.canon.namespaces.clone(),
             enforcement: self.enforcement,
             ungranted_labels: self.ungranted_labels,
             extra_policies: self.extra_policies,
@@ -121,7 +129,7 @@ mod tests {
     #[test]
     fn repeated_flags_replace_the_default() {
         let args = parse(&["--namespace", "a", "-n", "b,c", "--break-glass-group", "cn=admins,ou=groups"]).unwrap();
-        assert_eq!(args.namespaces, ["a", "b", "c"]);
+        assert_eq!(args.canon.namespaces, ["a", "b", "c"]);
         assert_eq!(args.break_glass_groups, ["cn=admins,ou=groups"]);
     }
 

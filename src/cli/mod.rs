@@ -7,15 +7,17 @@ pub mod audit;
 pub mod check;
 pub mod completions;
 pub mod exit;
+pub mod input;
 pub mod judge_args;
 pub mod output;
+pub mod program;
 pub mod render;
 pub mod review;
 pub mod serve;
 
 use std::process::ExitCode;
 
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use exit::Ended;
 use output::Streams;
@@ -51,12 +53,13 @@ pub enum Command {
 
 /// The definition of the command line, for completions and references.
 pub fn definition() -> clap::Command {
-    Cli::command()
+    Cli::command().bin_name(program::typed_name())
 }
 
 /// Parses the process's arguments, runs the command and answers the process's exit code.
 pub fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let parsed = definition().try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches));
+    let cli = match parsed {
         Ok(cli) => cli,
         Err(error) => {
             // Whoever closed the pipe has read all the help that it wanted.

@@ -12,6 +12,8 @@
 )]
 
 mod admission;
+mod audit;
 mod canon;
 mod house;
+mod render;
 mod support;

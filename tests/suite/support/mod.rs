@@ -1,5 +1,7 @@
 //! What several subjects need.
 
+pub(crate) mod command;
+
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 

@@ -1,0 +1,30 @@
+//! `netpol render`: what a cluster is to be given, as manifests.
+
+mod nearest;
+mod policies;
+
+use super::exit::Ended;
+use super::output::Streams;
+
+/// Its arguments.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum What {
+    /// The canonical NetworkPolicies, as `kubectl apply -f -` takes them.
+    Policies(policies::Args),
+}
+
+/// Runs it.
+///
+/// # Errors
+/// Those of the thing that is rendered.
+pub fn run(args: &Args, streams: &mut Streams) -> Ended {
+    match &args.what {
+        What::Policies(args) => policies::run(args, streams),
+    }
+}

@@ -1,0 +1,136 @@
+//! `netpol audit verify`, over logs that the sink wrote.
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use netpol::audit::record::Outcome;
+use netpol::audit::{Destination, Entry, Options, Record, Sink, chain};
+use netpol::verdict::Rule;
+use serde_json::Value;
+
+use crate::support::command::{command, netpol, netpol_reading};
+
+fn record(number: usize) -> Record {
+    Record {
+        uid: format!("uid-{number}"),
+        stage: "validate",
+        verdict: Outcome::Denied,
+        rule: Some(Rule::UngrantedLabel),
+        operation: "CREATE".to_owned(),
+        kind: "Pod".to_owned(),
+        subresource: None,
+        name: "thief".to_owned(),
+        namespace: "abcdesktop".to_owned(),
+        user: "admin".to_owned(),
+        groups: Vec::new(),
+        dry_run: false,
+        messages: vec!["a sentence".to_owned()],
+        differences: Vec::new(),
+        witness: None,
+        canon: "00".to_owned(),
+    }
+}
+
+/// Writes a log of `count` lines to a path, in several lives of a process.
+fn log(path: &Path, count: usize, rotate_bytes: u64) {
+    let numbers: Vec<usize> = (0..count).collect();
+    for life in numbers.chunks(count.div_ceil(2)) {
+        let options = Options { rotate_bytes, ..Options::new(Destination::File(path.to_owned()), chain::name([3; 8])) };
+        let sink = Sink::open(options).unwrap();
+        for number in life {
+            let time = "2026-11-22T16:16:10Z".parse().unwrap();
+            sink.offer(Entry { time, record: record(*number), latency: Duration::from_micros(90), client_verified: false });
+        }
+        assert!(sink.close(Duration::from_secs(20)));
+    }
+}
+
+#[test]
+fn a_whole_log_is_clean_across_rotation_and_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("audit.log");
+    log(&path, 6, 1500);
+    let rotated = folder.path().join("audit.log.1");
+    assert!(rotated.exists());
+    let mut files: Vec<String> =
+        fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path().to_str().unwrap().to_owned()).collect();
+    files.sort();
+    let args: Vec<&str> = ["audit", "verify"].into_iter().chain(files.iter().map(String::as_str)).collect();
+    let ran = netpol(&args);
+    assert_eq!((ran.code, ran.err.as_str()), (0, ""), "{}", ran.out);
+    assert!(ran.out.ends_with(&format!("whole   6 lines in {} files, 1 chain\n", files.len())), "{}", ran.out);
+
+    let ran = netpol(&[&args[..], &["--output", "json"]].concat());
+    let report: Value = serde_json::from_str(&ran.out).unwrap();
+    assert_eq!(
+        (report["lines"].as_u64(), report["chains"][0]["last"].as_u64(), report["broken"].as_array().map(Vec::len)),
+        (Some(6), Some(6), Some(0))
+    );
+}
+
+#[test]
+fn the_first_broken_line_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("audit.log");
+    log(&path, 5, 1 << 20);
+    let text = fs::read_to_string(&path).unwrap();
+    fs::write(&path, text.replace("uid-2", "uid-7")).unwrap();
+    let name = path.to_str().unwrap();
+    let ran = netpol(&["audit", "verify", name]);
+    assert_eq!((ran.code, ran.err.as_str()), (1, ""));
+    assert_eq!(
+        ran.out.lines().next().unwrap(),
+        format!("broken  {name}, line 3: this line was changed after it was written, or the line behind it was")
+    );
+    assert_eq!(ran.out.lines().last().unwrap(), "not whole: 1 place broken among 5 lines in 1 file");
+}
+
+#[test]
+fn standard_input_with_a_torn_last_line_is_whole_with_a_word() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("audit.log");
+    log(&path, 3, 1 << 20);
+    let bytes = fs::read(&path).unwrap();
+    let ran = netpol_reading(&["audit", "verify", "-"], &bytes[..bytes.len() - 30]);
+    assert_eq!((ran.code, ran.err.as_str()), (0, ""));
+    assert_eq!(
+        ran.out.lines().next().unwrap(),
+        "note    standard input, line 3: a torn line, left by a crash or a full disk, is passed over"
+    );
+    assert_eq!(ran.out.lines().last().unwrap(), "whole   2 lines in 1 file, 1 chain");
+}
+
+#[test]
+fn an_empty_log_proves_nothing_and_says_so() {
+    let ran = netpol_reading(&["audit", "verify", "-"], b"");
+    assert_eq!((ran.code, ran.out.as_str()), (0, "nothing to prove: no audit line in 1 file\n"));
+}
+
+#[test]
+fn a_binary_file_is_no_log() {
+    let ran = netpol(&["audit", "verify", env!("CARGO_BIN_EXE_netpol")]);
+    assert_eq!(ran.code, 1);
+    assert!(ran.out.contains("line 1: this is no audit line"), "{}", ran.out);
+}
+
+#[test]
+fn what_cannot_be_read_is_exit_code_two() {
+    for (args, words) in [
+        (["/no/such/log", "-"], "cannot read /no/such/log: No such file"),
+        (["/", "-"], "cannot read /: "),
+        (["-", "-"], "cannot read standard input: it is named twice"),
+    ] {
+        let ran = netpol(&[&["audit", "verify"], &args[..]].concat());
+        assert_eq!((ran.code, ran.out.as_str()), (2, ""), "{args:?}");
+        assert!(ran.err.contains(words), "{}", ran.err);
+    }
+    let ran = netpol(&["audit", "verify"]);
+    assert_eq!(ran.code, 2);
+}
+
+#[test]
+fn a_pipe_gets_no_colour() {
+    let output = command(&["audit", "verify", "-"]).env("TERM", "xterm-256color").output().unwrap();
+    assert!(!output.stdout.contains(&0x1b));
+}
