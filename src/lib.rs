@@ -5,4 +5,5 @@ pub mod audit;
 pub mod canon;
 pub mod cli;
 pub mod policy;
+pub mod registration;
 pub mod verdict;

@@ -6,10 +6,10 @@ use super::paths::paths;
 use super::{Source, none, sources};
 
 /// The rooms under `src`: each may name itself and those before it.
-const ROOMS: [&str; 8] = ["policy", "canon", "verdict", "audit", "admission", "server", "controller", "cli"];
+const ROOMS: [&str; 9] = ["policy", "canon", "verdict", "registration", "audit", "admission", "server", "controller", "cli"];
 
 /// Rooms without I/O, clock, async, threads and log: what they answer depends on their arguments alone.
-const PURE: [&str; 3] = ["policy", "verdict", "admission"];
+const PURE: [&str; 4] = ["policy", "verdict", "registration", "admission"];
 
 /// What a pure room must not name. Addresses of `std::net` are values and may be named.
 const IMPURE: [&str; 21] = [
@@ -97,7 +97,7 @@ fn what_decides_does_no_io_and_reads_no_clock() {
             }
         }
     }
-    none(&faults, "policy, verdict and admission are functions of their arguments");
+    none(&faults, "policy, verdict, registration and admission are functions of their arguments");
 }
 
 #[test]

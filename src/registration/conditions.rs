@@ -1,0 +1,179 @@
+//! Match conditions: CEL expressions that keep a request inside the API server when it cannot
+//! concern the guard.
+//!
+//! An expression that fails to evaluate refuses the request where the failure policy is Fail. So
+//! every field that may be absent is read as an optional (`?`), and what only an update has stands
+//! behind a question for the operation. `request.subResource` is not read at all: it is absent,
+//! not empty, for a main resource.
+
+use serde_json::{Value, json};
+
+use crate::canon::CAPABILITY_PREFIX;
+use crate::verdict::annotations;
+
+/// One match condition.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Condition {
+    name: &'static str,
+    expression: String,
+}
+
+impl Condition {
+    pub(super) fn manifest(&self) -> Value {
+        json!({"name": self.name, "expression": self.expression})
+    }
+}
+
+/// Of an update, a changed label.
+pub(super) fn labels_change() -> Condition {
+    let expression = format!("{NOT_UPDATE} || {LABELS_CHANGE}");
+    Condition { name: "labels-change", expression }
+}
+
+/// Of an update, a changed label or network annotation: the kubelet's status, a finalizer, whatever
+/// controllers note on a pod stays between them and the API server.
+pub(super) fn labels_or_network_change() -> Condition {
+    let keys = list(annotations::NETWORK);
+    let expression = format!(
+        "{NOT_UPDATE} || {LABELS_CHANGE} || {keys}.exists(key, object.metadata.?annotations[?key] != oldObject.metadata.?annotations[?key])"
+    );
+    Condition { name: "labels-or-network-annotations-change", expression }
+}
+
+/// A binding that carries what would be copied onto the pod and means something there. The API server
+/// itself gives bindings the zone and region of the node, so "any label" would be every binding.
+pub(super) fn binding_carries<'k>(identity_keys: impl IntoIterator<Item = &'k str>) -> Condition {
+    let labels = list(identity_keys);
+    let annotated = list(annotations::NETWORK.into_iter().chain([annotations::MIRROR]));
+    let prefix = literal(CAPABILITY_PREFIX);
+    let expression = format!(
+        "object.metadata.?labels.orValue({{}}).exists(key, key.startsWith({prefix}) || key in {labels}) || \
+         object.metadata.?annotations.orValue({{}}).exists(key, key in {annotated})"
+    );
+    Condition { name: "carries-what-the-pod-would-get", expression }
+}
+
+/// Every deletion but the namespace controller's: it deletes what is left of a namespace that is
+/// going away, and must not wait for us.
+pub(super) fn not_by_namespace_controller<'k>(users: impl IntoIterator<Item = &'k str>) -> Condition {
+    let expression = format!("request.operation != 'DELETE' || !(request.userInfo.username in {})", list(users));
+    Condition { name: "not-the-namespace-controller-deleting", expression }
+}
+
+/// The end of a deletion: finalizers go from an object that is being deleted, and nothing else
+/// changes. It always passes, so it must not wait for us; while we are there we write it down.
+pub(super) fn ends_a_deletion() -> Condition {
+    Condition { name: "ends-a-deletion", expression: ENDS_A_DELETION.to_owned() }
+}
+
+/// Everything else.
+pub(super) fn ends_no_deletion() -> Condition {
+    Condition { name: "ends-no-deletion", expression: format!("!({ENDS_A_DELETION})") }
+}
+
+/// A workload that is made, or whose spec changes.
+pub(super) fn spec_changes() -> Condition {
+    Condition { name: "spec-changes", expression: format!("{NOT_UPDATE} || object.?spec != oldObject.?spec") }
+}
+
+/// A workload whose selector reads a capability, unless it did so before.
+pub(super) fn selector_reads_capabilities() -> Condition {
+    Condition { name: "selector-reads-capabilities", expression: selector_expression() }
+}
+
+/// Every other workload.
+pub(super) fn selector_reads_no_capabilities() -> Condition {
+    Condition { name: "selector-reads-no-capabilities", expression: format!("!({})", selector_expression()) }
+}
+
+/// A namespace that gets, changes or loses a label by which canonical peers name it.
+pub(super) fn neighbour_labels_change<'k>(keys: impl IntoIterator<Item = &'k str>) -> Condition {
+    let keys = list(keys);
+    let expression = format!(
+        "request.operation == 'UPDATE' \
+         ? {keys}.exists(key, object.metadata.?labels[?key] != oldObject.metadata.?labels[?key]) \
+         : {keys}.exists(key, object.metadata.?labels[?key].hasValue())"
+    );
+    Condition { name: "neighbour-labels-change", expression }
+}
+
+const NOT_UPDATE: &str = "request.operation != 'UPDATE'";
+
+const LABELS_CHANGE: &str = "object.metadata.?labels != oldObject.metadata.?labels";
+
+const ENDS_A_DELETION: &str = "request.operation == 'UPDATE' && has(oldObject.metadata.deletionTimestamp) \
+    && object.?spec == oldObject.?spec \
+    && object.metadata.?annotations == oldObject.metadata.?annotations \
+    && object.metadata.?ownerReferences == oldObject.metadata.?ownerReferences \
+    && object.metadata.?finalizers.orValue([]).all(name, name in oldObject.metadata.?finalizers.orValue([]))";
+
+/// A `ReplicationController`'s selector is a plain map, which may have keys called `matchLabels` and
+/// `matchExpressions`; a `CronJob` keeps its own in the template of its jobs.
+fn selector_expression() -> String {
+    let prefix = literal(CAPABILITY_PREFIX);
+    let of =
+        |object: &str| format!("(request.kind.kind == 'CronJob' ? {object}.spec.?jobTemplate.?spec.?selector : {object}.spec.?selector)");
+    let (new, old) = (of("object"), of("oldObject"));
+    format!(
+        "({NOT_UPDATE} || {new} != {old}) && (request.kind.kind == 'ReplicationController' \
+         ? {new}.orValue({{}}).exists(key, key.startsWith({prefix})) \
+         : {new}.?matchLabels.orValue({{}}).exists(key, key.startsWith({prefix})) \
+         || {new}.?matchExpressions.orValue([]).exists(expression, expression.key.startsWith({prefix})))"
+    )
+}
+
+/// A list of string literals.
+fn list<'k>(items: impl IntoIterator<Item = &'k str>) -> String {
+    let items: Vec<String> = items.into_iter().map(literal).collect();
+    format!("[{}]", items.join(", "))
+}
+
+/// A string literal. The escapes of a JSON string are escapes of CEL too.
+fn literal(text: &str) -> String {
+    Value::from(text).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_literal_cannot_be_left() {
+        assert_eq!(literal("name"), r#""name""#);
+        assert_eq!(literal(r#"a" || true || "\"#), r#""a\" || true || \"\\""#);
+        assert_eq!(literal("line\nbreak\u{1}"), r#""line\nbreak\u0001""#);
+    }
+
+    #[test]
+    fn an_empty_list_is_still_a_list() {
+        assert_eq!(list([]), "[]");
+        assert_eq!(not_by_namespace_controller([]).expression, "request.operation != 'DELETE' || !(request.userInfo.username in [])");
+    }
+
+    #[test]
+    fn a_binding_is_asked_about_for_identity_and_network_keys() {
+        let expression = binding_carries(["run", "type"]).expression;
+        assert!(expression.contains(r#"key.startsWith("netpol/") || key in ["run", "type"]"#), "{expression}");
+        assert!(expression.contains(r#""kubernetes.io/config.mirror"]"#), "{expression}");
+    }
+
+    #[test]
+    fn names_are_what_the_api_takes() {
+        let all = [
+            labels_change(),
+            labels_or_network_change(),
+            binding_carries([]),
+            not_by_namespace_controller([]),
+            ends_a_deletion(),
+            ends_no_deletion(),
+            spec_changes(),
+            selector_reads_capabilities(),
+            selector_reads_no_capabilities(),
+            neighbour_labels_change([]),
+        ];
+        for condition in all {
+            let name = condition.name;
+            assert!(name.len() <= 63 && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-'), "{name}");
+        }
+    }
+}

@@ -1,0 +1,108 @@
+use std::collections::BTreeSet;
+
+use super::*;
+use crate::verdict::{Settings, Subject};
+
+fn render(canon: &Canon) -> [Value; 2] {
+    let settings = Settings::default();
+    Registration {
+        canon,
+        namespaces: &settings.namespaces,
+        namespace_controllers: &settings.namespace_controllers,
+        name: DEFAULT_NAME,
+        endpoint: &Endpoint::default_service(),
+        authorities: None,
+    }
+    .manifests()
+}
+
+fn built_in() -> Canon {
+    Canon::load("abcdesktop", &["abcdesktop".to_owned()]).unwrap()
+}
+
+fn webhooks(manifests: &[Value; 2]) -> Vec<&Value> {
+    manifests.iter().flat_map(|manifest| manifest["webhooks"].as_array().unwrap()).collect()
+}
+
+/// Every resource of the rules, as group, resource and subresource.
+fn resources(webhook: &Value) -> Vec<(String, String, String)> {
+    let mut found = Vec::new();
+    for rule in webhook["rules"].as_array().unwrap() {
+        for resource in rule["resources"].as_array().unwrap() {
+            let (resource, subresource) = resource.as_str().unwrap().split_once('/').unwrap_or((resource.as_str().unwrap(), ""));
+            found.push((rule["apiGroups"][0].as_str().unwrap().to_owned(), resource.to_owned(), subresource.to_owned()));
+        }
+    }
+    found
+}
+
+#[test]
+fn every_webhook_says_what_the_design_says() {
+    let manifests = render(&built_in());
+    let said: Vec<String> = webhooks(&manifests)
+        .iter()
+        .map(|webhook| {
+            let text = |field: &str| webhook[field].as_str().unwrap_or("-").to_owned();
+            let guarded = if webhook.get("namespaceSelector").is_some() { "guarded" } else { "everywhere" };
+            format!("{} {} {} s {guarded}", text("name"), text("failurePolicy"), webhook["timeoutSeconds"])
+        })
+        .collect();
+    assert_eq!(
+        said,
+        [
+            "pods.mutate.netpol.abcdesktop.io Ignore 3 s guarded",
+            "pods.validate.netpol.abcdesktop.io Fail 5 s guarded",
+            "bindings.validate.netpol.abcdesktop.io Fail 5 s guarded",
+            "policies.validate.netpol.abcdesktop.io Fail 5 s guarded",
+            "deleted-policies.validate.netpol.abcdesktop.io Ignore 5 s guarded",
+            "workload-selectors.validate.netpol.abcdesktop.io Fail 5 s guarded",
+            "workloads.validate.netpol.abcdesktop.io Ignore 5 s guarded",
+            "foreign-policies.validate.netpol.abcdesktop.io Ignore 5 s guarded",
+            "neighbours.validate.netpol.abcdesktop.io Ignore 5 s everywhere",
+        ]
+    );
+    for webhook in webhooks(&manifests) {
+        assert_eq!((&webhook["matchPolicy"], &webhook["sideEffects"]), (&json!("Equivalent"), &json!("None")));
+        assert_eq!(webhook["admissionReviewVersions"], json!(["v1"]));
+        assert!(webhook["rules"].as_array().unwrap().iter().all(|rule| rule["apiVersions"] == json!(["*"])));
+    }
+    assert_eq!(webhooks(&manifests)[0]["reinvocationPolicy"], "IfNeeded");
+}
+
+#[test]
+fn nothing_is_asked_about_that_no_judge_takes() {
+    for webhook in webhooks(&render(&built_in())) {
+        for (group, resource, subresource) in resources(webhook) {
+            assert_ne!(Subject::of(&group, &resource, &subresource).0, Subject::Other, "{group}/{resource}/{subresource}");
+        }
+    }
+}
+
+#[test]
+fn every_foreign_kind_is_asked_about_in_whatever_scope() {
+    let manifests = render(&built_in());
+    let webhook = webhooks(&manifests).into_iter().find(|webhook| webhook["name"].as_str().unwrap().starts_with("foreign")).unwrap();
+    let asked: BTreeSet<_> = resources(webhook).into_iter().map(|(group, resource, _)| (group, resource)).collect();
+    let known = crate::verdict::foreign::KINDS.iter().map(|kind| (kind.group.to_owned(), kind.resource.to_owned())).collect();
+    assert_eq!(asked, known);
+    assert!(webhook["rules"].as_array().unwrap().iter().all(|rule| rule["scope"] == "*"));
+}
+
+#[test]
+fn names_of_users_and_namespaces_arrive() {
+    let canon = built_in();
+    let manifests = Registration {
+        canon: &canon,
+        namespaces: &["one".to_owned(), "two".to_owned()],
+        namespace_controllers: &["o\"brien".to_owned()],
+        name: "second",
+        endpoint: &Endpoint::url("https://127.0.0.1:8443").unwrap(),
+        authorities: None,
+    }
+    .manifests();
+    assert!(manifests.iter().all(|manifest| manifest["metadata"]["name"] == "second"));
+    let policies = webhooks(&manifests).into_iter().find(|webhook| webhook["name"].as_str().unwrap().starts_with("policies")).unwrap();
+    assert_eq!(policies["namespaceSelector"]["matchExpressions"][0]["values"], json!(["one", "two"]));
+    assert!(policies["matchConditions"][0]["expression"].as_str().unwrap().contains(r#"in ["o\"brien"]"#));
+    assert_eq!(policies["clientConfig"], json!({"url": "https://127.0.0.1:8443/validate"}));
+}
