@@ -146,7 +146,7 @@ fn read_path(source: &str) -> Result<Vec<File>, Failure> {
 }
 
 fn read_folder(path: &Path) -> Result<Vec<File>, Failure> {
-    let folder = settled(path);
+    let folder = settled(path).map_err(|error| Failure::io(None, &error))?;
     let mut names: Vec<String> = Vec::new();
     for entry in fs::read_dir(&folder).map_err(|error| Failure::io(None, &error))? {
         let entry = entry.map_err(|error| Failure::io(None, &error))?;
@@ -177,8 +177,9 @@ fn read_folder(path: &Path) -> Result<Vec<File>, Failure> {
 
 /// Answers the folder to read from. The kubelet replaces a mount by swapping the symlink `..data`:
 /// files that are read through one resolved folder belong together, or one of them is gone.
-fn settled(path: &Path) -> PathBuf {
-    fs::canonicalize(path.join("..data")).ok().filter(|data| data.is_dir()).unwrap_or_else(|| path.to_owned())
+fn settled(path: &Path) -> io::Result<PathBuf> {
+    let folder = fs::canonicalize(path)?;
+    Ok(fs::canonicalize(folder.join("..data")).ok().filter(|data| data.is_dir()).unwrap_or(folder))
 }
 
 fn read_file(path: &Path, name: &str, left: u64) -> Result<String, Failure> {

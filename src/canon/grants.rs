@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::CAPABILITY_PREFIX;
 use super::error::Place;
-use super::metadata::read_name;
+use super::metadata::{check_maps, read_name};
 use crate::policy::Selector;
 use crate::policy::fault::{FaultKind, Faults, Path};
 use crate::policy::node::Node;
@@ -39,15 +39,16 @@ pub(super) struct StatedGrant {
 pub(super) fn read_set(place: &Place, object: &Node<'_>, faults: &mut Faults) -> (Option<String>, Vec<StatedGrant>) {
     let root = Path::Root("");
     faults.map(object, &root, &["apiVersion", "kind", "metadata", "grants"]);
+    let field = Path::Root("metadata");
     let name = match object.get("metadata") {
         None => {
-            faults.add(&Path::Root("metadata"), FaultKind::Invalid, "is missing: a name is needed");
+            faults.add(&field, FaultKind::Invalid, "is missing: a name is needed");
             None
         }
-        Some(metadata) => {
-            let field = Path::Root("metadata");
-            faults.map(metadata, &field, &["name", "labels", "annotations"]).map(|metadata| read_name(metadata, &field, faults))
-        }
+        Some(metadata) => faults.map(metadata, &field, &["name", "labels", "annotations"]).map(|metadata| {
+            check_maps(metadata, &field, faults);
+            read_name(metadata, &field, faults)
+        }),
     };
     let list = Path::Root("grants");
     if object.get("grants").is_none() {

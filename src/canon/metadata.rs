@@ -6,8 +6,8 @@ use crate::policy::fault::{FaultKind, Faults, Path};
 use crate::policy::node::Node;
 use crate::policy::syntax::{is_subdomain, label_key_fault, label_value_fault};
 
-/// The annotation that lets a member of the break-glass group change a policy.
-pub const BREAK_GLASS_ANNOTATION: &str = "netpol.abcdesktop.io/break-glass";
+/// The annotation that says why a `NetworkPolicy` is to be admitted unjudged; a member of a break-glass group sets it.
+pub const BREAK_GLASS: &str = "netpol.abcdesktop.io/break-glass";
 
 /// What `kubectl apply` notes; it would repeat the whole manifest.
 const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
@@ -59,8 +59,7 @@ impl Metadata {
         {
             faults.add(&field.key("namespace"), FaultKind::Invalid, "must be the name of a namespace, or be left out");
         }
-        check_labels(metadata, &field, faults);
-        check_annotations(metadata, &field, faults);
+        check_maps(metadata, &field, faults);
         let finalizers = read_finalizers(metadata, &field, faults);
         check_owners(metadata, &field, faults);
         let object = object.get("metadata")?;
@@ -107,21 +106,19 @@ fn is_namespace(name: &str) -> bool {
     name.len() <= 63 && !name.contains('.') && is_subdomain(name)
 }
 
-fn check_labels<'n>(metadata: &'n Node<'n>, field: &Path<'_>, faults: &mut Faults) {
-    let field = field.key("labels");
-    each_string(metadata, "labels", &field, faults, |key, value, faults| {
+/// Checks labels and annotations.
+pub(super) fn check_maps<'n>(metadata: &'n Node<'n>, field: &Path<'_>, faults: &mut Faults) {
+    let labels = field.key("labels");
+    each_string(metadata, "labels", &labels, faults, |key, value, faults| {
         for fault in label_key_fault(key).into_iter().chain(label_value_fault(value)) {
-            faults.add(&field.key(key), FaultKind::Invalid, fault);
+            faults.add(&labels.key(key), FaultKind::Invalid, fault);
         }
     });
-}
-
-fn check_annotations<'n>(metadata: &'n Node<'n>, field: &Path<'_>, faults: &mut Faults) {
-    let field = field.key("annotations");
-    each_string(metadata, "annotations", &field, faults, |key, _, faults| {
-        if key == BREAK_GLASS_ANNOTATION {
+    let annotations = field.key("annotations");
+    each_string(metadata, "annotations", &annotations, faults, |key, _, faults| {
+        if key == BREAK_GLASS {
             let message = "belongs to a change of a live policy, never to the canon: remove it";
-            faults.add(&field.key(key), FaultKind::Invalid, message);
+            faults.add(&annotations.key(key), FaultKind::Invalid, message);
         }
     });
 }

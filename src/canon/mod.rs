@@ -30,7 +30,7 @@ pub use error::{CanonError, Problem};
 pub use grants::Grant;
 pub use identity::Identity;
 pub use labels::Labels;
-pub use metadata::BREAK_GLASS_ANNOTATION;
+pub use metadata::BREAK_GLASS;
 pub use neighbours::Neighbour;
 pub use policies::{CanonicalPolicy, Policies};
 

@@ -1,10 +1,9 @@
 //! Annotations that verdicts read.
 
+pub use crate::canon::BREAK_GLASS;
+
 /// Marks a mirror pod of a static pod; the kubelet sets it.
 pub const MIRROR: &str = "kubernetes.io/config.mirror";
-
-/// Says why a `NetworkPolicy` is to be admitted unjudged; a member of a break-glass group sets it.
-pub const BREAK_GLASS: &str = "netpol.abcdesktop.io/break-glass";
 
 /// The keys that people set on pods and that can open a second way out of them, as the plugins' own
 /// documents and sources name them. Never a key that a plugin writes itself

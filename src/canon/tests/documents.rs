@@ -173,3 +173,13 @@ fn too_many_files_are_refused() {
     }
     assert_eq!(problem(folder.path()), "the folder has more than 4096 documents: join them into fewer files");
 }
+
+#[test]
+fn a_folder_below_a_mount_is_read_through_its_link() {
+    let folder = TempDir::new().unwrap();
+    fs::create_dir_all(folder.path().join("..1/sub")).unwrap();
+    fs::write(folder.path().join("..1/sub/a.yaml"), a_policy("a")).unwrap();
+    symlink("..1", folder.path().join("..data")).unwrap();
+    symlink("..data/sub", folder.path().join("sub")).unwrap();
+    assert_eq!(names(&folder.path().join("sub")), ["a"]);
+}
