@@ -101,7 +101,7 @@ fn namespace(text: &str) -> Result<String, String> {
 }
 
 /// Reads a user's or group's name: an empty one would stand for whoever has none.
-fn name(text: &str) -> Result<String, String> {
+pub(super) fn name(text: &str) -> Result<String, String> {
     if text.trim().is_empty() { Err("a name must not be empty".to_owned()) } else { Ok(text.to_owned()) }
 }
 

@@ -15,5 +15,6 @@ mod admission;
 mod audit;
 mod canon;
 mod house;
+mod registration;
 mod render;
 mod support;

@@ -2,6 +2,7 @@
 
 mod nearest;
 mod policies;
+mod registration;
 
 use super::exit::Ended;
 use super::output::Streams;
@@ -17,6 +18,8 @@ pub struct Args {
 enum What {
     /// The canonical NetworkPolicies, as `kubectl apply -f -` takes them.
     Policies(policies::Args),
+    /// The webhook configurations by which an API server asks this guard.
+    Registration(Box<registration::Args>),
 }
 
 /// Runs it.
@@ -26,5 +29,6 @@ enum What {
 pub fn run(args: &Args, streams: &mut Streams) -> Ended {
     match &args.what {
         What::Policies(args) => policies::run(args, streams),
+        What::Registration(args) => registration::run(args, streams),
     }
 }

@@ -1,0 +1,62 @@
+//! `netpol render registration`.
+
+use serde_json::Value;
+
+use crate::support::command::{netpol, netpol_reading};
+
+/// A word of the command line that is refused, and what is said.
+#[track_caller]
+fn wrong(args: &[&str], said: &str) {
+    let ran = netpol(&[&["render", "registration"], args].concat());
+    assert_eq!((ran.code, ran.out.as_str()), (2, ""), "{args:?}");
+    assert!(ran.err.contains(said), "{args:?}: {}", ran.err);
+}
+
+#[test]
+fn both_configurations_are_yaml_that_kubectl_takes() {
+    let ran = netpol(&["render", "registration"]);
+    assert_eq!((ran.code, ran.err.as_str()), (0, ""));
+    insta::assert_snapshot!(ran.out);
+}
+
+#[test]
+fn both_are_one_list_as_json() {
+    let ran = netpol(&["render", "registration", "--url", "https://127.0.0.1:8443", "-n", "a,b", "--name", "second", "--output", "json"]);
+    let list: Value = serde_json::from_str(&ran.out).unwrap();
+    let items = list["items"].as_array().unwrap();
+    let kinds: Vec<_> = items.iter().map(|item| item["kind"].as_str().unwrap()).collect();
+    assert_eq!(
+        (list["kind"].as_str(), kinds.as_slice()),
+        (Some("List"), &["MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"][..])
+    );
+    assert!(items.iter().all(|item| item["metadata"]["name"] == "second"));
+    assert_eq!(items[0]["webhooks"][0]["clientConfig"]["url"], "https://127.0.0.1:8443/mutate");
+    assert_eq!(items[1]["webhooks"][0]["clientConfig"]["url"], "https://127.0.0.1:8443/validate");
+}
+
+#[test]
+fn what_the_api_server_would_refuse_is_wrong_usage() {
+    wrong(&["--service", "netpol"], "NAMESPACE/NAME");
+    wrong(&["--url", "http://guard"], "https://");
+    wrong(&["--url", "https://guard", "--service", "a/b"], "cannot be used with");
+    wrong(&["--name", "Upper"], "lower-case");
+    wrong(&["--namespace", "a_b"], "namespace");
+    wrong(&["--ca", "no/such/file"], "no/such/file");
+    let ran = netpol_reading(&["render", "registration", "--ca", "-"], b"nothing of the kind");
+    assert_eq!((ran.code, ran.err.as_str()), (2, "netpol: cannot use standard input: there is no PEM certificate in it\n"));
+}
+
+/// Another canon reads other labels, so it wants another registration.
+#[test]
+fn the_canon_says_which_labels_are_asked_about() {
+    let canon = "\
+        apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: only}\n\
+        spec:\n  podSelector: {matchLabels: {tier: front}}\n  ingress:\n  - from:\n    - podSelector: {matchLabels: {role: client}}\n";
+    let file = tempfile::NamedTempFile::with_suffix(".yaml").unwrap();
+    std::fs::write(file.path(), canon).unwrap();
+    let ran = netpol(&["render", "registration", "--canon", file.path().to_str().unwrap()]);
+    assert_eq!((ran.code, ran.err.as_str()), (0, ""));
+    assert!(ran.out.contains(r#"key in ["role", "tier"]"#), "{}", ran.out);
+    // No namespace is told by a label, so no namespace is asked about.
+    assert!(!ran.out.contains("neighbours.validate"), "{}", ran.out);
+}
