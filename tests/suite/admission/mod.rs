@@ -1,8 +1,15 @@
 //! The protocol and the verdicts, from bytes to bytes, without a server.
 
+mod faults;
+mod made;
+mod neighbours;
+mod pods;
+mod policies;
+mod protocol;
 mod recordings;
+mod workloads;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use netpol::admission::{Answer, answer};
 use netpol::audit::Record;
@@ -10,10 +17,13 @@ use netpol::canon::Canon;
 use netpol::verdict::{Guard, Settings, Stage};
 use serde_json::Value;
 
-/// A guard with the default canon and these settings.
+/// A guard of the default namespace, with the default canon and these settings.
 fn guard(settings: Settings) -> Guard {
-    let canon = Canon::load("abcdesktop", &settings.namespaces).expect("the built-in canon");
-    Guard { canon: Arc::new(canon), settings: Arc::new(settings) }
+    static CANON: OnceLock<Arc<Canon>> = OnceLock::new();
+    let namespaces = Settings::default().namespaces;
+    assert_eq!(settings.namespaces, namespaces, "the canon is compiled for these");
+    let canon = CANON.get_or_init(|| Arc::new(Canon::load("abcdesktop", &namespaces).expect("the built-in canon")));
+    Guard { canon: Arc::clone(canon), settings: Arc::new(settings) }
 }
 
 /// A recorded body.
@@ -38,6 +48,11 @@ struct Read {
     patch: Option<json_patch::Patch>,
     response: Value,
     record: Option<Record>,
+}
+
+/// Asks for an answer to a review that was made.
+fn put(guard: &Guard, stage: Stage, made: &made::Made) -> Read {
+    ask(guard, stage, &made.bytes())
 }
 
 /// Asks for an answer that must be a review with the request's uid.
@@ -74,4 +89,28 @@ fn read(answer: Answer, uid: &str) -> Read {
         response,
         record: answer.record,
     }
+}
+
+fn default_guard() -> Guard {
+    guard(Settings::default())
+}
+
+#[track_caller]
+fn refused(guard: &Guard, made: &made::Made, rule: &str) -> Read {
+    let answer = put(guard, Stage::Validate, made);
+    assert!(!answer.allowed && answer.rule.as_deref() == Some(rule), "not refused by {rule}: {answer:?}");
+    answer
+}
+
+#[track_caller]
+fn warned(guard: &Guard, made: &made::Made, rule: &str) -> Read {
+    let answer = put(guard, Stage::Validate, made);
+    assert!(answer.allowed && !answer.warnings.is_empty() && answer.rule.as_deref() == Some(rule), "not warned by {rule}: {answer:?}");
+    answer
+}
+
+#[track_caller]
+fn passes(guard: &Guard, made: &made::Made) {
+    let answer = put(guard, Stage::Validate, made);
+    assert!(answer.allowed && answer.warnings.is_empty() && answer.rule.is_none(), "{answer:?}");
 }

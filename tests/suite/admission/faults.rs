@@ -1,0 +1,266 @@
+//! What cannot be understood: a status where there is no review to answer, a denial with its uid
+//! where there is one, and never an admission.
+
+use netpol::admission::answer;
+use netpol::audit::record::Outcome;
+use netpol::verdict::settings::Enforcement;
+use netpol::verdict::{Rule, Settings, Stage};
+use serde_json::{Value, json};
+
+use super::made::{Made, map, memcached_permits};
+use super::{Read, guard, read};
+
+const UID: &str = "0c1f6ef8-4a6e-4c0d-9c58-1f1c3f8d7f55";
+
+/// Asserts that a body gets a status and a sentence, at both stages.
+#[track_caller]
+fn unanswerable(case: &str, body: &[u8]) -> String {
+    let guard = guard(Settings::default());
+    let [mutate, validate] = [Stage::Mutate, Stage::Validate].map(|stage| answer(&guard, stage, body, true));
+    assert_eq!((mutate.status, validate.status), (400, 400), "{case}");
+    assert_eq!(mutate.body, validate.body, "{case}");
+    assert!(validate.record.is_none(), "{case}");
+    assert_eq!((validate.tally.outcome, validate.tally.rule), (Outcome::Denied, Some(Rule::NotUnderstood)), "{case}");
+    let sentence = String::from_utf8(validate.body).unwrap();
+    assert!(sentence.starts_with("the ") && sentence.len() < 300, "{case}: {sentence}");
+    sentence
+}
+
+/// Asserts that a body is denied with its uid, whatever the enforcement; answers the message.
+#[track_caller]
+fn denied(case: &str, stage: Stage, body: &[u8]) -> String {
+    for enforcement in [Enforcement::Deny, Enforcement::Warn, Enforcement::Audit] {
+        let guard = guard(Settings { enforcement, ..Settings::default() });
+        let answer = read(answer(&guard, stage, body, false), UID);
+        let Read { allowed, code, ref reason, ref rule, ref patch, .. } = answer;
+        assert!(!allowed && patch.is_none(), "{case}: {answer:?}");
+        assert_eq!(
+            (code, reason.as_deref(), rule.as_deref()),
+            (Some(400), Some("BadRequest"), Some("not-understood")),
+            "{case}: {answer:?}"
+        );
+        let record = answer.record.unwrap_or_else(|| panic!("{case}: no record"));
+        assert_eq!((record.verdict, record.uid.as_str()), (Outcome::Denied, UID), "{case}");
+        if enforcement == Enforcement::Audit {
+            return answer.message;
+        }
+    }
+    unreachable!("audit is one of them")
+}
+
+fn create(labels: Value) -> Made {
+    Made::pod(labels)
+}
+
+#[test]
+fn what_is_no_review_gets_a_status() {
+    let review = create(json!({})).bytes();
+    for (case, body) in [
+        ("empty", &b""[..]),
+        ("not JSON", b"hello"),
+        ("a list", b"[]"),
+        ("a string", b"\"AdmissionReview\""),
+        ("null", b"null"),
+        ("truncated", &review[..review.len() - 1]),
+        ("cut in the middle", &review[..review.len() / 2]),
+        ("more after the end", &[&review[..], b"{}"].concat()),
+        ("a byte order mark", &[&b"\xef\xbb\xbf"[..], &review].concat()),
+        ("a control character in a string", &[&review[..review.len() - 2], b",\"x\":\"\x01\"}}"].concat()),
+    ] {
+        unanswerable(case, body);
+    }
+}
+
+#[test]
+fn a_review_that_is_not_spoken_or_has_no_uid_gets_a_status() {
+    for (case, made, word) in [
+        ("beta", create(json!({})).set("/apiVersion", json!("admission.k8s.io/v1beta1")), "version"),
+        ("no version", create(json!({})).without("/apiVersion"), "version"),
+        ("a version that is a number", create(json!({})).set("/apiVersion", json!(1)), "apiVersion: must be a string"),
+        ("another kind", create(json!({})).set("/kind", json!("Pod")), "kind"),
+        ("no kind", create(json!({})).without("/kind"), "kind"),
+        ("no request", create(json!({})).without("/request"), "request"),
+        ("null for a request", create(json!({})).set("/request", json!(null)), "request"),
+        ("a request that is a list", create(json!({})).set("/request", json!([])), "request: must be a map"),
+        ("no uid", create(json!({})).without("/request/uid"), "uid"),
+        ("an empty uid", create(json!({})).with("uid", json!("")), "uid"),
+        ("null for a uid", create(json!({})).with("uid", json!(null)), "uid"),
+        ("a uid that is a number", create(json!({})).with("uid", json!(7)), "request.uid: must be a string"),
+    ] {
+        let sentence = unanswerable(case, &made.bytes());
+        assert!(sentence.contains(word), "{case}: {sentence}");
+    }
+    let twice = String::from_utf8(create(json!({})).bytes()).unwrap().replace("\"name\":", "\"uid\":\"another\",\"name\":");
+    unanswerable("two uids", twice.as_bytes());
+}
+
+#[test]
+fn a_fault_in_a_part_that_a_verdict_reads_is_denied_with_its_place() {
+    let policy = || Made::policy("memcached-permits", memcached_permits(&[]));
+    let deployment = || Made::deployment(json!({"matchLabels": {"a": "b"}}), json!({}));
+    let bind = || Made::of("CREATE", "", "bindings", "Binding").object(json!({"metadata": {"labels": {}}}));
+    let label = || Made::of("CREATE", "", "namespaces", "Namespace").object(json!({"metadata": {"labels": {}}}));
+    let foreign = || Made::of("CREATE", "cilium.io", "ciliumnetworkpolicies", "CiliumNetworkPolicy").object(json!({"spec": {}}));
+    let pods: Vec<(&str, Made, &str)> = vec![
+        ("no object", create(json!({})).object(json!(null)), "no object"),
+        ("an object that is a list", create(json!({})).object(json!([])), "request.object: must be a map"),
+        ("no metadata", create(json!({})).without("/request/object/metadata"), "request.object: has no metadata"),
+        ("null for metadata", create(json!({})).set("/request/object/metadata", json!(null)), "has no metadata"),
+        ("metadata that is a string", create(json!({})).set("/request/object/metadata", json!("x")), "object.metadata: must be a map"),
+        ("labels that are a list", create(json!(["x"])), "object.metadata.labels: must be a map of strings"),
+        ("a label that is a number", create(json!({"run": 1})), "object.metadata.labels: must be a string"),
+        ("a label that is null", create(json!({"run": null})), "object.metadata.labels: must be a string"),
+        (
+            "annotations that are a string",
+            create(json!({})).set("/request/object/metadata/annotations", json!("x")),
+            "metadata.annotations",
+        ),
+        (
+            "a known annotation that is a map",
+            create(json!({})).set("/request/object/metadata/annotations", json!({"k8s.v1.cni.cncf.io/networks": {}})),
+            "metadata.annotations: must be a string",
+        ),
+        ("a spec that is a list", create(json!({})).set("/request/object/spec", json!([])), "object.spec: must be a map"),
+        (
+            "hostNetwork that is a string",
+            create(json!({})).set("/request/object/spec/hostNetwork", json!("true")),
+            "spec.hostNetwork: must be a boolean",
+        ),
+        ("an update without what was", Made::pod_update(json!({}), json!({})).old(json!(null)), "no oldObject"),
+        ("what was without metadata", Made::pod_update(json!({}), json!({})).old(json!({})), "request.oldObject: has no metadata"),
+        ("an operation that is not known", create(json!({})).with("operation", json!("PATCH")), "no operation"),
+        ("no operation", create(json!({})).without("/request/operation"), "no operation"),
+        ("an operation that is a number", create(json!({})).with("operation", json!(1)), "request.operation: must be a string"),
+        ("groups that are a string", create(json!({})).set("/request/userInfo/groups", json!("g")), "request.userInfo.groups"),
+        ("a namespace that is a map", create(json!({})).with("namespace", json!({})), "request.namespace: must be a string"),
+        ("dryRun that is a string", create(json!({})).with("dryRun", json!("no")), "request.dryRun: must be a boolean"),
+        ("a resource that is a string", create(json!({})).with("resource", json!("pods")), "request.resource: must be a map"),
+    ];
+    for (case, made, words) in &pods {
+        for stage in [Stage::Mutate, Stage::Validate] {
+            let message = denied(case, stage, &made.bytes());
+            assert!(message.starts_with("cannot understand the request: ") && message.contains(words), "{case}: {message}");
+        }
+    }
+    for (case, made, words) in [
+        ("a policy without a spec that is a map", policy().set("/request/object/spec", json!("x")), "spec"),
+        ("a policy with a port that is a map", policy().set("/request/object/spec/egress/0/ports/0/port", json!({})), "port"),
+        ("an extra policy with peers that are a map", Made::policy("extra", json!({"podSelector": {}, "ingress": [{"from": {}}]})), "from"),
+        ("a policy without metadata", policy().without("/request/object/metadata"), "has no metadata"),
+        ("owners that are a map", policy().set("/request/object/metadata/ownerReferences", json!({})), "metadata.ownerReferences"),
+        ("finalizers that are numbers", policy().set("/request/object/metadata/finalizers", json!([1])), "metadata.finalizers"),
+        ("a policy that is changed into nothing", policy().with("operation", json!("UPDATE")), "no oldObject"),
+        ("a policy that is deleted without a name", policy().with("operation", json!("DELETE")).without("/request/name"), "no name"),
+        ("a selector that is a list", deployment().set("/request/object/spec/selector", json!([])), "selector must be a map"),
+        ("matchLabels that are a list", deployment().set("/request/object/spec/selector/matchLabels", json!([])), "matchLabels"),
+        (
+            "an expression without a key",
+            deployment().set("/request/object/spec/selector/matchExpressions", json!([{}])),
+            "matchExpressions",
+        ),
+        ("expressions that are a map", deployment().set("/request/object/spec/selector/matchExpressions", json!({})), "matchExpressions"),
+        (
+            "template labels that are numbers",
+            deployment().set("/request/object/spec/template/metadata/labels", json!({"a": 1})),
+            "spec.template.metadata.labels",
+        ),
+        ("a binding without metadata", bind().object(json!({})), "has no metadata"),
+        ("a binding of nothing", bind().object(json!(null)), "no object"),
+        ("a namespace with labels that are a list", label().set("/request/object/metadata/labels", json!([1])), "metadata.labels"),
+        ("a foreign policy that is nothing", foreign().object(json!(null)), "no object"),
+    ] {
+        let message = denied(case, Stage::Validate, &made.bytes());
+        assert!(message.contains(words), "{case}: {message}");
+    }
+}
+
+#[test]
+fn a_key_that_stands_twice_is_denied_wherever_a_verdict_reads() {
+    let body = |made: Made, once: &str, twice: &str| {
+        let body = String::from_utf8(made.bytes()).unwrap();
+        assert!(body.contains(once), "{once} is not in {body}");
+        body.replacen(once, twice, 1).into_bytes()
+    };
+    let pod = || create(map("run", "pyos-od"));
+    for (case, body) in [
+        ("a label", body(pod(), r#""run":"pyos-od""#, r#""run":"pyos-od","run":"x""#)),
+        ("the label map", body(pod(), r#""labels":{"#, r#""labels":{},"labels":{"#)),
+        ("the metadata", body(pod(), r#""metadata":{"#, r#""metadata":{},"metadata":{"#)),
+        ("the object", body(pod(), r#""object":{"#, r#""object":null,"object":{"#)),
+        ("the resource", body(pod(), r#""resource":{"#, r#""resource":{},"resource":{"#)),
+        ("the namespace of the request", body(pod(), r#""operation":"#, r#""namespace":"elsewhere","operation":"#)),
+        ("a known annotation", {
+            let twice = r#""annotations":{"kubernetes.io/config.mirror":"a","kubernetes.io/config.mirror":"b"},"labels":"#;
+            body(pod(), r#""labels":"#, twice)
+        }),
+    ] {
+        for stage in [Stage::Mutate, Stage::Validate] {
+            let message = denied(case, stage, &body);
+            assert!(message.contains("stands there twice"), "{case}: {message}");
+        }
+    }
+    let policy =
+        body(Made::policy("memcached-permits", memcached_permits(&[])), r#""policyTypes":"#, r#""policyTypes":["Egress"],"policyTypes":"#);
+    denied("a field of a spec", Stage::Validate, &policy);
+}
+
+#[test]
+fn absurd_nesting_is_denied_where_a_verdict_reads_and_passed_over_elsewhere() {
+    let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
+    let spec = String::from_utf8(Made::policy("memcached-permits", json!("HERE")).bytes()).unwrap().replace("\"HERE\"", &deep);
+    denied("a spec", Stage::Validate, spec.as_bytes());
+    let pod = String::from_utf8(create(json!({})).set("/request/object/status", json!("HERE")).bytes()).unwrap().replace("\"HERE\"", &deep);
+    let guard = guard(Settings::default());
+    assert!(read(answer(&guard, Stage::Validate, pod.as_bytes(), false), UID).allowed);
+}
+
+#[test]
+fn invalid_utf8_anywhere_is_denied_with_its_uid() {
+    let mut bodies = Vec::new();
+    for (case, made, place) in [
+        ("an ignored value", create(json!({})).set("/request/object/spec/x", json!("HERE")), "HERE"),
+        ("an ignored key", create(json!({})).set("/request/object/spec/HERE", json!("x")), "HERE"),
+        ("a key of the request", create(json!({})).with("HERE", json!("x")), "HERE"),
+        ("a key of the envelope", create(json!({})).set("/HERE", json!("x")), "HERE"),
+        ("a label", create(json!({"run": "HERE"})), "HERE"),
+        ("a namespace that is not guarded", create(json!({})).namespace("HERE"), "HERE"),
+        ("a kind that nobody asked about", Made::of("CREATE", "", "configmaps", "ConfigMap").with("options", json!("HERE")), "HERE"),
+    ] {
+        let text = String::from_utf8(made.bytes()).unwrap();
+        let (before, after) = text.split_once(place).unwrap();
+        bodies.push((case, [before.as_bytes(), b"\xff\xfe", after.as_bytes()].concat()));
+    }
+    for (case, body) in &bodies {
+        for stage in [Stage::Mutate, Stage::Validate] {
+            denied(case, stage, body);
+        }
+    }
+    let text = String::from_utf8(create(json!({})).bytes()).unwrap();
+    let (before, after) = text.split_once(UID).unwrap();
+    unanswerable("the uid itself", &[before.as_bytes(), b"\xff", after.as_bytes()].concat());
+}
+
+#[test]
+fn a_lone_surrogate_is_denied_where_a_verdict_reads() {
+    let body = String::from_utf8(create(json!({"run": "HERE"})).bytes()).unwrap().replace("HERE", r"\ud800");
+    denied("a label", Stage::Validate, body.as_bytes());
+}
+
+#[test]
+fn a_fault_that_no_verdict_reads_does_not_matter() {
+    let guard = guard(Settings::default());
+    for (case, made) in [
+        ("an unguarded namespace", create(json!(["x"])).namespace("elsewhere")),
+        ("a kind that nobody asked about", Made::of("CREATE", "", "configmaps", "ConfigMap").object(json!([]))),
+        ("a subresource that is not judged", create(json!(["x"])).subresource("eviction")),
+        ("a pod that is deleted", create(json!(["x"])).with("operation", json!("DELETE"))),
+        (
+            "a field that a later API may change",
+            create(json!({})).set("/request/object/spec/tolerations", json!([{"tolerationSeconds": "300"}])),
+        ),
+        ("an annotation that nobody reads", create(json!({})).set("/request/object/metadata/annotations", json!({"x": {"y": 1}}))),
+    ] {
+        let answer = read(answer(&guard, Stage::Validate, &made.bytes(), false), UID);
+        assert!(answer.allowed, "{case}: {answer:?}");
+    }
+}

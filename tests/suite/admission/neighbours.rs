@@ -1,0 +1,70 @@
+//! What lies beside the canon: policies of other APIs, other namespaces, several guarded ones.
+
+use netpol::canon::Canon;
+use netpol::verdict::settings::Response;
+use netpol::verdict::{Guard, Settings};
+use serde_json::{Value, json};
+
+use super::made::{Made, map, memcached_permits};
+use super::{guard, passes, refused, warned};
+
+#[test]
+fn policy_kinds_that_are_not_understood_are_judged_by_a_flag_with_or_without_a_namespace() {
+    let guard_of = |foreign_policies| guard(Settings { foreign_policies, ..Settings::default() });
+    let namespaced = Made::of("CREATE", "cilium.io", "ciliumnetworkpolicies", "CiliumNetworkPolicy");
+    let clusterwide = Made::of("CREATE", "cilium.io", "ciliumclusterwidenetworkpolicies", "CiliumClusterwideNetworkPolicy");
+    for made in [namespaced.clone(), clusterwide.without("/request/namespace")] {
+        let made = made.object(json!({"metadata": {"name": "x"}, "spec": {"egress": [{}]}}));
+        warned(&guard_of(Response::Warn), &made, "foreign-policy");
+        refused(&guard_of(Response::Deny), &made, "foreign-policy");
+        passes(&guard_of(Response::Allow), &made);
+
+        let old = made.0["request"]["object"].clone();
+        let update = made.with("operation", json!("UPDATE")).old(old);
+        let touched = update.clone().set("/request/object/status", json!({"ok": true}));
+        warned(&guard_of(Response::Deny), &touched.set("/request/object/metadata/labels", json!({"a": "b"})), "foreign-policy");
+        refused(&guard_of(Response::Deny), &update.clone().set("/request/object/spec/ingress", json!([{}])), "foreign-policy");
+        refused(&guard_of(Response::Deny), &update.clone().set("/request/object/specs", json!([{}])), "foreign-policy");
+        passes(&guard_of(Response::Deny), &update.with("operation", json!("DELETE")).object(json!(null)));
+    }
+    passes(&guard_of(Response::Deny), &namespaced.namespace("elsewhere").object(json!({"spec": {}})));
+}
+
+#[test]
+fn a_namespace_that_becomes_a_peer_or_stops_being_one_is_judged_wherever_it_is() {
+    let guard_of = |neighbours| guard(Settings { neighbours, ..Settings::default() });
+    let namespace = |labels: Value| json!({"metadata": {"name": "attic", "labels": labels}});
+    let create =
+        |labels: Value| Made::of("CREATE", "", "namespaces", "Namespace").namespace("attic").name("attic").object(namespace(labels));
+    for value in ["kube-monitor", "kube-system"] {
+        let made = create(map("name", value));
+        let answer = warned(&guard_of(Response::Warn), &made, "neighbour");
+        assert!(answer.warnings.join(" ").contains(&format!("namespace \"attic\" gets name={value}")), "{:?}", answer.warnings);
+        refused(&guard_of(Response::Deny), &made, "neighbour");
+        passes(&guard_of(Response::Allow), &made);
+        for subresource in ["", "status", "finalize"] {
+            let update =
+                |old: Value, new: Value| create(new).with("operation", json!("UPDATE")).subresource(subresource).old(namespace(old));
+            let deny = guard_of(Response::Deny);
+            refused(&deny, &update(json!({}), map("name", value)), "neighbour");
+            let answer = refused(&deny, &update(map("name", value), map("name", "s3cret")), "neighbour");
+            assert!(answer.message.contains(&format!("loses name={value}")) && !answer.message.contains("s3cret"), "{}", answer.message);
+            passes(&deny, &update(map("name", value), map("name", value)));
+            passes(&deny, &update(map("a", "b"), map("kubernetes.io/metadata.name", value)));
+        }
+    }
+    passes(&guard_of(Response::Deny), &create(map("name", "other")));
+    passes(&guard_of(Response::Deny), &create(map("name", "kube-monitor")).with("operation", json!("DELETE")));
+}
+
+#[test]
+fn the_canon_of_every_guarded_namespace_is_its_own() {
+    let settings = Settings { namespaces: vec!["one".to_owned(), "two".to_owned()], ..Settings::default() };
+    let canon = Canon::load("abcdesktop", &settings.namespaces).unwrap();
+    let guard = Guard { canon: canon.into(), settings: settings.into() };
+    for namespace in ["one", "two"] {
+        let answer = refused(&guard, &Made::policy("memcached-permits", memcached_permits(&[443])).namespace(namespace), "policy-drift");
+        assert!(answer.message.contains(&format!("netpol render policies --namespace {namespace} --only")), "{}", answer.message);
+    }
+    passes(&guard, &Made::policy("memcached-permits", memcached_permits(&[443])));
+}

@@ -1,0 +1,285 @@
+//! Pitfalls of the protocol, each with what it did to somebody.
+
+use netpol::admission::answer;
+use netpol::audit::record::Outcome;
+use netpol::verdict::settings::{Enforcement, UngrantedLabels};
+use netpol::verdict::{Settings, Stage};
+use serde_json::{Value, json};
+
+use super::made::{Made, map, memcached_permits, pod};
+use super::{ask, guard, put, recorded};
+
+/// Applies a patch to an object as the API server does.
+fn patched(mut object: Value, patch: Option<&json_patch::Patch>) -> Value {
+    if let Some(patch) = patch {
+        json_patch::patch(&mut object, patch).expect("a patch that applies");
+    }
+    object
+}
+
+#[test]
+fn the_answer_repeats_version_kind_and_uid_and_nothing_of_the_object() {
+    let guard = guard(Settings::default());
+    let answer = answer(&guard, Stage::Mutate, &Made::pod(json!({"app": "x"})).bytes(), false);
+    let expected = r#"{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","response":{"uid":"0c1f6ef8-4a6e-4c0d-9c58-1f1c3f8d7f55","allowed":true}}"#;
+    assert_eq!(String::from_utf8(answer.body).unwrap(), expected);
+}
+
+#[test]
+fn a_uid_is_repeated_whatever_is_in_it() {
+    let guard = guard(Settings::default());
+    for uid in ["x", "a \"quoted\" \\ one", "é\u{1f980}\n", "</script>"] {
+        assert!(put(&guard, Stage::Validate, &Made::pod(json!({})).with("uid", json!(uid))).allowed);
+    }
+}
+
+#[test]
+fn a_patch_is_base64_and_touches_labels_only() {
+    let guard = guard(Settings::default());
+    let body = recorded("pod-create-replicaset", Stage::Mutate);
+    let patch = ask(&guard, Stage::Mutate, &body).patch.unwrap();
+    assert_eq!(patch.0.len(), 11);
+    let review: Value = serde_json::from_slice(&body).unwrap();
+    let before = review["request"]["object"].clone();
+    let mut after = patched(before.clone(), Some(&patch));
+    for (key, value) in after["metadata"]["labels"].as_object_mut().unwrap().iter_mut() {
+        assert!(before["metadata"]["labels"].get(key) == Some(value) || (key.starts_with("netpol/") && value == "true"), "{key}");
+    }
+    after["metadata"]["labels"] = before["metadata"]["labels"].clone();
+    assert_eq!(after, before);
+}
+
+/// The nearest thing to a pod without labels that is granted some: its grant selects it by none.
+fn guard_with_a_grant_for_every_pod() -> netpol::verdict::Guard {
+    let folder = tempfile::tempdir().unwrap();
+    let policy = "
+        apiVersion: networking.k8s.io/v1
+        kind: NetworkPolicy
+        metadata: {name: dns-permits}
+        spec:
+          podSelector: {matchLabels: {netpol/dns: 'true'}}
+          policyTypes: [Egress]
+          egress: [{ports: [{protocol: UDP, port: 53}]}]
+    ";
+    let grants = "
+        apiVersion: netpol.abcdesktop.io/v1alpha1
+        kind: Grants
+        metadata: {name: all}
+        grants: [{name: everyone, podSelector: {}, labels: {netpol/dns: 'true'}, shared: true}]
+    ";
+    let file = folder.path().join("canon.yaml");
+    std::fs::write(&file, format!("{}\n---\n{}", unindent(policy), unindent(grants))).unwrap();
+    let settings = Settings { ungranted_labels: UngrantedLabels::Strip, ..Settings::default() };
+    let canon = netpol::canon::Canon::load(file.to_str().unwrap(), &settings.namespaces).unwrap();
+    netpol::verdict::Guard { canon: canon.into(), settings: settings.into() }
+}
+
+fn unindent(text: &str) -> String {
+    text.lines().map(|line| line.strip_prefix("        ").unwrap_or(line)).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn labels_that_are_absent_or_null_are_made_first() {
+    let guard = guard_with_a_grant_for_every_pod();
+    let make = json!({"op": "add", "path": "/metadata/labels", "value": {}});
+    let add = json!({"op": "add", "path": "/metadata/labels/netpol~1dns", "value": "true"});
+    for (case, made, expected) in [
+        ("absent", Made::pod(json!({})).without("/request/object/metadata/labels"), json!([make, add])),
+        ("null", Made::pod(json!(null)), json!([make, add])),
+        ("empty", Made::pod(json!({})), json!([add])),
+        ("there", Made::pod(json!({"a": "b"})), json!([add])),
+    ] {
+        let answer = put(&guard, Stage::Mutate, &made);
+        let patch = answer.patch.unwrap_or_else(|| panic!("{case}: no patch"));
+        assert_eq!(serde_json::to_value(&patch).unwrap(), expected, "{case}");
+        let after = patched(made.0["request"]["object"].clone(), Some(&patch));
+        assert!(put(&guard, Stage::Mutate, &made.object(after.clone())).patch.is_none(), "{case}: a second pass adds nothing");
+        assert!(put(&guard, Stage::Validate, &Made::pod(json!({})).object(after)).allowed, "{case}");
+    }
+}
+
+#[test]
+fn a_label_is_stripped_by_an_escaped_path_with_a_warning() {
+    let guard = guard_with_a_grant_for_every_pod();
+    let made = Made::pod(json!({"netpol/dns": "true", "netpol/a~b": "true"}));
+    let answer = put(&guard, Stage::Mutate, &made);
+    assert_eq!(serde_json::to_value(answer.patch.unwrap()).unwrap(), json!([{"op": "remove", "path": "/metadata/labels/netpol~1a~0b"}]));
+    assert!(answer.warnings[0].starts_with("netpol/a~b is taken off pod \"an-object\""), "{:?}", answer.warnings);
+    assert!(!put(&guard, Stage::Validate, &made).allowed, "what is still there is refused");
+}
+
+#[test]
+fn a_pod_without_a_name_yet_is_named_by_what_its_name_is_made_from() {
+    let guard = guard(Settings::default());
+    let made = Made::pod(json!({"netpol/dns": "true"})).without("/request/name").without("/request/object/metadata/name");
+    let made = made.set("/request/object/metadata/generateName", json!("thief-"));
+    let answer = put(&guard, Stage::Validate, &made);
+    assert!(answer.message.starts_with("pod \"thief-…\" wears netpol/dns"), "{}", answer.message);
+    assert_eq!(answer.record.unwrap().name, "thief-");
+}
+
+#[test]
+fn the_namespace_is_the_requests_not_the_objects() {
+    let guard = guard(Settings::default());
+    let wears = json!({"netpol/dns": "true"});
+    assert!(!put(&guard, Stage::Validate, &Made::pod(wears.clone()).set("/request/object/metadata/namespace", json!("elsewhere"))).allowed);
+    assert!(put(&guard, Stage::Validate, &Made::pod(wears).namespace("elsewhere")).allowed);
+}
+
+#[test]
+fn strings_that_go_escapes_are_read() {
+    let guard = guard(Settings::default());
+    let made = Made::pod(json!({"netpol/dns": "true", "type": "x11server"})).user("<admin> & co", &["system:masters"]);
+    let escaped = String::from_utf8(made.bytes()).unwrap();
+    let escaped = escaped
+        .replace("<admin> & co", r"\u003cadmin\u003e \u0026 co")
+        .replace("netpol/dns", r"netpol\/dns")
+        .replace("x11server", r"x11\u0073erver");
+    let escaped = escaped.replace(r#""labels""#, r#""la\u0062els""#).replace(r#""operation""#, r#""oper\u0061tion""#);
+    let answer = ask(&guard, Stage::Validate, escaped.as_bytes());
+    assert_eq!(answer.rule.as_deref(), Some("ungranted-label"), "{answer:?}");
+    assert_eq!(answer.record.unwrap().user, "<admin> & co");
+    let answer = ask(&guard, Stage::Mutate, escaped.as_bytes());
+    assert_eq!(answer.patch.unwrap().0.len(), 1, "the desktop's own label is added");
+}
+
+/// Writes the fields of a request in another order.
+fn reordered(made: &Made, order: impl Fn(usize, &str) -> usize) -> Vec<u8> {
+    let request = made.0["request"].as_object().unwrap();
+    let mut fields: Vec<(&String, &Value)> = request.iter().collect();
+    let position = |name: &str| request.keys().position(|key| key == name).unwrap();
+    fields.sort_by_key(|(name, _)| order(position(name), name));
+    let fields: Vec<String> = fields.iter().map(|(name, value)| format!("{}:{value}", json!(name))).collect();
+    format!(r#"{{"request":{{{}}},"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview"}}"#, fields.join(",")).into_bytes()
+}
+
+#[test]
+fn the_order_of_fields_does_not_matter() {
+    let guard = guard(Settings::default());
+    let binding = json!({"metadata": {"name": "x", "labels": {"netpol/mongodb": "true"}}});
+    let policy = Made::policy("memcached-permits", memcached_permits(&[443]));
+    let drift = policy.clone().with("operation", json!("UPDATE")).old(super::made::policy("memcached-permits", memcached_permits(&[])));
+    for (case, made, rule) in [
+        ("pod", Made::pod(json!({"netpol/dns": "true"})), Some("ungranted-label")),
+        ("granted pod", Made::pod(map("run", "pyos-od")), Some("missing-label")),
+        ("binding", Made::of("CREATE", "", "pods", "Binding").subresource("binding").object(binding), Some("binding")),
+        ("policy", policy, Some("policy-drift")),
+        ("update", drift, Some("policy-drift")),
+        ("elsewhere", Made::pod(json!({"netpol/dns": "true"})).namespace("elsewhere"), None),
+    ] {
+        let count = made.0["request"].as_object().unwrap().len();
+        let expected = put(&guard, Stage::Validate, &made);
+        assert_eq!(expected.rule.as_deref(), rule, "{case}: {expected:?}");
+        let first = |name: &str| usize::from(!matches!(name, "object" | "oldObject"));
+        let written = ["uid", "kind", "resource", "subResource", "name", "namespace", "operation", "userInfo", "object", "oldObject"];
+        let by_server = |name: &str| written.iter().position(|field| *field == name).unwrap_or(written.len());
+        for (order, body) in [
+            ("as the API server writes it", reordered(&made, |_, name| by_server(name))),
+            ("as it is made", reordered(&made, |position, _| position)),
+            ("backwards", reordered(&made, |position, _| count - position)),
+            ("objects first", reordered(&made, |position, name| first(name) * count + position)),
+            ("objects last", reordered(&made, |position, name| (1 - first(name)) * count + position)),
+            ("the old object first", reordered(&made, |position, name| usize::from(name != "oldObject") * count + position)),
+        ] {
+            let answer = ask(&guard, Stage::Validate, &body);
+            assert_eq!(
+                (answer.allowed, &answer.message, &answer.rule),
+                (expected.allowed, &expected.message, &expected.rule),
+                "{case}, {order}"
+            );
+            let (record, expected) = (answer.record, expected.record.as_ref());
+            assert_eq!(record.as_ref(), expected, "{case}, {order}");
+        }
+    }
+}
+
+#[test]
+fn unguarded_namespaces_are_counted_and_kinds_nobody_asked_about_are_not() {
+    let guard = guard(Settings::default());
+    let tally = |stage, made: &Made| answer(&guard, stage, &made.bytes(), false).tally;
+    for stage in [Stage::Mutate, Stage::Validate] {
+        let elsewhere = tally(stage, &Made::pod(json!({"netpol/dns": "true"})).namespace("elsewhere"));
+        assert_eq!((elsewhere.resource, elsewhere.operation, elsewhere.outcome), ("pods", "CREATE", Outcome::Allowed));
+        assert!(elsewhere.unguarded && elsewhere.rule.is_none());
+        assert!(tally(stage, &Made::of("CREATE", "cilium.io", "ciliumnetworkpolicies", "X").namespace("elsewhere")).unguarded);
+        let other = tally(stage, &Made::of("CREATE", "", "configmaps", "ConfigMap").namespace("elsewhere"));
+        assert_eq!((other.resource, other.unguarded), ("other", false));
+    }
+    let namespace = Made::of("CREATE", "", "namespaces", "Namespace").namespace("elsewhere").object(json!({"metadata": {}}));
+    assert!(!tally(Stage::Validate, &namespace).unguarded);
+    let clusterwide =
+        Made::of("CREATE", "cilium.io", "ciliumclusterwidenetworkpolicies", "X").without("/request/namespace").object(json!({}));
+    assert!(!tally(Stage::Validate, &clusterwide).unguarded);
+}
+
+#[test]
+fn mutate_never_refuses_what_it_understands() {
+    let guard = guard(Settings::default());
+    for made in [
+        Made::pod(json!({"netpol/mongodb": "true", "netpol/dns": "no"})),
+        Made::pod(json!({"type": "x11server", "run": "pyos-od"})),
+        Made::policy("memcached-permits", memcached_permits(&[443])),
+        Made::deployment(json!({"matchLabels": {"netpol/dns": "true"}}), json!({"netpol/dns": "true"})),
+        Made::of("DELETE", "networking.k8s.io", "networkpolicies", "NetworkPolicy").name("memcached-permits"),
+    ] {
+        let answer = put(&guard, Stage::Mutate, &made);
+        assert!(answer.allowed && answer.warnings.is_empty() && answer.patch.is_none(), "{answer:?}");
+    }
+}
+
+#[test]
+fn a_record_of_every_decision_can_be_asked_for() {
+    let guard = guard(Settings::default());
+    let body = Made::pod(json!({"app": "x"})).with("dryRun", json!(true)).bytes();
+    for (stage, word) in [(Stage::Mutate, "mutate"), (Stage::Validate, "validate")] {
+        assert!(answer(&guard, stage, &body, false).record.is_none());
+        let record = answer(&guard, stage, &body, true).record.unwrap();
+        assert_eq!((record.verdict, record.stage, record.kind.as_str(), record.dry_run), (Outcome::Allowed, word, "Pod", true));
+        assert!(record.messages.is_empty() && record.rule.is_none());
+        assert_eq!(record.canon, guard.canon.hash);
+    }
+}
+
+#[test]
+fn a_softened_refusal_admits_and_is_on_record() {
+    let body = Made::pod(json!({"netpol/mongodb": "true"})).bytes();
+    for (enforcement, warns) in [(Enforcement::Warn, true), (Enforcement::Audit, false)] {
+        let guard = guard(Settings { enforcement, ..Settings::default() });
+        let answer = ask(&guard, Stage::Validate, &body);
+        assert!(answer.allowed && answer.warnings.is_empty() != warns, "{answer:?}");
+        assert_eq!(answer.response["auditAnnotations"]["rule"], "ungranted-label");
+        let record = answer.record.unwrap();
+        assert_eq!((record.verdict, record.messages.len()), (Outcome::Softened, 1));
+        if warns {
+            assert!(answer.warnings[0].starts_with("would be refused: pod \"an-object\" wears netpol/mongodb"), "{:?}", answer.warnings);
+        }
+    }
+    let labels = map("run", "pyos-od");
+    let guard = guard(Settings { enforcement: Enforcement::Audit, ..Settings::default() });
+    assert!(put(&guard, Stage::Mutate, &Made::pod(labels)).patch.is_some(), "labels are injected all the same");
+}
+
+#[test]
+fn thousands_of_wrong_labels_get_a_short_answer() {
+    let guard = guard(Settings::default());
+    let labels: Value = (0..60_000).map(|number| (format!("netpol/x{number}"), json!("true"))).collect::<serde_json::Map<_, _>>().into();
+    let answer = put(&guard, Stage::Validate, &Made::pod(labels.clone()));
+    assert!(!answer.allowed && answer.message.len() < 2200 && answer.message.ends_with(" more"), "{}", answer.message);
+    assert_eq!(answer.record.unwrap().messages.len(), 65);
+    let update = Made::of("UPDATE", "", "pods", "Pod").object(pod(labels.clone())).old(pod(labels));
+    let answer = put(&guard, Stage::Validate, &update);
+    assert!(answer.allowed && answer.warnings.len() == 16, "{answer:?}");
+}
+
+#[test]
+fn words_of_the_request_are_bounded_in_the_record() {
+    let guard = guard(Settings::default());
+    let groups: Vec<String> = (0..100).map(|number| format!("{number}{}", "g".repeat(1000))).collect();
+    let groups: Vec<&str> = groups.iter().map(String::as_str).collect();
+    let made = Made::pod(json!({"netpol/dns": "true"})).user(&"u".repeat(100_000), &groups).name(&"n".repeat(100_000));
+    let answer = put(&guard, Stage::Validate, &made);
+    assert!(answer.message.len() < 2200);
+    let record = answer.record.unwrap();
+    assert_eq!((record.user.len(), record.name.len(), record.groups.len()), (1024, 1024, 32));
+    assert!(record.groups.iter().all(|group| group.len() == 256));
+}
