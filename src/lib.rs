@@ -6,4 +6,5 @@ pub mod canon;
 pub mod cli;
 pub mod policy;
 pub mod registration;
+pub mod server;
 pub mod verdict;

@@ -1,0 +1,164 @@
+//! Reads a body under its cap, the shared budget and the deadline.
+
+use std::time::Duration;
+
+use axum::http::{HeaderMap, header};
+use bytes::Bytes;
+use http_body_util::BodyExt;
+use hyper::body::Body;
+use tokio::time::{Instant, timeout_at};
+
+use super::budget::{Budget, ORDINARY};
+use super::lane::Seat;
+use super::refusal::Refusal;
+
+/// How much more a large body takes at a time than it needs at once, in bytes.
+const STEP: usize = 256 << 10;
+
+/// What bounds the reading of one body.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Bounds {
+    /// The largest body in bytes.
+    pub(crate) max_body: usize,
+    /// How long a body may stand still while others wait.
+    pub(crate) stall: Duration,
+    /// How many bytes must arrive in that time, or the body counts as standing still.
+    pub(crate) pace: usize,
+    /// When the answer must be on its way.
+    pub(crate) deadline: Instant,
+}
+
+/// A body that was read whole, and the memory that it holds.
+#[derive(Debug)]
+pub(crate) struct Held {
+    /// The bytes.
+    pub(crate) bytes: Bytes,
+    _seat: Seat,
+}
+
+impl Held {
+    /// Whether it is small enough to be judged where it was read.
+    pub(crate) fn is_ordinary(&self) -> bool {
+        self.bytes.len() <= ORDINARY
+    }
+}
+
+/// Reads what the headers announce; `None` where they announce nothing, as a chunked message does.
+pub(crate) fn announced(headers: &HeaderMap) -> Option<u64> {
+    headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.trim().parse().ok()
+}
+
+/// Reads a body.
+///
+/// # Errors
+/// It is too large, stands still while others wait, breaks off, or is not there at the deadline.
+pub(crate) async fn read<B>(body: B, announced: Option<u64>, budget: &Budget, bounds: Bounds) -> Result<Held, Refusal>
+where
+    B: Body<Data = Bytes> + Unpin,
+{
+    let announced = announced.map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX));
+    if announced.is_some_and(|bytes| bytes > bounds.max_body) {
+        return Err(Refusal::TooLarge(bounds.max_body));
+    }
+    let mut seat = budget.enter(announced, bounds.max_body);
+    let bytes = Reader { body, seat: &mut seat, bounds, announced, granted: 0, moved: 0, window: Instant::now() }.read().await?;
+    seat.complete();
+    Ok(Held { bytes, _seat: seat })
+}
+
+struct Reader<'s, B> {
+    body: B,
+    seat: &'s mut Seat,
+    bounds: Bounds,
+    announced: Option<usize>,
+    granted: usize,
+    /// Bytes that arrived in the window.
+    moved: usize,
+    /// When the window began.
+    window: Instant,
+}
+
+impl<B: Body<Data = Bytes> + Unpin> Reader<'_, B> {
+    async fn read(mut self) -> Result<Bytes, Refusal> {
+        if let Some(bytes) = self.announced.filter(|bytes| *bytes <= ORDINARY) {
+            self.take(bytes).await?;
+        }
+        let mut all = Vec::new();
+        while let Some(part) = self.part().await? {
+            let length = all.len() + part.len();
+            if length > self.bounds.max_body {
+                return Err(Refusal::TooLarge(self.bounds.max_body));
+            }
+            if length > self.granted {
+                let total = self.announced.unwrap_or(self.bounds.max_body);
+                self.take((length + STEP).min(total).max(length) - self.granted).await?;
+            }
+            if all.is_empty() && self.announced == Some(length) {
+                return Ok(part);
+            }
+            self.make_room(&mut all, length)?;
+            all.extend_from_slice(&part);
+        }
+        Ok(Bytes::from(all))
+    }
+
+    /// Answers the next part; `None` at the end.
+    async fn part(&mut self) -> Result<Option<Bytes>, Refusal> {
+        loop {
+            let until = (self.window + self.bounds.stall).min(self.bounds.deadline);
+            match timeout_at(until, self.body.frame()).await {
+                Ok(None) => return Ok(None),
+                Ok(Some(Ok(frame))) => {
+                    // Trailers say nothing that a verdict reads.
+                    let Ok(part) = frame.into_data() else { continue };
+                    self.moved += part.len();
+                    if Instant::now() >= until {
+                        self.turn_window()?;
+                    }
+                    if !part.is_empty() {
+                        return Ok(Some(part));
+                    }
+                }
+                Ok(Some(Err(_))) => return Err(Refusal::Broken),
+                Err(_) => self.turn_window()?,
+            }
+        }
+    }
+
+    /// Ends a window: a body that hardly moved loses its place if others wait.
+    fn turn_window(&mut self) -> Result<(), Refusal> {
+        let now = Instant::now();
+        if now >= self.bounds.deadline {
+            return Err(Refusal::Deadline);
+        }
+        if self.moved < self.bounds.pace && self.seat.is_contended() {
+            return Err(Refusal::Stalled);
+        }
+        self.moved = 0;
+        self.window = now;
+        Ok(())
+    }
+
+    async fn take(&mut self, bytes: usize) -> Result<(), Refusal> {
+        timeout_at(self.bounds.deadline, self.seat.take(bytes)).await.map_err(|_| Refusal::Deadline)?;
+        self.granted += bytes;
+        // Its client may have been held up by us: only from here on is standing still its own doing.
+        self.moved = 0;
+        self.window = Instant::now();
+        Ok(())
+    }
+
+    /// Makes room for `length` bytes. A large buffer is asked for at its full size once: pages that are
+    /// not written to take no memory, and growing would hold two copies, of which one is not counted.
+    fn make_room(&self, all: &mut Vec<u8>, length: usize) -> Result<(), Refusal> {
+        if length <= all.capacity() {
+            return Ok(());
+        }
+        let capacity = match self.announced {
+            Some(announced) => announced.max(length),
+            None if length <= ORDINARY => (length * 2).min(ORDINARY),
+            None => self.bounds.max_body,
+        };
+        all.try_reserve_exact(capacity - all.len()).map_err(|_| Refusal::Memory)
+    }
+}

@@ -1,0 +1,155 @@
+//! Ends a connection when its time has come: late, idle for too long, wanted for another, or shut down.
+//!
+//! Waiting for all of that costs a request a few loads: what others may ask of this connection is
+//! looked at only where a flag says that they do, and the timer is set again only when it rings or is
+//! set too late.
+
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use hyper_util::server::graceful::GracefulConnection;
+use tokio::time::{Instant, sleep_until};
+
+use super::connection::Port;
+use super::lifecycle::Stage;
+use super::link::{Doing, Link};
+
+/// How long an idle connection that was told to end may take to close, beyond the time for lingering.
+const TO_CLOSE: Duration = Duration::from_secs(2);
+
+/// Serves a connection to its end and answers why it ended: a name for the metrics.
+pub(crate) async fn supervise<C: GracefulConnection>(connection: Pin<&mut C>, port: &Port, link: &Link) -> &'static str {
+    let mut timer = pin!(sleep_until(Instant::now() + port.limits.header_timeout));
+    let mut supervisor = Supervisor::new(connection, port, link);
+    poll_fn(|ctx| {
+        loop {
+            let due = match supervisor.poll(ctx) {
+                Next::Over(cause) => return Poll::Ready(cause),
+                Next::LookAt(due) => due,
+            };
+            if due < timer.deadline() {
+                timer.as_mut().reset(due);
+            }
+            if timer.as_mut().poll(ctx).is_pending() {
+                return Poll::Pending;
+            }
+            timer.as_mut().reset(due);
+        }
+    })
+    .await
+}
+
+struct Supervisor<'c, C> {
+    connection: Pin<&'c mut C>,
+    port: &'c Port,
+    link: &'c Link,
+    /// When clients are told that the server ends.
+    goodbye: Stage,
+    shutdown: Request<'c>,
+    over: Request<'c>,
+    /// There while the connection has been idle for long enough to make way for another.
+    wanted: Option<Request<'c>>,
+    /// Why it was told to end, and by when it must have.
+    ending: Option<(&'static str, Instant)>,
+}
+
+enum Next {
+    Over(&'static str),
+    LookAt(Instant),
+}
+
+impl<'c, C: GracefulConnection> Supervisor<'c, C> {
+    fn new(connection: Pin<&'c mut C>, port: &'c Port, link: &'c Link) -> Supervisor<'c, C> {
+        // HTTP/2 can tell a client at any time which of its requests will be answered; HTTP/1.1 only in
+        // an answer, so an idle connection stays until the port closes.
+        let goodbye = if link.http1 { Stage::Closing } else { Stage::Farewell };
+        let shutdown = Request::new(port.lifecycle.reached(goodbye));
+        let over = Request::new(port.lifecycle.reached(Stage::Over));
+        Supervisor { connection, port, link, goodbye, shutdown, over, wanted: None, ending: None }
+    }
+
+    fn poll(&mut self, ctx: &mut Context<'_>) -> Next {
+        loop {
+            if self.connection.as_mut().poll(ctx).is_ready() {
+                return Next::Over(self.ending.map_or("done", |(cause, _)| cause));
+            }
+            if self.over.is_made(self.port.lifecycle.is(Stage::Over), ctx) {
+                return Next::Over("shutdown");
+            }
+            let now = Instant::now();
+            if self.shutdown.is_made(self.port.lifecycle.is(self.goodbye), ctx) && self.end("shutdown", now) {
+                continue;
+            }
+            return match (self.ending, self.link.doing()) {
+                // Finishing a request takes as long as its deadline says.
+                (_, Doing::Busy) => {
+                    self.wanted = None;
+                    Next::LookAt(now + self.port.limits.idle_settle)
+                }
+                (Some((cause, by)), _) if now >= by => Next::Over(cause),
+                (Some((_, by)), _) => Next::LookAt(by),
+                (None, Doing::Nothing(since) | Doing::Head(since)) => {
+                    let due = Instant::from_std(since) + self.port.limits.header_timeout;
+                    if now >= due { Next::Over("late_head") } else { Next::LookAt(due) }
+                }
+                (None, Doing::Idle(since)) => match self.idle(Instant::from_std(since), now, ctx) {
+                    Some(cause) if self.end(cause, now) => continue,
+                    _ if self.wanted.is_some() => Next::LookAt(Instant::from_std(since) + self.port.limits.idle_timeout),
+                    _ => Next::LookAt(Instant::from_std(since) + self.port.limits.idle_settle),
+                },
+            };
+        }
+    }
+
+    /// Answers why an idle connection must end, if it must.
+    fn idle(&mut self, since: Instant, now: Instant, ctx: &mut Context<'_>) -> Option<&'static str> {
+        if now < since + self.port.limits.idle_settle {
+            self.wanted = None;
+            return None;
+        }
+        if now >= since + self.port.limits.idle_timeout {
+            return Some("idle");
+        }
+        let wanted = self.wanted.get_or_insert_with(|| Request::new(self.port.slots.wanted()));
+        // Whoever asked may have got another slot by now.
+        (wanted.is_made(self.port.slots.is_full(), ctx) && self.port.slots.is_full()).then_some("displaced")
+    }
+
+    /// Tells the connection to end; answers whether that is news to it.
+    fn end(&mut self, cause: &'static str, now: Instant) -> bool {
+        if self.ending.is_some() {
+            return false;
+        }
+        self.connection.as_mut().graceful_shutdown();
+        self.ending = Some((cause, now + self.port.limits.linger + TO_CLOSE));
+        true
+    }
+}
+
+/// Something that others may ask of this connection. It is polled once, to be woken, and then only
+/// where a flag says that it may have been asked: polling takes a lock that all connections share.
+struct Request<'c> {
+    asked: Option<Pin<Box<dyn Future<Output = ()> + Send + 'c>>>,
+    waits: bool,
+}
+
+impl<'c> Request<'c> {
+    fn new(asked: impl Future<Output = ()> + Send + 'c) -> Request<'c> {
+        Request { asked: Some(Box::pin(asked)), waits: false }
+    }
+
+    /// Answers whether it has been asked since the last look.
+    fn is_made(&mut self, flag: bool, ctx: &mut Context<'_>) -> bool {
+        if self.waits && !flag {
+            return false;
+        }
+        self.waits = true;
+        let made = self.asked.as_mut().is_some_and(|asked| asked.as_mut().poll(ctx).is_ready());
+        if made {
+            self.asked = None;
+        }
+        made
+    }
+}

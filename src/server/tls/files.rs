@@ -1,0 +1,59 @@
+//! Reads small files that something else may be swapping.
+
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::path::Path;
+
+use aws_lc_rs::digest::{SHA256, digest};
+
+/// The largest file that is read: a chain of many certificates has some ten KiB.
+const MAX_BYTES: u64 = 1 << 20;
+
+/// How often two files are read that do not stay the same while they are.
+const ATTEMPTS: usize = 5;
+
+/// The contents of two files.
+pub(super) type Contents = (Vec<u8>, Vec<u8>);
+
+/// SHA-256 of some files' contents.
+pub(super) type Digest = [u8; 32];
+
+/// Reads a file.
+///
+/// # Errors
+/// It cannot be read, or is too large, in words that go behind its name.
+pub(super) fn read(path: &Path) -> Result<Vec<u8>, String> {
+    let unreadable = |error: io::Error| format!("cannot be read: {error}");
+    let mut bytes = Vec::new();
+    File::open(path).and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut bytes)).map_err(unreadable)?;
+    if bytes.len() as u64 > MAX_BYTES { Err(format!("is larger than {MAX_BYTES} bytes")) } else { Ok(bytes) }
+}
+
+/// Reads two files that belong together until two readings agree, so that a swap between the first and
+/// the second does not look like a pair. One that never agrees is answered as it was read last.
+///
+/// # Errors
+/// What is wrong with which of them, in words that go behind its name.
+pub(super) fn read_both<'p>(first: &'p Path, second: &'p Path) -> Result<Contents, (&'p Path, String)> {
+    let both = || Ok((read(first).map_err(|reason| (first, reason))?, read(second).map_err(|reason| (second, reason))?));
+    let mut before = both();
+    for _ in 1..ATTEMPTS {
+        let now = both();
+        if now == before {
+            break;
+        }
+        before = now;
+    }
+    before
+}
+
+/// Answers a digest of contents, each told apart from the next.
+pub(super) fn digest_of(contents: &[&[u8]]) -> Digest {
+    let mut all = Vec::new();
+    for content in contents {
+        all.extend_from_slice(digest(&SHA256, content).as_ref());
+    }
+    let mut sum = Digest::default();
+    sum.copy_from_slice(digest(&SHA256, &all).as_ref());
+    sum
+}
