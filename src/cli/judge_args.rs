@@ -3,10 +3,14 @@
 //! Where an environment variable states several values they are separated by commas; users and
 //! groups, which may have commas in them (`cn=admins,ou=groups`), by newlines.
 
+use std::sync::Arc;
+
 use clap::Args;
 
-use crate::verdict::Settings;
+use super::exit::Failure;
+use crate::canon::Canon;
 use crate::verdict::settings::{Enforcement, ExtraPolicies, Response, UngrantedLabels, Workloads};
+use crate::verdict::{Guard, Settings};
 
 /// Which canon, for which namespaces.
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
@@ -88,6 +92,15 @@ impl JudgeArgs {
             namespace_controllers: self.namespace_controllers.clone(),
             break_glass_groups: self.break_glass_groups.clone(),
         }
+    }
+
+    /// The settings with the canon that they name, read and compiled.
+    ///
+    /// # Errors
+    /// What is wrong with the canon.
+    pub fn guard(&self) -> Result<Guard, Failure> {
+        let canon = Canon::load(&self.canon.canon, &self.canon.namespaces).map_err(Failure::input)?;
+        Ok(Guard { canon: Arc::new(canon), settings: Arc::new(self.settings()) })
     }
 }
 

@@ -1,20 +1,256 @@
-//! `netpol serve`.
+//! `netpol serve`: runs the admission webhook until it is told to end.
 
-use super::exit::{Ended, Failure};
+use std::net::{SocketAddr, ToSocketAddrs as _};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::anyhow;
+use arc_swap::ArcSwap;
+use clap::ValueEnum;
+use tokio::runtime::Runtime;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use super::exit::{Ended, Failure, Outcome};
 use super::judge_args::JudgeArgs;
+use super::logging::LogArgs;
+use crate::admission;
+use crate::audit::{self, Destination, Sink};
+use crate::server::tls::{CertificateFrom, TlsConfig, TlsMin};
+use crate::server::{self, Config, Limits, Parts, Running, deadline};
+use crate::verdict::Guard;
+
+/// Threads for what may wait: large bodies, files. Each is there only while it is needed.
+const BLOCKING_THREADS: usize = 8;
 
 /// Its arguments.
 #[derive(Debug, clap::Args)]
 pub struct Args {
+    /// Where reviews come in (HTTPS); port 0 picks a free one.
+    #[arg(long, value_name = "ADDR", env = "NETPOL_LISTEN", default_value = "[::]:8443", value_parser = address)]
+    listen: SocketAddr,
+
+    /// Where /livez, /readyz and /metrics are (plain HTTP); port 0 picks a free one.
+    #[arg(long, value_name = "ADDR", env = "NETPOL_ADMIN_LISTEN", default_value = "[::]:8080", value_parser = address)]
+    admin_listen: SocketAddr,
+
     #[command(flatten)]
     judge: JudgeArgs,
+
+    #[command(flatten)]
+    tls: TlsArgs,
+
+    #[command(flatten)]
+    limits: LimitArgs,
+
+    #[command(flatten)]
+    audit: AuditArgs,
+
+    #[command(flatten)]
+    log: LogArgs,
 }
 
-/// Runs it.
+/// The flags about TLS.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "TLS")]
+struct TlsArgs {
+    /// The certificate and its chain, PEM; read again when it changes. Without: issued by the server itself.
+    #[arg(long, value_name = "FILE", env = "NETPOL_TLS_CERT", requires = "tls_key", conflicts_with_all = ["self_signed_dir", "tls_names"])]
+    tls_cert: Option<PathBuf>,
+
+    /// Its key, PEM.
+    #[arg(long, value_name = "FILE", env = "NETPOL_TLS_KEY", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
+
+    /// A folder for ca.crt, tls.crt and tls.key that the server issues itself; without: kept in memory.
+    #[arg(long, value_name = "DIR", env = "NETPOL_SELF_SIGNED_DIR")]
+    self_signed_dir: Option<PathBuf>,
+
+    /// A name or address of a self-issued certificate, besides localhost and its addresses (repeatable).
+    #[arg(long = "tls-name", value_name = "NAME", env = "NETPOL_TLS_NAME", value_delimiter = ',')]
+    tls_names: Vec<String>,
+
+    /// The oldest version of TLS that is spoken.
+    #[arg(long, value_name = "VERSION", env = "NETPOL_TLS_MIN", value_enum, default_value_t = TlsMin::Tls13)]
+    tls_min: TlsMin,
+
+    /// The CA of which every client must have a certificate, PEM; read again when it changes.
+    #[arg(long, value_name = "FILE", env = "NETPOL_CLIENT_CA")]
+    client_ca: Option<PathBuf>,
+
+    /// A name that a client's certificate must have, as DNS name or common name (repeatable: one of them).
+    #[arg(long = "client-name", value_name = "NAME", env = "NETPOL_CLIENT_NAME", value_delimiter = '\n', requires = "client_ca")]
+    client_names: Vec<String>,
+}
+
+/// The flags about limits.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Limits")]
+struct LimitArgs {
+    /// The largest body that is read.
+    #[arg(long, value_name = "BYTES", env = "NETPOL_MAX_BODY", default_value_t = Limits::default().max_body)]
+    max_body: usize,
+
+    /// What all bodies in flight hold together; large ones wait for their turn.
+    #[arg(long, value_name = "BYTES", env = "NETPOL_BODY_BUDGET", default_value_t = Limits::default().body_budget)]
+    body_budget: usize,
+
+    /// How many connections there are at most; past it the one that has been idle longest goes.
+    #[arg(long, value_name = "N", env = "NETPOL_MAX_CONNECTIONS", default_value_t = Limits::default().max_connections)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    max_connections: u32,
+
+    /// How many reviews of ordinary size are in flight at most; more wait.
+    #[arg(long, value_name = "N", env = "NETPOL_MAX_REVIEWS", default_value_t = 512, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    max_reviews: u32,
+
+    /// How long to go on, not ready, when told to end: as long as endpoints take to forget a server.
+    #[arg(long, value_name = "DURATION", env = "NETPOL_DRAIN_DELAY", default_value = "10s", value_parser = duration)]
+    drain_delay: Duration,
+}
+
+/// The flags about the audit log.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Audit log")]
+struct AuditArgs {
+    /// Where audit lines go: a file, or - for standard output.
+    #[arg(long, value_name = "FILE", env = "NETPOL_AUDIT_LOG", default_value = "-")]
+    audit_log: Destination,
+
+    /// Which decisions get a line.
+    #[arg(long, value_name = "LEVEL", env = "NETPOL_AUDIT_LEVEL", value_enum, default_value_t = AuditLevel::Denied)]
+    audit_level: AuditLevel,
+}
+
+/// `--audit-level`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum AuditLevel {
+    /// Refusals.
+    Denied,
+    /// All of them.
+    All,
+}
+
+/// Runs it. Ends when it has been told to and everything in flight is answered.
 ///
 /// # Errors
-/// Always.
+/// Wrong canon, certificates or limits; an address that cannot be had; a second signal.
 pub fn run(args: &Args) -> Ended {
-    let _ = &args.judge;
-    Err(Failure::ours(anyhow::anyhow!("not in this build")))
+    args.log.start()?;
+    // What a panic says could quote a body; where it happened cannot.
+    std::panic::set_hook(Box::new(|panic| {
+        let at = panic.location().map_or_else(|| "an unknown place".to_owned(), ToString::to_string);
+        tracing::error!(at, "a fault of this program");
+    }));
+    let guard = args.judge.guard()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .thread_name("netpol")
+        .max_blocking_threads(BLOCKING_THREADS)
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::ours(anyhow!(error).context("cannot start threads")))?;
+    let ended = runtime.block_on(serve(args, guard));
+    // Whatever a thread still waits for must not hold the process.
+    Runtime::shutdown_background(runtime);
+    ended
+}
+
+async fn serve(args: &Args, guard: Guard) -> Ended {
+    let mut signals = Signals::new()?;
+    let audit = Arc::new(args.audit.open()?);
+    let canon = Arc::clone(&guard.canon);
+    let guard = Arc::new(ArcSwap::from_pointee(guard));
+    let (judged_by, everything) = (Arc::clone(&guard), args.audit.audit_level == AuditLevel::All);
+    let judge: server::Judge = Arc::new(move |stage, body| admission::answer(&judged_by.load(), stage, body, everything));
+    let started = server::start(args.config(), Parts { guard, judge, audit: Some(audit) }).await;
+    let server = started.map_err(|error| if error.is_input() { Failure::input(error) } else { Failure::ours(error) })?;
+    tracing::info!(
+        listen = %server.listen,
+        admin = %server.admin,
+        version = env!("CARGO_PKG_VERSION"),
+        canon = canon.source,
+        canon_hash = canon.hash,
+        namespaces = args.judge.canon.namespaces.join(","),
+        "ready"
+    );
+    signals.lead(server).await
+}
+
+/// The signals that end a server: the first lets it finish, the second does not.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn new() -> Result<Signals, Failure> {
+        let listen = |kind| signal(kind).map_err(|error| Failure::ours(anyhow!(error).context("cannot listen for signals")));
+        Ok(Signals { terminate: listen(SignalKind::terminate())?, interrupt: listen(SignalKind::interrupt())? })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+
+    async fn lead(&mut self, server: Running) -> Ended {
+        self.next().await;
+        let handle = server.handle.clone();
+        handle.drain();
+        tokio::select! {
+            () = server.ended() => Ok(Outcome::Clean),
+            () = self.next() => {
+                handle.abort();
+                Err(Failure::ours(anyhow!("ended by a second signal before everything was answered")))
+            }
+        }
+    }
+}
+
+impl Args {
+    fn config(&self) -> Config {
+        let certificate = match (&self.tls.tls_cert, &self.tls.tls_key) {
+            (Some(cert), Some(key)) => CertificateFrom::Files { cert: cert.clone(), key: key.clone() },
+            _ => CertificateFrom::Itself { dir: self.tls.self_signed_dir.clone(), names: self.tls.tls_names.clone() },
+        };
+        Config {
+            listen: self.listen,
+            admin_listen: self.admin_listen,
+            tls: TlsConfig {
+                certificate,
+                min: self.tls.tls_min,
+                client_ca: self.tls.client_ca.clone(),
+                client_names: self.tls.client_names.clone(),
+            },
+            limits: Limits {
+                max_body: self.limits.max_body,
+                body_budget: self.limits.body_budget,
+                max_connections: self.limits.max_connections,
+                max_reviews: self.limits.max_reviews as usize,
+                drain_delay: self.limits.drain_delay,
+                ..Limits::default()
+            },
+        }
+    }
+}
+
+impl AuditArgs {
+    fn open(&self) -> Result<Sink, Failure> {
+        let mut random = [0; 8];
+        aws_lc_rs::rand::fill(&mut random).map_err(|_| Failure::ours(anyhow!("the system gives no random numbers")))?;
+        let options = audit::Options::new(self.audit_log.clone(), audit::chain::name(random));
+        Sink::open(options).map_err(|error| Failure::input(anyhow!(error).context("cannot open the audit log")))
+    }
+}
+
+/// Reads an address with a port: `127.0.0.1:8443`, `[::]:0`, `localhost:8443`.
+fn address(text: &str) -> Result<SocketAddr, String> {
+    let wrong = "an address is an IP address or host name with a port: [::]:8443";
+    text.to_socket_addrs().map_err(|_| wrong)?.next().ok_or_else(|| wrong.to_owned())
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    deadline::parse(text).ok_or_else(|| "a duration is a number with a unit: 10s, 500ms, 1m30s".to_owned())
 }
