@@ -1,10 +1,12 @@
 //! What a set of policies allows, and what another policy grants beyond it.
 
+use super::ports::NamedPort;
 use super::relation::{Relation, Union};
 use super::selector::Selector;
 use super::spec::Policy;
 use super::steps::{Exhausted, MAX_STEPS, Steps};
-use super::{Beyond, Direction, Witness, words};
+use super::traffic::Piece;
+use super::{Beyond, Direction, words};
 
 /// What a set of policies of one namespace allows together, prepared for questions about another policy.
 #[derive(Debug, Default)]
@@ -50,14 +52,20 @@ impl Allowed {
         for direction in [Direction::Ingress, Direction::Egress] {
             match self.granted(extra, direction, steps) {
                 Ok(None) => {}
-                Ok(Some(witness)) => return Beyond::Grants(witness),
+                Ok(Some(left)) => return Beyond::Grants(words::witness(&left, direction, &extra.home)),
                 Err(Exhausted) => return Beyond::NotProven,
             }
         }
         Beyond::Nothing
     }
 
-    fn granted(&self, extra: &Policy, direction: Direction, steps: &mut Steps) -> Result<Option<Witness>, Exhausted> {
+    /// Traffic that `extra` grants beyond the set in one direction, with the named port that it stands for, if any.
+    pub(crate) fn granted(
+        &self,
+        extra: &Policy,
+        direction: Direction,
+        steps: &mut Steps,
+    ) -> Result<Option<(Piece, Option<NamedPort>)>, Exhausted> {
         let Some(rules) = extra.rules(direction) else { return Ok(None) };
         let relation = rules.relation.as_ref().ok_or(Exhausted)?;
         let side = self.side(direction);
@@ -75,7 +83,7 @@ impl Allowed {
                 continue;
             }
             if let Some(left) = union.first_beyond(&subject, relation, steps)? {
-                return Ok(Some(words::witness(&left, direction, &extra.home)));
+                return Ok(Some(left));
             }
             if extra.subject.is_subset(isolated, steps)? {
                 break;

@@ -24,6 +24,9 @@ mod traffic;
 mod values;
 mod words;
 
+#[cfg(test)]
+mod tests;
+
 use std::fmt;
 
 use serde::Serialize;

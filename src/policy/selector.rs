@@ -169,7 +169,18 @@ impl Selector {
         Ok(pieces)
     }
 
-    /// The same selector with other values for one key: neither empty nor (with a limit in place) full.
+    /// The same among namespaces, where no [`NAMESPACE_NAME_KEY`] is absent (rule 19); `None` where nothing is left.
+    pub(crate) fn among_namespaces(self, steps: &mut Steps) -> Result<Option<Self>, Exhausted> {
+        let Some(values) = self.values(NAMESPACE_NAME_KEY).filter(|values| values.accepts_absence()) else { return Ok(Some(self)) };
+        let present = values.without_absence();
+        if present.is_empty() {
+            return Ok(None);
+        }
+        let values = if present == ValueSet::present() { ValueSet::full() } else { present };
+        self.with(&Arc::from(NAMESPACE_NAME_KEY), values, steps).map(Some)
+    }
+
+    /// The same selector with other values for one key: not empty.
     fn with(&self, key: &Arc<str>, values: ValueSet, steps: &mut Steps) -> Result<Self, Exhausted> {
         steps.take(1 + self.entries().len())?;
         let mut entries = self.entries().to_vec();

@@ -66,7 +66,9 @@ impl PeerSet {
                 }
                 let pods = pods.intersect(their_pods, steps)?;
                 for outside in namespaces.subtract(their_namespaces, steps)? {
-                    pieces.push(PeerSet::Pods { namespaces: outside, pods: pods.clone() });
+                    if let Some(namespaces) = outside.among_namespaces(steps)? {
+                        pieces.push(PeerSet::Pods { namespaces, pods: pods.clone() });
+                    }
                 }
                 let namespaces = namespaces.intersect(their_namespaces, steps)?;
                 Ok((pieces, PeerSet::Pods { namespaces, pods }))

@@ -1,0 +1,116 @@
+//! The bound on work: hostile policies are answered within it.
+
+use serde_json::{Value, json};
+
+use super::super::compare::compare_within;
+use super::super::steps::{MAX_STEPS, Steps};
+use super::super::{Allowed, Beyond, Comparison, Node, compare};
+use super::of_value;
+
+fn egress(rules: Value) -> Value {
+    json!({"podSelector": {}, "policyTypes": ["Egress"], "egress": rules})
+}
+
+fn steps_of(canonical: &Value, found: &Value) -> (Comparison, usize) {
+    let mut steps = Steps::new(MAX_STEPS);
+    let answer = compare_within(&of_value(canonical), &of_value(found), &mut steps);
+    (answer, MAX_STEPS - steps.left())
+}
+
+fn peer(number: usize) -> Value {
+    json!({"podSelector": {"matchLabels": {"run": format!("app-{number}")}}})
+}
+
+#[test]
+fn ten_thousand_peers_in_another_order_are_the_same() {
+    let peers: Vec<Value> = (0..10_000).map(peer).collect();
+    let reversed: Vec<Value> = peers.iter().rev().cloned().collect();
+    let rule = |peers: Vec<Value>| egress(json!([{"to": peers, "ports": [{"port": 443}]}]));
+    let (answer, steps) = steps_of(&rule(peers), &rule(reversed));
+    assert_eq!(answer, Comparison::Same);
+    assert!(steps < MAX_STEPS / 4, "{steps} steps");
+}
+
+#[test]
+fn five_thousand_values_in_a_selector_are_compared() {
+    let rule = |values: Vec<String>| {
+        egress(json!([{"to": [{"podSelector": {"matchExpressions": [{"key": "run", "operator": "NotIn", "values": values}]}}]}]))
+    };
+    let values: Vec<String> = (0..5_000).map(|number| format!("v{number}")).collect();
+    let reversed: Vec<String> = values.iter().rev().cloned().collect();
+    let (answer, steps) = steps_of(&rule(values.clone()), &rule(reversed));
+    assert_eq!(answer, Comparison::Same);
+    assert!(steps < MAX_STEPS / 4, "{steps} steps");
+    let (answer, _) = steps_of(&rule(values.clone()), &rule(values[1..].to_vec()));
+    assert!(matches!(answer, Comparison::Drift(_)));
+}
+
+#[test]
+fn ten_thousand_blocks_are_one_set_of_addresses() {
+    let block = |number: usize| json!({"ipBlock": {"cidr": format!("10.{}.{}.0/24", number / 256, number % 256)}});
+    let halves = |number: usize| {
+        let (third, fourth) = (number / 256, number % 256);
+        [
+            json!({"ipBlock": {"cidr": format!("10.{third}.{fourth}.0/25")}}),
+            json!({"ipBlock": {"cidr": format!("10.{third}.{fourth}.128/25")}}),
+        ]
+    };
+    let (answer, _) = steps_of(
+        &egress(json!([{"to": (0..10_000).map(block).collect::<Vec<_>>()}])),
+        &egress(json!([{"to": (0..10_000).flat_map(halves).collect::<Vec<_>>()}])),
+    );
+    assert_eq!(answer, Comparison::Same);
+}
+
+/// Peers that each leave out one value of one key more: their complement has exponentially many pieces.
+fn exploding(keys: usize) -> Vec<Value> {
+    let pair = |left: usize, right: usize| {
+        json!({"podSelector": {"matchExpressions": [
+            {"key": format!("k{left}"), "operator": "In", "values": ["x"]},
+            {"key": format!("k{right}"), "operator": "NotIn", "values": ["x"]},
+        ]}})
+    };
+    (0..keys).flat_map(|left| (0..keys).filter(move |right| *right != left).map(move |right| pair(left, right))).collect()
+}
+
+#[test]
+fn a_union_built_to_explode_ends_at_the_bound_or_before() {
+    // All but "every key is x" and "no key is x" is covered: a cover must visit what is between.
+    let mut covered = exploding(40);
+    covered.push(json!({"podSelector": {"matchExpressions": (0..40).map(|key| json!({"key": format!("k{key}"), "operator": "In", "values": ["x"]})).collect::<Vec<_>>()}}));
+    covered.push(json!({"podSelector": {"matchExpressions": (0..40).map(|key| json!({"key": format!("k{key}"), "operator": "NotIn", "values": ["x"]})).collect::<Vec<_>>()}}));
+    let union = egress(json!([{"to": covered}]));
+    let everything = egress(json!([{"to": [{"podSelector": {}}]}]));
+    let (answer, steps) = steps_of(&union, &everything);
+    assert!(steps <= MAX_STEPS);
+    assert!(matches!(answer, Comparison::NotProven | Comparison::Same), "{answer:?}");
+    // As an extra policy: refused or proven, never granted by exhaustion.
+    let canon = of_value(&union);
+    assert!(!matches!(Allowed::new([&canon]).beyond(&of_value(&everything)), Beyond::Grants(_)));
+}
+
+#[test]
+fn a_bound_that_is_reached_is_not_proven() {
+    let peers = |from: usize| {
+        egress(json!([{"to": (from..from + 3_000).map(|number| json!({"podSelector": {"matchExpressions": [
+        {"key": "run", "operator": "NotIn", "values": [format!("v{number}")]}, {"key": format!("k{number}"), "operator": "Exists"}]}})).collect::<Vec<_>>()}]))
+    };
+    let mut steps = Steps::new(10_000);
+    assert_eq!(compare_within(&of_value(&peers(0)), &of_value(&peers(1)), &mut steps), Comparison::NotProven);
+    assert_eq!(steps.left(), 0);
+}
+
+#[test]
+fn rules_times_ports_are_not_multiplied_out() {
+    let peers: Vec<Value> = (0..4_000).map(peer).collect();
+    let ports: Vec<Value> = (0..4_000).map(|number| json!({"port": 2 * number + 1})).collect();
+    let policy = egress(json!([{"to": peers.clone(), "ports": ports.clone()}, {"to": peers, "ports": ports[1..]}]));
+    assert!(matches!(compare(&of_value(&policy), &of_value(&policy)), Comparison::NotProven | Comparison::Same));
+}
+
+#[test]
+fn a_tree_of_too_many_values_is_refused_while_reading() {
+    let text = format!("[{}0]", "0,".repeat(super::super::node::MAX_NODES));
+    let error = serde_json::from_str::<Node<'_>>(&text).expect_err("too many").to_string();
+    assert!(error.starts_with("more values than are judged"), "{error}");
+}

@@ -1,0 +1,97 @@
+//! Part 2b of `semantics.md`: what looks equal and is not.
+
+use super::super::{Allowed, Beyond, Change};
+use super::{drifts, egress, ingress, policy};
+
+fn from(peers: &str) -> String {
+    ingress(&format!(r#"[{{"from":{peers}}}]"#))
+}
+
+#[test]
+fn part_2b_1_everyone_the_own_namespace_and_every_namespace() {
+    let (everyone, own, every) = (from("[]"), from(r#"[{"podSelector":{}}]"#), from(r#"[{"namespaceSelector":{}}]"#));
+    drifts(&own, &everyone, Change::Wider);
+    drifts(&every, &everyone, Change::Wider);
+    let drift = drifts(&own, &every, Change::Wider);
+    assert_eq!(
+        drift.witness.unwrap().to_string(),
+        "any pod in a namespace labelled kubernetes.io/metadata.name=any could reach any pod of the namespace on TCP 443"
+    );
+}
+
+#[test]
+fn part_2b_2_no_peers_and_every_address() {
+    let block = |cidr: &str| format!(r#"{{"ipBlock":{{"cidr":"{cidr}"}}}}"#);
+    let to = |peers: &str| egress(&format!(r#"[{{"to":[{peers}]}}]"#));
+    drifts(&to(&block("0.0.0.0/0")), &to(""), Change::Wider);
+    drifts(&to(&block("0.0.0.0/0")), &to(&[block("0.0.0.0/0"), block("::/0")].join(",")), Change::Wider);
+    drifts(&to(&[block("0.0.0.0/0"), block("::/0")].join(",")), &to(""), Change::Wider);
+    // Nor with every pod beside it: nodes are neither.
+    let all = [block("0.0.0.0/0"), block("::/0"), r#"{"namespaceSelector":{}}"#.to_owned()].join(",");
+    let drift = drifts(&to(&all), &to(""), Change::Wider);
+    assert!(drift.witness.unwrap().peer.contains("a node"));
+}
+
+#[test]
+fn part_2b_3_two_peers_and_one_with_two_fields() {
+    let and = from(r#"[{"namespaceSelector":{"matchLabels":{"name":"x"}},"podSelector":{"matchLabels":{"run":"a"}}}]"#);
+    let or = from(r#"[{"namespaceSelector":{"matchLabels":{"name":"x"}}},{"podSelector":{"matchLabels":{"run":"a"}}}]"#);
+    drifts(&and, &or, Change::Wider);
+}
+
+#[test]
+fn part_2b_4_a_named_port_and_its_number() {
+    let port = |port: &str| egress(&format!(r#"[{{"to":[{{"podSelector":{{}}}}],"ports":[{{"port":{port}}}]}}]"#));
+    let drift = drifts(&port("80"), &port(r#""http""#), Change::Both);
+    assert_eq!(drift.witness.unwrap().port.as_deref(), Some("http"));
+}
+
+#[test]
+fn part_2b_5_every_port_and_every_port_of_the_three_protocols() {
+    let three = egress(r#"[{"ports":[{"protocol":"TCP"},{"protocol":"UDP"},{"protocol":"SCTP"}]}]"#);
+    let drift = drifts(&three, &egress("[{}]"), Change::Wider);
+    assert_eq!(drift.witness.as_ref().map(|witness| witness.protocol.as_str()), Some("other"));
+    let text = drift.differences.first().unwrap().to_string();
+    assert!(text.contains("the same for TCP, UDP and SCTP"), "{text}");
+}
+
+#[test]
+fn part_2b_6_fewer_policies_more_traffic() {
+    // Of one object: the last isolating type taken away.
+    let deny = r#"{"podSelector":{},"policyTypes":["Ingress","Egress"]}"#;
+    let drift = drifts(deny, r#"{"podSelector":{},"policyTypes":["Ingress"]}"#, Change::Wider);
+    assert_eq!(drift.witness.unwrap().to_string(), "any pod of the namespace could reach any pod in any namespace on TCP 443");
+    // Of a set: beside no isolating policy nothing is granted, since everything was.
+    let allow = policy(&egress("[{}]"));
+    assert_eq!(Allowed::new([]).beyond(&allow), Beyond::Nothing);
+    assert!(matches!(Allowed::new([&policy(deny)]).beyond(&allow), Beyond::Grants(_)));
+}
+
+#[test]
+fn part_2b_7_absence() {
+    let not = from(r#"[{"podSelector":{"matchExpressions":[{"key":"k","operator":"NotIn","values":["x"]}]}}]"#);
+    let present =
+        from(r#"[{"podSelector":{"matchExpressions":[{"key":"k","operator":"NotIn","values":["x"]},{"key":"k","operator":"Exists"}]}}]"#);
+    let drift = drifts(&present, &not, Change::Wider);
+    assert!(drift.witness.unwrap().peer.contains("without the label k"));
+}
+
+#[test]
+fn isolation_lost_is_wider_and_gained_is_narrower() {
+    drifts(r#"{"policyTypes":["Ingress","Egress"]}"#, r#"{"policyTypes":["Egress"]}"#, Change::Wider);
+    drifts(r#"{"policyTypes":["Ingress"]}"#, r#"{"policyTypes":["Ingress","Egress"]}"#, Change::Narrower);
+    // An empty list of rules and no list: only the types tell (rule 1).
+    drifts(r#"{"egress":[]}"#, r#"{"egress":[],"policyTypes":["Ingress","Egress"]}"#, Change::Narrower);
+}
+
+#[test]
+fn a_wider_pod_selector_lends_the_rules_to_more_pods() {
+    let permits = |subject: &str| {
+        format!(
+            r#"{{"podSelector":{subject},"policyTypes":["Egress"],"egress":[{{"to":[{{"podSelector":{{"matchLabels":{{"run":"memcached-od"}}}}}}],"ports":[{{"port":11211}}]}}]}}"#
+        )
+    };
+    let drift = drifts(&permits(r#"{"matchLabels":{"netpol/memcached":"true"}}"#), &permits("{}"), Change::Both);
+    let witness = drift.witness.unwrap().to_string();
+    assert_eq!(witness, "a pod without the label netpol/memcached could reach pods run=memcached-od on TCP 11211");
+}

@@ -1,0 +1,323 @@
+//! Random small policies: the code's answers against the naive model's, point by point.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use proptest::prelude::*;
+use proptest::sample::{select, subsequence};
+use proptest::test_runner::{Config, TestRunner};
+use serde_json::{Value, json};
+
+use super::super::ports::Protocol;
+use super::super::steps::Steps;
+use super::super::{Allowed, Change, Comparison, Direction, compare};
+use super::model::{self, Model};
+use super::of_value;
+
+/// Pairs a run, at the least.
+const PAIRS: u32 = 12_000;
+
+fn selector(keys: &'static [&'static str], values: &'static [&'static str]) -> impl Strategy<Value = Value> {
+    let labels = proptest::collection::btree_map(select(keys), select(values), 0..2);
+    let expression = (select(keys), select(&["In", "NotIn", "Exists", "DoesNotExist"][..]), subsequence(values, 1..=values.len()));
+    (labels, proptest::collection::vec(expression, 0..2)).prop_map(|(labels, expressions)| {
+        let expressions: Vec<Value> = expressions
+            .into_iter()
+            .map(|(key, operator, values)| match operator {
+                "In" | "NotIn" => json!({"key": key, "operator": operator, "values": values}),
+                _ => json!({"key": key, "operator": operator}),
+            })
+            .collect();
+        json!({"matchLabels": labels, "matchExpressions": expressions})
+    })
+}
+
+fn pod_selector() -> impl Strategy<Value = Value> {
+    selector(&["a", "b"], &["x", "y"])
+}
+
+fn namespace_selector() -> impl Strategy<Value = Value> {
+    prop_oneof![selector(&["t"], &["x"]), selector(&["kubernetes.io/metadata.name"], &["abcdesktop", "other"])]
+}
+
+fn peer() -> impl Strategy<Value = Value> {
+    let blocks = [
+        json!({"cidr": "0.0.0.0/0"}),
+        json!({"cidr": "::/0"}),
+        json!({"cidr": "10.0.0.0/30"}),
+        json!({"cidr": "10.0.0.0/31"}),
+        json!({"cidr": "10.0.0.2/31"}),
+        json!({"cidr": "10.0.0.0/30", "except": ["10.0.0.1/32"]}),
+        json!({"cidr": "10.0.0.1/32"}),
+        json!({"cidr": "0.0.0.0/0", "except": ["10.0.0.0/31", "10.0.0.0/30"]}),
+        json!({"cidr": "2001:db8::/127"}),
+        json!({"cidr": "2001:db8::1/128"}),
+    ];
+    prop_oneof![
+        3 => pod_selector().prop_map(|pods| json!({"podSelector": pods})),
+        1 => namespace_selector().prop_map(|namespaces| json!({"namespaceSelector": namespaces})),
+        2 => (namespace_selector(), pod_selector()).prop_map(|(namespaces, pods)| json!({"namespaceSelector": namespaces, "podSelector": pods})),
+        2 => select(blocks.to_vec()).prop_map(|block| json!({"ipBlock": block})),
+    ]
+}
+
+fn port() -> impl Strategy<Value = Value> {
+    select(vec![
+        json!({"port": 80}),
+        json!({"protocol": "TCP", "port": 81}),
+        json!({"port": 80, "endPort": 81}),
+        json!({"port": 1, "endPort": 79}),
+        json!({"port": 80, "endPort": 65_535}),
+        json!({"port": 82, "endPort": 65_535}),
+        json!({"port": 1, "endPort": 65_535}),
+        json!({"protocol": "TCP"}),
+        json!({"protocol": "UDP"}),
+        json!({"protocol": "UDP", "port": 80}),
+        json!({"port": "http"}),
+        json!({"port": "http"}),
+        json!({"protocol": "UDP", "port": "http"}),
+    ])
+}
+
+fn rules(peers_key: &'static str) -> impl Strategy<Value = Vec<Value>> {
+    let rule = (proptest::collection::vec(peer(), 0..3), proptest::collection::vec(port(), 0..3))
+        .prop_map(move |(peers, ports)| json!({peers_key: peers, "ports": ports}));
+    proptest::collection::vec(rule, 0..4)
+}
+
+fn spec() -> impl Strategy<Value = Value> {
+    let types = select(vec![json!([]), json!(["Ingress"]), json!(["Egress"]), json!(["Egress", "Ingress"])]);
+    let subject = prop_oneof![Just(json!({})), pod_selector()];
+    (subject, types, rules("from"), rules("to")).prop_map(
+        |(subject, types, ingress, egress)| json!({"podSelector": subject, "policyTypes": types, "ingress": ingress, "egress": egress}),
+    )
+}
+
+/// Rewrites a spec. Even numbers keep its meaning, odd ones may change it; the model says which it was.
+fn rewrite(spec: &mut Value, step: u32, place: usize) {
+    let (list_key, peers_key) = if place & 1 == 0 { ("ingress", "from") } else { ("egress", "to") };
+    let place = place >> 1;
+    let Some(rules) = spec.get_mut(list_key).and_then(Value::as_array_mut) else { return };
+    let count = rules.len();
+    match step {
+        0 => rules.reverse(),
+        2 if count > 0 => rules.push(rules[place % count].clone()),
+        4 if count > 0 => {
+            // One rule a peer.
+            let rule = rules.remove(place % count);
+            let peers = rule[peers_key].as_array().cloned().unwrap_or_default();
+            if peers.is_empty() {
+                rules.push(rule.clone());
+            }
+            rules.extend(peers.into_iter().map(|peer| json!({peers_key: [peer], "ports": rule["ports"]})));
+        }
+        6 if count > 0 => {
+            // One rule a port.
+            let rule = rules.remove(place % count);
+            let ports = rule["ports"].as_array().cloned().unwrap_or_default();
+            if ports.is_empty() {
+                rules.push(rule.clone());
+            }
+            rules.extend(ports.into_iter().map(|port| json!({peers_key: rule[peers_key], "ports": [port]})));
+        }
+        8 if count > 0 => respell(&mut rules[place % count]),
+        10 if count > 0 => {
+            // Pod peers in two complementary halves.
+            if let Some(peers) = rules[place % count][peers_key].as_array_mut() {
+                let halves = peers.iter().flat_map(halves).collect();
+                *peers = halves;
+            }
+        }
+        12 => {
+            if spec["policyTypes"].as_array().is_some_and(|types| types.len() == 2) {
+                spec["policyTypes"] = json!(["Ingress", "Egress"]);
+            }
+        }
+        1 if count > 0 => drop(rules.remove(place % count)),
+        3 if count > 0 => rules[place % count]["ports"] = json!([{"port": 80, "endPort": 81}]),
+        5 if count > 0 => rules[place % count][peers_key] = json!([{"podSelector": {"matchLabels": {"a": "x"}}}]),
+        7 => rules.push(json!({peers_key: [{"ipBlock": {"cidr": "10.0.0.0/31"}}], "ports": [{"port": "http"}]})),
+        9 => spec["podSelector"] = json!({"matchExpressions": [{"key": "a", "operator": "Exists"}]}),
+        11 => spec["policyTypes"] = json!(["Ingress"]),
+        _ => {}
+    }
+}
+
+fn respell(value: &mut Value) {
+    match value {
+        Value::Object(entries) => {
+            if let Some(Value::Object(labels)) = entries.remove("matchLabels") {
+                let expressions = entries.entry("matchExpressions").or_insert_with(|| json!([]));
+                for (key, label) in labels {
+                    expressions.as_array_mut().expect("a list").push(json!({"key": key, "operator": "In", "values": [label]}));
+                }
+            }
+            match entries.get("cidr").and_then(Value::as_str) {
+                Some("10.0.0.0/30") => entries.insert("cidr".into(), json!("10.0.0.3/30")),
+                Some("2001:db8::/127") => entries.insert("cidr".into(), json!("2001:0DB8:0::1/127")),
+                _ => None,
+            };
+            entries.values_mut().for_each(respell);
+        }
+        Value::Array(items) => {
+            items.reverse();
+            items.iter_mut().for_each(respell);
+        }
+        _ => {}
+    }
+}
+
+fn halves(peer: &Value) -> Vec<Value> {
+    let Some(pods) = peer.get("podSelector") else { return vec![peer.clone()] };
+    let half = |operator: &str| {
+        let mut half = peer.clone();
+        let mut expressions = pods.get("matchExpressions").and_then(Value::as_array).cloned().unwrap_or_default();
+        expressions.push(json!({"key": "b", "operator": operator, "values": ["y"]}));
+        half["podSelector"]["matchExpressions"] = Value::Array(expressions);
+        half
+    };
+    vec![half("In"), half("NotIn")]
+}
+
+/// A spec, and what was made of it: a rewriting of it, or another one altogether.
+fn pair() -> impl Strategy<Value = (Value, Value)> {
+    let rewritten = (spec(), proptest::collection::vec((0_u32..7, 0_usize..64), 1..6), proptest::option::of((0_u32..13, 0_usize..64)));
+    let rewritten = rewritten.prop_map(|(spec, steps, last)| {
+        let mut other = spec.clone();
+        steps.into_iter().for_each(|(step, place)| rewrite(&mut other, 2 * step, place));
+        if let Some((step, place)) = last {
+            rewrite(&mut other, step, place);
+        }
+        (spec, other)
+    });
+    prop_oneof![4 => rewritten, 1 => (spec(), spec())]
+}
+
+fn run<S: Strategy>(strategy: &S, test: impl Fn(S::Value) -> Result<(), TestCaseError>) {
+    let config = Config { cases: PAIRS, failure_persistence: None, ..Config::default() };
+    if let Err(error) = TestRunner::new(config).run(strategy, test) {
+        panic!("{error}");
+    }
+}
+
+#[test]
+fn comparison_agrees_with_brute_force() {
+    let (equal, unequal) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    run(&pair(), |(canonical, found)| {
+        let answer = compare(&of_value(&canonical), &of_value(&found));
+        let (canonical, found) = (Model::read(&canonical), Model::read(&found));
+        let expected = match (model::wider(&found, &canonical), model::wider(&canonical, &found)) {
+            (false, false) => None,
+            (true, false) => Some(Change::Wider),
+            (false, true) => Some(Change::Narrower),
+            (true, true) => Some(Change::Both),
+        };
+        let (change, witness) = match answer {
+            Comparison::Same => (None, false),
+            Comparison::Drift(drift) => (Some(drift.change), drift.witness.is_some()),
+            Comparison::NotProven => return Err(TestCaseError::fail("the bound was reached")),
+        };
+        prop_assert_eq!(change, expected);
+        prop_assert_eq!(witness, matches!(expected, Some(Change::Wider | Change::Both)));
+        if expected.is_none() { &equal } else { &unequal }.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    });
+    let (equal, unequal) = (equal.into_inner(), unequal.into_inner());
+    println!("compared by brute force: {equal} equal and {unequal} unequal pairs");
+    assert!(equal > 2_000 && unequal > 2_000, "{equal} equal and {unequal} unequal pairs");
+}
+
+#[test]
+fn what_an_extra_policy_grants_agrees_with_brute_force() {
+    let (nothing, something) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    run(&(proptest::collection::vec(spec(), 1..4), pair(), any::<bool>()), |(mut canon, (one, extra), known)| {
+        if known {
+            canon.push(one);
+        }
+        let policies: Vec<_> = canon.iter().map(of_value).collect();
+        let allowed = Allowed::new(&policies);
+        let extra_policy = of_value(&extra);
+        let models: Vec<Model> = canon.iter().map(Model::read).collect();
+        let extra = Model::read(&extra);
+        let mut grants = false;
+        for direction in [Direction::Ingress, Direction::Egress] {
+            let expected = model::grants_beyond(&models, &extra, direction);
+            let left = allowed.granted(&extra_policy, direction, &mut Steps::new(1_000_000));
+            let left = left.map_err(|_| TestCaseError::fail("the bound was reached"))?;
+            prop_assert_eq!(left.is_some(), expected, "{}", direction);
+            if let Some((piece, name)) = left {
+                grants = true;
+                let witness = Point::of(&piece, name.is_some());
+                prop_assert!(witness.is_granted(&extra, direction), "{:?} is not granted by the extra policy", witness);
+                let isolated = models.iter().any(|model| model.isolates(witness.subject, direction));
+                prop_assert!(isolated, "{:?} is not isolated", witness);
+                prop_assert!(!models.iter().any(|model| witness.is_granted(model, direction)), "{:?} is granted by the canon", witness);
+            }
+        }
+        if grants { &something } else { &nothing }.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    });
+    let (nothing, something) = (nothing.into_inner(), something.into_inner());
+    println!("extra policies by brute force: {something} grant something beyond, {nothing} nothing");
+    assert!(nothing > 2_000 && something > 2_000, "{nothing} and {something}");
+}
+
+/// One point of a piece that was left: a witness, put to the naive model.
+#[derive(Debug)]
+struct Point {
+    subject: model::Pod,
+    peer: model::Peer,
+    port: model::Mask,
+    http: Option<u64>,
+}
+
+impl Point {
+    fn of(piece: &super::super::traffic::Piece, named: bool) -> Point {
+        use super::super::traffic::PeerSet;
+        let labels = |selector: &super::super::Selector| -> BTreeMap<String, String> {
+            selector.entries().iter().filter_map(|(key, values)| Some((key.to_string(), values.example()?.to_string()))).collect()
+        };
+        let pod = |labels: &BTreeMap<String, String>| {
+            let place = |key: &str| {
+                model::VALUES.iter().position(|value| *value == labels.get(key).map(String::as_str)).expect("a value of the universe")
+            };
+            (place("a"), place("b"))
+        };
+        let peer = match &piece.peer {
+            PeerSet::Others => model::Peer::Node,
+            PeerSet::Addresses(family, addresses) => {
+                let inside = |peer: &&model::Peer| match peer {
+                    model::Peer::Address(place) => {
+                        let (is_v4, number) = match model::address(*place) {
+                            std::net::IpAddr::V4(address) => (true, u128::from(u32::from(address))),
+                            std::net::IpAddr::V6(address) => (false, u128::from(address)),
+                        };
+                        is_v4 == (*family == super::super::addresses::Family::V4) && addresses.contains(number)
+                    }
+                    _ => false,
+                };
+                *model::PEERS.iter().find(inside).expect("an address of the universe")
+            }
+            PeerSet::Pods { namespaces, pods } => {
+                let place = labels(namespaces);
+                let name = place.get("kubernetes.io/metadata.name").map_or("any", String::as_str);
+                model::pod_peer(pod(&labels(pods)), name, place.get("t").map(String::as_str))
+            }
+        };
+        let (protocol, number) = model::NUMBERS
+            .iter()
+            .flat_map(|number| ["TCP", "UDP"].map(|protocol| (protocol, *number)))
+            .find(|(protocol, number)| {
+                let base = if *protocol == "UDP" { Protocol::Udp.all().0 } else { Protocol::Tcp.all().0 };
+                piece.numbers.contains(base - 1 + u32::try_from(*number).expect("small"))
+            })
+            .unwrap_or(("other", 0));
+        let port = if protocol == "other" { model::OTHER } else { model::bit(protocol, number) };
+        Point { subject: pod(&labels(&piece.subject)), peer, port, http: named.then_some(number) }
+    }
+
+    fn is_granted(&self, model: &Model, direction: Direction) -> bool {
+        let place = model::PEERS.iter().position(|peer| *peer == self.peer).expect("a peer of the universe");
+        model.isolates(self.subject, direction) && model.table(direction, self.http)[place] & self.port != 0
+    }
+}
