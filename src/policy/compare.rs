@@ -93,7 +93,7 @@ fn isolation_lost(this: &Policy, that: &Policy, direction: Direction, steps: &mu
     let Some(subject) = subjects_beyond(that, this, direction, steps)? else { return Ok(None) };
     let everything = Selector::all();
     let union = Union::new(relation(that, direction)?.map(|theirs| (&everything, theirs)));
-    let any = |peer: PeerSet| Piece { subject: subject.clone(), peer, numbers: super::ports::every_port() };
+    let any = |peer: &PeerSet| Piece { subject: subject.clone(), peer: peer.clone(), numbers: super::ports::every_port() };
     for peer in PeerSet::everyone() {
         if let Some(piece) = union.leaves(any(peer), 1, steps)?.pop() {
             return Ok(Some(words::witness(&(piece, None), direction, &this.home)));

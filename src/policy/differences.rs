@@ -155,8 +155,8 @@ impl List {
             Peers::Everyone => {
                 let mut kinds: Vec<(String, String)> = Vec::new();
                 for set in PeerSet::everyone() {
-                    if let Some(ports) = self.left_of_peer(&set, &rule.ports, union, direction)? {
-                        kinds.push((words::peers(&set, home), ports));
+                    if let Some(ports) = self.left_of_peer(set, &rule.ports, union, direction)? {
+                        kinds.push((words::peers(set, home), ports));
                     }
                 }
                 match kinds.as_slice() {
@@ -179,7 +179,7 @@ impl List {
         direction: Direction,
     ) -> Result<Option<String>, Exhausted> {
         let piece = Piece { subject: Selector::all(), peer: peer.clone(), numbers: ports.numbers.clone() };
-        let pieces = if ports.numbers.is_empty() { Vec::new() } else { union.leaves(piece, MAX_PIECES, &mut self.steps)? };
+        let pieces = union.leaves(piece, MAX_PIECES, &mut self.steps)?;
         let numbers = RangeSet::new(pieces.iter().flat_map(|piece| piece.numbers.ranges()).copied());
         let mut names: Vec<NamedPort> = Vec::new();
         if direction == Direction::Ingress || matches!(peer, PeerSet::Pods { .. }) {
@@ -201,6 +201,5 @@ struct Peer<'r> {
 }
 
 fn ports_to(relation: &Relation, peer: &PeerSet) -> String {
-    let nothing = RangeSet::new([]);
-    words::ports(relation.numbers_of(peer).unwrap_or(&nothing), relation.names_of(peer))
+    relation.ports_to(peer).map(words::ports_of).unwrap_or_default()
 }

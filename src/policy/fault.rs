@@ -26,6 +26,8 @@ pub enum FaultKind {
     Invalid,
     /// A spelling that readers take differently: leading zeros in a CIDR, an IPv4-mapped block.
     Ambiguous,
+    /// More than is judged ([`MAX_NODES`](super::node::MAX_NODES)): not proven to be anything.
+    TooLarge,
 }
 
 impl fmt::Display for Fault {
@@ -93,6 +95,9 @@ impl Faults {
     }
 
     pub(crate) fn wrong_type(&mut self, node: &Node<'_>, field: &Path<'_>, expected: &str) {
+        if matches!(node, Node::Unread) {
+            return self.add(field, FaultKind::TooLarge, "the policy has more values than are judged: split it");
+        }
         self.add(field, FaultKind::WrongType, format!("must be {expected}, not {}", node.type_name()));
     }
 }

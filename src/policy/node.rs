@@ -8,11 +8,11 @@ use std::borrow::Cow;
 use std::cell::Cell;
 use std::fmt;
 
-use serde::de::{self, Deserialize, DeserializeSeed, MapAccess, SeqAccess, Visitor};
+use serde::de::{self, Deserialize, DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-/// The most values that one tree may hold. The largest object that an API server stores (about
-/// 1.5 MiB) can state more; such an object is refused as not understood, not judged by its prefix.
-pub const MAX_NODES: usize = 400_000;
+/// The most values that one tree holds. 10,000 peers with a label each are 40,000; what stands beyond is
+/// checked for its JSON syntax only and is [`Node::Unread`], which no field of a policy can be.
+pub const MAX_NODES: usize = 50_000;
 
 /// One JSON value.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,6 +29,8 @@ pub enum Node<'a> {
     String(Cow<'a, str>),
     /// A list.
     Array(Box<[Node<'a>]>),
+    /// What stands beyond [`MAX_NODES`]: equal to nothing.
+    Unread,
     /// A map: its entries in document order, every key once.
     Object(Box<[(Cow<'a, str>, Node<'a>)]>),
 }
@@ -59,6 +61,7 @@ impl<'a> Node<'a> {
             Node::String(_) => "a string",
             Node::Array(_) => "a list",
             Node::Object(_) => "a map",
+            Node::Unread => "more than is judged",
         }
     }
 
@@ -78,7 +81,7 @@ impl<'a> Node<'a> {
                         }
                     })
             }
-            (Node::String(left), Node::String(right)) => left == right,
+            (Node::Unread, _) | (_, Node::Unread) => false,
             (left, right) => left == right,
         }
     }
@@ -89,14 +92,6 @@ impl<'a> Node<'a> {
             Node::Array(items) => items.is_empty(),
             _ => false,
         }
-    }
-
-    /// Deserialises a tree of at most `limit` values.
-    ///
-    /// # Errors
-    /// Those of the deserialiser; a duplicate key; a tree of more than `limit` values.
-    pub fn deserialize_bounded<D: de::Deserializer<'a>>(deserializer: D, limit: usize) -> Result<Self, D::Error> {
-        Seed { left: &Cell::new(limit) }.deserialize(deserializer)
     }
 }
 
@@ -128,24 +123,17 @@ struct Seed<'c> {
     left: &'c Cell<usize>,
 }
 
-impl Seed<'_> {
-    fn count<E: de::Error>(self) -> Result<(), E> {
-        match self.left.get().checked_sub(1) {
-            Some(left) => {
-                self.left.set(left);
-                Ok(())
-            }
-            None => Err(E::custom("more values than are judged")),
-        }
-    }
-}
-
 impl<'de> DeserializeSeed<'de> for Seed<'_> {
     type Value = Node<'de>;
 
     fn deserialize<D: de::Deserializer<'de>>(self, deserializer: D) -> Result<Node<'de>, D::Error> {
-        self.count()?;
-        deserializer.deserialize_any(self)
+        match self.left.get().checked_sub(1) {
+            Some(left) => {
+                self.left.set(left);
+                deserializer.deserialize_any(self)
+            }
+            None => IgnoredAny::deserialize(deserializer).map(|_| Node::Unread),
+        }
     }
 }
 
@@ -188,7 +176,10 @@ impl<'de> Visitor<'de> for Seed<'_> {
     fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<Node<'de>, A::Error> {
         let mut items = Vec::new();
         while let Some(item) = access.next_element_seed(self)? {
-            items.push(item);
+            // One that is not read stands for all that follow.
+            if item != Node::Unread || items.last() != Some(&Node::Unread) {
+                items.push(item);
+            }
         }
         Ok(Node::Array(items.into_boxed_slice()))
     }
@@ -196,7 +187,11 @@ impl<'de> Visitor<'de> for Seed<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Node<'de>, A::Error> {
         let mut entries: Vec<(Cow<'de, str>, Node<'de>)> = Vec::new();
         while let Some(Key(key)) = access.next_key::<Key<'de>>()? {
-            entries.push((key, access.next_value_seed(self)?));
+            let value = access.next_value_seed(self)?;
+            let beyond = |(_, last): &(Cow<'de, str>, Node<'de>)| *last == Node::Unread;
+            if value != Node::Unread || !entries.last().is_some_and(beyond) {
+                entries.push((key, value));
+            }
         }
         if let Some(key) = duplicate(&entries) {
             return Err(de::Error::custom(format_args!("duplicate key `{key}`")));

@@ -86,7 +86,10 @@ impl Ports {
                 None => {}
             }
         }
-        let numbers = RangeSet::new(numbers);
+        Ports::new(RangeSet::new(numbers), names)
+    }
+
+    pub(crate) fn new(numbers: RangeSet<u32>, mut names: Vec<NamedPort>) -> Ports {
         names.retain(|(protocol, _)| !is_whole(&numbers, *protocol));
         names.sort_unstable();
         names.dedup();

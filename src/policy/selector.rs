@@ -1,6 +1,5 @@
 //! Label selectors: for each key that one reads, the values that it accepts (rule 18).
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::fault::{Fault, FaultKind, Faults, Path};
@@ -208,7 +207,7 @@ pub(crate) enum Labels<'a> {
 
 /// Reads a selector; what is wrong goes to `faults`.
 pub(crate) fn read<'n>(selector: &'n Node<'n>, field: &Path<'_>, labels: Labels<'_>, faults: &mut Faults) -> Selector {
-    let mut terms: BTreeMap<&str, Terms> = BTreeMap::new();
+    let mut terms: Vec<(&str, Term)> = Vec::new();
     let Some(selector) = faults.map(selector, field, &["matchLabels", "matchExpressions"]) else {
         return Selector::all();
     };
@@ -222,7 +221,7 @@ pub(crate) fn read<'n>(selector: &'n Node<'n>, field: &Path<'_>, labels: Labels<
                 match value.as_str() {
                     Some(value) => {
                         check_value(value, &field, faults);
-                        terms.entry(key).or_default().limit(ValueSet::one_of([labels.value(key, value)]));
+                        terms.push((key, Term::Within(ValueSet::exactly(labels.value(key, value)))));
                     }
                     None => faults.wrong_type(value, &field, "a string (in YAML, quote it)"),
                 }
@@ -234,9 +233,13 @@ pub(crate) fn read<'n>(selector: &'n Node<'n>, field: &Path<'_>, labels: Labels<
     for (index, expression) in faults.list(selector, "matchExpressions", field).iter().enumerate() {
         read_expression(expression, &expressions.index(index), labels, &mut terms, faults);
     }
+    // Stable: a key's terms stay beside each other, each read once however many there are.
+    terms.sort_by_key(|(key, _)| *key);
+    let mut terms = terms.into_iter().peekable();
     let mut keys: Vec<Requirement> = Vec::with_capacity(terms.len());
-    for (key, term) in terms {
-        let mut values = term.combine();
+    while let Some((key, first)) = terms.next() {
+        let more = std::iter::from_fn(|| terms.next_if(|(next, _)| *next == key)).map(|(_, term)| term);
+        let mut values = combine(first, more);
         if matches!(labels, Labels::OfNamespaces { .. }) && key == NAMESPACE_NAME_KEY {
             // Every namespace has it: absence is impossible, and presence says nothing (rule 19).
             values = values.without_absence();
@@ -254,37 +257,32 @@ pub(crate) fn read<'n>(selector: &'n Node<'n>, field: &Path<'_>, labels: Labels<
     Selector { keys: Some(keys.into()) }
 }
 
-/// What a selector says of one key, each list read once however many expressions there are.
-#[derive(Default)]
-struct Terms {
-    limits: Option<ValueSet>,
-    excluded: Vec<Arc<str>>,
+/// What one entry of a selector says of its key.
+enum Term {
+    Within(ValueSet),
+    NoneOf(Vec<Arc<str>>),
 }
 
-impl Terms {
-    fn limit(&mut self, values: ValueSet) {
-        self.limits = Some(match self.limits.take() {
-            Some(limits) => limits.and(&values),
-            None => values,
-        });
-    }
-
-    fn combine(self) -> ValueSet {
-        let excluded = ValueSet::none_of(self.excluded);
-        match self.limits {
-            Some(limits) => limits.and(&excluded),
-            None => excluded,
+/// The values that all terms of a key accept. Exclusions are gathered and sorted once; an intersection is never
+/// longer than the list that was read last, so that the whole is linear in what was read.
+fn combine(first: Term, more: impl Iterator<Item = Term>) -> ValueSet {
+    let mut within: Option<ValueSet> = None;
+    let mut excluded: Vec<Arc<str>> = Vec::new();
+    for term in std::iter::once(first).chain(more) {
+        match (term, &mut within) {
+            (Term::Within(values), Some(within)) => *within = within.and(&values),
+            (Term::Within(values), None) => within = Some(values),
+            (Term::NoneOf(values), _) => excluded.extend(values),
         }
     }
+    match within {
+        Some(within) if excluded.is_empty() => within,
+        Some(within) => within.and(&ValueSet::none_of(excluded)),
+        None => ValueSet::none_of(excluded),
+    }
 }
 
-fn read_expression<'n>(
-    node: &'n Node<'n>,
-    field: &Path<'_>,
-    labels: Labels<'_>,
-    terms: &mut BTreeMap<&'n str, Terms>,
-    faults: &mut Faults,
-) {
+fn read_expression<'n>(node: &'n Node<'n>, field: &Path<'_>, labels: Labels<'_>, terms: &mut Vec<(&'n str, Term)>, faults: &mut Faults) {
     let Some(expression) = faults.map(node, field, &["key", "operator", "values"]) else { return };
     let key = faults.string(expression, "key", field);
     match key {
@@ -305,25 +303,22 @@ fn read_expression<'n>(
         }
     }
     let operator = faults.string(expression, "operator", field).unwrap_or_default();
-    let listing = matches!(operator, "In" | "NotIn");
-    if listing && values.is_empty() {
-        faults.add(&list, FaultKind::Invalid, format!("{operator} needs at least one value"));
-    }
-    if !listing && !values.is_empty() {
-        faults.add(
-            &list,
-            FaultKind::Invalid,
-            format!("{operator} takes no values", operator = if operator == "Exists" { operator } else { "DoesNotExist" }),
-        );
-    }
-    let term = terms.entry(key).or_default();
     match operator {
-        "In" => term.limit(ValueSet::one_of(values)),
-        "NotIn" => term.excluded.extend(values),
-        "Exists" => term.limit(ValueSet::present()),
-        "DoesNotExist" => term.limit(ValueSet::missing()),
-        _ => faults.add(&field.key("operator"), FaultKind::Invalid, "must be In, NotIn, Exists or DoesNotExist"),
+        "In" | "NotIn" if values.is_empty() => faults.add(&list, FaultKind::Invalid, format!("{operator} needs at least one value")),
+        "Exists" | "DoesNotExist" if !values.is_empty() => faults.add(&list, FaultKind::Invalid, format!("{operator} takes no values")),
+        _ => {}
     }
+    let term = match operator {
+        "In" => Term::Within(ValueSet::one_of(values)),
+        "NotIn" => Term::NoneOf(values),
+        "Exists" => Term::Within(ValueSet::present()),
+        "DoesNotExist" => Term::Within(ValueSet::missing()),
+        _ => {
+            faults.add(&field.key("operator"), FaultKind::Invalid, "must be In, NotIn, Exists or DoesNotExist");
+            return;
+        }
+    };
+    terms.push((key, term));
 }
 
 impl Labels<'_> {

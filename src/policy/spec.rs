@@ -125,17 +125,16 @@ impl Policy {
 impl Rules {
     fn new(written: Vec<Rule>, direction: Direction) -> Rules {
         let steps = &mut Steps::new(MAX_STEPS);
-        let flows = written.iter().map(|rule| (rule.peer_sets(), &rule.ports));
-        let relation = Relation::new(flows, direction, steps).ok();
+        let relation = Relation::new(&written, direction, steps).ok();
         Rules { written, relation }
     }
 }
 
 impl Rule {
-    pub(crate) fn peer_sets(&self) -> Vec<PeerSet> {
+    pub(crate) fn peer_sets(&self) -> &[PeerSet] {
         match &self.peers {
-            Peers::Everyone => PeerSet::everyone().into(),
-            Peers::Listed(peers) => peers.clone(),
+            Peers::Everyone => PeerSet::everyone(),
+            Peers::Listed(peers) => peers,
         }
     }
 }

@@ -3,7 +3,7 @@
 
 /// Steps that one judgement may take. A step is the comparison of one label value, one range of
 /// ports or addresses, or one pair of boxes: some tens of nanoseconds.
-pub const MAX_STEPS: usize = 600_000;
+pub const MAX_STEPS: usize = 300_000;
 
 /// What is left of the bound.
 #[derive(Debug)]

@@ -5,10 +5,9 @@
 //! other; what is left is a witness. Depth first: a piece that nothing covers is found before the
 //! other pieces are made (`semantics.md` 2c).
 
-use std::sync::Arc;
+use std::sync::LazyLock;
 
 use super::addresses::Family;
-use super::ports::NamedPort;
 use super::ranges::RangeSet;
 use super::selector::Selector;
 use super::steps::{Exhausted, Steps};
@@ -26,13 +25,16 @@ pub(crate) enum PeerSet {
 
 impl PeerSet {
     /// The kinds of "every peer" (rule 15).
-    pub(crate) fn everyone() -> [PeerSet; 4] {
-        [
-            PeerSet::Pods { namespaces: Selector::all(), pods: Selector::all() },
-            PeerSet::Addresses(Family::V4, Family::V4.every_address()),
-            PeerSet::Addresses(Family::V6, Family::V6.every_address()),
-            PeerSet::Others,
-        ]
+    pub(crate) fn everyone() -> &'static [PeerSet; 4] {
+        static EVERYONE: LazyLock<[PeerSet; 4]> = LazyLock::new(|| {
+            [
+                PeerSet::Pods { namespaces: Selector::all(), pods: Selector::all() },
+                PeerSet::Addresses(Family::V4, Family::V4.every_address()),
+                PeerSet::Addresses(Family::V6, Family::V6.every_address()),
+                PeerSet::Others,
+            ]
+        });
+        &EVERYONE
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -82,21 +84,6 @@ impl PeerSet {
             _ => Ok((Vec::new(), self.clone())),
         }
     }
-}
-
-/// Peers and the numeric ports that are open between them and the subject.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Flow {
-    pub(crate) peer: PeerSet,
-    pub(crate) numbers: RangeSet<u32>,
-}
-
-/// Peers and the named ports that are open between them and the subject.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct NamedFlow {
-    pub(crate) peer: PeerSet,
-    /// Sorted, each once.
-    pub(crate) names: Arc<[NamedPort]>,
 }
 
 /// A box that is being cut.
@@ -162,7 +149,7 @@ pub(crate) fn residue(piece: Piece, covers: &[Cover<'_>], limit: usize, steps: &
             }
         }
         if let Some((index, cover)) = hit {
-            open.extend(piece.subtract(cover, steps)?.into_iter().map(|piece| (piece, index + 1)))
+            open.extend(piece.subtract(cover, steps)?.into_iter().map(|piece| (piece, index + 1)));
         } else {
             left.push(piece);
             if left.len() >= limit {

@@ -21,6 +21,11 @@ impl ValueSet {
         ValueSet { absent: false, inverted: false, values: sorted(values) }
     }
 
+    /// Present, with this one.
+    pub(crate) fn exactly(value: Arc<str>) -> Self {
+        ValueSet { absent: false, inverted: false, values: Arc::from([value]) }
+    }
+
     /// `NotIn`: absent, or present with none of these.
     pub(crate) fn none_of(values: impl IntoIterator<Item = Arc<str>>) -> Self {
         ValueSet { absent: true, inverted: true, values: sorted(values) }

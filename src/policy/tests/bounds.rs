@@ -4,9 +4,10 @@ use serde_json::{Value, json};
 
 use super::super::compare::compare_within;
 use super::super::steps::{MAX_STEPS, Steps};
-use super::super::{Allowed, Beyond, Comparison, Node, compare};
+use super::super::{Allowed, Beyond, Comparison, FaultKind, Node, compare};
 use super::of_value;
 
+#[allow(clippy::needless_pass_by_value, reason = "reads better at its callers")]
 fn egress(rules: Value) -> Value {
     json!({"podSelector": {}, "policyTypes": ["Egress"], "egress": rules})
 }
@@ -109,8 +110,13 @@ fn rules_times_ports_are_not_multiplied_out() {
 }
 
 #[test]
-fn a_tree_of_too_many_values_is_refused_while_reading() {
-    let text = format!("[{}0]", "0,".repeat(super::super::node::MAX_NODES));
-    let error = serde_json::from_str::<Node<'_>>(&text).expect_err("too many").to_string();
-    assert!(error.starts_with("more values than are judged"), "{error}");
+fn what_is_beyond_the_bound_of_values_is_a_fault_and_equal_to_nothing() {
+    let rules = vec!["{}"; super::super::node::MAX_NODES].join(",");
+    let text = format!(r#"{{"podSelector":{{}},"ingress":[{rules}]}}"#);
+    let node: Node<'_> = serde_json::from_str(&text).expect("JSON");
+    assert!(!node.same_json(&node));
+    let faults = super::parse(&text).expect_err("too large");
+    assert_eq!(faults.iter().map(|fault| fault.kind).collect::<Vec<_>>(), [FaultKind::TooLarge]);
+    // The syntax is checked to the end.
+    assert!(serde_json::from_str::<Node<'_>>(&format!("[{rules},}}]")).is_err());
 }
