@@ -8,10 +8,13 @@ use serde_saphyr::{Error, Options};
 
 use super::documents::File;
 use super::error::{Place, Report};
-use crate::policy::node::{MAX_NODES, Node};
+use crate::policy::Node;
 
 /// The most values (and keys) that one YAML document may state or make by aliases.
 const MAX_DOCUMENT_NODES: usize = 250_000;
+
+/// The most values that the documents of one file may state together.
+const MAX_VALUES: usize = 400_000;
 
 /// The most characters of a key that a sentence repeats.
 const MAX_KEY: usize = 80;
@@ -43,8 +46,8 @@ fn read_yaml(file: &File, report: &mut Report, mut take: impl FnMut(Document, &m
         match read {
             Ok(value) => {
                 values += count(&value);
-                if values > MAX_NODES {
-                    let message = format!("the file states more than {MAX_NODES} values up to here: split it, or state less");
+                if values > MAX_VALUES {
+                    let message = format!("the file states more than {MAX_VALUES} values up to here: split it, or state less");
                     report.add(&place(file, number), "", message);
                     break;
                 }
