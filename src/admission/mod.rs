@@ -55,24 +55,48 @@ pub struct Tally {
     pub unguarded: bool,
 }
 
+/// An answer and what it rests on, for people who read both.
+#[derive(Debug)]
+pub struct Explained {
+    /// The answer, with its record.
+    pub answer: Answer,
+    /// What the judges saw, in their order.
+    pub findings: Vec<Finding>,
+}
+
 /// Answers one body. Total: whatever the bytes, it returns; it makes no call and holds no lock.
 /// `audit_all` asks for a record of admitted requests too.
 pub fn answer(guard: &Guard, stage: Stage, body: &[u8], audit_all: bool) -> Answer {
+    decide(guard, stage, body, |decision, judgement| decision.answer(judgement, audit_all)).unwrap_or_else(unreadable)
+}
+
+/// Answers one body as [`answer`] does, and says what the answer rests on.
+///
+/// # Errors
+/// The sentence that goes back with status 400, where no review can be answered.
+pub fn explain(guard: &Guard, stage: Stage, body: &[u8]) -> Result<Explained, String> {
+    decide(guard, stage, body, |decision, judgement| {
+        let findings = judgement.findings.clone();
+        Explained { answer: decision.answer(judgement, true), findings }
+    })
+}
+
+fn decide<T>(guard: &Guard, stage: Stage, body: &[u8], answer: impl FnOnce(&Decision<'_>, Judgement<'_>) -> T) -> Result<T, String> {
     let Ok(text) = std::str::from_utf8(body) else {
         let fault = "cannot understand the request: it is not UTF-8".to_owned();
         let decision = Decision { guard, stage, request: Request::default(), wanted: Wanted::default() };
-        return decision.misunderstood(body, fault, audit_all);
+        return decision.misunderstood(body, fault, answer);
     };
     let envelope::Outcome { review, fault } = envelope::read(guard, stage, text);
     let envelope::Review { api_version, kind, has_request, request, wanted } = review;
     let decision = Decision { guard, stage, request, wanted };
     if let Some((error, trail)) = fault {
-        return decision.misunderstood(body, faults::misunderstood(&error, &trail), audit_all);
+        return decision.misunderstood(body, faults::misunderstood(&error, &trail), answer);
     }
     if let Some(sentence) = faults::unspoken(&api_version, &kind, has_request, &decision.request.uid) {
-        return unreadable(sentence);
+        return Err(sentence);
     }
-    decision.answer(judge(guard, stage, &decision.request, &decision.wanted.facts), audit_all)
+    Ok(answer(&decision, judge(guard, stage, &decision.request, &decision.wanted.facts)))
 }
 
 fn unreadable(sentence: String) -> Answer {
@@ -95,15 +119,15 @@ struct Decision<'r> {
 }
 
 impl<'r> Decision<'r> {
-    /// Answers a body in which something cannot be read: a denial where a uid can, else a sentence.
-    fn misunderstood(mut self, body: &'r [u8], fault: String, audit_all: bool) -> Answer {
-        match salvage::uid(body) {
-            Ok(uid) => {
-                self.request.uid = uid;
-                self.answer(Judgement { findings: vec![Finding::fault(fault)], edits: Vec::new() }, audit_all)
-            }
-            Err(sentence) => unreadable(sentence),
-        }
+    /// Judges a body in which something cannot be read: a denial where a uid can, else a sentence.
+    fn misunderstood<T>(
+        mut self,
+        body: &'r [u8],
+        fault: String,
+        answer: impl FnOnce(&Decision<'_>, Judgement<'_>) -> T,
+    ) -> Result<T, String> {
+        self.request.uid = salvage::uid(body)?;
+        Ok(answer(&self, Judgement { findings: vec![Finding::fault(fault)], edits: Vec::new() }))
     }
 
     fn answer(&self, judgement: Judgement<'_>, audit_all: bool) -> Answer {

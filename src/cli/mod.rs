@@ -10,11 +10,13 @@ pub mod exit;
 pub mod input;
 pub mod judge_args;
 pub mod logging;
+pub mod manifests;
 pub mod output;
 pub mod program;
 pub mod render;
 pub mod review;
 pub mod serve;
+pub mod words;
 
 use std::process::ExitCode;
 

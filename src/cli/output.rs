@@ -44,6 +44,8 @@ pub struct Streams {
     pub out: Box<dyn Write>,
     /// Words for people about it.
     pub err: Box<dyn Write>,
+    /// How wide standard output is, where it is a terminal.
+    pub columns: Option<u16>,
 }
 
 impl Streams {
@@ -53,6 +55,7 @@ impl Streams {
             input: Box::new(io::stdin()),
             out: Box::new(Pipe::new(BufWriter::new(anstream::stdout()))),
             err: Box::new(Pipe::new(anstream::stderr())),
+            columns: terminal_size::terminal_size_of(io::stdout()).map(|(width, _)| width.0),
         }
     }
 }

@@ -14,7 +14,9 @@
 mod admission;
 mod audit;
 mod canon;
+mod check;
 mod house;
 mod registration;
 mod render;
+mod review;
 mod support;

@@ -1,0 +1,207 @@
+//! What a check finds.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+
+use crate::cli::manifests::created::{self, Asker};
+use crate::cli::manifests::words::Named;
+use crate::cli::manifests::{Manifest, Place};
+use crate::cli::words::{put_back, rule_name};
+use crate::policy::{Difference, Witness};
+use crate::verdict::{self, Guard, Rule, Severity};
+
+/// The rule of a canonical policy that no file holds: only a check sees all that is there.
+pub(super) const MISSING: &str = "policy-missing";
+
+/// The rule of a policy that files hold twice.
+pub(super) const TWICE: &str = "policy-twice";
+
+/// What a check finds.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Report {
+    /// Whether no finding refuses.
+    pub(super) clean: bool,
+    /// The canon's name or path.
+    pub(super) canon: String,
+    /// The canon's hash, as audit lines name it.
+    pub(super) canon_hash: String,
+    pub(super) policies: Policies,
+    pub(super) findings: Vec<Finding>,
+    /// What nobody judges: another kind, or another namespace.
+    pub(super) not_judged: Vec<Object>,
+}
+
+/// How many policies are what.
+#[derive(Debug, Default, Serialize)]
+pub(super) struct Policies {
+    /// Canonical ones in the guarded namespaces.
+    pub(super) canonical: usize,
+    /// Of these, those that the files hold without a finding.
+    pub(super) same: usize,
+    /// Of these, those that the files hold with one.
+    pub(super) drifted: usize,
+    /// Of these, those that the files do not hold.
+    pub(super) missing: usize,
+    /// Others that the files hold.
+    pub(super) extra: usize,
+}
+
+/// Which object, and where it stands.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct Object {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) file: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) document: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) item: Option<usize>,
+    pub(super) kind: String,
+    pub(super) name: String,
+    pub(super) namespace: String,
+}
+
+/// One finding.
+#[derive(Debug, Serialize)]
+pub(super) struct Finding {
+    #[serde(flatten)]
+    pub(super) object: Object,
+    pub(super) rule: String,
+    /// `deny`, or `warn` where it is no finding that counts.
+    pub(super) severity: &'static str,
+    pub(super) message: String,
+    pub(super) differences: Vec<Difference>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) witness: Option<Witness>,
+}
+
+impl Finding {
+    fn of(object: &Object, finding: verdict::Finding) -> Finding {
+        let verdict::Finding { rule, severity, message, differences, witness } = finding;
+        let severity = if severity >= Severity::Deny { "deny" } else { "warn" };
+        Finding { object: object.clone(), rule: rule_name(rule), severity, message, differences, witness }
+    }
+
+    fn denies(object: Object, rule: &str, message: String) -> Finding {
+        Finding { object, rule: rule.to_owned(), severity: "deny", message, differences: Vec::new(), witness: None }
+    }
+
+    /// Answers whether it counts.
+    pub(super) fn counts(&self) -> bool {
+        self.severity == "deny"
+    }
+
+    /// Answers whether it is about a canonical policy that is to be put back.
+    pub(super) fn is_to_be_put_back(&self) -> bool {
+        self.counts() && (self.rule == MISSING || self.rule == rule_name(Rule::PolicyDrift))
+    }
+}
+
+impl Object {
+    fn new(manifest: &Manifest, namespace: &str) -> Object {
+        let Place { file, document, item } = manifest.place.clone();
+        let (kind, name) = (manifest.qualified_kind(), manifest.name().to_owned());
+        Object { file: Some(file), document: Some(document), item, kind, name, namespace: namespace.to_owned() }
+    }
+
+    fn missing(name: &str, namespace: &str) -> Object {
+        let kind = "NetworkPolicy.networking.k8s.io".to_owned();
+        Object { file: None, document: None, item: None, kind, name: name.to_owned(), namespace: namespace.to_owned() }
+    }
+}
+
+/// What is known so far.
+struct Checker<'c> {
+    guard: &'c Guard,
+    report: Report,
+    /// The policies of the files, by namespace and name: where they stand, and whether anything is wrong with them.
+    seen: BTreeMap<(&'c str, &'c str), (&'c Place, bool)>,
+}
+
+impl Report {
+    /// Checks objects. Whoever made them is nobody in particular.
+    ///
+    /// # Errors
+    /// Those of [`created::judge`].
+    pub(super) fn of(guard: &Guard, manifests: &[Manifest], partial: bool) -> anyhow::Result<Report> {
+        let report = Report {
+            clean: false,
+            canon: guard.canon.source.clone(),
+            canon_hash: guard.canon.hash.clone(),
+            policies: Policies::default(),
+            findings: Vec::new(),
+            not_judged: Vec::new(),
+        };
+        let mut checker = Checker { guard, report, seen: BTreeMap::new() };
+        for manifest in manifests {
+            checker.check(manifest)?;
+        }
+        checker.count(partial);
+        let mut report = checker.report;
+        report.clean = !report.findings.iter().any(Finding::counts);
+        Ok(report)
+    }
+}
+
+impl<'c> Checker<'c> {
+    fn check(&mut self, manifest: &'c Manifest) -> anyhow::Result<()> {
+        let guarded = || self.guard.canon.namespaces.keys().map(String::as_str);
+        let namespaces: Vec<&'c str> = match manifest.namespace.as_deref() {
+            _ if !manifest.resource.namespaced => vec![""],
+            Some(stated) => vec![stated],
+            None if manifest.is_network_policy() => guarded().collect(),
+            None => guarded().take(1).collect(),
+        };
+        for namespace in namespaces {
+            let object = Object::new(manifest, namespace);
+            let everywhere = manifest.resource.is_judged_everywhere();
+            if !manifest.resource.is_judged() || !(everywhere || self.guard.canon.policies(namespace).is_some()) {
+                self.report.not_judged.push(object);
+                continue;
+            }
+            let judged = created::judge(self.guard, &Asker::default(), manifest, namespace)?;
+            let mut findings: Vec<Finding> = judged.findings.into_iter().map(|finding| Finding::of(&object, finding)).collect();
+            if manifest.is_network_policy() {
+                let key = (namespace, manifest.name());
+                if let Some((first, _)) = self.seen.get(&key) {
+                    let message = format!("{} stands in {first} too: kubectl apply keeps the last one", Named(manifest));
+                    findings.push(Finding::denies(object, TWICE, message));
+                }
+                let wrong = findings.iter().any(Finding::counts);
+                let (_, known_wrong) = self.seen.entry(key).or_insert((&manifest.place, wrong));
+                *known_wrong |= wrong;
+            }
+            self.report.findings.extend(findings);
+        }
+        Ok(())
+    }
+
+    /// Counts the policies; adds those that are missing.
+    fn count(&mut self, partial: bool) {
+        let canonical: BTreeSet<(&str, &str)> = self
+            .guard
+            .canon
+            .namespaces
+            .iter()
+            .flat_map(|(namespace, policies)| policies.by_name.keys().map(move |name| (namespace.as_str(), name.as_str())))
+            .collect();
+        let policies = &mut self.report.policies;
+        policies.canonical = canonical.len();
+        policies.extra = self.seen.keys().filter(|key| !canonical.contains(*key)).count();
+        for (namespace, name) in canonical {
+            match self.seen.get(&(namespace, name)) {
+                Some((_, false)) => policies.same += 1,
+                Some((_, true)) => policies.drifted += 1,
+                None => {
+                    policies.missing += 1;
+                    if !partial {
+                        let cure = put_back(&self.guard.canon, namespace, &[name]);
+                        let message = format!("NetworkPolicy \"{name}\" is missing. To put it in place: {cure}");
+                        self.report.findings.push(Finding::denies(Object::missing(name, namespace), MISSING, message));
+                    }
+                }
+            }
+        }
+    }
+}

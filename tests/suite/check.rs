@@ -1,0 +1,217 @@
+//! `netpol check`: files against the canon.
+
+use std::fs;
+
+use serde_json::{Value, json};
+
+use crate::support::command::{Ran, netpol, netpol_reading};
+use crate::support::shared;
+
+fn check(args: &[&str], input: &str) -> Ran {
+    netpol_reading(&[&["check"], args, &["-"]].concat(), input.as_bytes())
+}
+
+fn report(args: &[&str], input: &str) -> Value {
+    let ran = check(&[&["--output", "json"], args].concat(), input);
+    assert_eq!(ran.err, "");
+    let report: Value = serde_json::from_str(&ran.out).unwrap();
+    assert_eq!(report["clean"], ran.code == 0);
+    report
+}
+
+fn rendered(args: &[&str]) -> String {
+    netpol(&[&["render", "policies"], args].concat()).out
+}
+
+/// The rule and the name of each finding.
+fn findings(report: &Value) -> Vec<(&str, &str)> {
+    report["findings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|finding| (finding["rule"].as_str().unwrap(), finding["name"].as_str().unwrap()))
+        .collect()
+}
+
+fn policy(name: &str, spec: &Value) -> Value {
+    json!({"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": {"name": name}, "spec": spec})
+}
+
+/// The canonical manifest of a policy.
+fn canonical(name: &str) -> Value {
+    let list = rendered(&["--only", name, "--output", "json"]);
+    serde_json::from_str::<Value>(&list).unwrap()["items"][0].clone()
+}
+
+#[test]
+fn what_render_prints_is_clean() {
+    for canon in netpol::canon::BUILT_IN {
+        for namespace in ["abcdesktop", "desktops"] {
+            let args = ["--canon", canon, "--namespace", namespace];
+            let ran = check(&args, &rendered(&args));
+            assert_eq!((ran.code, ran.err.as_str()), (0, ""));
+            assert_eq!(ran.out, format!("clean: 27 of 27 policies as the canon {canon} has them\n"));
+        }
+    }
+    let args = ["-n", "a", "-n", "b"];
+    assert_eq!(report(&args, &rendered(&args))["policies"], json!({"canonical": 54, "same": 54, "drifted": 0, "missing": 0, "extra": 0}));
+}
+
+#[test]
+fn release_4_4_is_clean_against_its_own_canon() {
+    let Some(path) = shared("upstream/netpol-default-4.4.yaml") else { return };
+    let ran = netpol(&["check", "--canon", "abcdesktop-4.4", path.to_str().unwrap()]);
+    assert_eq!((ran.code, ran.err.as_str()), (0, ""));
+    assert_eq!(ran.out, "clean: 27 of 27 policies as the canon abcdesktop-4.4 has them\n");
+}
+
+#[test]
+fn release_4_4_drifts_from_the_documented_canon_in_two_policies() {
+    let Some(path) = shared("upstream/netpol-default-4.4.yaml") else { return };
+    let text = fs::read_to_string(path).unwrap();
+    let report = report(&[], &text);
+    assert_eq!(findings(&report), [("policy-drift", "ocuser-rights"), ("policy-drift", "ocuser-permits")]);
+    assert_eq!(report["policies"], json!({"canonical": 27, "same": 25, "drifted": 2, "missing": 0, "extra": 0}));
+    let ran = check(&[], &text);
+    assert_eq!(ran.code, 1);
+    insta::assert_snapshot!(ran.out, @r#"
+    policy-drift: NetworkPolicy "ocuser-rights" in abcdesktop (standard input, document 17)
+        wider: ingress rule 1, pods netpol/ocapplication=true: nothing expected, TCP 6000 found
+        wider: ingress rule 2, pods netpol/ocuser=true: TCP 4714, 6081, 8000, 29780-29786 expected, TCP 4714, 6000, 6081, 29780-29789 found
+        narrower: ingress rule 1, pods netpol/ocuser=true: TCP 4714, 6081, 8000, 29780-29786 expected, TCP 4714, 6000, 6081, 29780-29789 found
+        wider: egress rule 1, anyone: nothing expected, TCP 53, UDP 53 found
+        witness: pods netpol/ocapplication=true could reach a pod labelled type=x11server on TCP 6000
+    policy-drift: NetworkPolicy "ocuser-permits" in abcdesktop (standard input, document 18)
+        wider: egress rule 1, pods type=x11server: TCP 4714, 6081, 29780-29786 expected, TCP 631, 4714, 6081, 29780-29789 found
+        witness: a pod labelled netpol/ocuser=true could reach pods type=x11server on TCP 631
+    not clean: 25 of 27 policies as the canon abcdesktop has them, 2 drifted
+    to put them back: netpol render policies --only ocuser-rights,ocuser-permits | kubectl apply -f -
+    "#);
+}
+
+#[test]
+fn older_releases_drift_and_lack_policies() {
+    for (release, drifted, missing) in [
+        ("4.0", &["speedtest-rights", "speedtest-permits"][..], &[][..]),
+        ("3.3", &["speedtest-rights", "speedtest-permits", "ocuser-rights", "ocuser-permits"], &["ocapplications-permits"]),
+    ] {
+        let Some(path) = shared(&format!("upstream/netpol-default-{release}.yaml")) else { return };
+        let text = fs::read_to_string(path).unwrap();
+        let expected: Vec<(&str, &str)> =
+            drifted.iter().map(|name| ("policy-drift", *name)).chain(missing.iter().map(|name| ("policy-missing", *name))).collect();
+        assert_eq!(findings(&report(&["--canon", "abcdesktop-4.4"], &text)), expected, "{release}");
+    }
+}
+
+#[test]
+fn what_is_missing_is_a_finding_unless_the_files_are_a_part() {
+    let one = rendered(&["--only", "memcached-rights"]);
+    assert_eq!(findings(&report(&[], &one)).len(), 26);
+    let ran = check(&["--partial"], &one);
+    assert_eq!((ran.code, ran.out.as_str()), (0, "clean: 1 of 27 policies as the canon abcdesktop has them, 26 not in these files\n"));
+}
+
+#[test]
+fn a_policy_without_a_namespace_is_checked_for_every_guarded_one() {
+    let mut rights = canonical("memcached-rights");
+    rights["metadata"].as_object_mut().unwrap().remove("namespace");
+    let report = report(&["--partial", "-n", "a", "-n", "b"], &rights.to_string());
+    assert_eq!((report["policies"]["same"].as_u64(), report["clean"].as_bool()), (Some(2), Some(true)));
+}
+
+#[test]
+fn a_policy_of_another_namespace_is_not_judged_and_that_is_said() {
+    let mut rights = canonical("memcached-rights");
+    rights["metadata"]["namespace"] = json!("other");
+    rights["spec"] = json!({"podSelector": {}});
+    let ran = check(&["--partial"], &rights.to_string());
+    assert_eq!(ran.code, 0);
+    assert_eq!(
+        ran.out,
+        "not judged: NetworkPolicy \"memcached-rights\" in other (standard input, document 1): that namespace is not guarded\n\
+         clean: 0 of 27 policies as the canon abcdesktop has them, 27 not in these files, 1 object not judged\n"
+    );
+}
+
+#[test]
+fn owners_and_finalizers_are_findings() {
+    let mut rights = canonical("memcached-rights");
+    rights["metadata"]["ownerReferences"] = json!([{"apiVersion": "v1", "kind": "ConfigMap", "name": "owner", "uid": "u"}]);
+    rights["metadata"]["finalizers"] = json!(["example.com/hold"]);
+    let report = report(&["--partial"], &rights.to_string());
+    assert_eq!(findings(&report), [("policy-owner", "memcached-rights"), ("policy-finalizer", "memcached-rights")]);
+}
+
+#[test]
+fn an_extra_policy_is_a_finding_where_it_grants_more() {
+    let subject = json!({"matchLabels": {"run": "mongodb-od"}});
+    let closed = policy("closed", &json!({"podSelector": subject, "policyTypes": ["Ingress"]}));
+    let open = policy("open", &json!({"podSelector": subject, "policyTypes": ["Ingress"], "ingress": [{}]}));
+    let report_ = report(&["--partial"], &json!({"apiVersion": "v1", "kind": "List", "items": [closed, open]}).to_string());
+    assert_eq!(findings(&report_), [("extra-policy", "open")]);
+    assert_eq!(report_["policies"]["extra"], 2);
+    assert_eq!(report_["findings"][0]["item"], 1);
+    assert!(report_["findings"][0]["witness"]["subject"].as_str().unwrap().contains("run=mongodb-od"));
+    assert_eq!(findings(&report(&["--partial", "--extra-policies", "deny"], &closed.to_string())), [("extra-policy", "closed")]);
+}
+
+#[test]
+fn a_policy_that_has_no_meaning_is_a_finding_not_an_error() {
+    let mut rights = canonical("memcached-rights");
+    rights["spec"]["ingress"][0]["ports"][0]["port"] = json!(70000);
+    let ran = check(&["--partial"], &rights.to_string());
+    assert_eq!(ran.code, 1);
+    assert!(ran.out.contains("policy-drift") && ran.out.contains("spec.ingress[0].ports[0].port"), "{}", ran.out);
+    rights["spec"] = json!(7);
+    assert_eq!(findings(&report(&["--partial"], &rights.to_string())), [("not-understood", "memcached-rights")]);
+}
+
+#[test]
+fn a_policy_that_stands_twice_is_a_finding() {
+    let rights = rendered(&["--only", "memcached-rights"]);
+    let report = report(&["--partial"], &format!("{rights}{rights}"));
+    assert_eq!(findings(&report), [("policy-twice", "memcached-rights")]);
+    assert!(report["findings"][0]["message"].as_str().unwrap().contains("standard input, document 1"));
+}
+
+#[test]
+fn other_kinds_are_judged_as_review_judges_them() {
+    let pod = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "thief", "labels": {"netpol/mongodb": "true"}}});
+    assert_eq!(findings(&report(&["--partial"], &pod.to_string())), [("ungranted-label", "thief")]);
+    let deployment = json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "thieves"}, "spec": {
+        "selector": {"matchLabels": {"app": "thief"}},
+        "template": {"metadata": {"labels": {"app": "thief", "netpol/mongodb": "true"}}}}});
+    let warned = report(&["--partial"], &deployment.to_string());
+    assert_eq!((findings(&warned), warned["clean"].as_bool()), (vec![("workload-template", "thieves")], Some(true)));
+    assert_eq!(warned["findings"][0]["severity"], "warn");
+    assert_eq!(report(&["--partial", "--workloads", "deny"], &deployment.to_string())["clean"], false);
+}
+
+#[test]
+fn softening_enforcement_softens_no_check() {
+    let pod = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "thief", "labels": {"netpol/mongodb": "true"}}});
+    assert_eq!(check(&["--partial", "--enforcement", "audit"], &pod.to_string()).code, 1);
+}
+
+#[test]
+fn without_files_it_says_what_this_build_cannot_do() {
+    let ran = netpol(&["check"]);
+    assert_eq!((ran.code, ran.out.as_str()), (2, ""));
+    assert!(ran.err.contains("reading the live namespace is not part of this build"), "{}", ran.err);
+}
+
+#[test]
+fn input_that_cannot_be_read_is_exit_code_two_and_nothing_is_written() {
+    for (args, input, words) in [
+        (&["-"][..], "", "standard input holds nothing"),
+        (&["-"], "a: [", "document 1"),
+        (&["-"], r#"{"kind":"AdmissionReview"}"#, "netpol review judges those"),
+        (&["/no/such/file"], "", "cannot read /no/such/file"),
+        (&["--canon", "no-such-canon", "-"], "", "no-such-canon"),
+        (&["--namespace", "Not.A.Namespace", "-"], "", "lower-case letters"),
+    ] {
+        let ran = netpol_reading(&[&["check"], args].concat(), input.as_bytes());
+        assert_eq!((ran.code, ran.out.as_str()), (2, ""), "{args:?}");
+        assert!(ran.err.contains(words), "{words}: {}", ran.err);
+    }
+}
