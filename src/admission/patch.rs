@@ -9,13 +9,21 @@ use crate::verdict::Edit;
 /// Where the labels of an object are.
 const LABELS: &str = "/metadata/labels";
 
+/// The bytes of an operation on a label with a longish key.
+const LONG_OPERATION: usize = 96;
+
 /// Answers edits as a JSON Patch; `None` where there are none.
 pub(super) fn patch(edits: &[Edit<'_>]) -> Option<Vec<u8>> {
     if edits.is_empty() {
         return None;
     }
-    let operations: Option<Vec<PatchOperation>> = edits.iter().map(operation).collect();
-    serde_json::to_vec(&json_patch::Patch(operations?)).ok()
+    let mut operations = Vec::with_capacity(edits.len());
+    for edit in edits {
+        operations.push(operation(edit)?);
+    }
+    let mut patch = Vec::with_capacity(edits.len() * LONG_OPERATION);
+    serde_json::to_writer(&mut patch, &json_patch::Patch(operations)).ok()?;
+    Some(patch)
 }
 
 /// `None` never happens: every path here is a pointer.

@@ -7,6 +7,9 @@ use crate::verdict::settings::UngrantedLabels;
 use crate::verdict::words::Plain;
 use crate::verdict::{Ctx, Judgement, Rule, Severity};
 
+/// More labels than most grants give.
+const MANY: usize = 16;
+
 /// One change of a pod's labels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Edit<'r> {
@@ -55,8 +58,11 @@ pub(super) fn update<'r>(ctx: Ctx<'r>, old: &Pod<'_>, new: &'r Pod<'_>) -> Judge
 fn add<'r>(pod: &Pod<'_>, labels: impl Iterator<Item = (&'r str, &'r str)>) -> Judgement<'r> {
     let mut edits = Vec::new();
     for (key, value) in labels.filter(|(key, _)| pod.metadata.labels.get(key).is_none()) {
-        if edits.is_empty() && !pod.metadata.labels.is_stated() {
-            edits.push(Edit::MakeMap);
+        if edits.is_empty() {
+            edits.reserve(MANY);
+            if !pod.metadata.labels.is_stated() {
+                edits.push(Edit::MakeMap);
+            }
         }
         edits.push(Edit::Add { key, value });
     }

@@ -5,8 +5,10 @@ mod made;
 mod neighbours;
 mod pods;
 mod policies;
+mod properties;
 mod protocol;
 mod recordings;
+mod secrets;
 mod workloads;
 
 use std::sync::{Arc, OnceLock};

@@ -1,0 +1,206 @@
+//! What holds of every body and of every pod.
+
+use std::collections::BTreeMap;
+
+use netpol::admission::answer;
+use netpol::verdict::settings::{Enforcement, UngrantedLabels};
+use netpol::verdict::{Settings, Stage};
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use super::made::Made;
+use super::{Read, guard, put, recorded};
+
+type Labels = BTreeMap<String, String>;
+
+fn config() -> ProptestConfig {
+    ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(512) }
+}
+
+/// Labels that the canon reads or gives, with right, wrong and absent values, among others.
+fn labels() -> impl Strategy<Value = Labels> {
+    let key = prop::sample::select(vec![
+        "run",
+        "type",
+        "name",
+        "app",
+        "k8s-app",
+        "netpol/ocuser",
+        "netpol/dns",
+        "netpol/pyos",
+        "netpol/mongodb",
+        "netpol/router",
+        "netpol/ocapplication",
+        "netpol/x~y",
+        "netpol/",
+    ]);
+    let value = prop::sample::select(vec![
+        "true",
+        "yes",
+        "",
+        "pyos-od",
+        "mongodb-od",
+        "router-od",
+        "memcached-od",
+        "x11server",
+        "pod_application",
+        "abcdesktop-cleaner",
+        "kube-dns",
+    ]);
+    prop::collection::btree_map(key.prop_map(str::to_owned), value.prop_map(str::to_owned), 0..7)
+}
+
+fn ungranted_labels() -> impl Strategy<Value = UngrantedLabels> {
+    prop::sample::select(vec![UngrantedLabels::Deny, UngrantedLabels::Strip, UngrantedLabels::Warn])
+}
+
+fn is_capability(key: &str) -> bool {
+    key.starts_with("netpol/")
+}
+
+/// The labels of the object after the patch, which must change nothing else.
+fn patched(made: &Made, answer: &Read) -> Labels {
+    let before = made.0["request"]["object"].clone();
+    let mut after = before.clone();
+    if let Some(patch) = &answer.patch {
+        json_patch::patch(&mut after, patch).expect("a patch that applies");
+    }
+    let labels: Labels = serde_json::from_value(after["metadata"]["labels"].clone()).unwrap();
+    let worn: Labels = serde_json::from_value(before["metadata"]["labels"].clone()).unwrap();
+    let others = |labels: &Labels| labels.clone().into_iter().filter(|(key, _)| !is_capability(key)).collect::<Labels>();
+    assert_eq!(others(&labels), others(&worn), "only labels under netpol/ change");
+    for (key, value) in &worn {
+        assert!(labels.get(key).is_none_or(|after| after == value), "no value is corrected: {key}");
+    }
+    after["metadata"]["labels"] = before["metadata"]["labels"].clone();
+    assert_eq!(after, before, "nothing but labels changes");
+    labels
+}
+
+proptest! {
+    #![proptest_config(config())]
+
+    #[test]
+    fn any_bytes_are_answered(body in prop::collection::vec(any::<u8>(), 0..400)) {
+        let guard = guard(Settings::default());
+        prop_assert_eq!(answer(&guard, Stage::Validate, &body, true).status, 400);
+    }
+
+    #[test]
+    fn a_recording_with_anything_done_to_it_is_answered(
+        case in prop::sample::select(vec!["pod-create-replicaset", "pod-status-plain", "pod-binding", "netpol-update-drift", "netpol-ownerref"]),
+        edits in prop::collection::vec((any::<prop::sample::Index>(), 0usize..4, prop::collection::vec(any::<u8>(), 0..4)), 1..4),
+    ) {
+        let guard = guard(Settings::default());
+        let mut body = recorded(case, Stage::Validate);
+        for (place, cut, with) in edits {
+            let place = place.index(body.len());
+            let end = (place + cut).min(body.len());
+            body.splice(place..end, with);
+        }
+        for stage in [Stage::Mutate, Stage::Validate] {
+            let answer = answer(&guard, stage, &body, true);
+            let understood: Option<Value> = serde_json::from_slice(&body).ok();
+            if answer.status == 400 {
+                prop_assert!(std::str::from_utf8(&answer.body).is_ok_and(|sentence| sentence.starts_with("the ")));
+                continue;
+            }
+            prop_assert_eq!(answer.status, 200);
+            let review: Value = serde_json::from_slice(&answer.body).expect("a JSON answer");
+            let uid = review["response"]["uid"].as_str().expect("a uid");
+            prop_assert!(!uid.is_empty());
+            if let Some(understood) = understood {
+                prop_assert_eq!(understood["request"]["uid"].as_str(), Some(uid));
+            }
+        }
+    }
+
+    #[test]
+    fn a_recording_that_stops_anywhere_gets_a_status(place in any::<prop::sample::Index>()) {
+        let guard = guard(Settings::default());
+        let body = recorded("pod-create-desktop", Stage::Validate);
+        let cut = &body[..place.index(body.trim_ascii_end().len())];
+        prop_assert_eq!(answer(&guard, Stage::Validate, cut, true).status, 400);
+    }
+
+    #[test]
+    fn a_new_pod_gets_what_it_is_granted_once_and_then_lacks_nothing(labels in labels(), ungranted_labels in ungranted_labels()) {
+        let guard = guard(Settings { ungranted_labels, ..Settings::default() });
+        let made = Made::pod(json!(labels));
+        let mutated = put(&guard, Stage::Mutate, &made);
+        prop_assert!(mutated.allowed);
+        let after = patched(&made, &mutated);
+        let again = Made::pod(json!(after));
+        prop_assert!(put(&guard, Stage::Mutate, &again).patch.is_none(), "a second pass changes nothing");
+
+        let validated = put(&guard, Stage::Validate, &again);
+        let identity = guard.canon.identify(&after);
+        prop_assert_ne!(validated.rule.as_deref(), Some("missing-label"));
+        prop_assert_eq!(validated.rule.as_deref() == Some("two-identities"), identity.is_conflict());
+        if identity.is_conflict() {
+            prop_assert!(mutated.patch.is_none() && !validated.allowed);
+        } else if validated.allowed {
+            // It wears all that it is granted, and, unless that is only warned about, nothing else.
+            let granted: Labels = identity.labels().map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
+            let worn: Labels = after.into_iter().filter(|(key, _)| is_capability(key)).collect();
+            if ungranted_labels == UngrantedLabels::Warn {
+                prop_assert!(granted.iter().all(|label| worn.get(label.0) == Some(label.1)));
+            } else {
+                prop_assert_eq!(worn, granted);
+            }
+        }
+        if ungranted_labels == UngrantedLabels::Strip && !identity.is_conflict() {
+            prop_assert_ne!(validated.rule.as_deref(), Some("ungranted-label"));
+        }
+    }
+
+    #[test]
+    fn an_update_that_is_admitted_brings_no_capability_that_was_not_granted(
+        old in labels(),
+        new in labels(),
+        keeps_identity in any::<bool>(),
+        status in any::<bool>(),
+    ) {
+        let guard = guard(Settings::default());
+        let new = if keeps_identity {
+            let kept = old.iter().filter(|(key, _)| !is_capability(key));
+            kept.chain(new.iter().filter(|(key, _)| is_capability(key))).map(|(key, value)| (key.clone(), value.clone())).collect()
+        } else {
+            new
+        };
+        let update = |new: &Labels| Made::pod_update(json!(old), json!(new)).subresource(if status { "status" } else { "" });
+        let made = update(&new);
+        let mutated = put(&guard, Stage::Mutate, &made);
+        prop_assert!(mutated.allowed && (!status || mutated.patch.is_none()));
+        let after = patched(&made, &mutated);
+        let identity = guard.canon.identify(&old);
+        for (key, value) in after.iter().filter(|(key, _)| !new.contains_key(*key)) {
+            prop_assert!(old.get(key) == Some(value) && identity.value(key) == Some(value), "only what was worn rightly is put back: {}", key);
+        }
+        prop_assert!(status || put(&guard, Stage::Mutate, &update(&after)).patch.is_none(), "a second pass changes nothing");
+        let validated = put(&guard, Stage::Validate, &update(&after));
+        if validated.allowed {
+            for (key, value) in after.iter().filter(|(key, _)| is_capability(key)) {
+                prop_assert!(old.get(key) == Some(value) || identity.value(key) == Some(value), "{}={} was bought", key, value);
+            }
+            for key in guard.canon.identity_keys() {
+                prop_assert_eq!(old.get(key), after.get(key));
+            }
+        }
+    }
+
+    #[test]
+    fn softened_enforcement_admits_whatever_is_understood(old in labels(), new in labels(), audit in any::<bool>()) {
+        let enforcement = if audit { Enforcement::Audit } else { Enforcement::Warn };
+        let soft = guard(Settings { enforcement, ..Settings::default() });
+        let hard = guard(Settings::default());
+        for made in [Made::pod(json!(new)), Made::pod_update(json!(old), json!(new))] {
+            let (softened, refused) = (put(&soft, Stage::Validate, &made), put(&hard, Stage::Validate, &made));
+            prop_assert!(softened.allowed);
+            prop_assert_eq!(softened.rule, refused.rule);
+            prop_assert_eq!(softened.record.map(|record| record.messages), refused.record.map(|record| record.messages));
+            let (softened, injected) = (put(&soft, Stage::Mutate, &made), put(&hard, Stage::Mutate, &made));
+            prop_assert_eq!(softened.response, injected.response, "labels are injected all the same");
+        }
+    }
+}
