@@ -1,9 +1,10 @@
 //! Reads an `AdmissionReview` in one pass over its body, borrowed from it.
 
-use serde::de::{DeserializeSeed, Error, IgnoredAny, MapAccess};
+use serde::de::{DeserializeSeed, Error, MapAccess};
 
-use super::fields::{Fields, Into, Trail};
-use super::objects::{MetadataOnly, PodReader, PolicyReader, WorkloadReader, object, optional};
+use super::fields::{Fields, Map, Trail};
+use super::objects::{MetadataOnly, PodReader, PolicyReader, WorkloadReader, object};
+use super::values::{ignore, list, optional};
 use crate::policy::node::Node;
 use crate::verdict::facts::{Change, Facts, Operation, Request, Text, Wanted};
 use crate::verdict::{Guard, Stage};
@@ -63,7 +64,7 @@ fn attempt<'a>(guard: &Guard, stage: Stage, body: &'a str, objects: Objects<'a>)
     let mut reader = EnvelopeReader { api_version: Text::default(), kind: Text::default(), has_request: false, request };
     let trail = Trail::default();
     let mut deserializer = serde_json::Deserializer::from_str(body);
-    let result = Into { fields: &mut reader, trail: &trail }.deserialize(&mut deserializer).and_then(|_| deserializer.end());
+    let result = Map { fields: &mut reader, trail: &trail }.deserialize(&mut deserializer).and_then(|_| deserializer.end());
 
     let EnvelopeReader { api_version, kind, has_request, request: RequestReader { request, wanted, .. } } = reader;
     let wanted = wanted.unwrap_or_else(|| Facts::wanted(guard, stage, &request));
@@ -84,7 +85,7 @@ impl<'a> Fields<'a> for EnvelopeReader<'_, 'a> {
         match name {
             "kind" => self.kind = optional(map)?,
             "apiVersion" => self.api_version = optional(map)?,
-            _ => self.has_request = map.next_value_seed(Into { fields: &mut self.request, trail })?,
+            _ => self.has_request = map.next_value_seed(Map { fields: &mut self.request, trail })?,
         }
         Ok(())
     }
@@ -108,11 +109,11 @@ impl<'a> RequestReader<'_, 'a> {
 
     fn object<A: MapAccess<'a>>(&mut self, is_old: bool, map: &mut A, trail: &Trail) -> Result<(), A::Error> {
         if self.passes_over {
-            return map.next_value::<IgnoredAny>().map(drop);
+            return ignore(map);
         }
         let wanted = self.wanted.get_or_insert_with(|| Facts::wanted(self.guard, self.stage, &self.request));
         match &mut wanted.facts {
-            Facts::Nothing => map.next_value::<IgnoredAny>().map(drop)?,
+            Facts::Nothing => ignore(map)?,
             Facts::Pod(change) => *side(change, is_old) = object(map, PodReader::new(), trail)?,
             Facts::Binding(change) => *side(change, is_old) = object(map, MetadataOnly::of_binding(), trail)?,
             Facts::Namespace(change) => *side(change, is_old) = object(map, MetadataOnly::of_namespace(), trail)?,
@@ -160,7 +161,7 @@ impl<'a> Fields<'a> for RequestReader<'_, 'a> {
 /// The request, filled in from a map within it.
 trait Nested<'a>: Fields<'a> + Sized {
     fn nested<A: MapAccess<'a>>(mut self, map: &mut A, trail: &Trail) -> Result<(), A::Error> {
-        map.next_value_seed(Into { fields: &mut self, trail }).map(drop)
+        map.next_value_seed(Map { fields: &mut self, trail }).map(drop)
     }
 }
 
@@ -196,7 +197,7 @@ impl<'a> Fields<'a> for UserInfo<'_, 'a> {
     fn read<A: MapAccess<'a>>(&mut self, name: &'static str, map: &mut A, _: &Trail) -> Result<(), A::Error> {
         match name {
             "username" => self.0.user = optional(map)?,
-            _ => self.0.groups = optional(map)?,
+            _ => self.0.groups = list(map)?,
         }
         Ok(())
     }

@@ -48,12 +48,12 @@ impl fmt::Display for Trail {
 }
 
 /// Reads a map into its fields; answers whether there was one, or `null`.
-pub(super) struct Into<'r, F> {
+pub(super) struct Map<'r, F> {
     pub(super) fields: &'r mut F,
     pub(super) trail: &'r Trail,
 }
 
-impl<'de, F: Fields<'de>> DeserializeSeed<'de> for Into<'_, F> {
+impl<'de, F: Fields<'de>> DeserializeSeed<'de> for Map<'_, F> {
     type Value = bool;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<bool, D::Error> {
@@ -61,7 +61,7 @@ impl<'de, F: Fields<'de>> DeserializeSeed<'de> for Into<'_, F> {
     }
 }
 
-impl<'de, F: Fields<'de>> Visitor<'de> for Into<'_, F> {
+impl<'de, F: Fields<'de>> Visitor<'de> for Map<'_, F> {
     type Value = bool;
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -15,6 +15,7 @@ mod patch;
 mod record;
 mod response;
 mod salvage;
+mod values;
 
 use crate::audit::Record;
 use crate::audit::record::Outcome;

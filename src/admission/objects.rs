@@ -1,18 +1,16 @@
 //! Reads the facts of an object: of each kind what a verdict on it needs, nothing else.
 
-use std::fmt;
+use serde::de::{Error, IgnoredAny, MapAccess};
 
-use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
-
-use super::fields::{DUPLICATE_KEY, Fields, Into, Trail};
+use super::fields::{Fields, Map, Trail};
+use super::values::{AnnotationMap, LabelMap, ignore, list, optional};
 use crate::policy::node::Node;
 use crate::verdict::Workload as Kind;
-use crate::verdict::annotations;
-use crate::verdict::facts::{Annotations, DuplicateKey, Labels, Metadata, NetworkPolicy, Pod, Text, Workload};
+use crate::verdict::facts::{Metadata, NetworkPolicy, Pod, Workload};
 
 /// Reads a nested map into its fields.
 fn nested<'de, A: MapAccess<'de>>(map: &mut A, fields: &mut impl Fields<'de>, trail: &Trail) -> Result<bool, A::Error> {
-    map.next_value_seed(Into { fields, trail })
+    map.next_value_seed(Map { fields, trail })
 }
 
 /// Reads an object that must have metadata; answers `None` for `null`.
@@ -82,21 +80,12 @@ impl<'de> Fields<'de> for MetadataReader<'de> {
             ("deletionTimestamp", Parts::OfPod) => metadata.terminating = map.next_value::<Option<IgnoredAny>>()?.is_some(),
             ("labels", Parts::OfPod | Parts::OfNamespace) => metadata.labels = map.next_value_seed(LabelMap)?,
             ("annotations", Parts::OfPod | Parts::OfPolicy) => metadata.annotations = map.next_value_seed(AnnotationMap)?,
-            ("ownerReferences", Parts::OfPolicy) => metadata.owner_references = optional(map)?,
-            ("finalizers", Parts::OfPolicy) => metadata.finalizers = optional(map)?,
+            ("ownerReferences", Parts::OfPolicy) => metadata.owner_references = list(map)?,
+            ("finalizers", Parts::OfPolicy) => metadata.finalizers = list(map)?,
             _ => ignore(map)?,
         }
         Ok(())
     }
-}
-
-/// Reads a value that may be `null`, which is the same as absent or empty.
-pub(super) fn optional<'de, A: MapAccess<'de>, T: Deserialize<'de> + Default>(map: &mut A) -> Result<T, A::Error> {
-    Ok(map.next_value::<Option<T>>()?.unwrap_or_default())
-}
-
-fn ignore<'de, A: MapAccess<'de>>(map: &mut A) -> Result<(), A::Error> {
-    map.next_value::<IgnoredAny>().map(drop)
 }
 
 /// The metadata alone, with the labels: a binding's or a namespace's.
@@ -278,92 +267,5 @@ impl<'de> Fields<'de> for PolicyReader<'de> {
             _ => ignore(map)?,
         }
         Ok(())
-    }
-}
-
-/// Reads a label map.
-struct LabelMap;
-
-impl<'de> DeserializeSeed<'de> for LabelMap {
-    type Value = Labels<'de>;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Labels<'de>, D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for LabelMap {
-    type Value = Labels<'de>;
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("a map of strings")
-    }
-
-    fn visit_unit<E>(self) -> Result<Labels<'de>, E> {
-        Ok(Labels::default())
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Labels<'de>, A::Error> {
-        let mut entries: Vec<(Text<'de>, Text<'de>)> = Vec::with_capacity(24);
-        while let Some(entry) = map.next_entry()? {
-            entries.push(entry);
-        }
-        Labels::new(entries).map_err(|DuplicateKey| A::Error::custom(DUPLICATE_KEY))
-    }
-}
-
-/// Reads an annotation map: of it those that verdicts know.
-struct AnnotationMap;
-
-impl<'de> DeserializeSeed<'de> for AnnotationMap {
-    type Value = Annotations<'de>;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Annotations<'de>, D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for AnnotationMap {
-    type Value = Annotations<'de>;
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("a map of strings")
-    }
-
-    fn visit_unit<E>(self) -> Result<Annotations<'de>, E> {
-        Ok(Annotations::default())
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Annotations<'de>, A::Error> {
-        let mut known = Annotations::default();
-        while let Some(key) = map.next_key_seed(KnownAnnotation)? {
-            match key {
-                Some(key) => known.insert(key, map.next_value()?).map_err(|DuplicateKey| A::Error::custom(DUPLICATE_KEY))?,
-                None => ignore(&mut map)?,
-            }
-        }
-        Ok(known)
-    }
-}
-
-struct KnownAnnotation;
-
-impl<'de> DeserializeSeed<'de> for KnownAnnotation {
-    type Value = Option<&'static str>;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_str(self)
-    }
-}
-
-impl Visitor<'_> for KnownAnnotation {
-    type Value = Option<&'static str>;
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("a key")
-    }
-
-    fn visit_str<E>(self, key: &str) -> Result<Self::Value, E> {
-        Ok(annotations::known(key))
     }
 }

@@ -4,7 +4,7 @@
 use serde::de::{DeserializeSeed, MapAccess};
 
 use super::faults;
-use super::fields::{Fields, Into, Trail};
+use super::fields::{Fields, Map, Trail};
 use crate::verdict::facts::Text;
 
 /// Answers the uid of a body that is a well-formed review, but for what its objects say and for
@@ -16,7 +16,7 @@ pub(super) fn uid(body: &[u8]) -> Result<Text<'_>, String> {
     let mut envelope = Envelope::default();
     let trail = Trail::default();
     let mut deserializer = serde_json::Deserializer::from_slice(body);
-    let result = Into { fields: &mut envelope, trail: &trail }.deserialize(&mut deserializer).and_then(|_| deserializer.end());
+    let result = Map { fields: &mut envelope, trail: &trail }.deserialize(&mut deserializer).and_then(|_| deserializer.end());
     result.map_err(|error| faults::unreadable(&error, &trail))?;
     faults::unspoken(&envelope.api_version, &envelope.kind, envelope.has_request, &envelope.uid).map_or(Ok(envelope.uid), Err)
 }
@@ -36,7 +36,7 @@ impl<'a> Fields<'a> for Envelope<'a> {
         match name {
             "kind" => self.kind = map.next_value()?,
             "apiVersion" => self.api_version = map.next_value()?,
-            _ => self.has_request = map.next_value_seed(Into { fields: &mut Uid(&mut self.uid), trail })?,
+            _ => self.has_request = map.next_value_seed(Map { fields: &mut Uid(&mut self.uid), trail })?,
         }
         Ok(())
     }

@@ -215,6 +215,19 @@ fn absurd_nesting_is_denied_where_a_verdict_reads_and_passed_over_elsewhere() {
 }
 
 #[test]
+fn a_body_made_of_nothing_but_labels_or_groups_is_denied_before_it_fills_the_memory() {
+    let many = |entry: &dyn Fn(usize) -> String| (0..300_000).map(entry).collect::<Vec<_>>().join(",");
+    let body = |made: Made| String::from_utf8(made.bytes()).unwrap();
+    let labels = body(create(json!("HERE"))).replace("\"HERE\"", &format!("{{{}}}", many(&|number| format!("\"{number}\":\"\""))));
+    let groups = body(create(json!({})).set("/request/userInfo/groups", json!("HERE")));
+    let groups = groups.replace("\"HERE\"", &format!("[{}]", many(&|_| "\"\"".to_owned())));
+    for (case, body) in [("labels", labels), ("groups", groups)] {
+        let message = denied(case, Stage::Validate, body.as_bytes());
+        assert!(message.contains("more entries than are judged"), "{case}: {message}");
+    }
+}
+
+#[test]
 fn invalid_utf8_anywhere_is_denied_with_its_uid() {
     let mut bodies = Vec::new();
     for (case, made, place) in [
