@@ -15,6 +15,7 @@ mod admission;
 mod audit;
 mod canon;
 mod check;
+mod cluster;
 mod house;
 mod registration;
 mod render;

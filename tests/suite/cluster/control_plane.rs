@@ -1,0 +1,39 @@
+//! The control plane of the tests is a real one, and leaves nothing behind.
+
+use std::fs;
+use std::path::Path;
+
+use super::harness::plane::plane;
+use super::harness::reaper::Reaper;
+use super::harness::wait::until;
+
+#[test]
+fn the_control_plane_is_a_real_one() {
+    let plane = plane();
+    assert!(plane.version.starts_with("v1."), "{}", plane.version);
+    let seen = plane.kubectl.run(["version", "--output=json"], "").expect("kubectl version");
+    assert!(seen.contains(&format!("\"gitVersion\": \"{}\"", plane.version)), "{seen}");
+    let namespaces = plane.kubectl.run(["get", "namespaces", "--output=name"], "").expect("kubectl get");
+    assert!(namespaces.contains("namespace/kube-system"), "{namespaces}");
+}
+
+/// Whatever ends the run ends its last reaper's pipe; then processes and files are gone.
+#[test]
+fn nothing_outlives_the_run() {
+    let reaper = Reaper::new().expect("a reaper");
+    let folder = reaper.folder().to_owned();
+    fs::write(folder.join("left-over"), "").expect("a file");
+    let kept = reaper.start("kept", Path::new("/bin/sleep"), ["600"]).expect("a process");
+    let id = kept.id();
+    let mut ended = reaper.start("ended", Path::new("/bin/true"), [""; 0]).expect("a process");
+    assert!(ended.wait().success());
+    // As if this process had died: nobody else kills it.
+    reaper.end();
+    until("the folder is gone", || (!folder.exists()).then_some(()));
+    until("the process is gone", || {
+        let status = fs::read_to_string(format!("/proc/{id}/stat")).unwrap_or_default();
+        // Dead, but not waited for by its parent: by us.
+        (status.is_empty() || status.contains(") Z ")).then_some(())
+    });
+    drop(kept);
+}

@@ -1,0 +1,92 @@
+//! A TCP forwarder that plays a Service: a new connection goes to a backend that is ready, one after
+//! the other; an open one stays where it is.
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use hyper::Method;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::sleep;
+
+use super::api::{Api, Call, RUNTIME};
+
+/// How often the backends are asked whether they are ready: endpoints are as fresh as that.
+const PROBE_EVERY: Duration = Duration::from_millis(100);
+
+/// A forwarder; it lives as long as the run.
+#[derive(Clone)]
+pub(crate) struct Forwarder {
+    pub(crate) port: u16,
+    backends: Arc<Mutex<Vec<Backend>>>,
+}
+
+#[derive(Clone)]
+struct Backend {
+    port: u16,
+    admin: Api,
+    ready: bool,
+}
+
+impl Forwarder {
+    pub(crate) fn start() -> io::Result<Forwarder> {
+        let listener = RUNTIME.block_on(TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))))?;
+        let forwarder = Forwarder { port: listener.local_addr()?.port(), backends: Arc::default() };
+        RUNTIME.spawn(forwarder.clone().probe());
+        RUNTIME.spawn(forwarder.clone().accept(listener));
+        Ok(forwarder)
+    }
+
+    /// Adds a backend: it gets connections once it says that it is ready.
+    pub(crate) fn add(&self, port: u16, admin: &Api) {
+        self.lock().push(Backend { port, admin: admin.clone(), ready: false });
+    }
+
+    /// Takes one away.
+    pub(crate) fn remove(&self, port: u16) {
+        self.lock().retain(|backend| backend.port != port);
+    }
+
+    /// How many backends are ready.
+    pub(crate) fn ready(&self) -> usize {
+        self.lock().iter().filter(|backend| backend.ready).count()
+    }
+
+    async fn probe(self) {
+        loop {
+            let backends = self.lock().clone();
+            for backend in backends {
+                let answer = backend.admin.send(&Call::new(Method::GET, "/readyz")).await;
+                let ready = answer.is_ok_and(|reply| reply.ok());
+                for known in self.lock().iter_mut().filter(|known| known.port == backend.port) {
+                    known.ready = ready;
+                }
+            }
+            sleep(PROBE_EVERY).await;
+        }
+    }
+
+    async fn accept(self, listener: TcpListener) {
+        let turn = AtomicUsize::new(0);
+        while let Ok((client, _)) = listener.accept().await {
+            let ready: Vec<u16> = self.lock().iter().filter(|backend| backend.ready).map(|backend| backend.port).collect();
+            // Without an endpoint a Service refuses: the connection is dropped.
+            let Some(port) = ready.get(turn.fetch_add(1, Ordering::Relaxed) % ready.len().max(1)).copied() else { continue };
+            tokio::spawn(forward(client, port));
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Backend>> {
+        self.backends.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+async fn forward(mut client: TcpStream, port: u16) -> io::Result<()> {
+    let mut backend = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await?;
+    client.set_nodelay(true)?;
+    backend.set_nodelay(true)?;
+    tokio::io::copy_bidirectional(&mut client, &mut backend).await?;
+    Ok(())
+}

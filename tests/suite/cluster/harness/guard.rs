@@ -1,0 +1,185 @@
+//! A guard: a server, its registration, and the namespaces that it guards.
+
+use std::fs;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{LazyLock, Mutex, PoisonError};
+
+use hyper::Method;
+use serde_json::{Value, json};
+
+use super::api::{Call, Reply};
+use super::netpol::{Server, netpol};
+use super::plane::plane;
+use super::scene::Scene;
+use super::wait::until;
+
+/// How many namespaces the shared guard knows: more than there are tests, since its flags are
+/// stated when it starts.
+const POOL: usize = 160;
+
+/// One guard.
+pub(crate) struct Guard {
+    /// Of its registration, and of its first namespace where it is a test's own.
+    pub(crate) name: String,
+    pub(crate) namespaces: Vec<String>,
+    pub(crate) server: Mutex<Server>,
+    /// The flags that both the server and the registration are given.
+    common: Vec<String>,
+    ca: String,
+}
+
+impl Guard {
+    /// A guard with flags of its own, for namespaces called NAME and nothing else. It is not yet
+    /// registered: what a test does before [`Guard::register`] was there before the guard.
+    pub(crate) fn start(name: &str, canon: &str, flags: &[&str]) -> Guard {
+        Guard::over(name, vec![name.to_owned()], canon, flags)
+    }
+
+    /// The same, registered.
+    pub(crate) fn registered(name: &str, flags: &[&str]) -> Guard {
+        let guard = Guard::start(name, "abcdesktop", flags);
+        guard.register();
+        guard
+    }
+
+    /// A guard over namespaces of any name, of which the first is made.
+    pub(crate) fn over(name: &str, namespaces: Vec<String>, canon: &str, flags: &[&str]) -> Guard {
+        let folder = plane().reaper.folder().join(format!("{name}-tls"));
+        let common = vec!["--canon".to_owned(), canon.to_owned(), "--namespace".to_owned(), namespaces.join(",")];
+        let mut args = common.clone();
+        args.extend(["--self-signed-dir".to_owned(), folder.display().to_string()]);
+        args.extend(flags.iter().map(|flag| (*flag).to_owned()));
+        let server = Server::start(name, &args);
+        let ca = folder.join("ca.crt").display().to_string();
+        let guard = Guard { name: name.to_owned(), namespaces, server: Mutex::new(server), common, ca };
+        create_namespace(&guard.namespaces[0]);
+        guard
+    }
+
+    /// What `netpol render registration` prints for it, as two documents.
+    pub(crate) fn registration(&self) -> Vec<Value> {
+        let url = format!("https://127.0.0.1:{}", self.port());
+        rendered(&self.name, &url, &self.ca, &self.common)
+    }
+
+    /// Registers it and waits until the API server asks it.
+    pub(crate) fn register(&self) {
+        for manifest in self.registration() {
+            apply(&manifest);
+        }
+        self.wait_until_asked();
+    }
+
+    /// Waits until the API server asks both endpoints.
+    pub(crate) fn wait_until_asked(&self) {
+        let written = || self.audit_lines().iter().any(|line| line["name"] == "probe");
+        wait_until_asked(&self.name, &self.namespaces[0], &written);
+    }
+
+    /// Takes the registration away and waits until the API server asks no more.
+    pub(crate) fn unregister(&self) {
+        for path in ["mutatingwebhookconfigurations", "validatingwebhookconfigurations"] {
+            let path = format!("/apis/admissionregistration.k8s.io/v1/{path}/{}", self.name);
+            plane().api.call(&Call::new(Method::DELETE, path)).expect("the registration is deleted");
+        }
+        until(&format!("{} is asked no more", self.name), || {
+            let unlabelled = probe(&self.namespaces[0], "type", "x11server").body["metadata"]["labels"]["netpol/ocuser"].is_null();
+            (unlabelled && probe(&self.namespaces[0], "netpol/probe", "true").ok()).then_some(())
+        });
+    }
+
+    /// Its namespace, with an unguarded one beside it.
+    pub(crate) fn scene(&self) -> Scene<'_> {
+        let guarded = self.namespaces[0].clone();
+        let open = format!("{guarded}-open");
+        create_namespace(&open);
+        Scene::new(self, guarded, open)
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.server.lock().unwrap_or_else(PoisonError::into_inner).port
+    }
+
+    pub(crate) fn audit_lines(&self) -> Vec<Value> {
+        self.server.lock().unwrap_or_else(PoisonError::into_inner).audit_lines()
+    }
+}
+
+/// Waits until the API server asks both endpoints of a guard: it learns of a registration by
+/// watching. `written` tells of a guard that only writes down what it would refuse.
+pub(crate) fn wait_until_asked(name: &str, namespace: &str, written: &dyn Fn() -> bool) {
+    until(&format!("{name} is asked for labels"), || {
+        let reply = probe(namespace, "type", "x11server");
+        reply.body["metadata"]["labels"]["netpol/ocuser"].is_string().then_some(())
+    });
+    until(&format!("{name} is asked for a decision"), || {
+        let reply = probe(namespace, "netpol/probe", "true");
+        let denied = !reply.ok() && reply.message().contains("denied the request");
+        (denied || !reply.warnings.is_empty() || written()).then_some(())
+    });
+}
+
+/// A fresh guarded namespace of the shared guard, which runs with default flags, and an unguarded
+/// one beside it.
+pub(crate) fn scene() -> Scene<'static> {
+    static NEXT: AtomicUsize = AtomicUsize::new(1);
+    let guard = shared();
+    let index = NEXT.fetch_add(1, Ordering::Relaxed);
+    let guarded = guard.namespaces.get(index).unwrap_or_else(|| panic!("there are more tests than POOL: raise it")).clone();
+    let open = format!("open-{index:03}");
+    create_namespace(&guarded);
+    create_namespace(&open);
+    Scene::new(guard, guarded, open)
+}
+
+/// The guard with default flags that most tests share.
+pub(crate) fn shared() -> &'static Guard {
+    static SHARED: LazyLock<Guard> = LazyLock::new(|| {
+        let namespaces = (0..POOL).map(|index| format!("guarded-{index:03}")).collect();
+        let guard = Guard::over("shared", namespaces, "abcdesktop", &[]);
+        guard.register();
+        guard
+    });
+    &SHARED
+}
+
+/// What `netpol render registration` prints.
+pub(crate) fn rendered(name: &str, url: &str, ca: &str, common: &[String]) -> Vec<Value> {
+    let mut args: Vec<&str> = vec!["render", "registration", "--name", name, "--url", url, "--ca", ca, "--output", "json"];
+    args.extend(common.iter().map(String::as_str));
+    let printed = netpol(args).expect("render registration");
+    let list: Value = serde_json::from_str(&printed).expect("it is JSON");
+    list["items"].as_array().expect("it is a list").clone()
+}
+
+/// Applies a manifest with `kubectl`.
+#[track_caller]
+pub(crate) fn apply(manifest: &Value) {
+    plane().kubectl.run(["apply", "-f", "-"], &manifest.to_string()).expect("kubectl apply");
+}
+
+/// Creates a namespace.
+#[track_caller]
+pub(crate) fn create_namespace(name: &str) {
+    let manifest = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}});
+    plane().api.post("/api/v1/namespaces", &manifest).expect("a namespace");
+}
+
+/// Creates a pod as a dry run.
+fn probe(namespace: &str, key: &str, value: &str) -> Reply {
+    let labels = json!({key: value});
+    let pod = json!({
+        "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "probe", "labels": labels},
+        "spec": {"containers": [{"name": "c", "image": "registry.example/c"}]},
+    });
+    plane().api.post(&format!("/api/v1/namespaces/{namespace}/pods?dryRun=All"), &pod)
+}
+
+/// Writes a canon of a test's own and answers its path.
+pub(crate) fn write_canon(name: &str, documents: &[Value]) -> String {
+    let path = plane().reaper.folder().join(format!("{name}-canon.yaml"));
+    // JSON documents are YAML documents.
+    let text: Vec<String> = documents.iter().map(Value::to_string).collect();
+    fs::write(&path, text.join("\n---\n")).expect("a canon is written");
+    path.display().to_string()
+}

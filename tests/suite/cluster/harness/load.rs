@@ -1,0 +1,99 @@
+//! Clients that create pods all the time, and write down what came of it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use hyper::Method;
+use tokio::task::JoinHandle;
+use tokio::time::sleep;
+
+use super::api::{Call, RUNTIME};
+use super::plane::plane;
+use super::scene::{path, pod};
+
+/// Clients at work.
+pub(crate) struct Load {
+    stop: Arc<AtomicBool>,
+    created: Arc<AtomicUsize>,
+    clients: Vec<JoinHandle<Outcome>>,
+}
+
+/// What came of it.
+#[derive(Debug, Default)]
+pub(crate) struct Outcome {
+    /// How long each creation took that succeeded.
+    pub(crate) latencies: Vec<Duration>,
+    /// Why the others did not.
+    pub(crate) failures: Vec<String>,
+    /// Pods that came without their label.
+    pub(crate) unlabelled: Vec<String>,
+}
+
+impl Load {
+    /// Sets clients to work; each pauses between two desktops. `run` keeps their names apart.
+    pub(crate) fn start(namespace: &str, run: &str, clients: usize, pause: Duration) -> Load {
+        let (stop, created) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
+        let client = |number: usize| {
+            let (stop, created) = (Arc::clone(&stop), Arc::clone(&created));
+            let (path, prefix) = (path(namespace, "pods"), format!("{run}-{number}"));
+            RUNTIME.spawn(async move {
+                let mut outcome = Outcome::default();
+                while !stop.load(Ordering::Relaxed) {
+                    let name = format!("{prefix}-{}", outcome.latencies.len() + outcome.failures.len());
+                    create(&path, &name, &mut outcome).await;
+                    created.fetch_add(1, Ordering::Relaxed);
+                    sleep(pause).await;
+                }
+                outcome
+            })
+        };
+        let clients = (0..clients).map(client).collect();
+        Load { stop, created, clients }
+    }
+
+    /// How many creations have ended, one way or the other.
+    pub(crate) fn count(&self) -> usize {
+        self.created.load(Ordering::Relaxed)
+    }
+
+    /// Ends the work.
+    pub(crate) fn finish(self) -> Outcome {
+        self.stop.store(true, Ordering::Relaxed);
+        let mut all = Outcome::default();
+        for client in self.clients {
+            let one = RUNTIME.block_on(client).expect("a client does not panic");
+            all.latencies.extend(one.latencies);
+            all.failures.extend(one.failures);
+            all.unlabelled.extend(one.unlabelled);
+        }
+        all
+    }
+}
+
+impl Outcome {
+    /// Every creation succeeded, and every pod has its label.
+    #[track_caller]
+    pub(crate) fn assert_clean(&self, at_least: usize) {
+        let show = |list: &[String]| list.iter().take(5).cloned().collect::<Vec<_>>().join("; ");
+        let (failed, bare, good) = (self.failures.len(), self.unlabelled.len(), self.latencies.len());
+        assert!(failed == 0, "{failed} of {} creations failed: {}", good + failed, show(&self.failures));
+        assert!(bare == 0, "{bare} pods came without their label: {}", show(&self.unlabelled));
+        assert!(good >= at_least, "only {good} pods were created");
+    }
+}
+
+async fn create(path: &str, name: &str, outcome: &mut Outcome) {
+    let call = Call::new(Method::POST, path).json(&pod(name, &[("type", "x11server")]));
+    let started = Instant::now();
+    match plane().api.send(&call).await {
+        Ok(reply) if reply.ok() => {
+            outcome.latencies.push(started.elapsed());
+            if reply.body["metadata"]["labels"]["netpol/ocuser"] != "true" {
+                outcome.unlabelled.push(name.to_owned());
+            }
+        }
+        Ok(reply) => outcome.failures.push(format!("{name}: {} {}", reply.status, reply.message())),
+        Err(error) => outcome.failures.push(format!("{name}: {error}")),
+    }
+}

@@ -1,0 +1,20 @@
+//! What the tests against a real API server stand on.
+//!
+//! [`plane`] has the control plane, [`guard`] the guards that are registered with it, [`scene`] the
+//! guarded and the unguarded namespace in which an [`act`] is tried.
+
+pub(crate) mod act;
+pub(crate) mod api;
+mod assets;
+pub(crate) mod audit;
+pub(crate) mod figures;
+pub(crate) mod forwarder;
+pub(crate) mod guard;
+pub(crate) mod kubectl;
+pub(crate) mod load;
+pub(crate) mod netpol;
+pub(crate) mod pki;
+pub(crate) mod plane;
+pub(crate) mod reaper;
+pub(crate) mod scene;
+pub(crate) mod wait;

@@ -1,0 +1,86 @@
+//! The program under test: `netpol serve` as a process, and its other commands.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use serde_json::Value;
+
+use super::api::Api;
+use super::kubectl::Output;
+use super::plane::plane;
+use super::reaper::Process;
+use super::wait::until;
+
+const NETPOL: &str = env!("CARGO_BIN_EXE_netpol");
+
+/// Runs a command that ends by itself.
+pub(crate) fn netpol<S: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item = S>) -> Output {
+    let output = Command::new(NETPOL).args(args).env_clear().stdin(Stdio::null()).output().expect("netpol starts");
+    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+    Output { ok: output.status.success(), stdout: text(output.stdout), stderr: text(output.stderr) }
+}
+
+/// A running `netpol serve`.
+pub(crate) struct Server {
+    pub(crate) process: Process,
+    /// Of its HTTPS listener, on loopback.
+    pub(crate) port: u16,
+    /// Its admin port.
+    pub(crate) admin: Api,
+    pub(crate) audit_log: PathBuf,
+}
+
+impl Server {
+    /// Starts one and waits until it is ready. `args` are what a test cares about; where it writes, and
+    /// where it listens if they do not say, is added.
+    pub(crate) fn start<S: AsRef<str>>(name: &str, args: &[S]) -> Server {
+        static NEXT: AtomicUsize = AtomicUsize::new(0);
+        // A restarted server has a log of its own, or its old ready line would be read.
+        let label = format!("{name}-{}", NEXT.fetch_add(1, Ordering::Relaxed));
+        let reaper = &plane().reaper;
+        let audit_log = reaper.folder().join(format!("{label}-audit.log"));
+        let mut all: Vec<String> = vec!["serve".to_owned()];
+        all.extend(args.iter().map(|arg| arg.as_ref().to_owned()));
+        for (flag, value) in [("--listen", "127.0.0.1:0"), ("--admin-listen", "127.0.0.1:0"), ("--log-format", "json")] {
+            if !all.iter().any(|arg| arg == flag) {
+                all.extend([flag.to_owned(), value.to_owned()]);
+            }
+        }
+        all.extend(["--audit-log".to_owned(), audit_log.display().to_string()]);
+        let mut process = reaper.start(&label, Path::new(NETPOL), &all).unwrap_or_else(|error| panic!("cannot start netpol: {error}"));
+        let (port, admin) = until("netpol serve is ready", || {
+            assert!(process.ended().is_none(), "netpol serve {} ended: {}", all.join(" "), process.tail());
+            ready_line(&process.log)
+        });
+        Server { process, port, admin: Api::plain(admin), audit_log }
+    }
+
+    /// The lines of its audit log.
+    pub(crate) fn audit_lines(&self) -> Vec<Value> {
+        audit_lines(&self.audit_log)
+    }
+
+    /// The text of its metrics.
+    pub(crate) fn metrics(&self) -> String {
+        match self.admin.get("/metrics").body {
+            Value::String(text) => text,
+            other => panic!("metrics are text: {other}"),
+        }
+    }
+}
+
+/// Reads the whole lines of an audit log.
+pub(crate) fn audit_lines(path: &Path) -> Vec<Value> {
+    let text = std::fs::read_to_string(path).unwrap_or_default();
+    let whole = text.rsplit_once('\n').map_or("", |(whole, _)| whole);
+    whole.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("audit line {line}: {error}"))).collect()
+}
+
+/// The ports of `{"message":"ready","listen":"…","admin":"…"}`.
+fn ready_line(log: &Path) -> Option<(u16, u16)> {
+    let text = std::fs::read_to_string(log).ok()?;
+    let line = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok()).find(|line| line["message"] == "ready")?;
+    let port = |field: &str| line[field].as_str()?.rsplit_once(':')?.1.parse().ok();
+    Some((port("listen")?, port("admin")?))
+}

@@ -1,0 +1,208 @@
+//! One control plane for the whole run: etcd, kube-apiserver and kube-controller-manager on loopback.
+
+use std::fs;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use serde_json::{Value, json};
+
+use super::api::Api;
+use super::assets::Assets;
+use super::kubectl::Kubectl;
+use super::pki::{Authority, Pair, Validity, signing_key};
+use super::reaper::{Process, Reaper};
+use super::wait::within;
+
+/// How long a control plane may take to come up: four seconds on an idle machine.
+const STARTUP: Duration = Duration::from_secs(120);
+
+/// A running control plane.
+pub(crate) struct Plane {
+    pub(crate) reaper: Reaper,
+    /// As a cluster administrator.
+    pub(crate) api: Api,
+    pub(crate) kubectl: Kubectl,
+    /// The API server's own audit log: one event a line.
+    pub(crate) audit_log: PathBuf,
+    /// `v1.37.2`
+    pub(crate) version: String,
+    _processes: Vec<Process>,
+}
+
+/// Answers the run's control plane; whoever asks first starts it.
+///
+/// # Panics
+/// Where there is none to be had, with one sentence that says what to do.
+pub(crate) fn plane() -> &'static Plane {
+    static PLANE: OnceLock<Result<Plane, String>> = OnceLock::new();
+    match PLANE.get_or_init(start) {
+        Ok(plane) => plane,
+        Err(sentence) => panic!("{sentence}"),
+    }
+}
+
+fn start() -> Result<Plane, String> {
+    let assets = Assets::obtain()?;
+    let mut failures = Vec::new();
+    // A free port may be somebody else's by the time that it is used.
+    for _ in 0..3 {
+        match attempt(&assets) {
+            Ok(plane) => return Ok(plane),
+            Err(failure) => failures.push(failure),
+        }
+    }
+    Err(format!("no control plane came up: {}", failures.join("\n\n")))
+}
+
+fn attempt(assets: &Assets) -> Result<Plane, String> {
+    let fault = |what: &str, error: &dyn std::fmt::Display| format!("{what}: {error}");
+    let reaper = Reaper::new().map_err(|error| fault("cannot make the run's folder", &error))?;
+    let folder = reaper.folder().to_owned();
+    let [etcd_port, peer_port, port] = free_ports().map_err(|error| fault("no free port", &error))?;
+    let files = write_files(&folder, port).map_err(|error| fault("cannot write the run's files", &error))?;
+    let path = |name: &str| folder.join(name).display().to_string();
+    let mut processes = Vec::new();
+    let mut launch = |name: &str, program: &Path, flags: &[String]| -> Result<(), String> {
+        processes.push(reaper.start(name, program, flags).map_err(|error| fault(&program.display().to_string(), &error))?);
+        Ok(())
+    };
+
+    let etcd = format!("http://127.0.0.1:{etcd_port}");
+    let peer = format!("http://127.0.0.1:{peer_port}");
+    launch(
+        "etcd",
+        &assets.etcd,
+        &[
+            format!("--data-dir={}", path("etcd")),
+            format!("--listen-client-urls={etcd}"),
+            format!("--advertise-client-urls={etcd}"),
+            format!("--listen-peer-urls={peer}"),
+            format!("--initial-advertise-peer-urls={peer}"),
+            format!("--initial-cluster=default={peer}"),
+            // Nothing here outlives the run.
+            "--unsafe-no-fsync".to_owned(),
+            "--log-level=warn".to_owned(),
+        ],
+    )?;
+    launch(
+        "kube-apiserver",
+        &assets.apiserver,
+        &[
+            format!("--etcd-servers={etcd}"),
+            "--bind-address=127.0.0.1".to_owned(),
+            format!("--secure-port={port}"),
+            // Loopback is no address that an endpoint may have.
+            "--endpoint-reconciler-type=none".to_owned(),
+            format!("--cert-dir={}", path("apiserver")),
+            format!("--tls-cert-file={}", path("apiserver.crt")),
+            format!("--tls-private-key-file={}", path("apiserver.key")),
+            format!("--client-ca-file={}", path("ca.crt")),
+            format!("--service-account-key-file={}", path("accounts.pub")),
+            format!("--service-account-signing-key-file={}", path("accounts.key")),
+            "--service-account-issuer=https://kubernetes.default.svc".to_owned(),
+            "--service-cluster-ip-range=10.96.0.0/16".to_owned(),
+            "--authorization-mode=RBAC".to_owned(),
+            "--allow-privileged=true".to_owned(),
+            // A pod need not wait for its namespace's default account.
+            "--disable-admission-plugins=ServiceAccount".to_owned(),
+            format!("--audit-policy-file={}", path("audit-policy.json")),
+            format!("--audit-log-path={}", path("apiserver-audit.log")),
+        ],
+    )?;
+
+    let api = Api::new(port, &files.ca, Some(&files.admin))?;
+    let ready = within(STARTUP, || {
+        let dead = processes.iter_mut().find_map(|process| process.ended().map(|status| format!("{} ended: {status}", process.name)));
+        match (dead, api.ask(&super::api::Call::new(hyper::Method::GET, "/readyz"))) {
+            (Some(dead), _) => Some(Err(dead)),
+            (None, Ok(reply)) if reply.ok() => Some(Ok(())),
+            _ => None,
+        }
+    });
+    let story =
+        |processes: &[Process]| processes.iter().map(|process| format!("{}:\n{}", process.name, process.tail())).collect::<Vec<_>>();
+    match ready {
+        Some(Ok(())) => {}
+        Some(Err(dead)) => return Err(format!("{dead}\n{}", story(&processes).join("\n"))),
+        None => return Err(format!("the API server is not ready\n{}", story(&processes).join("\n"))),
+    }
+    let flags = [
+        format!("--kubeconfig={}", path("controller-manager.json")),
+        format!("--service-account-private-key-file={}", path("accounts.key")),
+        format!("--root-ca-file={}", path("ca.crt")),
+        format!("--cert-dir={}", path("controller-manager")),
+        "--use-service-account-credentials=true".to_owned(),
+        "--leader-elect=false".to_owned(),
+        "--secure-port=0".to_owned(),
+        "--kube-api-qps=200".to_owned(),
+        "--kube-api-burst=400".to_owned(),
+    ];
+    processes.push(
+        reaper
+            .start("kube-controller-manager", &assets.controller_manager, flags)
+            .map_err(|error| fault("kube-controller-manager", &error))?,
+    );
+    let account = "/api/v1/namespaces/default/serviceaccounts/default";
+    within(STARTUP, || api.get(account).ok().then_some(()))
+        .ok_or_else(|| format!("the controllers do not run\n{}", story(&processes).join("\n")))?;
+    // A node in a zone, without a kubelet: pods can be bound to it, and none ever runs.
+    let labels = json!({"topology.kubernetes.io/zone": "zone-a", "topology.kubernetes.io/region": "region-a"});
+    api.post("/api/v1/nodes", &json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": "n1", "labels": labels}})).expect("a node");
+    let version = api.get("/version").body["gitVersion"].as_str().unwrap_or("unknown").to_owned();
+    let kubectl = Kubectl::new(assets.kubectl.clone(), &folder, &folder.join("admin.json"));
+    Ok(Plane { audit_log: folder.join("apiserver-audit.log"), reaper, api, kubectl, version, _processes: processes })
+}
+
+/// Ports that nobody listens on, all different.
+pub(crate) fn free_ports<const N: usize>() -> std::io::Result<[u16; N]> {
+    let listeners = (0..N).map(|_| TcpListener::bind("127.0.0.1:0")).collect::<Result<Vec<_>, _>>()?;
+    let mut ports = [0; N];
+    for (port, listener) in ports.iter_mut().zip(&listeners) {
+        *port = listener.local_addr()?.port();
+    }
+    Ok(ports)
+}
+
+struct Files {
+    ca: String,
+    admin: Pair,
+}
+
+fn write_files(folder: &Path, port: u16) -> std::io::Result<Files> {
+    let made = || -> Result<_, rcgen::Error> {
+        let authority = Authority::new("control-plane")?;
+        let server = authority.server(&["127.0.0.1", "localhost", "kubernetes.default.svc"], Validity::Long)?;
+        let admin = authority.client("admin", &["system:masters"])?;
+        let controllers = authority.client("system:kube-controller-manager", &[])?;
+        Ok((authority, server, admin, controllers, signing_key()?))
+    };
+    let (authority, server, admin, controllers, (private, public)) = made().map_err(std::io::Error::other)?;
+    fs::write(folder.join("ca.crt"), &authority.pem)?;
+    server.write(folder, "apiserver")?;
+    fs::write(folder.join("accounts.key"), private)?;
+    fs::write(folder.join("accounts.pub"), public)?;
+    for (name, pair) in [("admin", &admin), ("controller-manager", &controllers)] {
+        fs::write(folder.join(format!("{name}.json")), kubeconfig(port, &authority.pem, pair).to_string())?;
+    }
+    // Every request once, when it is answered, with the annotations that webhooks gave.
+    let policy = json!({
+        "apiVersion": "audit.k8s.io/v1", "kind": "Policy", "omitStages": ["RequestReceived", "ResponseStarted"],
+        "rules": [{"level": "None", "verbs": ["get", "list", "watch"]}, {"level": "Metadata"}],
+    });
+    fs::write(folder.join("audit-policy.json"), policy.to_string())?;
+    Ok(Files { ca: authority.pem, admin })
+}
+
+fn kubeconfig(port: u16, ca: &str, pair: &Pair) -> Value {
+    let encoded = |text: &str| BASE64.encode(text);
+    json!({
+        "apiVersion": "v1", "kind": "Config", "current-context": "run",
+        "clusters": [{"name": "run", "cluster": {"server": format!("https://127.0.0.1:{port}"), "certificate-authority-data": encoded(ca)}}],
+        "users": [{"name": "run", "user": {"client-certificate-data": encoded(&pair.certificate), "client-key-data": encoded(&pair.key)}}],
+        "contexts": [{"name": "run", "context": {"cluster": "run", "user": "run"}}],
+    })
+}
