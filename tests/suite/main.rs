@@ -13,6 +13,7 @@
 
 mod admission;
 mod audit;
+mod audit_docs;
 mod canon;
 mod check;
 mod cluster;

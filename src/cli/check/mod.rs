@@ -3,16 +3,12 @@
 mod report;
 mod text;
 
-use std::sync::Arc;
-
 use anyhow::anyhow;
 
 use super::exit::{Ended, Failure, Outcome};
 use super::judge_args::JudgeArgs;
 use super::output::{Format, OutputArgs, Streams};
 use super::{input, manifests};
-use crate::canon::Canon;
-use crate::verdict::Guard;
 use report::Report;
 
 /// Its arguments.
@@ -57,8 +53,7 @@ pub fn run(args: &Args, streams: &mut Streams) -> Ended {
                        (kubectl get networkpolicies -o yaml | netpol check -)";
         return Err(Failure::input(anyhow!(message)));
     }
-    let canon = Canon::load(&args.judge.canon.canon, &args.judge.canon.namespaces).map_err(Failure::input)?;
-    let guard = Guard { canon: Arc::new(canon), settings: Arc::new(args.judge.settings()) };
+    let guard = args.judge.guard()?;
     let manifests = manifests::read_manifests(input::read(&args.files, streams)?)?;
     let report = Report::of(&guard, &manifests, args.partial).map_err(Failure::ours)?;
     match args.output.output {

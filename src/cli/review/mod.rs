@@ -3,8 +3,6 @@
 mod answers;
 mod verdicts;
 
-use std::sync::Arc;
-
 use anyhow::anyhow;
 
 use super::exit::{Ended, Failure};
@@ -13,8 +11,7 @@ use super::judge_args::JudgeArgs;
 use super::manifests::created::Asker;
 use super::manifests::{self, Contents};
 use super::output::{OutputArgs, Streams};
-use crate::canon::Canon;
-use crate::verdict::{Guard, Stage};
+use crate::verdict::Stage;
 
 /// Its arguments.
 #[derive(Debug, clap::Args)]
@@ -65,8 +62,7 @@ pub struct Args {
 /// # Errors
 /// A canon or a file cannot be read, or holds what cannot be judged. Nothing is written then.
 pub fn run(args: &Args, streams: &mut Streams) -> Ended {
-    let canon = Canon::load(&args.judge.canon.canon, &args.judge.canon.namespaces).map_err(Failure::input)?;
-    let guard = Guard { canon: Arc::new(canon), settings: Arc::new(args.judge.settings()) };
+    let guard = args.judge.guard()?;
 
     let mut reviews = Vec::new();
     let mut objects = Vec::new();

@@ -1,0 +1,266 @@
+//! `docs/audit.md` holds what the program writes: its examples are made here, by real judgements.
+//!
+//! `NETPOL_BLESS=1 cargo test audit_docs` writes them again.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::fs;
+use std::sync::Arc;
+use std::time::Duration;
+
+use netpol::admission;
+use netpol::audit::verify::verify;
+use netpol::audit::{Destination, Entry, Options, Sink, chain};
+use netpol::canon::Canon;
+use netpol::verdict::settings::Response;
+use netpol::verdict::{Guard, Rule, Settings, Stage};
+use serde_json::{Value, json};
+
+use crate::support::root;
+
+const RULES: [Rule; 20] = [
+    Rule::UngrantedLabel,
+    Rule::LabelValue,
+    Rule::MissingLabel,
+    Rule::LabelTaken,
+    Rule::IdentityChanged,
+    Rule::TwoIdentities,
+    Rule::HostNetwork,
+    Rule::NetworkAnnotation,
+    Rule::Binding,
+    Rule::WorkloadTemplate,
+    Rule::WorkloadSelector,
+    Rule::PolicyDrift,
+    Rule::PolicyOwner,
+    Rule::PolicyFinalizer,
+    Rule::PolicyDeleted,
+    Rule::ExtraPolicy,
+    Rule::ForeignPolicy,
+    Rule::Neighbour,
+    Rule::BreakGlass,
+    Rule::NotUnderstood,
+];
+
+/// What the rule is about, and a review that it decides.
+fn example(rule: Rule) -> (&'static str, Vec<u8>) {
+    match rule {
+        Rule::UngrantedLabel => ("A pod wears a `netpol/` label that no grant gives it.", recorded("pod-create-ungranted")),
+        Rule::LabelValue => (
+            "A pod wears a granted label with another value. It is refused, not corrected: a controller whose selector reads it would make pods without end.",
+            pod(&json!({"type": "x11server", "netpol/ocuser": "yes"}), &json!({}), &json!({})),
+        ),
+        Rule::MissingLabel => {
+            ("A created pod lacks a label that it is granted: the mutating call was lost.", recorded("pod-create-replicaset"))
+        }
+        Rule::LabelTaken => ("An update takes a granted label away.", recorded("pod-update-remove")),
+        Rule::IdentityChanged => ("An update changes a label that selectors of the canon read.", recorded("pod-update-identity")),
+        Rule::TwoIdentities => (
+            "Two grants that exclude each other select the pod.",
+            pod(&json!({"type": "x11server", "run": "pyos-od"}), &json!({}), &json!({})),
+        ),
+        Rule::HostNetwork => (
+            "A pod that a canonical policy selects lives in its node's network, where no policy reaches it (`--host-network`).",
+            pod(&json!({"run": "memcached-od"}), &json!({}), &json!({"hostNetwork": true})),
+        ),
+        Rule::NetworkAnnotation => (
+            "A network annotation can open a second way out (`--network-annotations`; here `deny`).",
+            pod(&json!({"app": "two-legs"}), &json!({"k8s.v1.cni.cncf.io/networks": "lan"}), &json!({})),
+        ),
+        Rule::Binding => ("A binding carries a label or an annotation that would be copied onto the pod.", recorded("pod-binding")),
+        Rule::WorkloadTemplate => (
+            "The pods of a workload could not pass (`--workloads`; a warning, here on record by `--audit-level all`).",
+            deployment(&json!({"app": "thief"}), &json!({"app": "thief", "netpol/mongodb": "true"})),
+        ),
+        Rule::WorkloadSelector => (
+            "A workload selects its pods by a `netpol/` label: it would disown them and make others without end.",
+            deployment(&json!({"netpol/dns": "true"}), &json!({"run": "openldap-od", "netpol/dns": "true"})),
+        ),
+        Rule::PolicyDrift => ("A canonical policy does not mean what the canon says.", recorded("netpol-update-drift")),
+        Rule::PolicyOwner => {
+            ("A canonical policy gets a foreign owner: the garbage collector would delete it.", recorded("netpol-ownerref"))
+        }
+        Rule::PolicyFinalizer => ("A canonical policy gets a finalizer: a deletion would slip through when it goes.", finalizer()),
+        Rule::PolicyDeleted => ("A canonical policy is deleted.", recorded("netpol-delete")),
+        Rule::ExtraPolicy => {
+            ("A policy of another name grants more than the canon (`--extra-policies`).", recorded("netpol-create-generatename"))
+        }
+        Rule::ForeignPolicy => (
+            "A policy of a kind that cannot be judged (`--foreign-policies`; a warning, here on record by `--audit-level all`).",
+            review(
+                "CREATE",
+                ["cilium.io", "CiliumNetworkPolicy", "ciliumnetworkpolicies"],
+                "open",
+                &json!({
+                "object": {"apiVersion": "cilium.io/v2", "kind": "CiliumNetworkPolicy", "metadata": {"name": "open"}, "spec": {}}}),
+            ),
+        ),
+        Rule::Neighbour => (
+            "A namespace becomes, or stops being, one that canonical peers name (`--neighbours`; a warning, here on record by `--audit-level all`).",
+            review(
+                "CREATE",
+                ["", "Namespace", "namespaces"],
+                "spy",
+                &json!({"namespace": "spy",
+                "object": {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "spy", "labels": {"name": "kube-monitor"}}}}),
+            ),
+        ),
+        Rule::BreakGlass => ("A member of a break-glass group says why, and is admitted unjudged; anyone else is refused.", broken_glass()),
+        Rule::NotUnderstood => (
+            "A part that a verdict reads cannot be understood. Refused whatever `--enforcement` says.",
+            pod(&json!({"run": 7}), &json!({}), &json!({})),
+        ),
+    }
+}
+
+fn recorded(case: &str) -> Vec<u8> {
+    fs::read(root().join(format!("tests/reviews/{case}.validate.json"))).unwrap()
+}
+
+/// A review with some of its fields; `kind` is group, kind and resource.
+fn review(operation: &str, [group, kind, resource]: [&str; 3], name: &str, fields: &Value) -> Vec<u8> {
+    let namespace = fields.get("namespace").cloned().unwrap_or_else(|| json!("abcdesktop"));
+    let request = [
+        ("uid", json!(format!("00000000-0000-4000-8000-{:012}", name.len()))),
+        ("kind", json!({"group": group, "version": "v1", "kind": kind})),
+        ("resource", json!({"group": group, "version": "v1", "resource": resource})),
+        ("name", json!(name)),
+        ("namespace", namespace),
+        ("operation", json!(operation)),
+        ("userInfo", json!({"username": "alice", "groups": ["operators", "system:authenticated"]})),
+        ("object", fields["object"].clone()),
+        ("oldObject", fields.get("oldObject").cloned().unwrap_or_default()),
+    ];
+    // In the order in which an API server writes them: a map of `serde_json` sorts its keys.
+    let request: Vec<String> = request.iter().map(|(field, value)| format!("\"{field}\":{value}")).collect();
+    format!(r#"{{"kind":"AdmissionReview","apiVersion":"admission.k8s.io/v1","request":{{{}}}}}"#, request.join(",")).into_bytes()
+}
+
+fn pod(labels: &Value, annotations: &Value, spec: &Value) -> Vec<u8> {
+    let metadata = json!({"name": "a-pod", "labels": labels, "annotations": annotations});
+    review("CREATE", ["", "Pod", "pods"], "a-pod", &json!({"object": {"metadata": metadata, "spec": spec}}))
+}
+
+fn deployment(selector: &Value, labels: &Value) -> Vec<u8> {
+    let spec = json!({"selector": {"matchLabels": selector}, "template": {"metadata": {"labels": labels}}});
+    review("CREATE", ["apps", "Deployment", "deployments"], "thieves", &json!({"object": {"metadata": {"name": "thieves"}, "spec": spec}}))
+}
+
+const POLICY: [&str; 3] = ["networking.k8s.io", "NetworkPolicy", "networkpolicies"];
+
+fn guard() -> Guard {
+    let settings =
+        Settings { network_annotations: Response::Deny, break_glass_groups: vec!["operators".to_owned()], ..Settings::default() };
+    Guard { canon: Arc::new(Canon::load("abcdesktop", &settings.namespaces).unwrap()), settings: Arc::new(settings) }
+}
+
+fn canonical() -> Value {
+    guard().canon.policies("abcdesktop").unwrap().named("memcached-rights").unwrap().manifest.clone()
+}
+
+fn finalizer() -> Vec<u8> {
+    let mut held = canonical();
+    held["metadata"]["finalizers"] = json!(["example.com/hold"]);
+    review("UPDATE", POLICY, "memcached-rights", &json!({"object": held, "oldObject": canonical()}))
+}
+
+fn broken_glass() -> Vec<u8> {
+    let mut open = canonical();
+    open["metadata"]["annotations"] = json!({"netpol.abcdesktop.io/break-glass": "incident 4711"});
+    open["spec"]["ingress"] = json!([{}]);
+    review("UPDATE", POLICY, "memcached-rights", &json!({"object": open, "oldObject": canonical()}))
+}
+
+/// One line a rule, as the sink writes them.
+fn lines() -> Vec<String> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("audit.log");
+    let sink = Sink::open(Options::new(Destination::File(path.clone()), chain::name(*b"examples"))).unwrap();
+    let guard = guard();
+    for (second, rule) in RULES.into_iter().enumerate() {
+        let answer = admission::answer(&guard, Stage::Validate, &example(rule).1, true);
+        let record = answer.record.unwrap();
+        assert_eq!(record.rule, Some(rule), "{:?}", record.messages);
+        let time = format!("2026-11-22T16:16:{:02}.25Z", 10 + second).parse().unwrap();
+        sink.offer(Entry { time, record, latency: Duration::from_micros(38), client_verified: true });
+    }
+    assert!(sink.close(Duration::from_secs(20)));
+    fs::read_to_string(path).unwrap().lines().map(str::to_owned).collect()
+}
+
+fn rule_of(line: &str) -> String {
+    serde_json::from_str::<Value>(line).unwrap()["rule"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn the_examples_are_what_the_program_writes() {
+    let path = root().join("docs/audit.md");
+    let text = fs::read_to_string(&path).unwrap();
+    let (before, rest) = text.split_once("<!-- examples -->\n").unwrap();
+    let (found, after) = rest.split_once("<!-- /examples -->\n").unwrap();
+    let mut expected = String::new();
+    for (line, rule) in lines().iter().zip(RULES) {
+        write!(expected, "\n### `{}`\n\n{}\n\n```json\n{line}\n```\n", rule_of(line), example(rule).0).unwrap();
+    }
+    expected.push('\n');
+    if std::env::var_os("NETPOL_BLESS").is_some() {
+        fs::write(&path, format!("{before}<!-- examples -->\n{expected}<!-- /examples -->\n{after}")).unwrap();
+        return;
+    }
+    assert!(found == expected, "docs/audit.md is not what is written: NETPOL_BLESS=1 cargo test audit_docs, and look at what changed");
+}
+
+#[test]
+fn the_examples_are_a_whole_chain() {
+    let log = lines().join("\n") + "\n";
+    let report = verify([("examples".to_owned(), Ok(log.as_bytes()))]).unwrap();
+    assert_eq!((report.lines, report.chains.len(), report.broken.len(), report.notes.len()), (RULES.len(), 1, 0, 0));
+}
+
+#[test]
+fn every_field_that_is_written_stands_in_the_table() {
+    fn keys(value: &Value, found: &mut BTreeSet<String>) {
+        match value {
+            Value::Object(fields) => fields.iter().for_each(|(key, value)| {
+                found.insert(key.clone());
+                keys(value, found);
+            }),
+            Value::Array(items) => items.iter().for_each(|item| keys(item, found)),
+            _ => {}
+        }
+    }
+    let text = fs::read_to_string(root().join("docs/audit.md")).unwrap();
+    let (tables, _) = text.split_once("<!-- examples -->\n").unwrap();
+    let mut found = BTreeSet::new();
+    for line in lines() {
+        keys(&serde_json::from_str(&line).unwrap(), &mut found);
+    }
+    let unknown: Vec<&String> = found.iter().filter(|key| !tables.contains(&format!("`{key}`"))).collect();
+    assert_eq!(unknown, [] as [&String; 0]);
+}
+
+#[test]
+fn no_line_and_no_answer_holds_a_secret() {
+    const SECRET: &str = "3f1d9a0c77aa42";
+    let guard = guard();
+    for entry in fs::read_dir(root().join("tests/reviews")).unwrap() {
+        let mut review: Value = serde_json::from_slice(&fs::read(entry.unwrap().path()).unwrap()).unwrap();
+        for object in ["object", "oldObject"] {
+            let Some(metadata) = review["request"][object].get_mut("metadata") else { continue };
+            for map in ["labels", "annotations"] {
+                metadata[map]["xauthkey"] = json!(SECRET);
+                for (key, value) in metadata[map].as_object_mut().unwrap() {
+                    if !key.starts_with("netpol/") && !guard.canon.is_identity_key(key) {
+                        *value = json!(SECRET);
+                    }
+                }
+            }
+        }
+        let body = serde_json::to_vec(&review).unwrap();
+        for stage in [Stage::Mutate, Stage::Validate] {
+            let answer = admission::answer(&guard, stage, &body, true);
+            let line = serde_json::to_string(&answer.record.unwrap()).unwrap();
+            assert!(!line.contains(SECRET), "{line}");
+            assert!(!String::from_utf8(answer.body).unwrap().contains(SECRET));
+        }
+    }
+}
