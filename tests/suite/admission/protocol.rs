@@ -271,6 +271,19 @@ fn thousands_of_wrong_labels_get_a_short_answer() {
     assert!(answer.allowed && answer.warnings.len() == 16, "{answer:?}");
 }
 
+/// Such a review was seen: a pod whose environment and status are full of control characters, each
+/// of them six bytes in JSON.
+#[test]
+fn a_review_of_ten_megabytes_is_read_to_its_end() {
+    let guard = guard(Settings::default());
+    let escapes = "\u{1}".repeat(900_000);
+    let update = Made::pod_update(json!({"app": "x"}), json!({"app": "x", "netpol/dns": "true"}));
+    let update = update.set("/request/object/status", json!({"message": escapes, "phase": "Succeeded", "podIP": "10.0.0.1"}));
+    let update = update.set("/request/oldObject/status", json!({"message": escapes}));
+    assert!(update.bytes().len() > 10_000_000);
+    assert_eq!(put(&guard, Stage::Validate, &update).rule.as_deref(), Some("ungranted-label"));
+}
+
 #[test]
 fn words_of_the_request_are_bounded_in_the_record() {
     let guard = guard(Settings::default());
