@@ -41,29 +41,29 @@ pub(crate) async fn accept(listener: TcpListener, port: Arc<Port>, until: Stage)
     loop {
         let accepted = tokio::select! {
             () = &mut closing => return,
+            // One more than there are slots is accepted, and waits here; the rest wait in the system.
             accepted = async {
-                let slot = port.slots.take().await;
-                (slot, listener.accept().await)
+                let (stream, _) = listener.accept().await?;
+                Ok((stream, port.slots.take().await))
             } => accepted,
         };
         match accepted {
-            (slot, Ok((stream, _))) => {
+            Ok((stream, slot)) => {
                 let port = Arc::clone(&port);
                 tokio::spawn(async move {
                     port.serve(stream).await;
                     drop(slot);
                 });
             }
-            (_, Err(error)) if is_of_one_connection(&error) => {
+            Err(error) if is_of_one_connection(&error) => {
                 port.metrics.accept_errors.inc();
             }
-            (slot, Err(error)) => {
+            Err(error) => {
                 port.metrics.accept_errors.inc();
                 if !said {
                     said = true;
                     tracing::error!(port = port.name, %error, "connections cannot be accepted (said once; netpol_accept_errors_total counts)");
                 }
-                drop(slot);
                 // An idle connection that goes frees what the next one needs.
                 port.slots.relieve();
                 sleep(AFTER_ERROR).await;

@@ -21,4 +21,5 @@ mod house;
 mod registration;
 mod render;
 mod review;
+mod server;
 mod support;

@@ -1,6 +1,10 @@
 //! What several subjects need.
 
+pub(crate) mod certificates;
+pub(crate) mod client;
 pub(crate) mod command;
+pub(crate) mod mount;
+pub(crate) mod server;
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};

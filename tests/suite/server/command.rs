@@ -1,0 +1,175 @@
+//! `netpol serve` as people run it.
+
+use std::io::{BufRead as _, BufReader};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Child, ChildStderr, Command, Stdio};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::support::certificates::Authority;
+use crate::support::client::{self, Client, get};
+use crate::support::command::{command, netpol};
+use crate::support::server::{roots, until};
+
+/// A server in a process of its own, killed where a test forgets it.
+struct Served {
+    child: Child,
+    log: BufReader<ChildStderr>,
+    ready: Value,
+    dir: TempDir,
+}
+
+fn free(args: &[&str], tls: &Path) -> Vec<String> {
+    let fixed = ["serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--self-signed-dir", tls.to_str().unwrap()];
+    fixed.iter().chain(args).map(|arg| (*arg).to_owned()).collect()
+}
+
+impl Served {
+    fn start(args: &[&str]) -> Served {
+        let dir = tempfile::tempdir().unwrap();
+        let args = free(args, dir.path());
+        Served::spawn(command(&args.iter().map(String::as_str).collect::<Vec<_>>()), dir)
+    }
+
+    fn spawn(mut command: Command, dir: TempDir) -> Served {
+        let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut log = BufReader::new(child.stderr.take().unwrap());
+        let ready = loop {
+            let mut line = String::new();
+            assert!(log.read_line(&mut line).unwrap() > 0, "it ended before it was ready");
+            let line: Value = serde_json::from_str(&line).unwrap_or_else(|_| panic!("not JSON: {line}"));
+            if line["message"] == "ready" {
+                break line;
+            }
+        };
+        Served { child, log, ready, dir }
+    }
+
+    fn address(&self, name: &str) -> SocketAddr {
+        self.ready[name].as_str().unwrap().parse().unwrap()
+    }
+
+    fn client(&self) -> Client {
+        Client::connect(self.address("listen"), client::config(roots(&self.dir.path().join("ca.crt")), &[b"http/1.1"])).unwrap()
+    }
+
+    fn signal(&self, name: &str) {
+        let done = Command::new("kill").args(["-s", name, &self.child.id().to_string()]).status().unwrap();
+        assert!(done.success());
+    }
+
+    fn code(&mut self) -> i32 {
+        let mut code = None;
+        let ended = until(|| {
+            code = self.child.try_wait().unwrap().map(|status| status.code().expect("no signal kills it"));
+            code.is_some()
+        });
+        assert!(ended, "it does not end");
+        code.unwrap()
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn the_ready_line_names_both_ports() {
+    let served = Served::start(&["--log-format", "json"]);
+    assert_eq!(get(served.address("admin"), "/readyz").status, 200);
+    let body = std::fs::read(crate::support::root().join("tests/reviews/pod-create-desktop.validate.json")).unwrap();
+    assert_eq!(served.client().post("/validate", &body).json()["response"]["allowed"], true);
+    assert_eq!((&served.ready["level"], &served.ready["canon"]), (&"INFO".into(), &"abcdesktop".into()));
+}
+
+#[test]
+fn without_a_terminal_the_log_is_json() {
+    assert_eq!(Served::start(&[]).ready["message"], "ready");
+}
+
+#[test]
+fn the_first_signal_lets_a_server_finish() {
+    for signal in ["TERM", "INT"] {
+        let mut served = Served::start(&["--drain-delay", "100ms"]);
+        served.signal(signal);
+        assert_eq!(served.code(), 0);
+    }
+}
+
+#[test]
+fn the_second_signal_ends_it_at_once() {
+    let mut served = Served::start(&["--drain-delay", "1h"]);
+    served.signal("TERM");
+    let admin = served.address("admin");
+    assert!(until(|| get(admin, "/readyz").status == 503));
+    served.signal("TERM");
+    assert_eq!(served.code(), 3);
+    let last = (&mut served.log).lines().last().unwrap().unwrap();
+    assert!(last.contains("second signal"), "{last}");
+}
+
+#[test]
+fn wrong_usage_and_what_cannot_be_read_is_exit_code_2() {
+    let dir = tempfile::tempdir().unwrap();
+    let authority = Authority::new("ca");
+    let (one, other, late) = (authority.server("one"), authority.server("other"), authority.server_valid(-3, -1));
+    let write = |name: &str, content: &str| {
+        let path = dir.path().join(name);
+        std::fs::write(&path, content).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let (cert, key) = (write("cert", &one.cert), write("key", &one.key));
+    let (other_key, late_cert, late_key) = (write("other", &other.key), write("late", &late.cert), write("late-key", &late.key));
+    let cases: [(&[&str], &str); 12] = [
+        (&["--tls-cert", &cert, "--tls-key", &other_key], "do not belong together"),
+        (&["--tls-cert", &late_cert, "--tls-key", &late_key], "expired at"),
+        (&["--tls-cert", &cert, "--tls-key", "/does/not/exist"], "/does/not/exist"),
+        (&["--tls-cert", &cert], "--tls-key"),
+        (&["--tls-cert", &cert, "--tls-key", &key, "--tls-name", "x"], "--tls-name"),
+        (&["--client-ca", "/does/not/exist"], "/does/not/exist"),
+        (&["--client-name", "x"], "--client-ca"),
+        (&["--canon", "/does/not/exist"], "/does/not/exist"),
+        (&["--body-budget", "1000"], "make it 22369622 or more"),
+        (&["--listen", "nowhere"], "[::]:8443"),
+        (&["--drain-delay", "soon"], "10s"),
+        (&["--log", "a=b=c"], "--log"),
+    ];
+    for (args, sentence) in cases {
+        let mut serve = command(&[&["serve"], args].concat());
+        let ran = serve.envs([("NETPOL_LISTEN", "127.0.0.1:0"), ("NETPOL_ADMIN_LISTEN", "127.0.0.1:0")]).output().unwrap();
+        let said = String::from_utf8(ran.stderr).unwrap();
+        assert_eq!(ran.status.code(), Some(2), "{args:?}: {said}");
+        assert!(said.contains(sentence), "{args:?}: {said}");
+        assert!(!said.contains("PRIVATE"), "{args:?}");
+    }
+}
+
+#[test]
+fn an_address_that_cannot_be_had_is_exit_code_3() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let ran = netpol(&["serve", "--listen", &address, "--admin-listen", "127.0.0.1:0"]);
+    assert_eq!(ran.code, 3, "{}", ran.err);
+    assert!(ran.err.contains(&format!("cannot listen at {address}")), "{}", ran.err);
+}
+
+#[test]
+fn too_few_files_stop_nothing_for_good() {
+    let dir = tempfile::tempdir().unwrap();
+    let args = free(&[], dir.path());
+    let mut shell = command(&[]);
+    let binary = shell.get_program().to_owned();
+    shell = Command::new("sh");
+    shell.args(["-c", "ulimit -n 40; exec \"$0\" \"$@\""]).arg(binary).args(args);
+    let served = Served::spawn(shell, dir);
+    let (listen, admin) = (served.address("listen"), served.address("admin"));
+    let many: Vec<_> = (0..80).map(|_| std::net::TcpStream::connect(listen).unwrap()).collect();
+    drop(many);
+    assert!(until(|| Client::connect(listen, client::config(roots(&served.dir.path().join("ca.crt")), &[])).is_ok()));
+    assert_eq!(get(admin, "/livez").status, 200);
+}

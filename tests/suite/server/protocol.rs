@@ -1,0 +1,246 @@
+//! What goes in, and what comes out.
+
+use std::sync::Arc;
+
+use netpol::admission;
+use netpol::canon::Canon;
+use netpol::verdict::{Guard, Settings, Stage};
+
+use crate::support::client::{self, Client, Reply, request};
+use crate::support::root;
+use crate::support::server::{Server, Setup};
+
+fn recording(case: &str) -> Vec<u8> {
+    std::fs::read(root().join("tests/reviews").join(case)).unwrap()
+}
+
+fn refusal(server: &Server, message: &str) -> Reply {
+    let mut client = server.client();
+    client.send(message.as_bytes()).unwrap();
+    let reply = client.reply();
+    assert_eq!(reply.header("content-type"), Some("text/plain; charset=utf-8"), "{reply:?}");
+    assert!(reply.text().len() > 20, "a sentence: {:?}", reply.text());
+    reply
+}
+
+#[test]
+fn every_recording_is_answered_over_tls_as_without_a_server() {
+    let server = Setup::new().start();
+    let settings = Settings::default();
+    let guard = Guard { canon: Arc::new(Canon::load("abcdesktop", &settings.namespaces).unwrap()), settings: Arc::new(settings) };
+    let mut client = server.client();
+    let mut cases = 0;
+    for entry in std::fs::read_dir(root().join("tests/reviews")).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+        let (stage, endpoint) = match name.split('.').nth(1) {
+            Some("mutate") => (Stage::Mutate, "/mutate?timeout=5s"),
+            Some("validate") => (Stage::Validate, "/validate?timeout=5s"),
+            _ => continue,
+        };
+        let body = std::fs::read(&path).unwrap();
+        let reply = client.post(endpoint, &body);
+        assert_eq!((reply.status, &reply.body), (200, &admission::answer(&guard, stage, &body, false).body), "{name}");
+        cases += 1;
+    }
+    assert!(cases > 40, "{cases} recordings");
+    assert_eq!(server.metric("netpol_connections_closed_total{cause=\"done\"}"), 0);
+}
+
+#[test]
+fn an_answer_has_no_header_that_says_nothing() {
+    let server = Setup::new().start();
+    let mut client = server.client();
+    for _ in 0..3 {
+        let reply = client.post("/validate", &recording("pod-create-desktop.validate.json"));
+        let names: Vec<&str> = reply.headers.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(names, ["content-type", "content-length"]);
+        assert_eq!(reply.header("content-type"), Some("application/json"));
+    }
+}
+
+#[test]
+fn what_is_no_review_gets_a_sentence() {
+    let server = Setup::new().start();
+    let good = String::from_utf8(recording("pod-create-desktop.validate.json")).unwrap();
+    let other_version = good.replace("admission.k8s.io/v1", "admission.k8s.io/v1beta1");
+    for body in [
+        "",
+        "not JSON",
+        "[]",
+        &good[..good.len() / 2],
+        "{\"kind\":\"AdmissionReview\",\"apiVersion\":\"admission.k8s.io/v1\"}",
+        &other_version,
+    ] {
+        let reply = refusal(&server, &String::from_utf8(request("/validate", body.as_bytes())).unwrap());
+        assert_eq!(reply.status, 400, "{body:?}");
+        assert!(!reply.closes(), "its body was read: the connection can go on");
+    }
+    assert_eq!(server.metric("netpol_refusals_total{cause=\"not_a_review\"}"), 6);
+}
+
+#[test]
+fn only_json_that_is_not_compressed_is_read() {
+    let server = Setup::new().start();
+    let with = |headers: &str| refusal(&server, &format!("POST /validate HTTP/1.1\r\nHost: x\r\n{headers}Content-Length: 2\r\n\r\n{{}}"));
+    assert_eq!(with("").status, 400);
+    assert_eq!(with("Content-Type: text/plain\r\n").status, 400);
+    assert_eq!(with("Content-Type: application/json\r\nContent-Encoding: gzip\r\n").status, 415);
+    assert_eq!(server.metric("netpol_refusals_total{cause=\"content_type\"}"), 2);
+    assert_eq!(server.metric("netpol_refusals_total{cause=\"content_encoding\"}"), 1);
+    let mut client = server.client();
+    let body = recording("pod-create-desktop.validate.json");
+    let request =
+        String::from_utf8(request("/validate", &body)).unwrap().replace("application/json\r\n", "application/json; charset=utf-8\r\n");
+    client.send(request.as_bytes()).unwrap();
+    assert_eq!(client.reply().status, 200);
+}
+
+#[test]
+fn an_unknown_path_and_a_wrong_method_are_told_apart() {
+    let server = Setup::new().start();
+    for path in ["/", "/mutate/", "/mutate/x", "/MUTATE", "/readyz", "/%6dutate"] {
+        assert_eq!(refusal(&server, &format!("POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n")).status, 404, "{path}");
+    }
+    for method in ["GET", "PUT", "DELETE", "OPTIONS"] {
+        let reply = refusal(&server, &format!("{method} /mutate HTTP/1.1\r\nHost: x\r\n\r\n"));
+        assert_eq!((reply.status, reply.header("allow")), (405, Some("POST")), "{method}");
+    }
+    assert_eq!(server.metric("netpol_refusals_total{cause=\"path\"}"), 6);
+    assert_eq!(server.metric("netpol_refusals_total{cause=\"method\"}"), 4);
+}
+
+#[test]
+fn a_message_that_is_framed_two_ways_is_refused_and_its_connection_closed() {
+    let server = Setup::new().start();
+    let smuggled = "POST /mutate HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n";
+    for headers in [
+        "Content-Length: 4\r\nTransfer-Encoding: chunked\r\n",
+        "Transfer-Encoding: chunked\r\nContent-Length: 4\r\n",
+        "transfer-encoding:\tchunked\r\nX-Other: 1\r\ncontent-length:0\r\n",
+    ] {
+        let message = format!("POST /validate HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n{headers}\r\n0\r\n\r\n{smuggled}");
+        let mut client = server.client();
+        client.send(message.as_bytes()).unwrap();
+        let reply = client.reply();
+        assert_eq!(reply.status, 400, "{headers:?}");
+        assert!(reply.closes(), "{headers:?}");
+        client.closed_after();
+    }
+    assert_eq!(server.metric("netpol_refusals_total{cause=\"framing\"}"), 3);
+    assert_eq!(server.metric("netpol_refusals_total{cause=\"path\"}"), 0);
+}
+
+#[test]
+fn requests_before_a_message_with_two_lengths_are_answered() {
+    let server = Setup::new().start();
+    let mut client = server.client();
+    let good = request("/validate", &recording("pod-create-desktop.validate.json"));
+    let bad = b"POST /validate HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n";
+    client.send(&[&good[..], bad].concat()).unwrap();
+    assert_eq!(client.reply().status, 200);
+    // Which of the two closes the connection is a matter of how the bytes arrived.
+    assert_eq!(client.try_reply().map_or(400, |reply| reply.status), 400);
+    client.closed_after();
+}
+
+#[test]
+fn a_chunked_body_is_read_and_ends_its_connection() {
+    let server = Setup::new().start();
+    let body = recording("pod-create-desktop.validate.json");
+    let mut message =
+        b"POST /validate HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n".to_vec();
+    for chunk in body.chunks(1000) {
+        message.extend_from_slice(format!("{:x}\r\n", chunk.len()).as_bytes());
+        message.extend_from_slice(chunk);
+        message.extend_from_slice(b"\r\n");
+    }
+    message.extend_from_slice(b"0\r\n\r\n");
+    let mut client = server.client();
+    client.send(&message).unwrap();
+    let reply = client.reply();
+    assert_eq!(reply.status, 200);
+    assert!(reply.closes());
+    assert_eq!(reply.body, server.client().post("/validate", &body).body);
+}
+
+#[test]
+fn a_client_may_ask_before_it_sends_a_body() {
+    let server = Setup::new().start();
+    let body = recording("pod-create-desktop.validate.json");
+    let mut client = server.client();
+    let head = |length: usize| {
+        format!(
+            "POST /validate HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nExpect: 100-continue\r\nContent-Length: {length}\r\n\r\n"
+        )
+    };
+    client.send(head(body.len()).as_bytes()).unwrap();
+    assert_eq!(client.reply().status, 100);
+    client.send(&body).unwrap();
+    assert_eq!(client.reply().status, 200);
+    client.send(head(17 << 20).as_bytes()).unwrap();
+    assert_eq!(client.reply().status, 413);
+}
+
+#[test]
+fn requests_may_follow_each_other_without_waiting() {
+    let server = Setup::new().start();
+    let mut client = server.client();
+    let one = request("/validate", &recording("pod-create-desktop.validate.json"));
+    client.send(&one.repeat(20)).unwrap();
+    for _ in 0..20 {
+        assert_eq!(client.reply().status, 200);
+    }
+}
+
+#[test]
+fn a_client_that_names_no_protocol_is_answered_over_http1() {
+    let server = Setup::new().start();
+    let mut client = Client::connect(server.listen, client::config(server.roots(), &[])).unwrap();
+    assert_eq!(client.post("/validate", &recording("pod-create-desktop.validate.json")).status, 200);
+}
+
+#[test]
+fn http2_is_spoken_with_whoever_asks_for_it() {
+    let server = Setup::new().start();
+    let client = Client::connect(server.listen, client::config(server.roots(), &[b"h2", b"http/1.1"])).unwrap();
+    assert_eq!(client.stream.conn.alpn_protocol(), Some(&b"h2"[..]));
+    let body = recording("pod-create-ungranted.validate.json");
+    let over_http1 = server.client().post("/validate", &body);
+    let replies = super::http2::exchange(
+        server.listen,
+        server.roots(),
+        &[("/validate", body.clone()), ("/mutate", body), ("/elsewhere", Vec::new())],
+    );
+    assert_eq!(replies.iter().map(|(status, _)| *status).collect::<Vec<_>>(), [200, 200, 404]);
+    assert_eq!(replies[0].1, over_http1.body);
+}
+
+#[test]
+fn the_admin_port_says_what_it_has() {
+    let server = Setup::new().start();
+    assert_eq!((server.admin("/livez").status, server.admin("/livez").text()), (200, "alive\n".to_owned()));
+    let ready = server.admin("/readyz");
+    assert_eq!(ready.status, 200);
+    assert!(ready.text().starts_with("ready\n- the certificate is valid until "), "{}", ready.text());
+    assert!(ready.text().contains("- the canon is abcdesktop ("), "{}", ready.text());
+    assert_eq!(server.admin("/mutate").status, 404);
+    let metrics = server.admin("/metrics");
+    assert_eq!(metrics.header("content-type"), Some("application/openmetrics-text; version=1.0.0; charset=utf-8"));
+    assert!(metrics.text().ends_with("# EOF\n"));
+}
+
+#[test]
+fn a_decision_is_counted_and_written_down() {
+    let server = Setup::new().start();
+    server.client().post("/validate", &recording("pod-create-ungranted.validate.json"));
+    let labels = "stage=\"validate\",resource=\"pods\",operation=\"CREATE\",verdict=\"denied\",rule=\"ungranted-label\"";
+    assert_eq!(server.metric(&format!("netpol_decisions_total{{{labels}}}")), 1);
+    assert_eq!(server.metric("netpol_review_duration_seconds_count{stage=\"validate\"}"), 1);
+    let lines = server.audit_lines(1);
+    assert_eq!((&lines[0]["rule"], &lines[0]["clientVerified"]), (&"ungranted-label".into(), &false.into()));
+    let text = server.admin("/metrics").text();
+    for secret in ["thief", "abcdesktop\"", "admin\""] {
+        assert!(!text.contains(secret), "{secret} is in the metrics");
+    }
+}

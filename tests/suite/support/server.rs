@@ -1,0 +1,182 @@
+//! A server in this process, on free ports of the loopback, with limits that a test can wait for.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use arc_swap::ArcSwap;
+use netpol::admission;
+use netpol::audit::{self, Destination, Sink};
+use netpol::canon::Canon;
+use netpol::server::tls::{CertificateFrom, TlsConfig, TlsMin};
+use netpol::server::{self, Config, Handle, Judge, Limits, Parts, StartError};
+use netpol::verdict::{Guard, Settings};
+use rustls::RootCertStore;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+use tokio::sync::oneshot;
+
+use super::client::{self, Client, Reply};
+
+/// How long a test waits for what must happen at once.
+pub(crate) const SOON: Duration = Duration::from_secs(20);
+
+/// What a test wants to be other than it is by default.
+pub(crate) struct Setup {
+    pub(crate) config: Config,
+    pub(crate) judge: Option<Judge>,
+    pub(crate) canon: String,
+    /// Its own certificate is kept here, and its audit log.
+    pub(crate) dir: TempDir,
+}
+
+/// A server that is dropped with its connections.
+pub(crate) struct Server {
+    pub(crate) listen: SocketAddr,
+    pub(crate) admin: SocketAddr,
+    pub(crate) handle: Handle,
+    pub(crate) dir: TempDir,
+    runtime: Option<Runtime>,
+    ended: oneshot::Receiver<()>,
+}
+
+impl Setup {
+    pub(crate) fn new() -> Setup {
+        let dir = tempfile::tempdir().unwrap();
+        let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
+        let config = Config {
+            listen: loopback,
+            admin_listen: loopback,
+            tls: TlsConfig {
+                certificate: CertificateFrom::Itself { dir: Some(dir.path().join("tls")), names: Vec::new() },
+                min: TlsMin::Tls13,
+                client_ca: None,
+                client_names: Vec::new(),
+            },
+            limits: Limits { drain_delay: Duration::from_millis(200), farewell: Duration::from_millis(500), ..Limits::default() },
+        };
+        Setup { config, judge: None, canon: "abcdesktop".to_owned(), dir }
+    }
+
+    pub(crate) fn limits(change: impl FnOnce(&mut Limits)) -> Setup {
+        let mut setup = Setup::new();
+        change(&mut setup.config.limits);
+        setup
+    }
+
+    pub(crate) fn judge(mut self, judge: impl Fn(netpol::verdict::Stage, &[u8]) -> admission::Answer + Send + Sync + 'static) -> Setup {
+        self.judge = Some(Arc::new(judge));
+        self
+    }
+
+    pub(crate) fn start(self) -> Server {
+        self.try_start().unwrap_or_else(|error| panic!("the server does not start: {error}"))
+    }
+
+    pub(crate) fn try_start(self) -> Result<Server, StartError> {
+        let settings = Settings::default();
+        let canon = Canon::load(&self.canon, &settings.namespaces).unwrap();
+        let guard = Arc::new(ArcSwap::from_pointee(Guard { canon: Arc::new(canon), settings: Arc::new(settings) }));
+        let judged_by = Arc::clone(&guard);
+        let judge: Judge =
+            self.judge.unwrap_or_else(|| Arc::new(move |stage, body: &[u8]| admission::answer(&judged_by.load(), stage, body, true)));
+        let log = Destination::File(self.dir.path().join("audit.log"));
+        let sink = Arc::new(Sink::open(audit::Options::new(log, "test".to_owned())).unwrap());
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        let running = runtime.block_on(server::start(self.config, Parts { guard, judge, audit: Some(sink) }))?;
+        let (listen, admin, handle) = (running.listen, running.admin, running.handle.clone());
+        let (end, ended) = oneshot::channel();
+        runtime.spawn(async move {
+            running.ended().await;
+            let _ = end.send(());
+        });
+        Ok(Server { listen, admin, handle, dir: self.dir, runtime: Some(runtime), ended })
+    }
+}
+
+impl Server {
+    /// The CA of its own certificate.
+    pub(crate) fn roots(&self) -> RootCertStore {
+        roots(&self.dir.path().join("tls/ca.crt"))
+    }
+
+    /// A client that speaks HTTP/1.1, as an API server does.
+    pub(crate) fn client(&self) -> Client {
+        Client::connect(self.listen, client::config(self.roots(), &[b"http/1.1"])).unwrap()
+    }
+
+    /// What the admin port answers.
+    pub(crate) fn admin(&self, path: &str) -> Reply {
+        client::get(self.admin, path)
+    }
+
+    /// The value of a metric, by the whole start of its line; 0 where it has not been counted yet.
+    pub(crate) fn metric(&self, name: &str) -> u64 {
+        let text = self.admin("/metrics").text();
+        let line = text.lines().find(|line| line.strip_prefix(name).is_some_and(|rest| rest.starts_with(' ')));
+        line.map_or(0, |line| line.rsplit_once(' ').unwrap().1.parse::<f64>().unwrap() as u64)
+    }
+
+    /// Waits until a metric has a value.
+    pub(crate) fn until_metric(&self, name: &str, value: u64) {
+        let mut found = 0;
+        let reached = until(|| {
+            found = self.metric(name);
+            found == value
+        });
+        assert!(reached, "{name} is {found}, not {value}");
+    }
+
+    /// Reads certificates and canon again.
+    pub(crate) fn reload(&self) {
+        self.runtime.as_ref().unwrap().block_on(self.handle.reload());
+    }
+
+    /// Answers whether it ends in time.
+    pub(crate) fn ends(&mut self) -> bool {
+        let (runtime, ended) = (self.runtime.as_ref().unwrap(), &mut self.ended);
+        runtime.block_on(async { tokio::time::timeout(SOON, ended).await.is_ok() })
+    }
+
+    /// The lines of its audit log, once there are as many.
+    pub(crate) fn audit_lines(&self, count: usize) -> Vec<serde_json::Value> {
+        let path = self.dir.path().join("audit.log");
+        let lines = || std::fs::read_to_string(&path).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect::<Vec<_>>();
+        assert!(until(|| lines().len() >= count), "the audit log has {} lines", lines().len());
+        lines()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.handle.abort();
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+/// The certificates of a PEM file as roots.
+pub(crate) fn roots(path: &Path) -> RootCertStore {
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_file_iter(path).unwrap() {
+        roots.add(certificate.unwrap()).unwrap();
+    }
+    roots
+}
+
+/// Waits until something holds, and answers whether it did in time.
+pub(crate) fn until(mut holds: impl FnMut() -> bool) -> bool {
+    let end = Instant::now() + SOON;
+    while Instant::now() < end {
+        if holds() {
+            return true;
+        }
+        // Bounded, and only between two looks at the same thing.
+        std::thread::park_timeout(Duration::from_millis(2));
+    }
+    false
+}
