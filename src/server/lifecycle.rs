@@ -47,7 +47,23 @@ impl Lifecycle {
 
     /// Answers whether a stage has been reached.
     pub(crate) fn is(&self, stage: Stage) -> bool {
-        self.now.load(Ordering::Acquire) >= stage as u8
+        self.stage() >= stage
+    }
+
+    /// Answers the stage.
+    pub(crate) fn stage(&self) -> Stage {
+        match self.now.load(Ordering::Acquire) {
+            0 => Stage::Serving,
+            1 => Stage::Draining,
+            2 => Stage::Farewell,
+            3 => Stage::Closing,
+            _ => Stage::Over,
+        }
+    }
+
+    /// Waits until the stage is a later one.
+    pub(crate) async fn beyond(&self, stage: Stage) {
+        let _ = self.stage.subscribe().wait_for(|now| *now > stage).await;
     }
 
     /// Waits until a stage is reached.
@@ -68,5 +84,9 @@ mod tests {
         lifecycle.advance(Stage::Closing);
         lifecycle.advance(Stage::Draining);
         assert!(lifecycle.is(Stage::Closing) && !lifecycle.is(Stage::Over));
+        for stage in [Stage::Closing, Stage::Over] {
+            lifecycle.advance(stage);
+            assert_eq!(lifecycle.stage(), stage);
+        }
     }
 }

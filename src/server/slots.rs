@@ -16,19 +16,35 @@ pub(crate) struct Slots {
     free: Arc<Semaphore>,
     /// Woken one by one, whoever has waited longest first: the connection that has been idle longest goes.
     wanted: Notify,
+    /// Told of every slot that is given back.
+    freed: Arc<Notify>,
+}
+
+/// A connection's slot, given back when it is dropped.
+#[derive(Debug)]
+pub(crate) struct Slot {
+    permit: Option<OwnedSemaphorePermit>,
+    freed: Arc<Notify>,
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        self.permit = None;
+        self.freed.notify_waiters();
+    }
 }
 
 impl Slots {
     pub(crate) fn new(total: u32) -> Slots {
-        Slots { total, free: Arc::new(Semaphore::new(total as usize)), wanted: Notify::new() }
+        Slots { total, free: Arc::new(Semaphore::new(total as usize)), wanted: Notify::new(), freed: Arc::default() }
     }
 
     /// Takes a slot, asking idle connections to go where there is none.
-    pub(crate) async fn take(&self) -> Option<OwnedSemaphorePermit> {
+    pub(crate) async fn take(&self) -> Slot {
         loop {
             let taking = Arc::clone(&self.free).acquire_owned();
             match timeout(if self.is_full() { ASK_EVERY } else { Duration::MAX }, taking).await {
-                Ok(slot) => return slot.ok(),
+                Ok(permit) => return Slot { permit: permit.ok(), freed: Arc::clone(&self.freed) },
                 Err(_) => self.relieve(),
             }
         }
@@ -54,9 +70,14 @@ impl Slots {
         (self.total as usize).saturating_sub(self.free.available_permits())
     }
 
-    /// Waits until there are none.
+    /// Waits until there are none. New ones may come all the while.
     pub(crate) async fn all_free(&self) {
-        // Never closed, so it cannot fail.
-        let _ = self.free.acquire_many(self.total).await;
+        loop {
+            let freed = self.freed.notified();
+            if self.used() == 0 {
+                return;
+            }
+            freed.await;
+        }
     }
 }

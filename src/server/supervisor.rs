@@ -41,16 +41,20 @@ pub(crate) async fn supervise<C: GracefulConnection>(connection: Pin<&mut C>, po
     .await
 }
 
+/// Something that others may do, for which this connection's task is then woken.
+type Awaited<'c> = Pin<Box<dyn Future<Output = ()> + Send + 'c>>;
+
 struct Supervisor<'c, C> {
     connection: Pin<&'c mut C>,
     port: &'c Port,
     link: &'c Link,
     /// When clients are told that the server ends.
     goodbye: Stage,
-    shutdown: Request<'c>,
-    over: Request<'c>,
+    /// The stage that was seen last, and the one behind it. That is polled only where the stage has
+    /// become another: polling takes a lock that all connections share.
+    stage: Option<(Stage, Awaited<'c>)>,
     /// There while the connection has been idle for long enough to make way for another.
-    wanted: Option<Request<'c>>,
+    wanted: Option<Awaited<'c>>,
     /// Why it was told to end, and by when it must have.
     ending: Option<(&'static str, Instant)>,
 }
@@ -65,9 +69,7 @@ impl<'c, C: GracefulConnection> Supervisor<'c, C> {
         // HTTP/2 can tell a client at any time which of its requests will be answered; HTTP/1.1 only in
         // an answer, so an idle connection stays until the port closes.
         let goodbye = if link.http1 { Stage::Closing } else { Stage::Farewell };
-        let shutdown = Request::new(port.lifecycle.reached(goodbye));
-        let over = Request::new(port.lifecycle.reached(Stage::Over));
-        Supervisor { connection, port, link, goodbye, shutdown, over, wanted: None, ending: None }
+        Supervisor { connection, port, link, goodbye, stage: None, wanted: None, ending: None }
     }
 
     fn poll(&mut self, ctx: &mut Context<'_>) -> Next {
@@ -75,11 +77,12 @@ impl<'c, C: GracefulConnection> Supervisor<'c, C> {
             if self.connection.as_mut().poll(ctx).is_ready() {
                 return Next::Over(self.ending.map_or("done", |(cause, _)| cause));
             }
-            if self.over.is_made(self.port.lifecycle.is(Stage::Over), ctx) {
+            let stage = self.stage(ctx);
+            if stage == Stage::Over {
                 return Next::Over("shutdown");
             }
             let now = Instant::now();
-            if self.shutdown.is_made(self.port.lifecycle.is(self.goodbye), ctx) && self.end("shutdown", now) {
+            if stage >= self.goodbye && self.end("shutdown", now) {
                 continue;
             }
             return match (self.ending, self.link.doing()) {
@@ -103,6 +106,20 @@ impl<'c, C: GracefulConnection> Supervisor<'c, C> {
         }
     }
 
+    /// Answers the stage, and makes sure that this task is woken for the next one.
+    fn stage(&mut self, ctx: &mut Context<'_>) -> Stage {
+        loop {
+            let stage = self.port.lifecycle.stage();
+            if self.stage.as_ref().is_some_and(|(seen, _)| *seen == stage) {
+                return stage;
+            }
+            let mut next: Awaited<'c> = Box::pin(self.port.lifecycle.beyond(stage));
+            if next.as_mut().poll(ctx).is_pending() {
+                self.stage = Some((stage, next));
+            }
+        }
+    }
+
     /// Answers why an idle connection must end, if it must.
     fn idle(&mut self, since: Instant, now: Instant, ctx: &mut Context<'_>) -> Option<&'static str> {
         if now < since + self.port.limits.idle_settle {
@@ -112,9 +129,17 @@ impl<'c, C: GracefulConnection> Supervisor<'c, C> {
         if now >= since + self.port.limits.idle_timeout {
             return Some("idle");
         }
-        let wanted = self.wanted.get_or_insert_with(|| Request::new(self.port.slots.wanted()));
-        // Whoever asked may have got another slot by now.
-        (wanted.is_made(self.port.slots.is_full(), ctx) && self.port.slots.is_full()).then_some("displaced")
+        loop {
+            let wanted = self.wanted.get_or_insert_with(|| Box::pin(self.port.slots.wanted()));
+            if wanted.as_mut().poll(ctx).is_pending() {
+                return None;
+            }
+            self.wanted = None;
+            // Whoever asked may have got another slot by now.
+            if self.port.slots.is_full() {
+                return Some("displaced");
+            }
+        }
     }
 
     /// Tells the connection to end; answers whether that is news to it.
@@ -125,31 +150,5 @@ impl<'c, C: GracefulConnection> Supervisor<'c, C> {
         self.connection.as_mut().graceful_shutdown();
         self.ending = Some((cause, now + self.port.limits.linger + TO_CLOSE));
         true
-    }
-}
-
-/// Something that others may ask of this connection. It is polled once, to be woken, and then only
-/// where a flag says that it may have been asked: polling takes a lock that all connections share.
-struct Request<'c> {
-    asked: Option<Pin<Box<dyn Future<Output = ()> + Send + 'c>>>,
-    waits: bool,
-}
-
-impl<'c> Request<'c> {
-    fn new(asked: impl Future<Output = ()> + Send + 'c) -> Request<'c> {
-        Request { asked: Some(Box::pin(asked)), waits: false }
-    }
-
-    /// Answers whether it has been asked since the last look.
-    fn is_made(&mut self, flag: bool, ctx: &mut Context<'_>) -> bool {
-        if self.waits && !flag {
-            return false;
-        }
-        self.waits = true;
-        let made = self.asked.as_mut().is_some_and(|asked| asked.as_mut().poll(ctx).is_ready());
-        if made {
-            self.asked = None;
-        }
-        made
     }
 }

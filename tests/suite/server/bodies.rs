@@ -1,6 +1,6 @@
 //! Bodies: their cap, their shared budget, and whom a slow one holds up.
 
-use std::sync::{Arc, Barrier, Mutex, mpsc};
+use std::sync::{Arc, Barrier};
 use std::time::{Duration, Instant};
 
 use netpol::admission::{Answer, Tally};
@@ -63,7 +63,7 @@ fn what_announces_too_much_is_refused_before_it_is_sent() {
 #[test]
 fn what_announces_nothing_is_refused_when_it_becomes_too_large() {
     let server = Setup::limits(|limits| limits.max_body = MIB).judge(length).start();
-    let chunk = [&b"10000\r\n"[..], &[b' '; 0x10000], b"\r\n"].concat();
+    let chunk = [&b"10000\r\n"[..], &vec![b' '; 0x10000], b"\r\n"].concat();
     let send = |chunks: usize| {
         let mut client = server.client();
         client.send(&[&chunked("")[..], &chunk.repeat(chunks), b"0\r\n\r\n"].concat()).unwrap();
@@ -181,25 +181,15 @@ fn a_large_body_waits_for_its_turn_until_its_deadline() {
 
 #[test]
 fn a_review_past_the_cap_waits_for_a_place() {
-    let (entered, wait) = mpsc::channel();
-    let (release, released) = mpsc::channel::<()>();
-    let released = Mutex::new(released);
-    let server = Setup::limits(|limits| limits.max_reviews = 1)
-        .judge(move |stage, body| {
-            if body.len() == 2 {
-                entered.send(()).unwrap();
-                released.lock().unwrap().recv().unwrap();
-            }
-            length(stage, body)
-        })
-        .start();
-    let mut first = server.client();
-    first.send(&request("/validate", b"{}")).unwrap();
-    wait.recv().unwrap();
-    assert_eq!(server.client().post("/validate?timeout=300ms", b" ").status, 503);
+    let lone = |limits: &mut netpol::server::Limits| (limits.max_reviews, limits.body_stall) = (1, Duration::from_secs(60));
+    let server = Setup::limits(lone).judge(length).start();
+    let mut first = begin(&server, 1000, 10, "?timeout=30s");
+    server.until_metric("netpol_bodies{lane=\"ordinary\"}", 1);
+    assert_eq!(server.client().post("/validate?timeout=300ms", b"{}").status, 503);
     let mut third = server.client();
-    third.send(&request("/validate", b" ")).unwrap();
-    release.send(()).unwrap();
+    third.send(&request("/validate?timeout=30s", b"{}")).unwrap();
+    server.until_metric("netpol_bodies{lane=\"ordinary\"}", 2);
+    first.send(&[b' '; 990]).unwrap();
     assert_eq!((first.reply().status, third.reply().status), (200, 200));
 }
 

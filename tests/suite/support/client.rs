@@ -104,7 +104,7 @@ impl Client {
             Ok(0) => {}
             Ok(_) => panic!("the server says something: {:?}", char::from(byte[0])),
             Err(error) => {
-                assert!(!matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut), "the server does not close")
+                assert!(!matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut), "the server does not close");
             }
         }
         start.elapsed()

@@ -117,7 +117,7 @@ impl Server {
     pub(crate) fn metric(&self, name: &str) -> u64 {
         let text = self.admin("/metrics").text();
         let line = text.lines().find(|line| line.strip_prefix(name).is_some_and(|rest| rest.starts_with(' ')));
-        line.map_or(0, |line| line.rsplit_once(' ').unwrap().1.parse::<f64>().unwrap() as u64)
+        line.map_or(0, |line| line.rsplit_once(' ').unwrap().1.parse().unwrap())
     }
 
     /// Waits until a metric has a value.
