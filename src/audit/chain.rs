@@ -44,12 +44,20 @@ impl fmt::Debug for Hash {
     }
 }
 
-/// The length of a chain's name.
-const NAME: usize = 16;
-
 /// Names a chain after eight random bytes: chains of several servers must not share a name.
 pub fn name(random: [u8; 8]) -> String {
     format!("{:016x}", u64::from_be_bytes(random))
+}
+
+/// The length of a chain's name.
+const NAME: usize = 16;
+
+fn is_name(text: &[u8]) -> bool {
+    text.len() == NAME && is_start_of_name(text)
+}
+
+fn is_start_of_name(text: &[u8]) -> bool {
+    text.len() <= NAME && text.iter().all(u8::is_ascii_hexdigit)
 }
 
 /// Answers the hash that the first line of a chain names as its predecessor's: that of the chain's
@@ -144,7 +152,8 @@ impl Link {
         if !line.starts_with(HEAD) {
             return None;
         }
-        serde_json::from_str(std::str::from_utf8(line).ok()?).ok()
+        let link: Link = serde_json::from_str(std::str::from_utf8(line).ok()?).ok()?;
+        is_name(link.chain.as_bytes()).then_some(link)
     }
 }
 
@@ -163,10 +172,12 @@ impl Piece {
         let piece = line.get(..end)?;
         let Some(rest) = after(piece, HEAD)? else { return Some(Piece { of: None }) };
         let chain = rest.split(|byte| *byte == b'"').next()?;
-        if chain.len() > NAME || !chain.iter().all(u8::is_ascii_hexdigit) {
+        let Some(rest) = rest.get(chain.len()..).filter(|rest| !rest.is_empty()) else {
+            return is_start_of_name(chain).then_some(Piece { of: None });
+        };
+        if !is_name(chain) {
             return None;
         }
-        let Some(rest) = rest.get(chain.len()..).filter(|rest| !rest.is_empty()) else { return Some(Piece { of: None }) };
         let Some(rest) = after(rest, br#"","sequence":"#)? else { return Some(Piece { of: None }) };
         let Some(comma) = rest.iter().position(|byte| *byte == b',') else {
             return rest.iter().all(u8::is_ascii_digit).then_some(Piece { of: None });

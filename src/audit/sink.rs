@@ -189,8 +189,9 @@ impl Sink {
         self.shared.failing.load(Ordering::Relaxed)
     }
 
-    /// Takes no more entries, writes those that wait, and ends the writer. Waits at most `wait`; answers
-    /// whether all of it was done. What could not be written by then is counted as dropped.
+    /// Takes no more entries, writes those that wait, and ends the writer. An entry that cannot be written is
+    /// tried once more, then counted as dropped. Waits at most `wait`; answers whether the writer has ended.
+    /// Where it has not (nobody reads the FIFO), what waits is lost with the process.
     pub fn close(&self, wait: Duration) -> bool {
         let deadline = Instant::now() + wait;
         self.shared.closing.store(true, Ordering::Relaxed);

@@ -96,27 +96,21 @@ pub fn verify<R: BufRead>(files: impl IntoIterator<Item = (String, io::Result<R>
     }
     contents.sort_by(|left, right| left.time.cmp(&right.time));
 
-    let mut names: Vec<&String> = contents.iter().flat_map(|file| file.runs.keys()).collect();
-    names.sort_unstable();
-    names.dedup();
-    for name in names {
-        let mut runs: Vec<(&Contents, &Vec<Step>)> = contents.iter().filter_map(|file| Some((file, file.runs.get(name)?))).collect();
+    let mut chains: BTreeMap<&str, Vec<(&str, &[Step])>> = BTreeMap::new();
+    for file in &contents {
+        for (chain, steps) in &file.runs {
+            chains.entry(chain).or_default().push((&file.name, steps));
+        }
+    }
+    let damaged = sort_pieces(&chains, &contents, &mut report);
+    for (chain, runs) in &mut chains {
         runs.sort_by_key(|(_, steps)| steps.first().map_or(0, |step| step.sequence));
-        let steps: Vec<(&str, &Step)> = runs.iter().flat_map(|(file, steps)| steps.iter().map(|step| (file.name.as_str(), step))).collect();
-        let numbers: BTreeSet<u64> = steps.iter().map(|(_, step)| step.sequence).collect();
-        let damaged = damaged(name, &numbers, &contents, &mut report);
-        walk(name, &steps, &damaged, &mut report);
+        let steps: Vec<(&str, &Step)> = runs.iter().flat_map(|(file, steps)| steps.iter().map(|step| (*file, step))).collect();
+        walk(chain, &steps, &damaged, &mut report);
     }
     for file in &contents {
-        for (line, message) in &file.strangers {
-            report.broken.push(place(&file.name, *line, (*message).to_owned()));
-        }
-        for (line, _) in &file.pieces {
-            if !report.broken.iter().any(|place| place.file == file.name && place.line == *line) {
-                let message = "a torn line, left by a crash or a full disk, is passed over".to_owned();
-                report.notes.push(place(&file.name, *line, message));
-            }
-        }
+        let strangers = file.strangers.iter().map(|(line, message)| place(&file.name, *line, (*message).to_owned()));
+        report.broken.extend(strangers);
     }
     let age = |place: &Place| (contents.iter().position(|file| file.name == place.file), place.line);
     report.broken.sort_by_key(age);
@@ -159,27 +153,37 @@ fn read(mut reader: impl BufRead, file: &mut Contents, report: &mut Report) -> i
     }
 }
 
-/// Reports the pieces of a chain that are no torn lines: a line that was torn comes again with its number
-/// before the chain goes on. Answers their numbers.
-fn damaged(name: &str, numbers: &BTreeSet<u64>, contents: &[Contents], report: &mut Report) -> BTreeSet<u64> {
-    let mut found = BTreeSet::new();
+/// Tells torn lines from damaged ones: a line that was torn comes again with its number before the chain
+/// goes on. Answers chain and number of the damaged ones.
+fn sort_pieces<'c>(
+    chains: &BTreeMap<&str, Vec<(&str, &[Step])>>,
+    contents: &'c [Contents],
+    report: &mut Report,
+) -> BTreeSet<(&'c str, u64)> {
+    let numbers = |runs: &Vec<(&str, &[Step])>| -> BTreeSet<u64> {
+        runs.iter().flat_map(|(_, steps)| steps.iter()).map(|step| step.sequence).collect()
+    };
+    let numbers: BTreeMap<&str, BTreeSet<u64>> = chains.iter().map(|(chain, runs)| (*chain, numbers(runs))).collect();
+    let mut damaged = BTreeSet::new();
     for file in contents {
         for (line, piece) in &file.pieces {
-            let number = match &piece.of {
-                Some((chain, number)) if chain == name => *number,
-                _ => continue,
-            };
-            let goes_on = numbers.last().is_some_and(|last| *last > number);
-            if goes_on && !numbers.contains(&number) && found.insert(number) {
+            let lost = piece.of.as_ref().filter(|(chain, number)| {
+                numbers.get(chain.as_str()).is_some_and(|numbers| numbers.last() > Some(number) && !numbers.contains(number))
+            });
+            if let Some((chain, number)) = lost {
+                damaged.insert((chain.as_str(), *number));
                 report.broken.push(place(&file.name, *line, CHANGED.to_owned()));
+            } else {
+                let message = "a torn line, left by a crash or a full disk, is passed over".to_owned();
+                report.notes.push(place(&file.name, *line, message));
             }
         }
     }
-    found
+    damaged
 }
 
 /// Walks one chain from its oldest line to its youngest.
-fn walk(name: &str, steps: &[(&str, &Step)], damaged: &BTreeSet<u64>, report: &mut Report) {
+fn walk(name: &str, steps: &[(&str, &Step)], damaged: &BTreeSet<(&str, u64)>, report: &mut Report) {
     let (Some((first_file, first)), Some((_, last))) = (steps.first(), steps.last()) else { return };
     report.chains.push(ChainReport { chain: name.to_owned(), first: first.sequence, last: last.sequence, hash: last.hash.to_string() });
     if first.sequence > 1 {
@@ -198,7 +202,7 @@ fn walk(name: &str, steps: &[(&str, &Step)], damaged: &BTreeSet<u64>, report: &m
             continue;
         }
         blamed = false;
-        if right.sequence > due && (due..right.sequence).all(|number| damaged.contains(&number)) {
+        if right.sequence > due && (due..right.sequence).all(|number| damaged.contains(&(name, number))) {
             continue;
         }
         report.broken.push(match right.sequence.cmp(&due) {
