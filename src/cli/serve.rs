@@ -254,3 +254,40 @@ fn address(text: &str) -> Result<SocketAddr, String> {
 fn duration(text: &str) -> Result<Duration, String> {
     deadline::parse(text).ok_or_else(|| "a duration is a number with a unit: 10s, 500ms, 1m30s".to_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::{CommandFactory as _, Parser};
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Serve {
+        #[command(flatten)]
+        serve: Args,
+    }
+
+    #[test]
+    fn every_flag_has_an_environment_variable() {
+        for argument in Serve::command().get_arguments() {
+            let Some(long) = argument.get_long().filter(|long| *long != "help") else { continue };
+            let variable = format!("NETPOL_{}", long.to_uppercase().replace('-', "_"));
+            assert_eq!(argument.get_env().and_then(|name| name.to_str()), Some(variable.as_str()), "--{long}");
+        }
+    }
+
+    #[test]
+    fn without_flags_the_defaults_hold() {
+        let config = Serve::try_parse_from(["serve"]).unwrap().serve.config();
+        assert_eq!((config.listen.to_string(), config.admin_listen.to_string()), ("[::]:8443".to_owned(), "[::]:8080".to_owned()));
+        assert_eq!(config.limits, Limits::default());
+        assert_eq!(config.tls.certificate, CertificateFrom::Itself { dir: None, names: Vec::new() });
+        assert_eq!(config.tls.min, TlsMin::Tls13);
+    }
+
+    #[test]
+    fn an_address_may_be_written_as_a_name() {
+        assert!(address("localhost:0").is_ok_and(|address| address.ip().is_loopback()));
+        assert!(address("8443").is_err());
+    }
+}

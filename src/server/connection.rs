@@ -42,6 +42,8 @@ const STREAMS: u32 = 64;
 #[derive(Debug)]
 pub(crate) struct Port {
     pub(crate) name: &'static str,
+    /// The stage in which it takes no more connections.
+    pub(crate) until: Stage,
     /// None on the admin port.
     pub(crate) tls: Option<Arc<Tls>>,
     pub(crate) asks_clients: bool,
@@ -81,7 +83,7 @@ impl Port {
                 Ok(Err(error)) => handshake_cause(&error),
                 Err(_) => "timeout",
             },
-            () = self.lifecycle.reached(Stage::Closing) => "shutdown",
+            () = self.lifecycle.reached(Stage::Over) => "shutdown",
             () = self.make_way() => "displaced",
         };
         tracing::debug!(cause = failure, "a TLS handshake failed");

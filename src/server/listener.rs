@@ -1,15 +1,18 @@
 //! Accepts connections, as many as there are slots.
 
+use std::future::poll_fn;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::time::sleep;
 
 use super::connection::Port;
-use super::lifecycle::Stage;
+use super::slots::Slot;
 
 /// How long accepting rests after the system refused: too many open files do not end at once.
 const AFTER_ERROR: Duration = Duration::from_millis(100);
@@ -34,13 +37,12 @@ fn has_no_ipv6(error: &io::Error) -> bool {
 }
 
 /// Accepts until the port closes. Each connection is served in a task of its own.
-pub(crate) async fn accept(listener: TcpListener, port: Arc<Port>, until: Stage) {
+pub(crate) async fn accept(listener: TcpListener, port: Arc<Port>) {
     let mut said = false;
-    let closing = port.lifecycle.reached(until);
-    tokio::pin!(closing);
+    let mut closing = pin!(port.lifecycle.reached(port.until));
     loop {
         let accepted = tokio::select! {
-            () = &mut closing => return,
+            () = &mut closing => break,
             // One more than there are slots is accepted, and waits here; the rest wait in the system.
             accepted = async {
                 let (stream, _) = listener.accept().await?;
@@ -48,13 +50,7 @@ pub(crate) async fn accept(listener: TcpListener, port: Arc<Port>, until: Stage)
             } => accepted,
         };
         match accepted {
-            Ok((stream, slot)) => {
-                let port = Arc::clone(&port);
-                tokio::spawn(async move {
-                    port.serve(stream).await;
-                    drop(slot);
-                });
-            }
+            Ok((stream, slot)) => serve(&port, stream, slot),
             Err(error) if is_of_one_connection(&error) => {
                 port.metrics.accept_errors.inc();
             }
@@ -70,6 +66,20 @@ pub(crate) async fn accept(listener: TcpListener, port: Arc<Port>, until: Stage)
             }
         }
     }
+    // Whoever is connected as far as the system is concerned would be reset when it closes.
+    while let Some(slot) = port.slots.try_take()
+        && let Poll::Ready(Ok((stream, _))) = poll_fn(|ctx| Poll::Ready(listener.poll_accept(ctx))).await
+    {
+        serve(&port, stream, slot);
+    }
+}
+
+fn serve(port: &Arc<Port>, stream: TcpStream, slot: Slot) {
+    let port = Arc::clone(port);
+    tokio::spawn(async move {
+        port.serve(stream).await;
+        drop(slot);
+    });
 }
 
 fn is_of_one_connection(error: &io::Error) -> bool {

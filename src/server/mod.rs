@@ -201,6 +201,7 @@ pub async fn start(config: Config, parts: Parts) -> Result<Running, StartError> 
     });
     let port = Arc::new(Port {
         name: "reviews",
+        until: Stage::Closing,
         asks_clients: client_ca.is_some(),
         tls: Some(tls),
         router: review::routes(Arc::clone(&desk)),
@@ -211,6 +212,8 @@ pub async fn start(config: Config, parts: Parts) -> Result<Running, StartError> 
     });
     let admin_port = Arc::new(Port {
         name: "admin",
+        // It tells of the server until its very end.
+        until: Stage::Over,
         asks_clients: false,
         tls: None,
         router: admin::routes(Admin { health: Arc::clone(&health), metrics: Arc::clone(&metrics), desk, port: Arc::clone(&port) }),
@@ -219,9 +222,8 @@ pub async fn start(config: Config, parts: Parts) -> Result<Running, StartError> 
         metrics: Arc::clone(&metrics),
         lifecycle: Arc::clone(&lifecycle),
     });
-    tokio::spawn(listener::accept(listener, Arc::clone(&port), Stage::Closing));
-    // The admin port tells of the server until its very end.
-    tokio::spawn(listener::accept(admin_listener, admin_port, Stage::Over));
+    tokio::spawn(listener::accept(listener, Arc::clone(&port)));
+    tokio::spawn(listener::accept(admin_listener, admin_port));
     let (reload, asked) = mpsc::channel(1);
     tokio::spawn(keep_reloading(Reloader { certificate, client_ca, health, metrics }, limits.reload_every, asked));
 

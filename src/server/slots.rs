@@ -44,10 +44,20 @@ impl Slots {
         loop {
             let taking = Arc::clone(&self.free).acquire_owned();
             match timeout(if self.is_full() { ASK_EVERY } else { Duration::MAX }, taking).await {
-                Ok(permit) => return Slot { permit: permit.ok(), freed: Arc::clone(&self.freed) },
+                Ok(permit) => return self.slot(permit.ok()),
                 Err(_) => self.relieve(),
             }
         }
+    }
+
+    /// Takes a slot if there is one.
+    pub(crate) fn try_take(&self) -> Option<Slot> {
+        let permit = Arc::clone(&self.free).try_acquire_owned().ok()?;
+        Some(self.slot(Some(permit)))
+    }
+
+    fn slot(&self, permit: Option<OwnedSemaphorePermit>) -> Slot {
+        Slot { permit, freed: Arc::clone(&self.freed) }
     }
 
     /// Asks the connection that has been idle longest to go.

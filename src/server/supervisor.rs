@@ -20,7 +20,11 @@ use super::link::{Doing, Link};
 const TO_CLOSE: Duration = Duration::from_secs(2);
 
 /// Serves a connection to its end and answers why it ended: a name for the metrics.
-pub(crate) async fn supervise<C: GracefulConnection>(connection: Pin<&mut C>, port: &Port, link: &Link) -> &'static str {
+pub(crate) async fn supervise<C: GracefulConnection<Error = hyper::Error>>(
+    connection: Pin<&mut C>,
+    port: &Port,
+    link: &Link,
+) -> &'static str {
     let mut timer = pin!(sleep_until(Instant::now() + port.limits.header_timeout));
     let mut supervisor = Supervisor::new(connection, port, link);
     poll_fn(|ctx| {
@@ -48,8 +52,6 @@ struct Supervisor<'c, C> {
     connection: Pin<&'c mut C>,
     port: &'c Port,
     link: &'c Link,
-    /// When clients are told that the server ends.
-    goodbye: Stage,
     /// The stage that was seen last, and the one behind it. That is polled only where the stage has
     /// become another: polling takes a lock that all connections share.
     stage: Option<(Stage, Awaited<'c>)>,
@@ -64,28 +66,26 @@ enum Next {
     LookAt(Instant),
 }
 
-impl<'c, C: GracefulConnection> Supervisor<'c, C> {
+impl<'c, C: GracefulConnection<Error = hyper::Error>> Supervisor<'c, C> {
     fn new(connection: Pin<&'c mut C>, port: &'c Port, link: &'c Link) -> Supervisor<'c, C> {
-        // HTTP/2 can tell a client at any time which of its requests will be answered; HTTP/1.1 only in
-        // an answer, so an idle connection stays until the port closes.
-        let goodbye = if link.http1 { Stage::Closing } else { Stage::Farewell };
-        Supervisor { connection, port, link, goodbye, stage: None, wanted: None, ending: None }
+        Supervisor { connection, port, link, stage: None, wanted: None, ending: None }
     }
 
     fn poll(&mut self, ctx: &mut Context<'_>) -> Next {
         loop {
-            if self.connection.as_mut().poll(ctx).is_ready() {
-                return Next::Over(self.ending.map_or("done", |(cause, _)| cause));
+            if let Poll::Ready(result) = self.connection.as_mut().poll(ctx) {
+                return Next::Over(self.ending.map_or_else(|| end_of(&result), |(cause, _)| cause));
             }
             let stage = self.stage(ctx);
             if stage == Stage::Over {
                 return Next::Over("shutdown");
             }
             let now = Instant::now();
-            if stage >= self.goodbye && self.end("shutdown", now) {
+            let doing = self.link.doing();
+            if self.must_go(stage, doing) && self.end("shutdown", now) {
                 continue;
             }
-            return match (self.ending, self.link.doing()) {
+            return match (self.ending, doing) {
                 // Finishing a request takes as long as its deadline says.
                 (_, Doing::Busy) => {
                     self.wanted = None;
@@ -104,6 +104,13 @@ impl<'c, C: GracefulConnection> Supervisor<'c, C> {
                 },
             };
         }
+    }
+
+    /// Answers whether the server's end is this connection's. HTTP/2 can tell a client at any time which of
+    /// its requests will be answered; HTTP/1.1 only in an answer. So there an idle connection stays until
+    /// its port closes, and one whose first request is still on its way is answered even then.
+    fn must_go(&self, stage: Stage, doing: Doing) -> bool {
+        if self.link.http1 { stage >= self.port.until && matches!(doing, Doing::Idle(_)) } else { stage >= Stage::Farewell }
     }
 
     /// Answers the stage, and makes sure that this task is woken for the next one.
@@ -150,5 +157,14 @@ impl<'c, C: GracefulConnection> Supervisor<'c, C> {
         self.connection.as_mut().graceful_shutdown();
         self.ending = Some((cause, now + self.port.limits.linger + TO_CLOSE));
         true
+    }
+}
+
+/// Why a connection ended that was not told to.
+fn end_of(result: &hyper::Result<()>) -> &'static str {
+    match result {
+        Ok(()) => "done",
+        Err(error) if error.is_parse() || error.is_parse_too_large() => "malformed",
+        Err(_) => "broken",
     }
 }

@@ -8,6 +8,8 @@ mod files;
 mod pair;
 mod self_issued;
 mod source;
+#[cfg(test)]
+mod tests;
 
 use std::path::PathBuf;
 use std::sync::Arc;

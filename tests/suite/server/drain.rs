@@ -67,6 +67,17 @@ fn what_is_in_flight_is_answered() {
 }
 
 #[test]
+fn a_first_request_is_answered_however_late_it_comes() {
+    let mut server = Setup::limits(|limits| (limits.drain_delay, limits.farewell) = (Duration::ZERO, Duration::ZERO)).judge(length).start();
+    let mut client = server.client();
+    server.handle.drain();
+    assert!(until(|| std::net::TcpStream::connect(server.listen).is_err()));
+    let reply = client.post("/validate", b"{}");
+    assert!(reply.status == 200 && reply.closes());
+    assert!(server.ends());
+}
+
+#[test]
 fn what_takes_too_long_is_dropped() {
     let mut server = Setup::limits(|limits| {
         (limits.drain_delay, limits.farewell, limits.grace) = (Duration::ZERO, Duration::from_millis(50), Duration::from_millis(200));

@@ -132,6 +132,16 @@ fn a_message_that_is_framed_two_ways_is_refused_and_its_connection_closed() {
 }
 
 #[test]
+fn two_lengths_that_differ_are_refused() {
+    let server = Setup::new().start();
+    let mut client = server.client();
+    client.send(b"POST /validate HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{}}").unwrap();
+    assert_eq!(client.reply().status, 400);
+    client.closed_after();
+    server.until_metric("netpol_connections_closed_total{cause=\"malformed\"}", 1);
+}
+
+#[test]
 fn requests_before_a_message_with_two_lengths_are_answered() {
     let server = Setup::new().start();
     let mut client = server.client();

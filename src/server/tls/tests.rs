@@ -1,0 +1,111 @@
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use super::pair::certificates;
+use super::*;
+
+const DAY: Duration = Duration::from_secs(24 * 3600);
+
+fn itself(dir: Option<&Path>) -> CertificateFrom {
+    CertificateFrom::Itself { dir: dir.map(Path::to_owned), names: vec!["netpol.abcdesktop.svc".to_owned()] }
+}
+
+fn new(polled: Polled<Pair>) -> Pair {
+    match polled {
+        Polled::New(pair) => pair,
+        other => panic!("not new: {other:?}"),
+    }
+}
+
+fn cas(dir: &Path) -> usize {
+    certificates(&std::fs::read(dir.join("ca.crt")).unwrap()).unwrap().len()
+}
+
+#[test]
+fn a_self_issued_certificate_says_what_it_is_for() {
+    let now = SystemTime::now();
+    let (_, pair) = Source::open(&itself(None), now).unwrap();
+    assert_eq!(pair.names, ["127.0.0.1", "::1", "localhost", "netpol.abcdesktop.svc"]);
+    let seconds = |time: SystemTime| time.duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
+    assert_eq!(seconds(now) - seconds(pair.not_before), 300);
+    assert_eq!(seconds(pair.not_after) - seconds(now), 30 * DAY.as_secs());
+    let (_, leaf) = x509_parser::parse_x509_certificate(&pair.key.cert[0]).unwrap();
+    let usage = leaf.extended_key_usage().unwrap().unwrap().value;
+    assert!(usage.server_auth && !usage.client_auth && !leaf.is_ca());
+}
+
+#[test]
+fn it_is_renewed_when_two_thirds_of_its_life_have_passed() {
+    let dir = tempfile::tempdir().unwrap();
+    let now = SystemTime::now();
+    let (mut source, first) = Source::open(&itself(Some(dir.path())), now).unwrap();
+    assert!(matches!(source.poll(now + DAY * 19), Polled::Same));
+    let second = new(source.poll(now + DAY * 20));
+    assert!(second.not_after > first.not_after);
+    assert!(matches!(source.poll(now + DAY * 21), Polled::Same));
+    assert_eq!(cas(dir.path()), 1, "the same CA has signed both");
+    // The CA itself would end before the certificate does.
+    new(source.poll(now + DAY * 340));
+    assert_eq!(cas(dir.path()), 2, "clients are told of both");
+    new(source.poll(now + DAY * 375));
+    assert_eq!(cas(dir.path()), 1, "the first one has expired");
+}
+
+#[test]
+fn what_is_found_in_the_folder_is_renewed_under_a_new_ca() {
+    let dir = tempfile::tempdir().unwrap();
+    let now = SystemTime::now();
+    let (_, first) = Source::open(&itself(Some(dir.path())), now).unwrap();
+    let (mut source, found) = Source::open(&itself(Some(dir.path())), now + DAY * 5).unwrap();
+    assert_eq!(found.key.cert, first.key.cert);
+    assert!(matches!(source.poll(now + DAY * 19), Polled::Same));
+    let second = new(source.poll(now + DAY * 20));
+    assert_ne!(second.key.cert, first.key.cert);
+    assert_eq!(cas(dir.path()), 2);
+    let (_, old) = Source::open(&itself(Some(dir.path())), now + DAY * 41).unwrap();
+    assert_ne!(old.key.cert, second.key.cert, "too old to be taken over");
+}
+
+#[test]
+fn a_folder_that_cannot_be_written_leaves_the_certificate_in_force() {
+    let dir = tempfile::tempdir().unwrap();
+    let now = SystemTime::now();
+    let (mut source, _) = Source::open(&itself(Some(dir.path())), now).unwrap();
+    // A folder in the way of a file: it stands for every reason why renaming fails.
+    std::fs::remove_file(dir.path().join("tls.crt")).unwrap();
+    std::fs::create_dir_all(dir.path().join("tls.crt/in-the-way")).unwrap();
+    let refused = source.poll(now + DAY * 20);
+    assert!(matches!(&refused, Polled::Refused(TlsError::Folder { .. })), "{refused:?}");
+    std::fs::remove_dir_all(dir.path().join("tls.crt")).unwrap();
+    new(source.poll(now + DAY * 20));
+}
+
+#[test]
+fn two_files_are_read_as_one_pair_or_not_at_all() {
+    let dir = tempfile::tempdir().unwrap();
+    let now = SystemTime::now();
+    let issue = |name: &str| {
+        let to = dir.path().join(name);
+        Source::open(&itself(Some(&to)), now).unwrap();
+        (std::fs::read(to.join("tls.crt")).unwrap(), std::fs::read(to.join("tls.key")).unwrap())
+    };
+    let (one, other) = (issue("one"), issue("other"));
+    let path = |name: &str| -> PathBuf { dir.path().join(name) };
+    let write = |(cert, key): (&[u8], &[u8])| {
+        std::fs::write(path("tls.crt"), cert).unwrap();
+        std::fs::write(path("tls.key"), key).unwrap();
+    };
+    write((&one.0, &one.1));
+    let files = CertificateFrom::Files { cert: path("tls.crt"), key: path("tls.key") };
+    let (mut source, _) = Source::open(&files, now).unwrap();
+    // As a tool that copies one file after the other leaves them for a while.
+    write((&other.0, &one.1));
+    assert!(matches!(source.poll(now), Polled::Refused(TlsError::Pair(PairError::Mismatch { .. }))));
+    write((&other.0, &other.1));
+    new(source.poll(now));
+    assert!(matches!(source.poll(now), Polled::Same));
+    write((&one.0, &one.1));
+    assert!(matches!(source.poll(now + DAY * 31), Polled::Refused(TlsError::Pair(PairError::Expired { .. }))));
+    assert!(matches!(source.poll(now - DAY), Polled::Refused(TlsError::Pair(PairError::TooEarly { .. }))));
+    new(source.poll(now));
+}
