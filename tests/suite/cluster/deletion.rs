@@ -125,15 +125,17 @@ fn an_owner_from_before_us_takes_no_policy_along() {
     let config = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "owner"}});
     for namespace in [&scene.guarded, &scene.open] {
         let uid = create(namespace, &config)["metadata"]["uid"].clone();
-        let own = json!({"metadata": {"ownerReferences": [{"apiVersion": "v1", "kind": "ConfigMap", "name": "owner", "uid": uid}]}});
+        let own = json!({"metadata": {"ownerReferences": [{"apiVersion": "v1", "kind": "ConfigMap", "name": "owner", "uid": uid, "blockOwnerDeletion": true}]}});
         let call = Call::patch(format!("{}/{NAME}", path(namespace, "networkpolicies")), "application/merge-patch+json", &own);
         plane().api.call(&call).expect("an owner from before us");
     }
     guard.register();
     let said = kubectl(&format!("annotate networkpolicy {NAME} note=1")).run(&scene.guarded, false);
     assert!(said.ok && said.warned().contains("owner"), "an old owner is reported: {} {:?}", said.text, said.warnings);
+    // In the foreground: the owner waits for what it owns.
     for namespace in [&scene.guarded, &scene.open] {
-        plane().api.call(&Call::new(Method::DELETE, format!("{}/owner", path(namespace, "configmaps")))).expect("the owner goes");
+        let owner = format!("{}/owner?propagationPolicy=Foreground", path(namespace, "configmaps"));
+        plane().api.call(&Call::new(Method::DELETE, owner)).expect("the owner is deleted");
     }
     until("the garbage collector takes the policy that nobody guards", || (!exists(&scene.open, "networkpolicies", NAME)).then_some(()));
     until("the garbage collector is refused", || {
@@ -143,11 +145,13 @@ fn an_owner_from_before_us_takes_no_policy_along() {
         assert_eq!(line["user"], "system:serviceaccount:kube-system:generic-garbage-collector");
         Some(())
     });
-    assert!(exists(&scene.guarded, "networkpolicies", NAME));
+    assert!(exists(&scene.guarded, "networkpolicies", NAME) && exists(&scene.guarded, "configmaps", "owner"));
     // The cure: the reference is taken off, as the sentence says.
     let cure = json!({"metadata": {"ownerReferences": null}}).to_string();
     let said = kubectl(&format!("patch networkpolicy {NAME} --type=merge -p")).word(cure).run(&scene.guarded, false);
     assert!(said.ok, "{}", said.text);
+    until("the owner waits no longer", || (!exists(&scene.guarded, "configmaps", "owner")).then_some(()));
+    assert!(exists(&scene.guarded, "networkpolicies", NAME));
 }
 
 /// Wrong flags that would have been noticed: the guard names the namespace controller by its user name.

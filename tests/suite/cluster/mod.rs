@@ -5,6 +5,7 @@
 //! where it is expected, and in an unguarded one, where the same act must succeed.
 
 mod before_us;
+mod closed;
 mod control_plane;
 mod deletion;
 mod harness;
@@ -15,6 +16,7 @@ mod pods;
 mod policies;
 mod records;
 mod rolling;
+mod service;
 mod softened;
 mod transparency;
 mod workloads;
