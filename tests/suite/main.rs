@@ -23,3 +23,4 @@ mod render;
 mod review;
 mod server;
 mod support;
+mod threat_model;

@@ -10,8 +10,8 @@ use serde_json::json;
 use super::harness::api::served_certificate;
 use super::harness::figures::{note, percentiles};
 use super::harness::forwarder::Forwarder;
-use super::harness::guard::{apply, create_namespace, rendered, wait_until_asked};
-use super::harness::load::{Load, Outcome};
+use super::harness::guard::{apply, create_namespace, rendered, scene, wait_until_asked};
+use super::harness::load::{Load, Outcome, burst};
 use super::harness::netpol::Server;
 use super::harness::pki::{Authority, Pair, Validity};
 use super::harness::plane::plane;
@@ -96,6 +96,12 @@ fn leaf(authority: &Authority) -> Pair {
 
 fn report(what: &str, outcome: &Outcome) {
     note(what, json!({"failures": outcome.failures.len(), "created": outcome.latencies.len(), "latency": percentiles(&outcome.latencies)}));
+}
+
+#[test]
+fn many_clients_at_once_get_their_labels() {
+    let scene = scene();
+    burst(&scene.guarded, "pod", 32, 256).assert_clean(256);
 }
 
 #[test]

@@ -60,14 +60,7 @@ impl Load {
     /// Ends the work.
     pub(crate) fn finish(self) -> Outcome {
         self.stop.store(true, Ordering::Relaxed);
-        let mut all = Outcome::default();
-        for client in self.clients {
-            let one = RUNTIME.block_on(client).expect("a client does not panic");
-            all.latencies.extend(one.latencies);
-            all.failures.extend(one.failures);
-            all.unlabelled.extend(one.unlabelled);
-        }
-        all
+        gather(self.clients)
     }
 }
 
@@ -81,6 +74,32 @@ impl Outcome {
         assert!(bare == 0, "{bare} pods came without their label: {}", show(&self.unlabelled));
         assert!(good >= at_least, "only {good} pods were created");
     }
+}
+
+/// Creates a number of desktops with several clients, as fast as they can.
+pub(crate) fn burst(namespace: &str, run: &str, clients: usize, pods: usize) -> Outcome {
+    let client = |number: usize| {
+        let (path, prefix) = (path(namespace, "pods"), format!("{run}-{number}"));
+        RUNTIME.spawn(async move {
+            let mut outcome = Outcome::default();
+            for pod in 0..pods / clients {
+                create(&path, &format!("{prefix}-{pod}"), &mut outcome).await;
+            }
+            outcome
+        })
+    };
+    gather((0..clients).map(client).collect())
+}
+
+fn gather(clients: Vec<JoinHandle<Outcome>>) -> Outcome {
+    let mut all = Outcome::default();
+    for client in clients {
+        let one = RUNTIME.block_on(client).expect("a client does not panic");
+        all.latencies.extend(one.latencies);
+        all.failures.extend(one.failures);
+        all.unlabelled.extend(one.unlabelled);
+    }
+    all
 }
 
 async fn create(path: &str, name: &str, outcome: &mut Outcome) {

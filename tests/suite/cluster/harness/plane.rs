@@ -33,6 +33,14 @@ pub(crate) struct Plane {
     _processes: Vec<Process>,
 }
 
+impl Plane {
+    /// The minor of Kubernetes, for what older API servers do not do.
+    pub(crate) fn minor(&self) -> u32 {
+        let minor = self.version.split('.').nth(1).and_then(|minor| minor.parse().ok());
+        minor.unwrap_or_else(|| panic!("{} has no minor", self.version))
+    }
+}
+
 /// Answers the run's control plane; whoever asks first starts it.
 ///
 /// # Panics

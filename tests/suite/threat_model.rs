@@ -1,0 +1,29 @@
+//! The threat model names the tests that show it: each is there.
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use crate::support::root;
+
+#[test]
+fn every_test_that_the_threat_model_names_exists() {
+    let text = fs::read_to_string(root().join("docs/threat-model.md")).unwrap();
+    let named: BTreeSet<(&str, &str)> = text
+        .split('`')
+        .skip(1)
+        .step_by(2)
+        .filter_map(|code| code.split_once("::"))
+        .filter(|(module, test)| {
+            [module, test].iter().all(|word| word.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_'))
+        })
+        .collect();
+    assert!(named.len() > 40, "{} tests are named", named.len());
+    let missing: Vec<_> = named
+        .into_iter()
+        .filter(|(module, test)| {
+            let source = fs::read_to_string(root().join(format!("tests/suite/cluster/{module}.rs"))).unwrap_or_default();
+            !source.contains(&format!("#[test]\nfn {test}("))
+        })
+        .collect();
+    assert!(missing.is_empty(), "named and not there: {missing:?}");
+}
