@@ -44,12 +44,7 @@ impl fmt::Debug for Hash {
     }
 }
 
-/// Names a chain after eight random bytes: chains of several servers must not share a name.
-pub fn name(random: [u8; 8]) -> String {
-    format!("{:016x}", u64::from_be_bytes(random))
-}
-
-/// The length of a chain's name.
+/// The length of a chain's name: eight bytes in hexadecimal.
 const NAME: usize = 16;
 
 fn is_name(text: &[u8]) -> bool {
@@ -77,7 +72,8 @@ pub(super) struct Chain {
 
 impl Chain {
     /// Begins a chain.
-    pub(super) fn new(name: String) -> Chain {
+    pub(super) fn new(named_after: [u8; 8]) -> Chain {
+        let name = format!("{:016x}", u64::from_be_bytes(named_after));
         let previous = genesis(&name);
         Chain { name, sequence: 0, previous }
     }

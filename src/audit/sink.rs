@@ -54,8 +54,8 @@ impl FromStr for Destination {
 pub struct Options {
     /// Where to.
     pub destination: Destination,
-    /// The name of the chain, if a new one must be begun: [`super::chain::name`].
-    pub chain: String,
+    /// What the chain is named after, if a new one must be begun: drawn at random, so that no two have one name.
+    pub chain: [u8; 8],
     /// [`QUEUE_ENTRIES`]
     pub queue_entries: usize,
     /// [`QUEUE_BYTES`]
@@ -70,7 +70,7 @@ pub struct Options {
 
 impl Options {
     /// The documented limits.
-    pub fn new(destination: Destination, chain: String) -> Options {
+    pub fn new(destination: Destination, chain: [u8; 8]) -> Options {
         Options {
             destination,
             chain,
@@ -91,6 +91,8 @@ pub(super) struct Shared {
     /// Drops that no line has said yet.
     pub(super) unsaid: AtomicU64,
     pub(super) failing: AtomicBool,
+    /// Whether an entry was dropped since the last line.
+    pub(super) losing: AtomicBool,
     pub(super) closing: AtomicBool,
     queued_entries: AtomicUsize,
     queued_bytes: AtomicUsize,
@@ -101,6 +103,7 @@ impl Shared {
     pub(super) fn drop_one(&self) {
         self.dropped.fetch_add(1, Ordering::Relaxed);
         self.unsaid.fetch_add(1, Ordering::Relaxed);
+        self.losing.store(true, Ordering::Relaxed);
     }
 
     /// Notes that the writer has taken an entry.
@@ -184,9 +187,9 @@ impl Sink {
         self.shared.queued_entries.load(Ordering::Relaxed)
     }
 
-    /// Answers whether the last attempt to write failed.
+    /// Answers whether the last attempt to write failed, or entries were dropped since the last line.
     pub fn failing(&self) -> bool {
-        self.shared.failing.load(Ordering::Relaxed)
+        self.shared.failing.load(Ordering::Relaxed) || self.shared.losing.load(Ordering::Relaxed)
     }
 
     /// Takes no more entries, writes those that wait, and ends the writer. An entry that cannot be written is

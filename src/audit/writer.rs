@@ -62,6 +62,7 @@ impl Writer {
         if self.shared.failing.swap(false, Ordering::Relaxed) {
             tracing::info!(dropped = self.shared.dropped.load(Ordering::Relaxed), "the audit log is written again");
         }
+        self.shared.losing.store(false, Ordering::Relaxed);
         self.chain.advance(&line);
         self.shared.written.fetch_add(1, Ordering::Relaxed);
     }

@@ -240,7 +240,7 @@ impl AuditArgs {
     fn open(&self) -> Result<Sink, Failure> {
         let mut random = [0; 8];
         aws_lc_rs::rand::fill(&mut random).map_err(|_| Failure::ours(anyhow!("the system gives no random numbers")))?;
-        let options = audit::Options::new(self.audit_log.clone(), audit::chain::name(random));
+        let options = audit::Options::new(self.audit_log.clone(), random);
         Sink::open(options).map_err(|error| Failure::input(anyhow!(error).context("cannot open the audit log")))
     }
 }

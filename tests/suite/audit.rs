@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use netpol::audit::record::Outcome;
-use netpol::audit::{Destination, Entry, Options, Record, Sink, chain};
+use netpol::audit::{Destination, Entry, Options, Record, Sink};
 use netpol::verdict::Rule;
 use serde_json::Value;
 
@@ -36,7 +36,7 @@ fn record(number: usize) -> Record {
 fn log(path: &Path, count: usize, rotate_bytes: u64) {
     let numbers: Vec<usize> = (0..count).collect();
     for life in numbers.chunks(count.div_ceil(2)) {
-        let options = Options { rotate_bytes, ..Options::new(Destination::File(path.to_owned()), chain::name([3; 8])) };
+        let options = Options { rotate_bytes, ..Options::new(Destination::File(path.to_owned()), [3; 8]) };
         let sink = Sink::open(options).unwrap();
         for number in life {
             let time = "2026-11-22T16:16:10Z".parse().unwrap();

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use netpol::admission;
 use netpol::audit::verify::verify;
-use netpol::audit::{Destination, Entry, Options, Sink, chain};
+use netpol::audit::{Destination, Entry, Options, Sink};
 use netpol::canon::Canon;
 use netpol::verdict::settings::Response;
 use netpol::verdict::{Guard, Rule, Settings, Stage};
@@ -174,7 +174,7 @@ fn broken_glass() -> Vec<u8> {
 fn lines() -> Vec<String> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("audit.log");
-    let sink = Sink::open(Options::new(Destination::File(path.clone()), chain::name(*b"examples"))).unwrap();
+    let sink = Sink::open(Options::new(Destination::File(path.clone()), *b"examples")).unwrap();
     let guard = guard();
     for (second, rule) in RULES.into_iter().enumerate() {
         let answer = admission::answer(&guard, Stage::Validate, &example(rule).1, true);

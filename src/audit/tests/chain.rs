@@ -4,12 +4,12 @@ use std::fs;
 
 use proptest::prelude::*;
 
-use super::super::chain::{Chain, HEAD, name};
+use super::super::chain::{Chain, HEAD};
 use super::{entry, lines, live, log, options, prove, prove_bytes, uids};
 
 #[test]
 fn a_line_says_everything_once() {
-    let chain = Chain::new(name([1; 8]));
+    let chain = Chain::new([1; 8]);
     let line = String::from_utf8(chain.line(&entry("u"), 3).unwrap()).unwrap();
     let expected = concat!(
         r#"{"schema":"netpol.abcdesktop.io/audit/v1","chain":"0101010101010101","sequence":1,"#,

@@ -50,7 +50,7 @@ fn entry(uid: &str) -> Entry {
 }
 
 fn options(path: &Path) -> Options {
-    Options { retry: Duration::from_millis(1), ..Options::new(Destination::File(path.to_owned()), super::chain::name([7; 8])) }
+    Options { retry: Duration::from_millis(1), ..Options::new(Destination::File(path.to_owned()), [7; 8]) }
 }
 
 /// Writes entries through a sink of their own, as one life of a process does.
@@ -78,7 +78,7 @@ fn prove_bytes(bytes: &[u8]) -> Report {
 
 /// A log of `count` lines, as the writer makes it.
 fn log(count: u32) -> Vec<u8> {
-    let mut chain = Chain::new(super::chain::name([1; 8]));
+    let mut chain = Chain::new([1; 8]);
     let mut bytes = Vec::new();
     for uid in uids(0..count) {
         let line = chain.line(&entry(&uid), 0).unwrap();

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use super::super::chain::{Chain, name};
+use super::super::chain::Chain;
 use super::super::output::{Output, rotated};
 use super::super::{Options, Sink};
 use super::{WAIT, entry, lines, live, log, options, prove, prove_bytes, uids};
@@ -17,7 +17,7 @@ fn the_chain_goes_on_across_restarts() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("audit.log");
     live(options(&path), uids(0..3));
-    live(Options { chain: name([9; 8]), ..options(&path) }, uids(3..6));
+    live(Options { chain: [9; 8], ..options(&path) }, uids(3..6));
     let report = prove(&[&path]);
     assert_eq!(report.broken, []);
     assert_eq!(report.chains.len(), 1);
@@ -76,7 +76,7 @@ fn a_file_that_somebody_else_moves_away_is_replaced() {
 #[test]
 fn chains_of_two_servers_in_one_stream_are_told_apart() {
     let mut merged = Vec::new();
-    let mut chains = [Chain::new(name([1; 8])), Chain::new(name([2; 8]))];
+    let mut chains = [Chain::new([1; 8]), Chain::new([2; 8])];
     for uid in uids(0..6) {
         for chain in &mut chains {
             let line = chain.line(&entry(&uid), 0).unwrap();
@@ -149,7 +149,7 @@ impl Output for Scripted {
 
 fn scripted(acts: impl IntoIterator<Item = Act>, count: u32) -> Vec<u8> {
     let output = Scripted::new(acts);
-    let chain = Chain::new(name([1; 8]));
+    let chain = Chain::new([1; 8]);
     let sink = Sink::start(Box::new(output.clone()), chain, 100, 1 << 20, Duration::from_millis(1)).unwrap();
     for uid in uids(0..count) {
         sink.offer(entry(&uid));

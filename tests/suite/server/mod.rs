@@ -1,5 +1,6 @@
 //! The server, over real TLS.
 
+mod audit;
 mod bodies;
 mod canon;
 mod command;

@@ -29,6 +29,7 @@ pub(crate) struct Setup {
     pub(crate) config: Config,
     pub(crate) judge: Option<Judge>,
     pub(crate) canon: String,
+    pub(crate) audit: audit::Options,
     /// Its own certificate is kept here, and its audit log.
     pub(crate) dir: TempDir,
 }
@@ -58,7 +59,8 @@ impl Setup {
             },
             limits: Limits { drain_delay: Duration::from_millis(200), farewell: Duration::from_millis(500), ..Limits::default() },
         };
-        Setup { config, judge: None, canon: "abcdesktop".to_owned(), dir }
+        let audit = audit::Options::new(Destination::File(dir.path().join("audit.log")), [7; 8]);
+        Setup { config, judge: None, canon: "abcdesktop".to_owned(), audit, dir }
     }
 
     pub(crate) fn limits(change: impl FnOnce(&mut Limits)) -> Setup {
@@ -83,8 +85,7 @@ impl Setup {
         let judged_by = Arc::clone(&guard);
         let judge: Judge =
             self.judge.unwrap_or_else(|| Arc::new(move |stage, body: &[u8]| admission::answer(&judged_by.load(), stage, body, true)));
-        let log = Destination::File(self.dir.path().join("audit.log"));
-        let sink = Arc::new(Sink::open(audit::Options::new(log, "test".to_owned())).unwrap());
+        let sink = Arc::new(Sink::open(self.audit).unwrap());
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let running = runtime.block_on(server::start(self.config, Parts { guard, judge, audit: Some(sink) }))?;
         let (listen, admin, handle) = (running.listen, running.admin, running.handle.clone());
