@@ -25,6 +25,12 @@ const BLOCKING_THREADS: usize = 8;
 
 /// Its arguments.
 #[derive(Debug, clap::Args)]
+#[command(after_long_help = "\
+Examples:
+  netpol serve
+  netpol serve --listen 127.0.0.1:8443 --self-signed-dir ./tls --audit-log audit.log
+  netpol serve --namespace desktops --canon /etc/netpol/canon \\
+    --tls-cert /tls/tls.crt --tls-key /tls/tls.key --client-ca /tls/apiserver-ca.crt")]
 pub struct Args {
     /// Where reviews come in (HTTPS); port 0 picks a free one.
     #[arg(long, value_name = "ADDR", env = "NETPOL_LISTEN", default_value = "[::]:8443", value_parser = address)]

@@ -134,3 +134,43 @@ fn cures(report: &Report, guard: &Guard, out: &mut dyn Write) -> io::Result<()> 
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::canon::Canon;
+    use crate::cli::input::Input;
+    use crate::cli::manifests;
+    use crate::verdict::Settings;
+
+    fn written(columns: Option<u16>) -> String {
+        let settings = Settings::default();
+        let canon = Canon::load("abcdesktop", &settings.namespaces).unwrap();
+        let guard = Guard { canon: Arc::new(canon), settings: Arc::new(settings) };
+        let open = r#"{"apiVersion":"networking.k8s.io/v1","kind":"NetworkPolicy","metadata":{"name":"memcached-rights"},
+            "spec":{"podSelector":{"matchLabels":{"run":"memcached-od"}},"policyTypes":["Ingress"],"ingress":[{}]}}"#;
+        let input = Input { name: "open.json".to_owned(), bytes: open.into() };
+        let manifests = manifests::read_manifests(vec![input]).unwrap();
+        let report = Report::of(&guard, &manifests, true).unwrap();
+        let mut out = Vec::new();
+        write(&report, &guard, columns, &mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn a_terminal_gets_a_table_that_fits() {
+        let text = written(Some(72));
+        let (table, words) = text.rsplit_once("─\n").unwrap();
+        assert!(table.lines().all(|line| line.chars().count() <= 72), "{text}");
+        assert!(table.contains("policy-drift") && table.contains("witness:"), "{text}");
+        assert!(words.contains("not clean"), "{text}");
+    }
+
+    #[test]
+    fn a_pipe_and_a_narrow_terminal_get_lines() {
+        assert!(written(None).contains("NetworkPolicy \"memcached-rights\" in abcdesktop (open.json, document 1)\n    wider: "));
+        assert_eq!(written(None), written(Some(40)));
+    }
+}
