@@ -1,0 +1,108 @@
+//! What is measured: every kind of review, the comparison of every canonical policy, the worst that
+//! somebody can send, and loading a canon.
+
+use std::hint::black_box;
+use std::sync::Arc;
+
+use netpol::admission::{Answer, answer};
+use netpol::canon::{BUILT_IN, Canon, Documents};
+use netpol::policy::{Allowed, Home, Node, Policy, compare};
+use netpol::verdict::{Guard, Settings, Stage};
+use serde_json::Value;
+
+use crate::bodies::{self, NAMESPACE};
+use crate::worst;
+
+/// One call to measure, ready to be made; what it answers is dropped inside the measurement.
+pub type Call = Box<dyn Fn()>;
+
+/// The names of all cases, in the order of the table.
+pub fn names() -> Vec<String> {
+    let guard = guard();
+    let mut names: Vec<String> = bodies::all(&guard.canon).iter().map(|body| format!("review/{}", body.name)).collect();
+    for name in worst::NAMES {
+        names.extend(["worst-drift", "worst-extra"].map(|question| format!("{question}/{name}")));
+    }
+    for built_in in BUILT_IN {
+        names.push(format!("canon/{built_in}"));
+    }
+    for name in guard.canon.policies(NAMESPACE).into_iter().flat_map(|policies| policies.by_name.keys()) {
+        names.extend(["compare", "beyond"].map(|question| format!("{question}/{name}")));
+    }
+    names
+}
+
+/// Prepares a case by its name; `None` where there is none of that name.
+pub fn prepare(name: &str) -> Option<Call> {
+    let (kind, rest) = name.split_once('/')?;
+    match kind {
+        "review" => {
+            let guard = guard();
+            let body = bodies::all(&guard.canon).into_iter().find(|body| body.name == rest)?;
+            let first = answer(&guard, body.stage, &body.bytes, false);
+            assert_eq!(allowed(&first), Some(body.allowed), "{name}: {}", String::from_utf8_lossy(&first.body));
+            Some(review(guard, body.stage, body.bytes))
+        }
+        "worst-drift" => Some(review(guard(), Stage::Validate, worst::body(rest, bodies::LARGEST)?)),
+        "worst-extra" => Some(review(guard(), Stage::Validate, worst::body(rest, "extra")?)),
+        "canon" => {
+            let source = BUILT_IN.into_iter().find(|built_in| *built_in == rest)?;
+            let namespaces = Settings::default().namespaces;
+            Some(Box::new(move || {
+                let documents = Documents::read(black_box(source)).expect("a built-in canon is read");
+                black_box(Canon::from_documents(&documents, &namespaces).expect("a built-in canon compiles"));
+            }))
+        }
+        "compare" => {
+            let (canonical, found) = twins(rest)?;
+            Some(Box::new(move || {
+                black_box(compare(black_box(&canonical), black_box(&found)));
+            }))
+        }
+        "beyond" => {
+            let (_, found) = twins(rest)?;
+            let canon = guard().canon;
+            let allowed = move |question: &dyn Fn(&Allowed)| question(&canon.policies(NAMESPACE).expect("a guarded namespace").allowed);
+            Some(Box::new(move || {
+                allowed(&|allowed| {
+                    black_box(allowed.beyond(black_box(&found)));
+                });
+            }))
+        }
+        _ => None,
+    }
+}
+
+/// What everything is judged by: the default canon and flags.
+pub fn guard() -> Guard {
+    let settings = Settings::default();
+    let canon = Canon::load(BUILT_IN[0], &settings.namespaces).expect("the built-in canon loads");
+    Guard { canon: Arc::new(canon), settings: Arc::new(settings) }
+}
+
+fn review(guard: Guard, stage: Stage, body: Vec<u8>) -> Call {
+    Box::new(move || {
+        black_box(answer(&guard, stage, black_box(&body), false));
+    })
+}
+
+/// Answers the decision that an answer states.
+pub fn allowed(answer: &Answer) -> Option<bool> {
+    let review: Value = serde_json::from_slice(&answer.body).ok()?;
+    review["response"]["allowed"].as_bool()
+}
+
+/// A canonical policy, and the same read once more with its rules in reverse: equal, and not by its order.
+fn twins(name: &str) -> Option<(Policy, Policy)> {
+    let canon = guard().canon;
+    let canonical = canon.policies(NAMESPACE)?.named(name)?;
+    let mut spec = canonical.manifest["spec"].clone();
+    for direction in ["ingress", "egress"] {
+        if let Some(rules) = spec.get_mut(direction).and_then(Value::as_array_mut) {
+            rules.reverse();
+        }
+    }
+    let home = Home { namespace: NAMESPACE, written_for: None };
+    let found = Policy::parse(&Node::from(&spec), home).expect("a canonical policy in another order");
+    Some((canonical.policy.clone(), found))
+}

@@ -1,0 +1,62 @@
+//! Whatever the bytes, an answer: a review with the request's uid, or 400 and a sentence. A patch
+//! touches `netpol/` labels and nothing else.
+
+#![no_main]
+
+use std::sync::{Arc, LazyLock};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use libfuzzer_sys::fuzz_target;
+use netpol::admission::answer;
+use netpol::canon::{CAPABILITY_PREFIX, Canon};
+use netpol::verdict::{Guard, Settings, Stage};
+use serde_json::Value;
+
+static GUARD: LazyLock<Guard> = LazyLock::new(|| {
+    let settings = Settings::default();
+    let canon = Canon::load("abcdesktop", &settings.namespaces).expect("the built-in canon loads");
+    Guard { canon: Arc::new(canon), settings: Arc::new(settings) }
+});
+
+fuzz_target!(|body: &[u8]| {
+    for stage in [Stage::Mutate, Stage::Validate] {
+        let answer = answer(&GUARD, stage, body, true);
+        match answer.status {
+            200 => check_review(body, &answer.body),
+            400 => assert!(!String::from_utf8(answer.body).expect("a sentence").is_empty(), "400 without a sentence"),
+            other => panic!("status {other}"),
+        }
+    }
+});
+
+fn check_review(body: &[u8], answer: &[u8]) {
+    let review: Value = serde_json::from_slice(answer).expect("an answer is JSON");
+    assert_eq!(review["apiVersion"], "admission.k8s.io/v1");
+    assert_eq!(review["kind"], "AdmissionReview");
+    let response = &review["response"];
+    assert!(response["uid"].as_str().is_some_and(|uid| !uid.is_empty()), "an answer without uid");
+    let allowed = response["allowed"].as_bool().expect("a decision");
+    assert!(allowed || response["status"]["message"].as_str().is_some_and(|text| !text.is_empty()), "a refusal without reason");
+    let Some(patch) = response["patch"].as_str() else { return };
+    assert!(allowed, "a refusal with a patch");
+    let patch: json_patch::Patch = serde_json::from_slice(&STANDARD.decode(patch).expect("base64")).expect("a JSON patch");
+    let request: Value = serde_json::from_slice(body).expect("what was patched was understood");
+    let mut object = request["request"]["object"].clone();
+    let before = strip_capabilities(object.clone());
+    json_patch::patch(&mut object, &patch).expect("the patch applies");
+    assert_eq!(before, strip_capabilities(object), "the patch touches more than netpol/ labels");
+}
+
+/// Takes `netpol/` labels off, and a map of labels that is then empty.
+fn strip_capabilities(mut object: Value) -> Value {
+    if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
+        if let Some(labels) = metadata.get_mut("labels").and_then(Value::as_object_mut) {
+            labels.retain(|key, _| !key.starts_with(CAPABILITY_PREFIX));
+        }
+        if metadata.get("labels").is_some_and(|labels| labels.is_null() || labels.as_object().is_some_and(serde_json::Map::is_empty)) {
+            metadata.remove("labels");
+        }
+    }
+    object
+}

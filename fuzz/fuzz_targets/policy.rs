@@ -1,0 +1,50 @@
+//! Whatever the JSON, a policy or its faults; what is a policy means the same as itself, and
+//! comparisons of two agree with each other from either side.
+
+#![no_main]
+
+use std::sync::LazyLock;
+
+use libfuzzer_sys::fuzz_target;
+use netpol::canon::{Canon, Policies};
+use netpol::policy::{Allowed, Beyond, Change, Comparison, Home, Node, Policy, compare};
+
+const NAMESPACE: &str = "abcdesktop";
+const HOME: Home<'static> = Home { namespace: NAMESPACE, written_for: None };
+
+static CANON: LazyLock<Canon> = LazyLock::new(|| Canon::load("abcdesktop", &[NAMESPACE.to_owned()]).expect("the built-in canon loads"));
+
+fuzz_target!(|spec: &[u8]| {
+    let Ok(node) = serde_json::from_slice::<Node<'_>>(spec) else { return };
+    let policy = match Policy::parse(&node, HOME) {
+        Ok(policy) => policy,
+        Err(faults) => return assert!(!faults.is_empty(), "refused without a fault"),
+    };
+    assert!(matches!(compare(&policy, &policy), Comparison::Same | Comparison::NotProven), "differs from itself");
+    let alone = Allowed::new([&policy]).beyond(&policy);
+    assert!(matches!(alone, Beyond::Nothing | Beyond::NotProven), "grants more than itself: {alone:?}");
+
+    let canonical: &Policies = CANON.policies(NAMESPACE).expect("a guarded namespace");
+    let _ = canonical.allowed.beyond(&policy);
+    for other in canonical.by_name.values() {
+        agree(&compare(&other.policy, &policy), &compare(&policy, &other.policy));
+    }
+});
+
+fn agree(there: &Comparison, back: &Comparison) {
+    let (there, back) = match (there, back) {
+        (Comparison::NotProven, _) | (_, Comparison::NotProven) | (Comparison::Same, Comparison::Same) => return,
+        (Comparison::Drift(there), Comparison::Drift(back)) => (there, back),
+        _ => panic!("the same from one side only: {there:?}, {back:?}"),
+    };
+    let expected = match there.change {
+        Change::Wider => Change::Narrower,
+        Change::Narrower => Change::Wider,
+        Change::Both => Change::Both,
+    };
+    assert_eq!(back.change, expected, "{there:?} and back {back:?}");
+    for drift in [there, back] {
+        assert!(!drift.differences.is_empty(), "drift without a difference");
+        assert_eq!(drift.witness.is_some(), drift.change != Change::Narrower, "{drift:?}");
+    }
+}
