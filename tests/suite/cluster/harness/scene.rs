@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::act::{Act, Said};
 use super::audit;
+use super::figures::note;
 use super::guard::Guard;
 use super::plane::plane;
 
@@ -62,6 +63,7 @@ impl<'g> Scene<'g> {
             let said = act.run(&self.open, dry);
             assert!(said.ok, "control of {act} (dry run: {dry}): {}", said.text);
         }
+        note("refused", json!({"act": act.to_string(), "tries": sentences.len()}));
         last.clone()
     }
 
@@ -78,6 +80,7 @@ impl<'g> Scene<'g> {
         }
         let said = act.run(&self.open, false);
         assert!(said.ok, "control of {act}: {}", said.text);
+        note("admitted", json!({"act": act.to_string()}));
         answer.unwrap_or_else(|| panic!("{act} is not tried"))
     }
 
