@@ -149,7 +149,8 @@ pub(crate) fn residue(piece: Piece, covers: &[Cover<'_>], limit: usize, steps: &
             }
         }
         if let Some((index, cover)) = hit {
-            open.extend(piece.subtract(cover, steps)?.into_iter().map(|piece| (piece, index + 1)));
+            // The piece that was cut first has the fewest limits: as a witness it says the most.
+            open.extend(piece.subtract(cover, steps)?.into_iter().rev().map(|piece| (piece, index + 1)));
         } else {
             left.push(piece);
             if left.len() >= limit {

@@ -5,7 +5,7 @@ use std::fmt::{self, Write as _};
 use super::addresses::Family;
 use super::ports::{NamedPort, OTHER_PROTOCOLS, PROTOCOLS, Ports, Protocol, every_port};
 use super::ranges::RangeSet;
-use super::selector::{NAMESPACE_NAME_KEY, Selector};
+use super::selector::{NAMESPACE_NAME_KEY, Requirement, Selector};
 use super::traffic::{PeerSet, Piece};
 use super::values::ValueSet;
 use super::{Direction, Witness};
@@ -174,9 +174,13 @@ fn subject(selector: &Selector) -> String {
 
 /// One choice of labels that a selector accepts: `labelled a=b, c=d without e`; empty where none matters.
 fn labels(selector: &Selector) -> String {
+    labels_of(selector.entries().iter())
+}
+
+fn labels_of<'s>(entries: impl Iterator<Item = &'s Requirement>) -> String {
     let mut with = Vec::new();
     let mut without = Vec::new();
-    for (key, values) in selector.entries() {
+    for (key, values) in entries {
         match values.example() {
             Some(value) => with.push(format!("{key}={value}")),
             None => without.push(key.as_ref()),
@@ -193,16 +197,7 @@ fn labels(selector: &Selector) -> String {
 fn chosen_peer(peer: &PeerSet, home: &str) -> String {
     match peer {
         PeerSet::Pods { namespaces, pods } => {
-            let place = if is_home(namespaces, home) {
-                String::new()
-            } else {
-                let name = namespaces.required_values(NAMESPACE_NAME_KEY).and_then(|mut values| values.next().map(str::to_owned));
-                match (name, labels(namespaces)) {
-                    (Some(name), _) if namespaces.keys().count() == 1 => format!(" in namespace {name}"),
-                    (_, labels) if labels.is_empty() => " in any namespace".to_owned(),
-                    (_, labels) => format!(" in a namespace {labels}"),
-                }
-            };
+            let place = place(namespaces, home);
             match simple(pods) {
                 Some(labels) => format!("pods {labels}{place}"),
                 None if pods.is_all() => format!("any pod{place}"),
@@ -220,6 +215,27 @@ fn chosen_peer(peer: &PeerSet, home: &str) -> String {
         }
         PeerSet::Others => "an endpoint that is neither a pod nor in an ipBlock (a node)".to_owned(),
     }
+}
+
+/// One namespace that a selector accepts, behind a space; empty for the policy's own.
+fn place(namespaces: &Selector, home: &str) -> String {
+    let (name, others): (Vec<_>, Vec<_>) = namespaces.entries().iter().partition(|(key, _)| **key == *NAMESPACE_NAME_KEY);
+    let labels = labels_of(others.into_iter());
+    let name = match name.first() {
+        None if labels.is_empty() => return " in any namespace".to_owned(),
+        None => return format!(" in a namespace {labels}"),
+        Some((_, names)) if names.is_finite() => names.example().map(|name| name.to_string()).unwrap_or_default(),
+        Some((_, names)) => return format!(" in a namespace other than {}{}", list(names.listed().iter()), comma(&labels)),
+    };
+    match (name == home, labels.is_empty()) {
+        (true, true) => String::new(),
+        (true, false) => format!(" of the namespace{}", comma(&labels)),
+        (false, _) => format!(" in namespace {name}{}", comma(&labels)),
+    }
+}
+
+fn comma(labels: &str) -> String {
+    if labels.is_empty() { String::new() } else { format!(", which is {labels}") }
 }
 
 /// Labels as `key=value`, where every key must be present.

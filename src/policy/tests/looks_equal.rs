@@ -15,7 +15,7 @@ fn part_2b_1_everyone_the_own_namespace_and_every_namespace() {
     let drift = drifts(&own, &every, Change::Wider);
     assert_eq!(
         drift.witness.unwrap().to_string(),
-        "any pod in a namespace labelled kubernetes.io/metadata.name=any could reach any pod of the namespace on TCP 443"
+        "any pod in a namespace other than abcdesktop could reach any pod of the namespace on TCP 443"
     );
 }
 
@@ -94,4 +94,34 @@ fn a_wider_pod_selector_lends_the_rules_to_more_pods() {
     let drift = drifts(&permits(r#"{"matchLabels":{"netpol/memcached":"true"}}"#), &permits("{}"), Change::Both);
     let witness = drift.witness.unwrap().to_string();
     assert_eq!(witness, "a pod without the label netpol/memcached could reach pods run=memcached-od on TCP 11211");
+}
+
+#[test]
+fn a_witness_has_no_more_limits_than_it_needs() {
+    let canon = policy(
+        r#"{"podSelector":{"matchLabels":{"run":"mongodb-od"}},"ingress":[{"ports":[{"port":27017}],"from":[
+            {"podSelector":{"matchLabels":{"netpol/mongodb":"true"}}},
+            {"namespaceSelector":{"matchLabels":{"name":"kube-monitor"}},"podSelector":{"matchLabels":{"netpol/metrics":"true"}}}]}]}"#,
+    );
+    let witness = |peers: &str| {
+        let spec = format!(
+            r#"{{"podSelector":{{"matchLabels":{{"run":"mongodb-od"}}}},"ingress":[{{"from":[{peers}],"ports":[{{"port":27017}}]}}]}}"#
+        );
+        match Allowed::new([&canon]).beyond(&policy(&spec)) {
+            Beyond::Grants(witness) => witness.peer,
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(witness(r#"{"podSelector":{}}"#), "pods without the label netpol/metrics, netpol/mongodb");
+    assert_eq!(
+        witness(r#"{"podSelector":{"matchLabels":{"app":"x"}}}"#),
+        "pods labelled app=x without the label netpol/metrics, netpol/mongodb"
+    );
+    assert_eq!(
+        witness(r#"{"namespaceSelector":{"matchLabels":{"name":"kube-monitor"}}}"#),
+        "pods without the label netpol/metrics, netpol/mongodb in a namespace labelled name=kube-monitor"
+    );
+    let by_name =
+        r#"{"namespaceSelector":{"matchLabels":{"kubernetes.io/metadata.name":"kube-system"}},"podSelector":{"matchLabels":{"app":"x"}}}"#;
+    assert_eq!(witness(by_name), "pods labelled app=x without the label netpol/metrics in namespace kube-system");
 }
