@@ -18,6 +18,7 @@ mod canon;
 mod check;
 mod cluster;
 mod house;
+mod readme;
 mod registration;
 mod render;
 mod review;
