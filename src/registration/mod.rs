@@ -2,7 +2,7 @@
 //! an API server asks this guard, and asks it nothing that it need not answer.
 //!
 //! Pure: a canon and flags in, two manifests out. What is Fail and what is Ignore, and which requests
-//! never leave the API server, is said in [`entries`]; the expressions are in [`conditions`].
+//! never leave the API server, is said in `entries.rs`; the expressions are in `conditions.rs`.
 //!
 //! The manifests depend on the canon (the keys that its selectors read): a changed canon may want
 //! them rendered again.
