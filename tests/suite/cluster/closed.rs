@@ -64,6 +64,26 @@ fn a_namespace_that_is_made_again_is_guarded_as_before() {
     scene.refused(&kubectl("create -f -").stdin(&thief("first")), &["netpol/mongodb"]);
 }
 
+/// A pod that takes its time to end keeps its policies, though its namespace goes.
+#[test]
+fn policies_stay_until_the_last_pod_is_gone() {
+    let scene = scene();
+    scene.given_policies("abcdesktop", &["memcached-permits", "memcached-rights"]);
+    let mut slow = pod("slow", &[("run", "memcached-od")]);
+    slow["metadata"]["finalizers"] = json!(["example.com/later"]);
+    create(&scene.guarded, &slow);
+    let [namespace, other] = [&scene.guarded, &scene.open].map(|name| format!("/api/v1/namespaces/{name}"));
+    for deleted in [&namespace, &other] {
+        plane().api.call(&Call::new(Method::DELETE, deleted)).expect("a deletion");
+    }
+    until("the pod is to end", || scene.get("pods", "slow")["metadata"]["deletionTimestamp"].is_string().then_some(()));
+    until("the namespace without such a pod is gone", || (plane().api.get(&other).status == 404).then_some(()));
+    assert_eq!(list(&scene.guarded, "networkpolicies").len(), 2);
+    let ends = json!({"metadata": {"finalizers": null}});
+    plane().api.call(&Call::patch(format!("{}/slow", path(&scene.guarded, "pods")), MERGE, &ends)).expect("the end");
+    until("the namespace is gone", || (plane().api.get(&namespace).status == 404).then_some(()));
+}
+
 /// The one label that the registration goes by is the control plane's own.
 #[test]
 fn a_namespace_cannot_leave_by_changing_its_name_label() {

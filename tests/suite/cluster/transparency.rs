@@ -76,4 +76,11 @@ fn release_4_4_installs_without_a_word() {
     let scaled = kubectl("scale deployment nginx-od --replicas=2").run("abcdesktop", false);
     assert!(scaled.ok && scaled.warnings.is_empty(), "{scaled:?}");
     assert!(guard.audit_lines().iter().all(|line| line["name"] == "probe"), "nobody was refused or warned");
+    let server = guard.server.lock().expect("the server");
+    let read = |path: &Path| fs::read_to_string(path).expect("a log");
+    let records = format!("{}{}{}", read(&server.audit_log), read(&server.process.log), server.metrics());
+    for key in ["xauthkey", "pulseaudio_cookie", "broadcast_cookie"] {
+        let secret = manifest["metadata"]["labels"][key].as_str().expect("a secret");
+        assert!(!records.contains(secret) && !records.contains(key), "{key} is on record");
+    }
 }
