@@ -1,6 +1,6 @@
 //! Ports: numbers of each protocol as one set, names beside it (rules 15, 20 to 22).
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use super::fault::{FaultKind, Faults, Path};
 use super::node::Node;
@@ -66,7 +66,9 @@ pub(crate) struct Ports {
 
 /// Every port of every protocol, those that are not defined included.
 pub(crate) fn every_port() -> RangeSet<u32> {
-    RangeSet::new(PROTOCOLS.map(Protocol::all).into_iter().chain([(OTHER_PROTOCOLS, OTHER_PROTOCOLS)]))
+    static EVERY_PORT: LazyLock<RangeSet<u32>> =
+        LazyLock::new(|| RangeSet::new(PROTOCOLS.map(Protocol::all).into_iter().chain([(OTHER_PROTOCOLS, OTHER_PROTOCOLS)])));
+    EVERY_PORT.clone()
 }
 
 impl Ports {
@@ -90,7 +92,8 @@ impl Ports {
     }
 
     pub(crate) fn new(numbers: RangeSet<u32>, mut names: Vec<NamedPort>) -> Ports {
-        names.retain(|(protocol, _)| !is_whole(&numbers, *protocol));
+        let whole = PROTOCOLS.map(|protocol| is_whole(&numbers, protocol).then_some(protocol));
+        names.retain(|(protocol, _)| !whole.contains(&Some(*protocol)));
         names.sort_unstable();
         names.dedup();
         Ports { numbers, names: names.into() }

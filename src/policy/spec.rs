@@ -74,14 +74,14 @@ impl Policy {
         let ingress = reader.rules(spec, Direction::Ingress, &mut faults);
         let egress = reader.rules(spec, Direction::Egress, &mut faults);
         let isolates = read_types(spec, &field, !egress.is_empty(), &mut faults);
+        faults.or(())?;
         let keep = |rules: Vec<Rule>, direction: Direction| isolates(direction).then(|| Rules::new(rules, direction));
-        let policy = Policy {
+        Ok(Policy {
             home: Arc::from(home.namespace),
             subject,
             ingress: keep(ingress, Direction::Ingress),
             egress: keep(egress, Direction::Egress),
-        };
-        faults.or(policy)
+        })
     }
 
     /// The selector of the pods that the policy acts on.
