@@ -19,6 +19,7 @@ mod check;
 mod cluster;
 mod house;
 mod readme;
+mod reference;
 mod registration;
 mod render;
 mod review;
