@@ -1,7 +1,7 @@
 //! What lies beside the guarded namespace: other namespaces that canonical peers name by labels, and
 //! policy kinds of other APIs.
 
-use std::sync::Once;
+use std::sync::{Mutex, MutexGuard, Once, PoisonError};
 
 use hyper::Method;
 use serde_json::{Value, json};
@@ -11,6 +11,12 @@ use super::harness::api::Call;
 use super::harness::guard::{Guard, apply, create_namespace, scene, shared};
 use super::harness::plane::plane;
 use super::harness::wait::until;
+
+/// Labels of namespaces are the whole cluster's: one test at a time says who may set them.
+fn alone() -> MutexGuard<'static, ()> {
+    static ONE: Mutex<()> = Mutex::new(());
+    ONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// A namespace of its own kind of name: these acts are about namespaces, not in one.
 fn labelled(name: &str, label: &Value) -> Value {
@@ -41,6 +47,7 @@ fn refused(said: &Said, act: &Act) {
 /// Neighbours are of the whole cluster, so the control is the registration taken away.
 #[test]
 fn nobody_becomes_a_neighbour_where_that_is_denied() {
+    let _alone = alone();
     let guard = Guard::registered("neighbours-deny", &["--neighbours", "deny"]);
     let name = "tenant";
     create_namespace(name);
@@ -71,6 +78,7 @@ fn nobody_becomes_a_neighbour_where_that_is_denied() {
 
 #[test]
 fn a_new_neighbour_draws_a_warning() {
+    let _alone = alone();
     shared();
     create_namespace("friend");
     for act in acts("friend") {
