@@ -113,7 +113,9 @@ impl List {
         let union = Union::new([(&everything, other)]);
         let written = policy.rules(direction).map_or(&[][..], |rules| &rules.written);
         for (index, rule) in written.iter().enumerate() {
-            for (peer, left) in self.left_of_rule(rule, &union, direction, &policy.home)? {
+            let mut all = Vec::new();
+            let complete = self.left_of_rule(rule, &union, direction, &policy.home, &mut all);
+            for (peer, left) in all {
                 if self.differences.len() >= MAX_DIFFERENCES {
                     return Err(Exhausted);
                 }
@@ -131,19 +133,20 @@ impl List {
                     found,
                 });
             }
+            complete?;
         }
         Ok(())
     }
 
-    /// The peers of a rule to which a union leaves ports, each with those ports in words.
+    /// Adds the peers of a rule to which a union leaves ports, each with those ports in words.
     fn left_of_rule<'r>(
         &mut self,
         rule: &'r Rule,
         union: &Union<'_>,
         direction: Direction,
         home: &str,
-    ) -> Result<Vec<(Peer<'r>, String)>, Exhausted> {
-        let mut left = Vec::new();
+        left: &mut Vec<(Peer<'r>, String)>,
+    ) -> Result<(), Exhausted> {
         match &rule.peers {
             Peers::Listed(peers) => {
                 for set in peers.iter().filter(|set| !set.is_empty()) {
@@ -167,7 +170,7 @@ impl List {
                 }
             }
         }
-        Ok(left)
+        Ok(())
     }
 
     /// The ports that a union leaves open to one peer, in words; `None` where it covers them all.
@@ -178,6 +181,8 @@ impl List {
         union: &Union<'_>,
         direction: Direction,
     ) -> Result<Option<String>, Exhausted> {
+        // What follows goes through all of them, be none of them covered.
+        self.steps.take(ports.len())?;
         let piece = Piece { subject: Selector::all(), peer: peer.clone(), numbers: ports.numbers.clone() };
         let pieces = union.leaves(piece, MAX_PIECES, &mut self.steps)?;
         let numbers = RangeSet::new(pieces.iter().flat_map(|piece| piece.numbers.ranges()).copied());

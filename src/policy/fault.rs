@@ -120,8 +120,8 @@ impl<'p> Path<'p> {
     }
 }
 
-/// The most characters of a foreign key that a path repeats.
-const MAX_KEY: usize = 80;
+/// The most characters of a foreign key that a sentence repeats.
+pub(super) const MAX_KEY: usize = 80;
 
 impl fmt::Display for Path<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -10,6 +10,8 @@ use std::fmt;
 
 use serde::de::{self, Deserialize, DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
+use super::fault::MAX_KEY;
+
 /// The most values that one tree holds. 10,000 peers with a label each are 40,000; what stands beyond is
 /// checked for its JSON syntax only and is [`Node::Unread`], which no field of a policy can be.
 pub const MAX_NODES: usize = 50_000;
@@ -70,16 +72,23 @@ impl<'a> Node<'a> {
     pub fn same_json(&self, other: &Node<'_>) -> bool {
         match (self, other) {
             (Node::Array(left), Node::Array(right)) => left.len() == right.len() && left.iter().zip(right).all(|(l, r)| l.same_json(r)),
+            (Node::Object(left), Node::Object(right)) => same_entries(stated(left), stated(right), Node::same_json),
+            (Node::Unread, _) | (_, Node::Unread) => false,
+            (left, right) => left == right,
+        }
+    }
+
+    /// Answers whether both state exactly the same JSON: only the order of keys does not count. Of the
+    /// outermost maps the fields `but` are left out.
+    pub fn is_exactly(&self, other: &Node<'_>, but: &[&str]) -> bool {
+        match (self, other) {
+            (Node::Array(left), Node::Array(right)) => {
+                left.len() == right.len() && left.iter().zip(right).all(|(left, right)| left.is_exactly(right, &[]))
+            }
             (Node::Object(left), Node::Object(right)) => {
-                // Most objects come in the same order; only those that do not are searched.
-                let stated = |entries: &[(Cow<'_, str>, Node<'_>)]| entries.iter().filter(|(_, value)| !value.is_unset()).count();
-                stated(left) == stated(right)
-                    && left.iter().enumerate().filter(|(_, (_, value))| !value.is_unset()).all(|(index, (key, value))| {
-                        match right.get(index) {
-                            Some((name, twin)) if name == key => value.same_json(twin),
-                            _ => other.get(key).is_some_and(|twin| value.same_json(twin)),
-                        }
-                    })
+                let left = left.iter().filter(|(key, _)| !but.contains(&key.as_ref()));
+                let right = right.iter().filter(|(key, _)| !but.contains(&key.as_ref()));
+                same_entries(left, right, |left, right| left.is_exactly(right, &[]))
             }
             (Node::Unread, _) | (_, Node::Unread) => false,
             (left, right) => left == right,
@@ -93,6 +102,30 @@ impl<'a> Node<'a> {
             _ => false,
         }
     }
+}
+
+/// A field of a map.
+type Field<'a> = (Cow<'a, str>, Node<'a>);
+
+/// The fields of a map that say something.
+fn stated<'n, 'a>(fields: &'n [Field<'a>]) -> impl Iterator<Item = &'n Field<'a>> + Clone {
+    fields.iter().filter(|(_, value)| !value.is_unset())
+}
+
+/// Answers whether two maps have the same keys, each once, and values that are the same.
+fn same_entries<'n, 'm, 'a: 'n, 'b: 'm>(
+    left: impl Iterator<Item = &'n Field<'a>> + Clone,
+    right: impl Iterator<Item = &'m Field<'b>> + Clone,
+    same: impl Fn(&Node<'a>, &Node<'b>) -> bool,
+) -> bool {
+    // Most maps come in the same order; only those that do not are sorted.
+    if left.clone().map(|(key, _)| key).eq(right.clone().map(|(key, _)| key)) {
+        return left.zip(right).all(|((_, left), (_, right))| same(left, right));
+    }
+    let (mut left, mut right): (Vec<_>, Vec<_>) = (left.collect(), right.collect());
+    left.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+    right.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+    left.len() == right.len() && left.iter().zip(&right).all(|((key, left), (name, right))| key == name && same(left, right))
 }
 
 impl<'a> From<&'a serde_json::Value> for Node<'a> {
@@ -194,6 +227,8 @@ impl<'de> Visitor<'de> for Seed<'_> {
             }
         }
         if let Some(key) = duplicate(&entries) {
+            // Whoever wrote it chose its length and its letters.
+            let key: String = key.chars().take(MAX_KEY).flat_map(char::escape_debug).collect();
             return Err(de::Error::custom(format_args!("duplicate key `{key}`")));
         }
         Ok(Node::Object(entries.into_boxed_slice()))

@@ -89,11 +89,12 @@ impl ValueSet {
     /// The intersection, where its size is bounded by what was read.
     pub(crate) fn and(&self, other: &Self) -> Self {
         let values = match (self.inverted, other.inverted) {
+            // Presence that is said again and again is not put to every value.
+            (_, true) if other.values.is_empty() => self.values.clone(),
+            (true, _) if self.values.is_empty() => other.values.clone(),
             (false, false) => self.keep(|value| other.lists(value)),
             (false, true) => self.keep(|value| !other.lists(value)),
             (true, false) => other.keep(|value| !self.lists(value)),
-            (true, true) if self.values.is_empty() => other.values.clone(),
-            (true, true) if other.values.is_empty() => self.values.clone(),
             (true, true) => sorted(self.values.iter().chain(other.values.iter()).cloned()),
         };
         ValueSet { absent: self.absent && other.absent, inverted: self.inverted && other.inverted, values }

@@ -57,7 +57,11 @@ fn requirement(formatter: &mut fmt::Formatter<'_>, key: &str, values: &ValueSet)
 }
 
 fn list<T: fmt::Display>(items: impl ExactSizeIterator<Item = T>) -> String {
-    let count = items.len();
+    list_of(items.len(), items)
+}
+
+/// The first of `count` items, and how many more there are; only those that are listed are made.
+fn list_of<T: fmt::Display>(count: usize, items: impl Iterator<Item = T>) -> String {
     let mut text = String::new();
     for (index, item) in items.take(MAX_LISTED).enumerate() {
         // Writing to a string does not fail.
@@ -114,19 +118,18 @@ pub(crate) fn ports(numbers: &RangeSet<u32>, names: &[NamedPort]) -> String {
     let mut parts = Vec::new();
     for protocol in PROTOCOLS {
         let (base, end) = protocol.all();
-        let mut of_protocol = Vec::new();
-        for (first, last) in numbers.ranges().iter().filter(|(first, last)| base <= *last && *first <= end) {
-            // Ranges of two protocols never touch, but those of all protocols may be one piece in a residue.
-            let (first, last) = (first.max(&base) - base + 1, last.min(&end) - base + 1);
-            of_protocol.push(match last - first {
-                0 => first.to_string(),
-                65_534 => "every port".to_owned(),
-                _ => format!("{first}-{last}"),
-            });
-        }
-        of_protocol.extend(names.iter().filter(|(of, _)| *of == protocol).map(|(_, name)| name.to_string()));
-        if !of_protocol.is_empty() {
-            parts.push(format!("{} {}", protocol.name(), list(of_protocol.iter())));
+        let ranges = numbers.ranges().iter().filter(|(first, last)| base <= *last && *first <= end);
+        let names = names.iter().filter(|(of, _)| *of == protocol);
+        let count = ranges.clone().count() + names.clone().count();
+        // Ranges of two protocols never touch, but those of all protocols may be one piece in a residue.
+        let ranges = ranges.map(|(first, last)| (first.max(&base) - base + 1, last.min(&end) - base + 1));
+        let ranges = ranges.map(|(first, last)| match last - first {
+            0 => first.to_string(),
+            65_534 => "every port".to_owned(),
+            _ => format!("{first}-{last}"),
+        });
+        if count > 0 {
+            parts.push(format!("{} {}", protocol.name(), list_of(count, ranges.chain(names.map(|(_, name)| name.to_string())))));
         }
     }
     if numbers.contains(OTHER_PROTOCOLS) {

@@ -101,6 +101,34 @@ fn a_bound_that_is_reached_is_not_proven() {
     assert_eq!(steps.left(), 0);
 }
 
+/// Each of these would be some hundred million steps that no bound counts, were each entry put to each other.
+#[test]
+fn many_entries_are_never_put_to_each_other() {
+    // Values, then presence again and again.
+    let mut terms = vec![json!({"key": "a", "operator": "In", "values": (0..24_000).map(|number| number.to_string()).collect::<Vec<_>>()})];
+    terms.extend((0..8_000).map(|_| json!({"key": "a", "operator": "Exists"})));
+    let selected = of_value(&json!({"podSelector": {"matchExpressions": terms}}));
+    assert_eq!(selected.subject().required_values("a").unwrap().count(), 24_000);
+
+    // Keys, and the same in another order.
+    let text = |keys: &mut dyn Iterator<Item = usize>| {
+        format!("{{{}}}", keys.map(|number| format!("\"k{number}\":{number}")).collect::<Vec<_>>().join(","))
+    };
+    let (forth, back) = (text(&mut (0..49_000)), text(&mut (0..49_000).rev()));
+    let read = |text: &'static str| serde_json::from_str::<Node<'static>>(text).expect("JSON");
+    let (forth, back) = (read(forth.leak()), read(back.leak()));
+    assert!(forth.same_json(&back) && forth.is_exactly(&back, &[]));
+
+    // Ports, told of for each of many peers.
+    let ports: Vec<Value> = (0..14_000).map(|number| json!({"port": 2 * number + 1})).collect();
+    let peers: Vec<Value> = (0..256).map(peer).collect();
+    let found = of_value(&egress(json!([{"to": peers, "ports": ports}])));
+    let Comparison::Drift(drift) = compare(&of_value(&egress(json!([]))), &found) else { panic!("no drift") };
+    let last = drift.differences.last().expect("differences");
+    assert!(drift.differences.len() < 32 && last.found == "more differences than are listed", "{}", drift.differences.len());
+    assert!(drift.differences[0].found.ends_with("… and 13984 more"), "{}", drift.differences[0].found);
+}
+
 #[test]
 fn rules_times_ports_are_not_multiplied_out() {
     let peers: Vec<Value> = (0..4_000).map(peer).collect();

@@ -334,3 +334,15 @@ fn the_same_json_is_a_matter_of_content_not_of_order_or_empty_lists() {
         assert!(!base.same_json(&node(other)) && !node(other).same_json(&base), "{other}");
     }
 }
+
+#[test]
+fn exactly_the_same_is_a_matter_of_everything_but_order() {
+    let node = |text: &'static str| -> Node<'static> { serde_json::from_str(text).unwrap() };
+    let base = node(r#"{"a":[1,{"b":"x"}],"c":[],"status":1}"#);
+    assert!(base.is_exactly(&node(r#"{"c":[],"a":[1,{"b":"x"}],"status":2,"metadata":{}}"#), &["status", "metadata"]));
+    for other in
+        [r#"{"a":[1,{"b":"x"}]}"#, r#"{"a":[1,{"b":"x"}],"c":null}"#, r#"{"a":[1,{"b":"x","status":1}],"c":[]}"#, r#"{"a":[1,{}],"c":[]}"#]
+    {
+        assert!(!base.is_exactly(&node(other), &["status"]) && !node(other).is_exactly(&base, &["status"]), "{other}");
+    }
+}
