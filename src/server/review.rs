@@ -83,7 +83,10 @@ impl Desk {
             self.metrics.refused(refusal);
             return refusal.response(!body.is_end_stream());
         }
-        let held = match body::read(body, body::announced(&parts.headers), &self.budget, self.bounds(deadline)).await {
+        let announced = body::announced(&parts.headers);
+        // A head holds up to 32 KiB, and a connection may have many requests: none waits for a slow body.
+        drop(parts);
+        let held = match body::read(body, announced, &self.budget, self.bounds(deadline)).await {
             Ok(held) => held,
             Err(refusal) => {
                 self.metrics.refused(refusal);
