@@ -44,9 +44,15 @@ fn selector(named: Named<'_>, keys: &[&str], unchanged: bool) -> Vec<Finding> {
 /// The keys that a selector reads.
 fn selector_keys<'n>(kind: Kind, selector: &'n Node<'_>) -> Result<Vec<&'n str>, &'static str> {
     const NOT_A_MAP: &str = "its selector must be a map";
+    const TOO_LARGE: &str = "its selector has more values than are judged";
+    // Of what stands beyond the bound not even the keys are known.
+    let is_cut = |map: &Node<'_>| matches!(map, Node::Object(entries) if entries.iter().any(|(_, value)| *value == Node::Unread));
     let Node::Object(entries) = selector else {
         return if matches!(selector, Node::Null) { Ok(Vec::new()) } else { Err(NOT_A_MAP) };
     };
+    if is_cut(selector) || selector.get("matchLabels").is_some_and(is_cut) {
+        return Err(TOO_LARGE);
+    }
     if kind == Kind::ReplicationController {
         return Ok(entries.iter().map(|(key, _)| &**key).collect());
     }

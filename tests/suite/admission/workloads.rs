@@ -4,7 +4,7 @@
 
 use netpol::verdict::settings::{UngrantedLabels, Workloads};
 use netpol::verdict::{Settings, Stage};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::made::{Made, workload};
 use super::{default_guard, guard, passes, put, refused, warned};
@@ -84,4 +84,18 @@ fn a_workload_without_a_template_or_a_selector_is_understood() {
     passes(&default_guard(), &Made::of("CREATE", "apps", "deployments", "Deployment").object(json!({"metadata": {"name": "x"}})));
     passes(&default_guard(), &Made::deployment(json!(null), json!(null)));
     passes(&default_guard(), &Made::deployment(json!({}), json!({})).subresource("scale"));
+}
+
+/// Keys past the bound on values are not known one by one: `netpol/` comes late in the order of an API server.
+#[test]
+fn a_selector_with_more_labels_than_are_read_is_denied_and_hides_none() {
+    let mut labels: serde_json::Map<String, Value> = (0..50_000).map(|number| (format!("a{number}"), json!(""))).collect();
+    labels.insert("netpol/mongodb".to_owned(), json!("true"));
+    let plain = Made::deployment(json!({"matchLabels": labels}), json!({}));
+    let behind = Made::deployment(json!({"a": labels, "b": {}, "matchLabels": {"netpol/mongodb": "true"}}), json!({}));
+    let controller = Made::of("CREATE", "", "replicationcontrollers", "X").object(workload(json!(labels), json!({})));
+    for made in [plain, behind, controller] {
+        let answer = refused(&default_guard(), &made, "not-understood");
+        assert!(answer.message.contains("its selector has more values than are judged"), "{}", answer.message);
+    }
 }
