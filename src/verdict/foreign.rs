@@ -62,7 +62,7 @@ pub const KINDS: &[ForeignKind] = &[
 pub(super) fn validate(ctx: Ctx<'_>, change: &Change<Node<'_>>) -> Vec<Finding> {
     let unchanged = match change.step(ctx.request.operation) {
         Ok(Step::Create(_)) => false,
-        Ok(Step::Update { old, new }) => covers(old, new) && covers(new, old),
+        Ok(Step::Update { old, new }) => is_as_it_was(&ctx.request.resource, old, new),
         Ok(Step::Delete(_) | Step::Other) => return Vec::new(),
         Err(field) => return vec![Finding::missing(field)],
     };
@@ -76,13 +76,23 @@ pub(super) fn validate(ctx: Ctx<'_>, change: &Change<Node<'_>>) -> Vec<Finding> 
     vec![Finding::new(Rule::ForeignPolicy, if unchanged { Severity::Warn } else { severity }, message)]
 }
 
-/// Answers whether one object has everything that another states outside its metadata and status.
-fn covers(one: &Node<'_>, other: &Node<'_>) -> bool {
-    let Node::Object(entries) = other else { return false };
-    entries.iter().filter(|(key, value)| !matches!(&**key, "metadata" | "status") && !matches!(value, Node::Null)).all(|(key, value)| {
-        match one.get(key) {
-            Some(twin) => value.same_json(twin),
-            None => matches!(value, Node::Array(items) if items.is_empty()),
-        }
-    })
+/// Kinds that rules of other objects name by their labels.
+const NAMED_BY_LABELS: [&str; 3] = ["networksets", "globalnetworksets", "ciliumcidrgroups"];
+
+/// Annotations that such kinds take for a part of their content: the networks that a policy is for, and
+/// where Calico keeps the labels of its own API.
+const CONTENT: [&str; 2] = ["k8s.v1.cni.cncf.io/policy-for", "projectcalico.org/metadata"];
+
+/// Answers whether nothing changes of what an object says: what an empty list means is for its API to say.
+fn is_as_it_was(resource: &str, old: &Node<'_>, new: &Node<'_>) -> bool {
+    let of_metadata = |map: &str, key: Option<&str>| {
+        let [old, new] = [old, new].map(|object| {
+            let map = object.get("metadata").and_then(|metadata| metadata.get(map));
+            key.map_or(map, |key| map.and_then(|map| map.get(key)))
+        });
+        old.zip(new).map_or(old.is_none() && new.is_none(), |(old, new)| old.is_exactly(new, &[]))
+    };
+    old.is_exactly(new, &["metadata", "status"])
+        && (!NAMED_BY_LABELS.contains(&resource) || of_metadata("labels", None))
+        && CONTENT.iter().all(|key| of_metadata("annotations", Some(key)))
 }

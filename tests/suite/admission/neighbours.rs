@@ -30,6 +30,40 @@ fn policy_kinds_that_are_not_understood_are_judged_by_a_flag_with_or_without_a_n
     passes(&guard_of(Response::Deny), &namespaced.namespace("elsewhere").object(json!({"spec": {}})));
 }
 
+/// What an empty list means is for each API to say: to Cilium no `fromEndpoints` is everybody, an empty one nobody.
+#[test]
+fn a_policy_that_is_not_understood_is_as_it_was_only_where_nothing_in_it_changes() {
+    let deny = guard(Settings { foreign_policies: Response::Deny, ..Settings::default() });
+    let update = |group: &str, resource: &str, old: Value, new: Value| Made::of("UPDATE", group, resource, "X").old(old).object(new);
+    let cilium = |rule: Value| json!({"metadata": {"name": "x"}, "spec": {"ingress": [rule]}});
+    let of_cilium = |old: Value, new: Value| update("cilium.io", "ciliumnetworkpolicies", cilium(old), cilium(new));
+    refused(&deny, &of_cilium(json!({"fromEndpoints": []}), json!({})), "foreign-policy");
+    refused(&deny, &of_cilium(json!({"fromEndpoints": []}), json!({"fromEndpoints": null})), "foreign-policy");
+    refused(&deny, &of_cilium(json!({}), json!({"fromEndpoints": []})), "foreign-policy");
+    warned(&deny, &of_cilium(json!({"a": [], "b": null}), json!({"b": null, "a": []})), "foreign-policy");
+
+    // Rules name sets by their labels; a policy for further networks says in an annotation for which.
+    let labelled = |value: &str| json!({"metadata": {"labels": {"role": value}}, "spec": {"nets": ["10.0.0.0/8"]}});
+    for (group, resource) in [
+        ("crd.projectcalico.org", "networksets"),
+        ("crd.projectcalico.org", "globalnetworksets"),
+        ("projectcalico.org", "networksets"),
+        ("projectcalico.org", "globalnetworksets"),
+        ("cilium.io", "ciliumcidrgroups"),
+    ] {
+        refused(&deny, &update(group, resource, labelled("a"), labelled("b")), "foreign-policy");
+        warned(&deny, &update(group, resource, labelled("a"), labelled("a")), "foreign-policy");
+    }
+    let annotated = |key: &str, value: &str| json!({"metadata": {"annotations": {key: value}}, "spec": {}});
+    for (group, resource, key) in [
+        ("crd.projectcalico.org", "networksets", "projectcalico.org/metadata"),
+        ("k8s.cni.cncf.io", "multi-networkpolicies", "k8s.v1.cni.cncf.io/policy-for"),
+    ] {
+        refused(&deny, &update(group, resource, annotated(key, "a"), annotated(key, "b")), "foreign-policy");
+        warned(&deny, &update(group, resource, annotated("note", "a"), annotated("note", "b")), "foreign-policy");
+    }
+}
+
 #[test]
 fn a_namespace_that_becomes_a_peer_or_stops_being_one_is_judged_wherever_it_is() {
     let guard_of = |neighbours| guard(Settings { neighbours, ..Settings::default() });
