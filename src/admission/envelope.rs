@@ -113,7 +113,7 @@ impl<'a> RequestReader<'_, 'a> {
         }
         let wanted = self.wanted.get_or_insert_with(|| Facts::wanted(self.guard, self.stage, &self.request));
         match &mut wanted.facts {
-            Facts::Nothing => ignore(map)?,
+            Facts::Nothing | Facts::Unknown(_) => ignore(map)?,
             Facts::Pod(change) => *side(change, is_old) = object(map, PodReader::new(), trail)?,
             Facts::Binding(change) => *side(change, is_old) = object(map, MetadataOnly::of_binding(), trail)?,
             Facts::Namespace(change) => *side(change, is_old) = object(map, MetadataOnly::of_namespace(), trail)?,

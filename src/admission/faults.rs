@@ -4,6 +4,9 @@
 use super::fields::Trail;
 use super::{API_VERSION, KIND};
 
+/// The most bytes of a uid, of which an API server makes 36. An answer repeats it, and waits for its client.
+const LONGEST_UID: usize = 1024;
+
 /// A sentence about a body that is no review at all.
 pub(super) fn unreadable(error: &serde_json::Error, trail: &Trail) -> String {
     format!("the body is no AdmissionReview: {}", found(error, trail))
@@ -24,6 +27,8 @@ pub(super) fn unspoken(api_version: &str, kind: &str, has_request: bool, uid: &s
         Some("the AdmissionReview has no request".to_owned())
     } else if uid.is_empty() {
         Some("the request has no uid".to_owned())
+    } else if uid.len() > LONGEST_UID {
+        Some(format!("the request's uid is longer than {LONGEST_UID} bytes, which no API server makes"))
     } else {
         None
     }

@@ -196,6 +196,7 @@ pub fn judge<'r>(guard: &'r Guard, stage: Stage, request: &'r Request<'_>, facts
     let ctx = Ctx { guard, request };
     let findings = match facts {
         Facts::Nothing => Vec::new(),
+        Facts::Unknown(field) => vec![Finding::missing(field)],
         Facts::Pod(pod) => match stage {
             Stage::Mutate => return pods::mutate(ctx, pod),
             Stage::Validate => pods::validate(ctx, pod),

@@ -137,7 +137,7 @@ impl<'a> Annotations<'a> {
 }
 
 /// One owner, as far as it says which object that is.
-#[derive(Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct OwnerReference<'a> {
     /// The owner's API version.
@@ -243,6 +243,8 @@ impl<T> Change<T> {
 pub enum Facts<'a> {
     /// None: it is admitted untouched.
     Nothing,
+    /// It cannot be told which: the request lacks this field.
+    Unknown(&'static str),
     /// A pod.
     Pod(Change<Pod<'a>>),
     /// The metadata of a binding.
@@ -279,7 +281,7 @@ impl Facts<'_> {
     /// The name of the object, or what one is to be made from, as far as its metadata were read.
     pub fn name(&self) -> &str {
         let metadata = match self {
-            Facts::Nothing | Facts::ForeignPolicy(_) => None,
+            Facts::Nothing | Facts::Unknown(_) | Facts::ForeignPolicy(_) => None,
             Facts::Pod(change) => change.either().map(|pod| &pod.metadata),
             Facts::Workload(_, change) => change.either().map(|workload| &workload.metadata),
             Facts::NetworkPolicy(change) => change.either().map(|policy| &policy.metadata),
@@ -294,14 +296,18 @@ impl<'a> Facts<'a> {
     /// namespace. `/mutate` reads pods only.
     pub fn wanted(guard: &Guard, stage: Stage, request: &Request<'_>) -> Wanted<'a> {
         let (subject, label) = Subject::of(&request.group, &request.resource, &request.subresource);
-        let unguarded = match subject {
+        let namespaced = match subject {
             Subject::Other | Subject::Namespace => false,
-            Subject::ForeignPolicy(kind) => kind.namespaced && guard.canon.policies(&request.namespace).is_none(),
-            Subject::Pod | Subject::PodStatus | Subject::Binding | Subject::Workload(_) | Subject::NetworkPolicy => {
-                guard.canon.policies(&request.namespace).is_none()
-            }
+            Subject::ForeignPolicy(kind) => kind.namespaced,
+            Subject::Pod | Subject::PodStatus | Subject::Binding | Subject::Workload(_) | Subject::NetworkPolicy => true,
         };
-        let facts = if unguarded || !is_judged(stage, subject, request.operation) { Facts::Nothing } else { Facts::empty(subject) };
+        let unguarded = namespaced && !request.namespace.is_empty() && guard.canon.policies(&request.namespace).is_none();
+        let facts = match () {
+            () if request.resource.is_empty() => Facts::Unknown("resource"),
+            () if unguarded || !is_judged(stage, subject, request.operation) => Facts::Nothing,
+            () if namespaced && request.namespace.is_empty() => Facts::Unknown("namespace"),
+            () => Facts::empty(subject),
+        };
         Wanted { facts, label, unguarded }
     }
 

@@ -1,6 +1,8 @@
 //! What hangs on a canonical policy and can take it away: an owner reference lets the garbage
 //! collector delete it, a finalizer lets a later deletion slip through as an update.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 use crate::canon::CanonicalPolicy;
@@ -17,12 +19,14 @@ pub(super) fn judge(
     old: Option<&Metadata<'_>>,
     new: &Metadata<'_>,
 ) -> Vec<Finding> {
+    // Sets, since there may be more of either than can be put to each other.
+    let before: BTreeSet<&OwnerReference<'_>> = old.into_iter().flat_map(|old| &old.owner_references).collect();
     let foreign = new.owner_references.iter().filter(|owner| !is_canonical_owner(canonical, owner));
-    let (old_owners, new_owners): (Vec<_>, Vec<_>) = foreign.partition(|owner| old.is_some_and(|old| old.owner_references.contains(owner)));
+    let (old_owners, new_owners): (Vec<_>, Vec<_>) = foreign.partition(|owner| before.contains(owner));
 
     let foreign = new.finalizers.iter().filter(|finalizer| !canonical.finalizers.iter().any(|name| **finalizer == **name));
-    let (old_finalizers, new_finalizers): (Vec<_>, Vec<_>) =
-        foreign.partition(|finalizer| old.is_some_and(|old| old.finalizers.contains(finalizer)));
+    let before: BTreeSet<&Text<'_>> = old.into_iter().flat_map(|old| &old.finalizers).collect();
+    let (old_finalizers, new_finalizers): (Vec<_>, Vec<_>) = foreign.partition(|finalizer| before.contains(finalizer));
 
     let mut findings = Vec::new();
     if !new_owners.is_empty() {

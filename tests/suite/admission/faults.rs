@@ -174,6 +174,46 @@ fn a_fault_in_a_part_that_a_verdict_reads_is_denied_with_its_place() {
     }
 }
 
+/// Nothing is admitted for want of the words that say which judge it goes to.
+#[test]
+fn a_review_that_does_not_say_what_or_where_it_is_about_is_denied() {
+    for stage in [Stage::Mutate, Stage::Validate] {
+        for (case, made) in [
+            ("no resource", create(json!({})).without("/request/resource")),
+            ("null for a resource", create(json!({})).with("resource", json!(null))),
+            ("an empty resource", create(json!({})).with("resource", json!({}))),
+            ("a resource without a name", create(json!({})).with("resource", json!({"group": "", "version": "v1"}))),
+        ] {
+            assert!(denied(case, stage, &made.bytes()).contains("no resource"), "{case}");
+        }
+        for (case, made) in [
+            ("no namespace", create(json!({})).without("/request/namespace")),
+            ("null for a namespace", create(json!({})).with("namespace", json!(null))),
+            ("an empty namespace", create(json!({})).namespace("")),
+        ] {
+            assert!(denied(case, stage, &made.bytes()).contains("no namespace"), "{case}");
+        }
+    }
+    let policy = Made::policy("memcached-permits", memcached_permits(&[443]));
+    let delete = Made::of("DELETE", "networking.k8s.io", "networkpolicies", "NetworkPolicy").name("memcached-permits");
+    let bind = Made::of("CREATE", "", "pods", "Binding").subresource("binding").object(json!({"metadata": {}}));
+    let foreign = Made::of("CREATE", "cilium.io", "ciliumnetworkpolicies", "CiliumNetworkPolicy").object(json!({"spec": {}}));
+    let deployment = Made::deployment(json!({}), json!({}));
+    for (case, made) in [("a policy", policy), ("a deletion", delete), ("a binding", bind), ("foreign", foreign), ("workload", deployment)]
+    {
+        assert!(denied(case, Stage::Validate, &made.namespace("").bytes()).contains("no namespace"), "{case}");
+    }
+}
+
+/// An answer repeats the uid: what no API server makes must not be held until a slow client has read it.
+#[test]
+fn a_uid_that_no_api_server_makes_gets_a_status() {
+    let made = create(json!({})).with("uid", json!("u".repeat(2000)));
+    assert!(unanswerable("a long uid", &made.bytes()).contains("uid"));
+    let faulty = create(json!(1)).with("uid", json!("u".repeat(2000)));
+    assert!(unanswerable("a long uid of a faulty request", &faulty.bytes()).contains("uid"));
+}
+
 #[test]
 fn a_key_that_stands_twice_is_denied_wherever_a_verdict_reads() {
     let body = |made: Made, once: &str, twice: &str| {
@@ -202,6 +242,15 @@ fn a_key_that_stands_twice_is_denied_wherever_a_verdict_reads() {
     let policy =
         body(Made::policy("memcached-permits", memcached_permits(&[])), r#""policyTypes":"#, r#""policyTypes":["Egress"],"policyTypes":"#);
     denied("a field of a spec", Stage::Validate, &policy);
+    // However long it is, and whatever is in it.
+    let key = format!("k\u{1b}{}", "k".repeat(100_000));
+    let spec = json!({"podSelector": {}, key.as_str(): 1, "HERE": 2});
+    let policy = String::from_utf8(Made::policy("memcached-permits", spec).bytes()).unwrap();
+    let policy = policy.replace("\"HERE\"", &json!(key).to_string());
+    let guard = guard(Settings::default());
+    let answer = read(answer(&guard, Stage::Validate, policy.as_bytes(), false), UID);
+    let record = answer.record.unwrap();
+    assert!(record.messages[0].len() < 400 && !record.messages[0].contains('\u{1b}'), "{} bytes", record.messages[0].len());
 }
 
 #[test]

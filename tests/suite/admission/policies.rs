@@ -52,6 +52,22 @@ fn an_owner_from_before_is_reported_with_its_cure_and_its_removal_passes() {
     passes(&default_guard(), &Made::policy("other", json!({})).object(other));
 }
 
+/// Each of them against each would be ten thousand million comparisons.
+#[test]
+fn owners_and_finalizers_by_the_hundred_thousand_are_told_apart_from_those_before() {
+    let many = |from: usize| (from..from + 100_000).map(|number| number.to_string());
+    let with = |from: usize| {
+        let owners: Vec<Value> = many(from).map(|uid| json!({"uid": uid})).collect();
+        let finalizers: Vec<String> = many(from).collect();
+        let mut policy = policy("memcached-permits", memcached_permits(&[]));
+        policy["metadata"]["ownerReferences"] = json!(owners);
+        policy["metadata"]["finalizers"] = json!(finalizers);
+        policy
+    };
+    warned(&default_guard(), &Made::policy_update(with(0), with(0)), "policy-owner");
+    refused(&default_guard(), &Made::policy_update(with(0), with(1)), "policy-owner");
+}
+
 #[test]
 fn old_drift_stays_with_a_warning_and_no_other_drift_comes() {
     let drifted = |ports: &'static [u16]| move |policy: &mut Value| policy["spec"] = memcached_permits(ports);
