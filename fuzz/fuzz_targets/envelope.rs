@@ -41,7 +41,9 @@ fn check_review(body: &[u8], answer: &[u8]) {
     let Some(patch) = response["patch"].as_str() else { return };
     assert!(allowed, "a refusal with a patch");
     let patch: json_patch::Patch = serde_json::from_slice(&STANDARD.decode(patch).expect("base64")).expect("a JSON patch");
-    let request: Value = serde_json::from_slice(body).expect("what was patched was understood");
+    // What no verdict reads is passed over, and may be what a strict reader refuses: a control
+    // character in a string, a number out of range.
+    let Ok(request) = serde_json::from_slice::<Value>(body) else { return };
     let mut object = request["request"]["object"].clone();
     let before = strip_capabilities(object.clone());
     json_patch::patch(&mut object, &patch).expect("the patch applies");
