@@ -61,7 +61,9 @@ where
         return Err(Refusal::TooLarge(bounds.max_body));
     }
     let mut seat = budget.enter(announced, bounds.max_body);
-    let bytes = Reader { body, seat: &mut seat, bounds, announced, granted: 0, moved: 0, window: Instant::now() }.read().await?;
+    let bytes = Reader { body, seat: &mut seat, bounds, announced, granted: 0, moved: 0, window: Instant::now(), last: Instant::now() }
+        .read()
+        .await?;
     seat.complete();
     Ok(Held { bytes, _seat: seat })
 }
@@ -76,6 +78,8 @@ struct Reader<'s, B> {
     moved: usize,
     /// When the window began.
     window: Instant,
+    /// When it was last seen to move.
+    last: Instant,
 }
 
 impl<B: Body<Data = Bytes> + Unpin> Reader<'_, B> {
@@ -105,37 +109,44 @@ impl<B: Body<Data = Bytes> + Unpin> Reader<'_, B> {
     /// Answers the next part; `None` at the end.
     async fn part(&mut self) -> Result<Option<Bytes>, Refusal> {
         loop {
-            let until = (self.window + self.bounds.stall).min(self.bounds.deadline);
-            match timeout_at(until, self.body.frame()).await {
+            let until = (self.last.min(self.window) + self.bounds.stall).min(self.bounds.deadline);
+            let frame = match timeout_at(until, self.body.frame()).await {
                 Ok(None) => return Ok(None),
-                Ok(Some(Ok(frame))) => {
-                    // Trailers say nothing that a verdict reads.
-                    let Ok(part) = frame.into_data() else { continue };
-                    self.moved += part.len();
-                    if Instant::now() >= until {
-                        self.turn_window()?;
-                    }
-                    if !part.is_empty() {
-                        return Ok(Some(part));
-                    }
-                }
                 Ok(Some(Err(_))) => return Err(Refusal::Broken),
-                Err(_) => self.turn_window()?,
+                Ok(Some(Ok(frame))) => Some(frame),
+                Err(_) => None,
+            };
+            // Trailers say nothing that a verdict reads.
+            let part = frame.and_then(|frame| frame.into_data().ok()).filter(|part| !part.is_empty());
+            let now = Instant::now();
+            if let Some(part) = &part {
+                self.last = now;
+                self.moved += part.len();
+            }
+            self.check(now)?;
+            if part.is_some() {
+                return Ok(part);
             }
         }
     }
 
-    /// Ends a window: a body that hardly moved loses its place if others wait.
-    fn turn_window(&mut self) -> Result<(), Refusal> {
-        let now = Instant::now();
+    /// Refuses a body that is too late, or stands still or nearly so while others wait for its memory.
+    fn check(&mut self, now: Instant) -> Result<(), Refusal> {
         if now >= self.bounds.deadline {
             return Err(Refusal::Deadline);
         }
-        if self.moved < self.bounds.pace && self.seat.is_contended() {
+        let still = now >= self.last + self.bounds.stall;
+        let window_is_over = now >= self.window + self.bounds.stall;
+        if (still || window_is_over && self.moved < self.bounds.pace) && self.seat.is_contended() {
             return Err(Refusal::Stalled);
         }
-        self.moved = 0;
-        self.window = now;
+        if window_is_over {
+            (self.moved, self.window) = (0, now);
+        }
+        if still {
+            // Nobody waits; the next look is as far away as the first one was.
+            self.last = now;
+        }
         Ok(())
     }
 
@@ -143,8 +154,7 @@ impl<B: Body<Data = Bytes> + Unpin> Reader<'_, B> {
         timeout_at(self.bounds.deadline, self.seat.take(bytes)).await.map_err(|_| Refusal::Deadline)?;
         self.granted += bytes;
         // Its client may have been held up by us: only from here on is standing still its own doing.
-        self.moved = 0;
-        self.window = Instant::now();
+        (self.moved, self.window, self.last) = (0, Instant::now(), Instant::now());
         Ok(())
     }
 

@@ -138,7 +138,7 @@ impl Seat {
         struct Asking<'s>(&'s Seat);
         impl Drop for Asking<'_> {
             fn drop(&mut self) {
-                self.0.change(|body| body.wants = None);
+                self.0.change(|body| body.wants.take().is_some());
             }
         }
         let number = *self.number.get_or_insert_with(|| self.lane.line_up(self.total));
@@ -154,14 +154,14 @@ impl Seat {
 
     /// Says that the body is complete: what it announced beyond that is nobody's any more.
     pub(crate) fn complete(&self) {
-        self.change(|body| body.need = 0);
+        self.change(|body| std::mem::take(&mut body.need) > 0);
     }
 
-    fn change(&self, change: impl FnOnce(&mut Body)) {
+    /// Changes what is known of this body; `change` answers whether that can help another.
+    fn change(&self, change: impl FnOnce(&mut Body) -> bool) {
         let Some(number) = self.number else { return };
         let mut state = self.lane.lock();
-        if let Some(body) = state.position(number).and_then(|index| state.bodies.get_mut(index)) {
-            change(body);
+        if state.position(number).and_then(|index| state.bodies.get_mut(index)).is_some_and(change) {
             self.lane.settle(&mut state);
         }
     }

@@ -25,7 +25,8 @@ pub struct Limits {
     pub idle_timeout: Duration,
     /// How long a connection must have been idle before it can be asked to go for another.
     pub idle_settle: Duration,
-    /// How long a body may stand still while others wait for its memory.
+    /// How long a body may stand still while others wait for its memory. With the time that it takes to
+    /// see it, nobody waits for such a one longer than a second.
     pub body_stall: Duration,
     /// How many bytes must arrive in that time, or the body counts as standing still.
     pub body_pace: usize,
@@ -53,11 +54,11 @@ impl Default for Limits {
             header_timeout: Duration::from_secs(10),
             idle_timeout: Duration::from_secs(180),
             idle_settle: Duration::from_secs(1),
-            body_stall: Duration::from_secs(1),
+            body_stall: Duration::from_millis(750),
             body_pace: 256 << 10,
             linger: Duration::from_secs(1),
             drain_delay: Duration::from_secs(10),
-            farewell: Duration::from_secs(2),
+            farewell: Duration::from_secs(5),
             grace: Duration::from_secs(15),
             reload_every: Duration::from_secs(5),
         }

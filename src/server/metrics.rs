@@ -23,6 +23,21 @@ use crate::verdict::{Rule, Stage};
 /// The upper ends of the latency buckets in seconds. A review takes some ten microseconds.
 const BUCKETS: [f64; 13] = [0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.1, 0.5, 2.5, 10.0];
 
+/// Why connections end: those that were closed, and handshakes that failed.
+const CLOSED: [Word; 7] = ["done", "late_head", "idle", "displaced", "malformed", "broken", "shutdown"];
+const FAILED: [Word; 10] = [
+    "timeout",
+    "not_tls",
+    "vanished",
+    "alert",
+    "incompatible",
+    "no_client_certificate",
+    "client_certificate",
+    "displaced",
+    "shutdown",
+    "tls",
+];
+
 /// A label's value: a word of ours.
 type Word = &'static str;
 
@@ -128,7 +143,30 @@ impl Metrics {
             certificate_expiry: Gauge::default(),
         };
         metrics.register(started);
+        metrics.begin_at_zero();
         metrics
+    }
+
+    /// Makes what is counted by a few causes visible before it happens: a rate has no first step else.
+    fn begin_at_zero(&self) {
+        for stage in [Stage::Mutate, Stage::Validate] {
+            let _ = self.durations.get_or_create(&ByStage { stage: word(stage) });
+        }
+        for refusal in Refusal::ALL {
+            let _ = self.refusals.get_or_create(&ByCause { cause: refusal.cause() });
+        }
+        for cause in CLOSED {
+            let _ = self.connections_closed.get_or_create(&ByCause { cause });
+        }
+        for cause in FAILED {
+            let _ = self.handshake_failures.get_or_create(&ByCause { cause });
+        }
+        for what in ["certificate", "canon"] {
+            self.set_degraded(what, false);
+            for result in ["taken", "refused"] {
+                let _ = self.reloads.get_or_create(&Reload { what, result });
+            }
+        }
     }
 
     fn register(&mut self, started: SystemTime) {

@@ -35,6 +35,22 @@ pub(crate) enum Refusal {
 }
 
 impl Refusal {
+    /// Each of them once, whatever its number.
+    pub(crate) const ALL: [Refusal; 12] = [
+        Refusal::Path,
+        Refusal::Method,
+        Refusal::Framing,
+        Refusal::ContentType,
+        Refusal::Encoding,
+        Refusal::TooLarge(0),
+        Refusal::Stalled,
+        Refusal::Broken,
+        Refusal::Memory,
+        Refusal::Deadline,
+        Refusal::Fault,
+        Refusal::Review,
+    ];
+
     pub(crate) fn status(self) -> StatusCode {
         match self {
             Refusal::Path => StatusCode::NOT_FOUND,

@@ -10,6 +10,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use hyper_util::server::graceful::GracefulConnection;
+use tokio::task::unconstrained;
 use tokio::time::{Instant, sleep_until};
 
 use super::connection::Port;
@@ -117,10 +118,11 @@ impl<'c, C: GracefulConnection<Error = hyper::Error>> Supervisor<'c, C> {
     fn stage(&mut self, ctx: &mut Context<'_>) -> Stage {
         loop {
             let stage = self.port.lifecycle.stage();
-            if self.stage.as_ref().is_some_and(|(seen, _)| *seen == stage) {
+            if stage == Stage::Over || self.stage.as_ref().is_some_and(|(seen, _)| *seen == stage) {
                 return stage;
             }
-            let mut next: Awaited<'c> = Box::pin(self.port.lifecycle.beyond(stage));
+            // Polled once: it must not answer "pending" only because this task has done much.
+            let mut next: Awaited<'c> = Box::pin(unconstrained(self.port.lifecycle.reached(stage.next())));
             if next.as_mut().poll(ctx).is_pending() {
                 self.stage = Some((stage, next));
             }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::bodies::length;
 use crate::support::client::{self, Client, request};
-use crate::support::server::{Server, Setup, until};
+use crate::support::server::{SOON, Server, Setup, until};
 
 fn new_client(server: &Server) -> Client {
     Client::connect(server.listen, client::config(server.roots(), &[b"http/1.1"])).unwrap()
@@ -15,7 +15,7 @@ fn new_client(server: &Server) -> Client {
 #[test]
 fn a_server_that_ends_says_so_serves_on_tells_its_clients_and_ends() {
     let delays =
-        |limits: &mut netpol::server::Limits| (limits.drain_delay, limits.farewell) = (Duration::from_millis(600), Duration::from_secs(3));
+        |limits: &mut netpol::server::Limits| (limits.drain_delay, limits.farewell) = (Duration::from_secs(2), Duration::from_secs(3));
     let mut server = Setup::limits(delays).judge(length).start();
     let mut client = server.client();
     let mut idle = server.client();
@@ -109,7 +109,8 @@ fn audit_lines_are_on_disk_when_a_server_has_ended() {
 /// Two servers behind what plays the Service: a new connection goes to one that is ready.
 #[test]
 fn a_rolling_restart_under_load_loses_no_request() {
-    let limits = || Setup::limits(|limits| limits.drain_delay = Duration::from_millis(300)).judge(length);
+    // Every client is told, however long it takes until its next request; then the server ends at once.
+    let limits = || Setup::limits(|limits| (limits.drain_delay, limits.farewell) = (Duration::from_millis(300), SOON)).judge(length);
     let current = Arc::new(Mutex::new(Arc::new(limits().start())));
     let over = Arc::new(AtomicBool::new(false));
     let answered = Arc::new(AtomicUsize::new(0));

@@ -1,5 +1,6 @@
 //! What goes in, and what comes out.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use netpol::admission;
@@ -253,4 +254,31 @@ fn a_decision_is_counted_and_written_down() {
     for secret in ["thief", "abcdesktop\"", "admin\""] {
         assert!(!text.contains(secret), "{secret} is in the metrics");
     }
+}
+
+#[test]
+fn the_page_about_serving_names_every_metric() {
+    let server = Setup::new().start();
+    let page = std::fs::read_to_string(root().join("docs/serving.md")).unwrap();
+    let named: BTreeSet<&str> = page
+        .lines()
+        .filter(|line| line.starts_with("| `netpol_"))
+        .filter_map(|line| line.split('|').nth(1))
+        .flat_map(|cell| cell.split('`'))
+        .filter(|name| name.starts_with("netpol_"))
+        .collect();
+    server.client().post("/validate", &recording("pod-create-desktop.validate.json"));
+    let text = server.admin("/metrics").text();
+    let suffix = |kind: &str| match kind {
+        "counter" => "_total",
+        "info" => "_info",
+        _ => "",
+    };
+    let found: BTreeSet<String> = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("# TYPE "))
+        .map(|line| line.split_once(' ').unwrap())
+        .map(|(name, kind)| format!("{name}{}", suffix(kind)))
+        .collect();
+    assert_eq!(found.iter().map(String::as_str).collect::<BTreeSet<_>>(), named);
 }
