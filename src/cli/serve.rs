@@ -101,7 +101,7 @@ struct LimitArgs {
     #[arg(long, value_name = "BYTES", env = "NETPOL_BODY_BUDGET", default_value_t = Limits::default().body_budget)]
     body_budget: usize,
 
-    /// How many connections there are at most; past it the one that has been idle longest goes.
+    /// How many connections there are at most; past it the one that has been idle or silent longest goes.
     #[arg(long, value_name = "N", env = "NETPOL_MAX_CONNECTIONS", default_value_t = Limits::default().max_connections)]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     max_connections: u32,

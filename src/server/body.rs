@@ -11,6 +11,7 @@ use tokio::time::{Instant, timeout_at};
 use super::budget::{Budget, ORDINARY};
 use super::lane::Seat;
 use super::refusal::Refusal;
+use super::slots::Slots;
 
 /// How much more a large body takes at a time than it needs at once, in bytes.
 const STEP: usize = 256 << 10;
@@ -52,7 +53,7 @@ pub(crate) fn announced(headers: &HeaderMap) -> Option<u64> {
 ///
 /// # Errors
 /// It is too large, stands still while others wait, breaks off, or is not there at the deadline.
-pub(crate) async fn read<B>(body: B, announced: Option<u64>, budget: &Budget, bounds: Bounds) -> Result<Held, Refusal>
+pub(crate) async fn read<B>(body: B, announced: Option<u64>, budget: &Budget, slots: &Slots, bounds: Bounds) -> Result<Held, Refusal>
 where
     B: Body<Data = Bytes> + Unpin,
 {
@@ -61,9 +62,9 @@ where
         return Err(Refusal::TooLarge(bounds.max_body));
     }
     let mut seat = budget.enter(announced, bounds.max_body);
-    let bytes = Reader { body, seat: &mut seat, bounds, announced, granted: 0, moved: 0, window: Instant::now(), last: Instant::now() }
-        .read()
-        .await?;
+    let reader =
+        Reader { body, seat: &mut seat, slots, bounds, announced, granted: 0, moved: 0, window: Instant::now(), last: Instant::now() };
+    let bytes = reader.read().await?;
     seat.complete();
     Ok(Held { bytes, _seat: seat })
 }
@@ -71,6 +72,7 @@ where
 struct Reader<'s, B> {
     body: B,
     seat: &'s mut Seat,
+    slots: &'s Slots,
     bounds: Bounds,
     announced: Option<usize>,
     granted: usize,
@@ -130,14 +132,14 @@ impl<B: Body<Data = Bytes> + Unpin> Reader<'_, B> {
         }
     }
 
-    /// Refuses a body that is too late, or stands still or nearly so while others wait for its memory.
+    /// Refuses a body that is too late, or stands still or nearly so while others wait for its memory or its connection.
     fn check(&mut self, now: Instant) -> Result<(), Refusal> {
         if now >= self.bounds.deadline {
             return Err(Refusal::Deadline);
         }
         let still = now >= self.last + self.bounds.stall;
         let window_is_over = now >= self.window + self.bounds.stall;
-        if (still || window_is_over && self.moved < self.bounds.pace) && self.seat.is_contended() {
+        if (still || window_is_over && self.moved < self.bounds.pace) && (self.seat.is_contended() || self.slots.are_awaited()) {
             return Err(Refusal::Stalled);
         }
         if window_is_over {

@@ -48,7 +48,7 @@ pub(crate) struct Port {
     pub(crate) tls: Option<Arc<Tls>>,
     pub(crate) asks_clients: bool,
     pub(crate) router: Router,
-    pub(crate) slots: Slots,
+    pub(crate) slots: Arc<Slots>,
     pub(crate) limits: Limits,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) lifecycle: Arc<Lifecycle>,

@@ -10,7 +10,7 @@ pub struct Limits {
     /// What all bodies in flight hold together at most, in bytes: `--body-budget`.
     pub body_budget: usize,
     /// How many connections there are at most: `--max-connections`. Past it the one that has been
-    /// idle longest goes, and if none is idle new ones wait.
+    /// idle or silent longest goes, and if there is none new ones wait.
     pub max_connections: u32,
     /// How many ordinary reviews are in flight at most: `--max-reviews`. More wait, until their deadline.
     pub max_reviews: usize,
@@ -25,8 +25,8 @@ pub struct Limits {
     pub idle_timeout: Duration,
     /// How long a connection must have been idle before it can be asked to go for another.
     pub idle_settle: Duration,
-    /// How long a body may stand still while others wait for its memory. With the time that it takes to
-    /// see it, nobody waits for such a one longer than a second.
+    /// How long a body may stand still while others wait for its memory, or for a connection. With the
+    /// time that it takes to see it, nobody waits for such a one longer than a second.
     pub body_stall: Duration,
     /// How many bytes must arrive in that time, or the body counts as standing still.
     pub body_pace: usize,

@@ -191,10 +191,12 @@ pub async fn start(config: Config, parts: Parts) -> Result<Running, StartError> 
         audit: audit.clone(),
         degraded: Degraded::default(),
     });
+    let slots = Arc::new(Slots::new(limits.max_connections));
     let desk = Arc::new(Desk {
         judge,
         audit: audit.clone(),
         budget,
+        slots: Arc::clone(&slots),
         limits,
         metrics: Arc::clone(&metrics),
         said_unguarded: AtomicBool::new(false),
@@ -205,7 +207,7 @@ pub async fn start(config: Config, parts: Parts) -> Result<Running, StartError> 
         asks_clients: client_ca.is_some(),
         tls: Some(tls),
         router: review::routes(Arc::clone(&desk)),
-        slots: Slots::new(limits.max_connections),
+        slots,
         limits,
         metrics: Arc::clone(&metrics),
         lifecycle: Arc::clone(&lifecycle),
@@ -217,7 +219,7 @@ pub async fn start(config: Config, parts: Parts) -> Result<Running, StartError> 
         asks_clients: false,
         tls: None,
         router: admin::routes(Admin { health: Arc::clone(&health), metrics: Arc::clone(&metrics), desk, port: Arc::clone(&port) }),
-        slots: Slots::new(limits.max_admin_connections),
+        slots: Arc::new(Slots::new(limits.max_admin_connections)),
         limits,
         metrics: Arc::clone(&metrics),
         lifecycle: Arc::clone(&lifecycle),

@@ -96,9 +96,8 @@ impl fmt::Display for Refusal {
             Refusal::TooLarge(limit) => {
                 write!(formatter, "the body is larger than {limit} bytes, the most that this server reads (--max-body)")
             }
-            Refusal::Stalled => {
-                formatter.write_str("the body stood still while others waited for the memory that it holds (--body-budget)")
-            }
+            Refusal::Stalled => formatter
+                .write_str("the body stood still while others waited for its memory (--body-budget) or its connection (--max-connections)"),
             Refusal::Broken => formatter.write_str("the body ended before its end"),
             Refusal::Memory => formatter.write_str("there is no memory for the body"),
             Refusal::Deadline => formatter.write_str("the review could not be answered before its deadline"),

@@ -20,6 +20,7 @@ use super::deadline;
 use super::limits::Limits;
 use super::metrics::Metrics;
 use super::refusal::Refusal;
+use super::slots::Slots;
 use crate::admission::Answer;
 use crate::audit::{Entry, Sink};
 use crate::verdict::Stage;
@@ -32,6 +33,7 @@ pub(crate) struct Desk {
     pub(crate) judge: Judge,
     pub(crate) audit: Option<Arc<Sink>>,
     pub(crate) budget: Budget,
+    pub(crate) slots: Arc<Slots>,
     pub(crate) limits: Limits,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) said_unguarded: AtomicBool,
@@ -86,7 +88,7 @@ impl Desk {
         let announced = body::announced(&parts.headers);
         // A head holds up to 32 KiB, and a connection may have many requests: none waits for a slow body.
         drop(parts);
-        let held = match body::read(body, announced, &self.budget, self.bounds(deadline)).await {
+        let held = match body::read(body, announced, &self.budget, &self.slots, self.bounds(deadline)).await {
             Ok(held) => held,
             Err(refusal) => {
                 self.metrics.refused(refusal);

@@ -1,6 +1,7 @@
 //! How many connections there are at most, and which of them goes when another is wanted.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
@@ -16,6 +17,8 @@ pub(crate) struct Slots {
     free: Arc<Semaphore>,
     /// Woken one by one, whoever has waited longest first: the connection that has been idle longest goes.
     wanted: Notify,
+    /// Whether somebody waits for a slot now.
+    awaited: AtomicBool,
     /// Told of every slot that is given back.
     freed: Arc<Notify>,
 }
@@ -36,18 +39,31 @@ impl Drop for Slot {
 
 impl Slots {
     pub(crate) fn new(total: u32) -> Slots {
-        Slots { total, free: Arc::new(Semaphore::new(total as usize)), wanted: Notify::new(), freed: Arc::default() }
+        Slots {
+            total,
+            free: Arc::new(Semaphore::new(total as usize)),
+            wanted: Notify::new(),
+            awaited: AtomicBool::new(false),
+            freed: Arc::default(),
+        }
     }
 
     /// Takes a slot, asking idle connections to go where there is none.
     pub(crate) async fn take(&self) -> Slot {
         loop {
             let taking = Arc::clone(&self.free).acquire_owned();
-            match timeout(if self.is_full() { ASK_EVERY } else { Duration::MAX }, taking).await {
-                Ok(permit) => return self.slot(permit.ok()),
-                Err(_) => self.relieve(),
+            if let Ok(permit) = timeout(if self.is_full() { ASK_EVERY } else { Duration::MAX }, taking).await {
+                self.awaited.store(false, Ordering::Relaxed);
+                return self.slot(permit.ok());
             }
+            self.awaited.store(true, Ordering::Relaxed);
+            self.relieve();
         }
+    }
+
+    /// Answers whether somebody has waited for a slot for a while. There is one who accepts, so one who waits.
+    pub(crate) fn are_awaited(&self) -> bool {
+        self.awaited.load(Ordering::Relaxed)
     }
 
     /// Takes a slot if there is one.

@@ -95,8 +95,17 @@ impl<'c, C: GracefulConnection<Error = hyper::Error>> Supervisor<'c, C> {
                 (Some((cause, by)), _) if now >= by => Next::Over(cause),
                 (Some((_, by)), _) => Next::LookAt(by),
                 (None, Doing::Nothing(since) | Doing::Head(since)) => {
-                    let due = Instant::from_std(since) + self.port.limits.header_timeout;
-                    if now >= due { Next::Over("late_head") } else { Next::LookAt(due) }
+                    let since = Instant::from_std(since);
+                    let due = since + self.port.limits.header_timeout;
+                    if now >= due {
+                        return Next::Over("late_head");
+                    }
+                    // Whoever has said nothing yet is in the way of others as one is who has nothing more to say.
+                    match self.idle(since, now, ctx) {
+                        Some(cause) => Next::Over(cause),
+                        None if self.wanted.is_some() => Next::LookAt(due),
+                        None => Next::LookAt(due.min(since + self.port.limits.idle_settle)),
+                    }
                 }
                 (None, Doing::Idle(since)) => match self.idle(Instant::from_std(since), now, ctx) {
                     Some(cause) if self.end(cause, now) => continue,

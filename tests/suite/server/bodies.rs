@@ -115,6 +115,17 @@ fn who_announces_much_and_stalls_holds_up_nobody_for_long() {
 }
 
 #[test]
+fn who_stalls_makes_way_where_connections_are_full() {
+    let limits = |limits: &mut netpol::server::Limits| {
+        (limits.max_connections, limits.body_stall) = (1, Duration::from_millis(200));
+    };
+    let server = Setup::limits(limits).judge(length).start();
+    let mut stalled = begin(&server, 100, 10, "?timeout=30s");
+    assert_eq!(server.client().post("/validate", b"{}").status, 200);
+    assert_eq!(stalled.reply().status, 408);
+}
+
+#[test]
 fn who_has_sent_nothing_yet_is_in_nobodys_way() {
     let server = Setup::limits(|limits| limits.body_stall = Duration::from_secs(60)).judge(length).start();
     let silent: Vec<Client> = (0..20).map(|_| begin(&server, 16 * MIB, 0, "?timeout=30s")).collect();

@@ -134,6 +134,25 @@ fn where_connections_are_full_the_one_that_was_idle_longest_goes() {
 }
 
 #[test]
+fn who_says_nothing_or_half_a_head_makes_way_where_connections_are_full() {
+    let limits = |limits: &mut netpol::server::Limits| {
+        (limits.max_connections, limits.max_admin_connections) = (1, 1);
+        (limits.idle_settle, limits.header_timeout) = (SHORT, SOON * 3);
+    };
+    let server = Setup::limits(limits).judge(length).start();
+    for (count, begun) in [(1, &b""[..]), (2, b"POST /validate HTTP/1.1\r\nHost: x\r\n")] {
+        let mut slow = server.client();
+        slow.send(begun).unwrap();
+        assert_eq!(server.client().post("/validate", b"{}").status, 200);
+        slow.closed_after();
+        assert_eq!(closed(&server, "displaced"), count);
+    }
+    let silent = TcpStream::connect(server.admin).unwrap();
+    assert_eq!(server.admin("/livez").status, 200);
+    drop(silent);
+}
+
+#[test]
 fn a_head_that_is_too_large_is_refused() {
     let server = Setup::new().judge(length).start();
     let mut client = server.client();
