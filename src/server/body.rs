@@ -86,9 +86,9 @@ struct Reader<'s, B> {
 
 impl<B: Body<Data = Bytes> + Unpin> Reader<'_, B> {
     async fn read(mut self) -> Result<Bytes, Refusal> {
-        if let Some(bytes) = self.announced.filter(|bytes| *bytes <= ORDINARY) {
-            self.take(bytes).await?;
-        }
+        let total = self.announced.unwrap_or(self.bounds.max_body);
+        // Most ordinary bodies come in one part. Of one that does not, what it announced is not memory yet.
+        let ahead = if total <= ORDINARY { 0 } else { STEP };
         let mut all = Vec::new();
         while let Some(part) = self.part().await? {
             let length = all.len() + part.len();
@@ -96,8 +96,7 @@ impl<B: Body<Data = Bytes> + Unpin> Reader<'_, B> {
                 return Err(Refusal::TooLarge(self.bounds.max_body));
             }
             if length > self.granted {
-                let total = self.announced.unwrap_or(self.bounds.max_body);
-                self.take((length + STEP).min(total).max(length) - self.granted).await?;
+                self.take((length + ahead).min(total).max(length) - self.granted).await?;
             }
             if all.is_empty() && self.announced == Some(length) {
                 return Ok(part);

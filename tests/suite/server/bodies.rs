@@ -134,6 +134,16 @@ fn who_has_sent_nothing_yet_is_in_nobodys_way() {
     drop(silent);
 }
 
+/// Together they announce more than their lane has.
+#[test]
+fn ordinary_bodies_that_stall_hold_what_they_sent_and_not_what_they_announced() {
+    let server = Setup::limits(|limits| limits.body_stall = Duration::from_secs(60)).judge(length).start();
+    let stalled: Vec<Client> = (0..64).map(|_| begin(&server, 250_000, 1000, "?timeout=30s")).collect();
+    server.until_metric("netpol_bodies{lane=\"ordinary\"}", 64);
+    assert_eq!(server.client().post("/validate", &vec![b' '; 250_000]).status, 200);
+    drop(stalled);
+}
+
 #[test]
 fn a_slow_body_is_waited_for_while_nobody_else_needs_its_memory() {
     let server = Setup::limits(|limits| limits.body_stall = Duration::from_millis(50)).judge(length).start();
