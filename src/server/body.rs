@@ -9,6 +9,7 @@ use hyper::body::Body;
 use tokio::time::{Instant, timeout_at};
 
 use super::budget::{Budget, ORDINARY};
+use super::buffer::{Buffer, NoMemory};
 use super::lane::Seat;
 use super::refusal::Refusal;
 use super::slots::Slots;
@@ -89,7 +90,7 @@ impl<B: Body<Data = Bytes> + Unpin> Reader<'_, B> {
         let total = self.announced.unwrap_or(self.bounds.max_body);
         // Most ordinary bodies come in one part. Of one that does not, what it announced is not memory yet.
         let ahead = if total <= ORDINARY { 0 } else { STEP };
-        let mut all = Vec::new();
+        let mut all = Buffer::new();
         while let Some(part) = self.part().await? {
             let length = all.len() + part.len();
             if length > self.bounds.max_body {
@@ -98,13 +99,12 @@ impl<B: Body<Data = Bytes> + Unpin> Reader<'_, B> {
             if length > self.granted {
                 self.take((length + ahead).min(total).max(length) - self.granted).await?;
             }
-            if all.is_empty() && self.announced == Some(length) {
+            if all.len() == 0 && self.announced == Some(length) {
                 return Ok(part);
             }
-            self.make_room(&mut all, length)?;
-            all.extend_from_slice(&part);
+            all.append(&part, total, self.announced.is_some()).map_err(|NoMemory| Refusal::Memory)?;
         }
-        Ok(Bytes::from(all))
+        Ok(all.freeze())
     }
 
     /// Answers the next part; `None` at the end.
@@ -157,19 +157,5 @@ impl<B: Body<Data = Bytes> + Unpin> Reader<'_, B> {
         // Its client may have been held up by us: only from here on is standing still its own doing.
         (self.moved, self.window, self.last) = (0, Instant::now(), Instant::now());
         Ok(())
-    }
-
-    /// Makes room for `length` bytes. A large buffer is asked for at its full size once: pages that are
-    /// not written to take no memory, and growing would hold two copies, of which one is not counted.
-    fn make_room(&self, all: &mut Vec<u8>, length: usize) -> Result<(), Refusal> {
-        if length <= all.capacity() {
-            return Ok(());
-        }
-        let capacity = match self.announced {
-            Some(announced) => announced.max(length),
-            None if length <= ORDINARY => (length * 2).min(ORDINARY),
-            None => self.bounds.max_body,
-        };
-        all.try_reserve_exact(capacity - all.len()).map_err(|_| Refusal::Memory)
     }
 }

@@ -14,6 +14,7 @@
 mod admin;
 mod body;
 mod budget;
+mod buffer;
 mod connection;
 pub mod deadline;
 mod framing;

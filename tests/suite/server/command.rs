@@ -173,3 +173,27 @@ fn too_few_files_stop_nothing_for_good() {
     assert!(until(|| Client::connect(listen, client::config(roots(&served.dir.path().join("ca.crt")), &[])).is_ok()));
     assert_eq!(get(admin, "/livez").status, 200);
 }
+
+/// The most memory that a process has held so far, in bytes.
+fn peak(served: &Served) -> usize {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", served.child.id())).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse::<usize>().unwrap() << 10
+}
+
+#[test]
+fn many_large_bodies_hold_no_more_than_the_budget() {
+    let served = Served::start(&[]);
+    served.client().post("/validate", b"{}");
+    let before = peak(&served);
+    let body = vec![b' '; 12 << 20];
+    for _ in 0..2 {
+        std::thread::scope(|scope| {
+            for _ in 0..12 {
+                scope.spawn(|| assert_eq!(served.client().post("/validate?timeout=30s", &body).status, 400));
+            }
+        });
+    }
+    let grown = peak(&served) - before;
+    assert!(grown < 48 << 20, "{} MiB, with a budget of 32", grown >> 20);
+}
