@@ -8,4 +8,5 @@ pub mod callgrind;
 pub mod cases;
 pub mod figures;
 pub mod pods;
+pub mod seeds;
 pub mod worst;

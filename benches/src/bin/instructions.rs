@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use netpol_benches::allocations::{self, Counting};
 use netpol_benches::figures::{self, COMPILER, Figure, Figures};
-use netpol_benches::{callgrind, cases};
+use netpol_benches::{callgrind, cases, seeds};
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
@@ -16,6 +16,10 @@ const USAGE: &str = "usage: instructions [--update] [PREFIX]
 
 Counts every case (or those whose name starts with PREFIX) and fails where one costs more than its
 committed figure allows; --update commits what was counted.";
+
+/// Referring to it is what puts it in place.
+#[used]
+static SEEDS: unsafe extern "C" fn(*mut u8, usize, u32) -> isize = seeds::getrandom;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -49,8 +53,7 @@ fn prepared(case: &str) -> Result<cases::Call, String> {
 
 fn collect(case: &str) -> Result<(), String> {
     let call = prepared(case)?;
-    // By reference: taking the call apart is no part of it.
-    callgrind::collected(&call);
+    callgrind::collected(|| (0..cases::calls(case)).for_each(|_| call()));
     Ok(())
 }
 
@@ -72,7 +75,7 @@ fn measure(prefix: &str) -> Result<BTreeMap<String, Figure>, String> {
     let program = std::env::current_exe().map_err(|error| format!("this program cannot find itself: {error}"))?;
     let mut measured = BTreeMap::new();
     for case in cases::names().into_iter().filter(|case| case.starts_with(prefix)) {
-        let instructions = callgrind::instructions(&program, &["collect", &case])?;
+        let instructions = callgrind::instructions(&program, &["collect", &case])? / cases::calls(&case);
         let (allocations, heap, nanoseconds) = allocated(&program, &case)?;
         eprintln!("{case}: {:.1} us", Duration::from_nanos(nanoseconds).as_secs_f64() * 1e6);
         measured.insert(case, Figure { instructions, allocations, heap });
