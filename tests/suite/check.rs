@@ -76,13 +76,13 @@ fn release_4_4_drifts_from_the_documented_canon_in_two_policies() {
     assert_eq!(ran.code, 1);
     insta::assert_snapshot!(ran.out, @r#"
     policy-drift: NetworkPolicy "ocuser-rights" in abcdesktop (standard input, document 17)
-        wider: ingress rule 1, pods netpol/ocapplication=true: nothing expected, TCP 6000 found
-        wider: ingress rule 2, pods netpol/ocuser=true: TCP 4714, 6081, 8000, 29780-29786 expected, TCP 4714, 6000, 6081, 29780-29789 found
-        narrower: ingress rule 1, pods netpol/ocuser=true: TCP 4714, 6081, 8000, 29780-29786 expected, TCP 4714, 6000, 6081, 29780-29789 found
-        wider: egress rule 1, anyone: nothing expected, TCP 53, UDP 53 found
+        wider: ingress rule 1 also allows TCP 6000 from pods netpol/ocapplication=true
+        wider: ingress rule 2 also allows TCP 6000, 29787-29789 from pods netpol/ocuser=true
+        narrower: TCP 8000 from pods netpol/ocuser=true is missing (canonical ingress rule 1)
+        wider: egress rule 1 also allows TCP 53, UDP 53 to anyone
         witness: pods netpol/ocapplication=true could reach a pod labelled type=x11server on TCP 6000
     policy-drift: NetworkPolicy "ocuser-permits" in abcdesktop (standard input, document 18)
-        wider: egress rule 1, pods type=x11server: TCP 4714, 6081, 29780-29786 expected, TCP 631, 4714, 6081, 29780-29789 found
+        wider: egress rule 1 also allows TCP 631, 29787-29789 to pods type=x11server
         witness: a pod labelled netpol/ocuser=true could reach pods type=x11server on TCP 631
     not clean: 25 of 27 policies as the canon abcdesktop has them, 2 drifted
     to put them back: netpol render policies --only ocuser-rights,ocuser-permits | kubectl apply -f -

@@ -9,7 +9,7 @@ use super::report::{Finding, MISSING, Object, Report};
 use crate::cli::manifests::words::{Count, Plain};
 use crate::cli::output::{BAD, GOOD, WARN};
 use crate::cli::words::put_back;
-use crate::policy::{Change, Difference, Direction};
+use crate::policy::{Change, Difference};
 use crate::verdict::Guard;
 
 /// The narrowest terminal on which a table can be read.
@@ -76,27 +76,14 @@ fn what(finding: &Finding) -> Vec<String> {
     lines
 }
 
-/// One difference: `wider: ingress rule 2, pods netpol/ocuser=true: TCP 80 expected, TCP 443 found`.
+/// One difference: `wider: ingress rule 2 also allows TCP 443 from pods netpol/ocuser=true`.
 fn difference(difference: &Difference) -> String {
-    let Difference { change, field, direction, rule, peer, expected, found, .. } = difference;
-    let change = match change {
+    let change = match difference.change {
         Change::Wider => "wider",
         Change::Narrower => "narrower",
         Change::Both => "wider and narrower",
     };
-    let place = match (direction, rule) {
-        (Some(direction), Some(rule)) => {
-            let direction = match direction {
-                Direction::Ingress => "ingress",
-                Direction::Egress => "egress",
-            };
-            // What is not found has the number that it has in the canon.
-            format!("{}{direction} rule {rule}", if found == "nothing" { "canonical " } else { "" })
-        }
-        _ => field.clone(),
-    };
-    let peer = peer.as_ref().map(|peer| format!(", {peer}")).unwrap_or_default();
-    format!("{change}: {place}{peer}: {expected} expected, {found} found")
+    format!("{change}: {difference}")
 }
 
 fn summary(report: &Report, out: &mut dyn Write) -> io::Result<()> {
