@@ -1,6 +1,7 @@
 //! A guard: a server, its registration, and the namespaces that it guards.
 
 use std::fs;
+use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{LazyLock, Mutex, PoisonError};
 
@@ -143,10 +144,20 @@ pub(crate) fn shared() -> &'static Guard {
     &SHARED
 }
 
+/// What `netpol render registration` prints for a Service, `NAMESPACE/NAME:PORT`, that guards the namespace NAME.
+pub(crate) fn rendered_for_service(name: &str, service: &str, ca: &Path) -> Vec<Value> {
+    let ca = ca.display().to_string();
+    listed(&["render", "registration", "--name", name, "--namespace", name, "--service", service, "--ca", &ca, "--output", "json"])
+}
+
 /// What `netpol render registration` prints.
 pub(crate) fn rendered(name: &str, url: &str, ca: &str, common: &[String]) -> Vec<Value> {
     let mut args: Vec<&str> = vec!["render", "registration", "--name", name, "--url", url, "--ca", ca, "--output", "json"];
     args.extend(common.iter().map(String::as_str));
+    listed(&args)
+}
+
+fn listed(args: &[&str]) -> Vec<Value> {
     let printed = netpol(args).expect("render registration");
     let list: Value = serde_json::from_str(&printed).expect("it is JSON");
     list["items"].as_array().expect("it is a list").clone()

@@ -1,5 +1,6 @@
 //! The real `kubectl`.
 
+use std::env;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -39,25 +40,42 @@ impl Kubectl {
 
     /// Runs it with `stdin` as its standard input.
     pub(crate) fn run<S: AsRef<std::ffi::OsStr>>(&self, args: impl IntoIterator<Item = S>, stdin: &str) -> Output {
-        let mut child = Command::new(&self.program)
-            .args(args)
-            // The machine's own clusters and plugins are none of a test's business.
-            .env_clear()
-            .env("PATH", "/usr/bin:/bin")
-            .env("HOME", &self.home)
-            .env("KUBECONFIG", &self.kubeconfig)
-            .env("KUBECACHEDIR", self.home.join("kubectl-cache"))
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap_or_else(|error| panic!("cannot start {}: {error}", self.program.display()));
-        if let Some(mut pipe) = child.stdin.take() {
-            // A command that reads no input closes it.
-            let _ = pipe.write_all(stdin.as_bytes());
-        }
-        let output = child.wait_with_output().expect("kubectl is waited for");
-        let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
-        Output { ok: output.status.success(), stdout: text(output.stdout), stderr: text(output.stderr) }
+        let mut command = self.surrounded(&self.program);
+        finish(command.args(args).env("PATH", "/usr/bin:/bin"), stdin)
     }
+
+    /// Runs a script as somebody at a terminal would, who has this `kubectl` and our program on the PATH.
+    pub(crate) fn script(&self, folder: &Path, script: &str, variables: &[(&str, &str)]) -> Output {
+        let programs = [self.program.parent(), Path::new(env!("CARGO_BIN_EXE_netpol")).parent()];
+        let paths = programs.into_iter().flatten().map(Path::to_owned);
+        let path = env::var_os("PATH").unwrap_or_default();
+        let path = env::join_paths(paths.chain(env::split_paths(&path))).expect("a PATH");
+        let mut command = self.surrounded(Path::new("/bin/sh"));
+        command.args(["-euc", script]).current_dir(folder).env("PATH", path).envs(variables.iter().copied());
+        finish(&mut command, "")
+    }
+
+    /// The machine's own clusters and plugins are none of a test's business.
+    fn surrounded(&self, program: &Path) -> Command {
+        let mut command = Command::new(program);
+        command.env_clear().env("HOME", &self.home).env("KUBECONFIG", &self.kubeconfig);
+        command.env("KUBECACHEDIR", self.home.join("kubectl-cache"));
+        command
+    }
+}
+
+fn finish(command: &mut Command, stdin: &str) -> Output {
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap_or_else(|error| panic!("cannot start {}: {error}", command.get_program().display()));
+    if let Some(mut pipe) = child.stdin.take() {
+        // A command that reads no input closes it.
+        let _ = pipe.write_all(stdin.as_bytes());
+    }
+    let output = child.wait_with_output().expect("a command is waited for");
+    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+    Output { ok: output.status.success(), stdout: text(output.stdout), stderr: text(output.stderr) }
 }

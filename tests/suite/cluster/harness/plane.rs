@@ -8,14 +8,15 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use hyper::Method;
 use serde_json::{Value, json};
 
-use super::api::Api;
+use super::api::{Api, Call};
 use super::assets::Assets;
 use super::kubectl::Kubectl;
 use super::pki::{Authority, Pair, Validity, signing_key};
 use super::reaper::{Process, Reaper};
-use super::wait::within;
+use super::wait::{until, within};
 
 /// How long a control plane may take to come up: four seconds on an idle machine.
 const STARTUP: Duration = Duration::from_secs(120);
@@ -30,7 +31,19 @@ pub(crate) struct Plane {
     pub(crate) audit_log: PathBuf,
     /// `v1.37.2`
     pub(crate) version: String,
+    /// What another API server of the same cluster is started with.
+    etcd: String,
+    assets: Assets,
+    admin: Pair,
+    ca: String,
     _processes: Vec<Process>,
+}
+
+/// One more API server of the run's cluster, as there are several in a cluster of many control planes.
+pub(crate) struct Another {
+    /// As a cluster administrator.
+    pub(crate) api: Api,
+    _process: Process,
 }
 
 impl Plane {
@@ -38,6 +51,22 @@ impl Plane {
     pub(crate) fn minor(&self) -> u32 {
         let minor = self.version.split('.').nth(1).and_then(|minor| minor.parse().ok());
         minor.unwrap_or_else(|| panic!("{} has no minor", self.version))
+    }
+
+    /// Starts one more API server with flags of its own, and waits until it is ready.
+    pub(crate) fn another(&self, name: &str, more: &[String]) -> Another {
+        let [port] = free_ports().expect("a free port");
+        let folder = self.reaper.folder();
+        let mut flags = api_server_flags(folder, &self.etcd, port);
+        flags.push(format!("--cert-dir={}", folder.join(name).display()));
+        flags.extend_from_slice(more);
+        let mut process = self.reaper.start(name, &self.assets.apiserver, &flags).expect("an API server");
+        let api = Api::new(port, &self.ca, Some(&self.admin)).expect("a client");
+        until("another API server is ready", || {
+            assert!(process.ended().is_none(), "it ended: {}", process.tail());
+            api.ask(&Call::new(Method::GET, "/readyz")).is_ok_and(|reply| reply.ok()).then_some(())
+        });
+        Another { api, _process: process }
     }
 }
 
@@ -96,36 +125,16 @@ fn attempt(assets: &Assets) -> Result<Plane, String> {
             "--log-level=warn".to_owned(),
         ],
     )?;
-    launch(
-        "kube-apiserver",
-        &assets.apiserver,
-        &[
-            format!("--etcd-servers={etcd}"),
-            "--bind-address=127.0.0.1".to_owned(),
-            format!("--secure-port={port}"),
-            // Loopback is no address that an endpoint may have.
-            "--endpoint-reconciler-type=none".to_owned(),
-            format!("--cert-dir={}", path("apiserver")),
-            format!("--tls-cert-file={}", path("apiserver.crt")),
-            format!("--tls-private-key-file={}", path("apiserver.key")),
-            format!("--client-ca-file={}", path("ca.crt")),
-            format!("--service-account-key-file={}", path("accounts.pub")),
-            format!("--service-account-signing-key-file={}", path("accounts.key")),
-            "--service-account-issuer=https://kubernetes.default.svc".to_owned(),
-            "--service-cluster-ip-range=10.96.0.0/16".to_owned(),
-            "--authorization-mode=RBAC".to_owned(),
-            "--allow-privileged=true".to_owned(),
-            // A pod need not wait for its namespace's default account.
-            "--disable-admission-plugins=ServiceAccount".to_owned(),
-            format!("--audit-policy-file={}", path("audit-policy.json")),
-            format!("--audit-log-path={}", path("apiserver-audit.log")),
-        ],
-    )?;
+    let mut flags = api_server_flags(&folder, &etcd, port);
+    flags.push(format!("--cert-dir={}", path("apiserver")));
+    flags.push(format!("--audit-policy-file={}", path("audit-policy.json")));
+    flags.push(format!("--audit-log-path={}", path("apiserver-audit.log")));
+    launch("kube-apiserver", &assets.apiserver, &flags)?;
 
     let api = Api::new(port, &files.ca, Some(&files.admin))?;
     let ready = within(STARTUP, || {
         let dead = processes.iter_mut().find_map(|process| process.ended().map(|status| format!("{} ended: {status}", process.name)));
-        match (dead, api.ask(&super::api::Call::new(hyper::Method::GET, "/readyz"))) {
+        match (dead, api.ask(&Call::new(Method::GET, "/readyz"))) {
             (Some(dead), _) => Some(Err(dead)),
             (None, Ok(reply)) if reply.ok() => Some(Ok(())),
             _ => None,
@@ -162,7 +171,42 @@ fn attempt(assets: &Assets) -> Result<Plane, String> {
     api.post("/api/v1/nodes", &json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": "n1", "labels": labels}})).expect("a node");
     let version = api.get("/version").body["gitVersion"].as_str().unwrap_or("unknown").to_owned();
     let kubectl = Kubectl::new(assets.kubectl.clone(), &folder, &folder.join("admin.json"));
-    Ok(Plane { audit_log: folder.join("apiserver-audit.log"), reaper, api, kubectl, version, _processes: processes })
+    let audit_log = folder.join("apiserver-audit.log");
+    Ok(Plane {
+        audit_log,
+        reaper,
+        api,
+        kubectl,
+        version,
+        etcd,
+        assets: assets.clone(),
+        admin: files.admin,
+        ca: files.ca,
+        _processes: processes,
+    })
+}
+
+/// What every API server of a run is told: where etcd is, who it is, and whom it believes.
+fn api_server_flags(folder: &Path, etcd: &str, port: u16) -> Vec<String> {
+    let path = |name: &str| folder.join(name).display().to_string();
+    vec![
+        format!("--etcd-servers={etcd}"),
+        "--bind-address=127.0.0.1".to_owned(),
+        format!("--secure-port={port}"),
+        // Loopback is no address that an endpoint may have.
+        "--endpoint-reconciler-type=none".to_owned(),
+        format!("--tls-cert-file={}", path("apiserver.crt")),
+        format!("--tls-private-key-file={}", path("apiserver.key")),
+        format!("--client-ca-file={}", path("ca.crt")),
+        format!("--service-account-key-file={}", path("accounts.pub")),
+        format!("--service-account-signing-key-file={}", path("accounts.key")),
+        "--service-account-issuer=https://kubernetes.default.svc".to_owned(),
+        "--service-cluster-ip-range=10.96.0.0/16".to_owned(),
+        "--authorization-mode=RBAC".to_owned(),
+        "--allow-privileged=true".to_owned(),
+        // A pod need not wait for its namespace's default account.
+        "--disable-admission-plugins=ServiceAccount".to_owned(),
+    ]
 }
 
 /// Ports that nobody listens on, all different.
