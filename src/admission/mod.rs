@@ -25,6 +25,9 @@ use crate::verdict::{Finding, Guard, Judgement, Rule, Stage, Verdict, conclude, 
 /// The version of the protocol.
 const API_VERSION: &str = "admission.k8s.io/v1";
 
+/// The most bytes of a namespace's name: a DNS label.
+const LONGEST_NAMESPACE: usize = 63;
+
 /// The kind of what comes in and of what goes out.
 const KIND: &str = "AdmissionReview";
 
@@ -37,6 +40,8 @@ pub struct Answer {
     pub body: Vec<u8>,
     /// What to count.
     pub tally: Tally,
+    /// The namespace that the review was about, where it is not guarded: at most 63 bytes of its name.
+    pub unguarded: Option<String>,
     /// The audit line, if this decision may be one: refusals always, the rest where `audit_all` was asked for.
     pub record: Option<Record>,
 }
@@ -52,8 +57,6 @@ pub struct Tally {
     pub outcome: Outcome,
     /// The rule of the gravest finding.
     pub rule: Option<Rule>,
-    /// Whether the review was about a namespace that is not guarded.
-    pub unguarded: bool,
 }
 
 /// An answer and what it rests on, for people who read both.
@@ -101,14 +104,9 @@ fn decide<T>(guard: &Guard, stage: Stage, body: &[u8], answer: impl FnOnce(&Deci
 }
 
 fn unreadable(sentence: String) -> Answer {
-    let tally = Tally {
-        resource: "other",
-        operation: Operation::Unknown.as_str(),
-        outcome: Outcome::Denied,
-        rule: Some(Rule::NotUnderstood),
-        unguarded: false,
-    };
-    Answer { status: 400, body: sentence.into_bytes(), tally, record: None }
+    let tally =
+        Tally { resource: "other", operation: Operation::Unknown.as_str(), outcome: Outcome::Denied, rule: Some(Rule::NotUnderstood) };
+    Answer { status: 400, body: sentence.into_bytes(), tally, unguarded: None, record: None }
 }
 
 /// A request that an answer is due to.
@@ -141,13 +139,8 @@ impl<'r> Decision<'r> {
         Answer {
             status: 200,
             body: response::body(&self.request.uid, &verdict, witness, patch),
-            tally: Tally {
-                resource: self.wanted.label,
-                operation: self.request.operation.as_str(),
-                outcome,
-                rule: verdict.rule,
-                unguarded: self.wanted.unguarded,
-            },
+            tally: Tally { resource: self.wanted.label, operation: self.request.operation.as_str(), outcome, rule: verdict.rule },
+            unguarded: self.wanted.unguarded.then(|| record::bounded(&self.request.namespace, LONGEST_NAMESPACE)),
             record: (verdict.on_record || audit_all).then(|| record::record(self, outcome, verdict.rule, findings)),
         }
     }

@@ -51,6 +51,6 @@ fn kind(kind: &str, group: &str) -> String {
 }
 
 /// The start of a word: at most so many bytes of it.
-fn bounded(word: &str, bytes: usize) -> String {
+pub(super) fn bounded(word: &str, bytes: usize) -> String {
     word.char_indices().take_while(|(start, character)| start + character.len_utf8() <= bytes).map(|(_, character)| character).collect()
 }

@@ -209,13 +209,10 @@ impl Metrics {
     /// Counts a decision.
     pub(crate) fn decided(&self, stage: Stage, tally: &Tally, took: Duration) {
         let stage = word(stage);
-        let Tally { resource, operation, outcome, rule, unguarded } = *tally;
+        let Tally { resource, operation, outcome, rule } = *tally;
         let decision = Decision { stage, resource, operation, verdict: Name(outcome), rule: rule.map(Name) };
         self.decisions.get_or_create(&decision).inc();
         self.durations.get_or_create(&ByStage { stage }).observe(took.as_secs_f64());
-        if unguarded {
-            self.unguarded.inc();
-        }
     }
 
     /// Counts a request that gets no review back.
@@ -315,20 +312,14 @@ mod tests {
     #[test]
     fn decisions_are_told_apart_by_closed_sets() {
         let metrics = Metrics::new(UNIX_EPOCH);
-        let tally =
-            Tally { resource: "pods", operation: "CREATE", outcome: Outcome::Denied, rule: Some(Rule::UngrantedLabel), unguarded: true };
+        let tally = Tally { resource: "pods", operation: "CREATE", outcome: Outcome::Denied, rule: Some(Rule::UngrantedLabel) };
         metrics.decided(Stage::Validate, &tally, Duration::from_micros(30));
-        metrics.decided(
-            Stage::Mutate,
-            &Tally { outcome: Outcome::Allowed, rule: None, unguarded: false, ..tally },
-            Duration::from_micros(70),
-        );
+        metrics.decided(Stage::Mutate, &Tally { outcome: Outcome::Allowed, rule: None, ..tally }, Duration::from_micros(70));
         let text = metrics.text();
         for line in [
             r#"netpol_decisions_total{stage="validate",resource="pods",operation="CREATE",verdict="denied",rule="ungranted-label"} 1"#,
             r#"netpol_decisions_total{stage="mutate",resource="pods",operation="CREATE",verdict="allowed",rule=""} 1"#,
             r#"netpol_review_duration_seconds_bucket{le="0.00005",stage="validate"} 1"#,
-            "netpol_unguarded_reviews_total 1",
             "netpol_start_time_seconds 0",
         ] {
             assert!(text.lines().any(|found| found == line), "no {line} in\n{text}");

@@ -129,12 +129,21 @@ impl Desk {
         }
     }
 
-    fn respond(&self, stage: Stage, answer: Answer, took: Duration, client_verified: bool) -> Response<Body> {
-        self.metrics.decided(stage, &answer.tally, took);
-        if answer.tally.unguarded && !self.said_unguarded.swap(true, Ordering::Relaxed) {
+    /// Counts a review that nobody should have sent, and says so once: they come as often as pods do.
+    fn unguarded(&self, namespace: &str) {
+        self.metrics.unguarded.inc();
+        if !self.said_unguarded.swap(true, Ordering::Relaxed) {
             tracing::warn!(
+                namespace,
                 "a review came for a namespace that is not guarded and was admitted untouched: the registration and --namespace disagree (said once; netpol_unguarded_reviews_total counts)"
             );
+        }
+    }
+
+    fn respond(&self, stage: Stage, answer: Answer, took: Duration, client_verified: bool) -> Response<Body> {
+        self.metrics.decided(stage, &answer.tally, took);
+        if let Some(namespace) = answer.unguarded {
+            self.unguarded(&namespace);
         }
         if let (Some(sink), Some(record)) = (&self.audit, answer.record) {
             sink.offer(Entry { time: jiff::Timestamp::now(), record, latency: took, client_verified });

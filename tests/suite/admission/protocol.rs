@@ -196,20 +196,23 @@ fn the_order_of_fields_does_not_matter() {
 #[test]
 fn unguarded_namespaces_are_counted_and_kinds_nobody_asked_about_are_not() {
     let guard = guard(Settings::default());
-    let tally = |stage, made: &Made| answer(&guard, stage, &made.bytes(), false).tally;
+    let asked = |stage, made: &Made| answer(&guard, stage, &made.bytes(), false);
+    let unguarded = |stage, made: &Made| asked(stage, made).unguarded;
     for stage in [Stage::Mutate, Stage::Validate] {
-        let elsewhere = tally(stage, &Made::pod(json!({"netpol/dns": "true"})).namespace("elsewhere"));
-        assert_eq!((elsewhere.resource, elsewhere.operation, elsewhere.outcome), ("pods", "CREATE", Outcome::Allowed));
-        assert!(elsewhere.unguarded && elsewhere.rule.is_none());
-        assert!(tally(stage, &Made::of("CREATE", "cilium.io", "ciliumnetworkpolicies", "X").namespace("elsewhere")).unguarded);
-        let other = tally(stage, &Made::of("CREATE", "", "configmaps", "ConfigMap").namespace("elsewhere"));
-        assert_eq!((other.resource, other.unguarded), ("other", false));
+        let elsewhere = asked(stage, &Made::pod(json!({"netpol/dns": "true"})).namespace("elsewhere"));
+        let tally = elsewhere.tally;
+        assert_eq!((tally.resource, tally.operation, tally.outcome, tally.rule), ("pods", "CREATE", Outcome::Allowed, None));
+        assert_eq!(elsewhere.unguarded.as_deref(), Some("elsewhere"));
+        let foreign = Made::of("CREATE", "cilium.io", "ciliumnetworkpolicies", "X");
+        assert_eq!(unguarded(stage, &foreign.namespace(&"é".repeat(40))), Some("é".repeat(31)), "a name is cut");
+        let other = asked(stage, &Made::of("CREATE", "", "configmaps", "ConfigMap").namespace("elsewhere"));
+        assert_eq!((other.tally.resource, other.unguarded), ("other", None));
     }
     let namespace = Made::of("CREATE", "", "namespaces", "Namespace").namespace("elsewhere").object(json!({"metadata": {}}));
-    assert!(!tally(Stage::Validate, &namespace).unguarded);
+    assert_eq!(unguarded(Stage::Validate, &namespace), None);
     let clusterwide =
         Made::of("CREATE", "cilium.io", "ciliumclusterwidenetworkpolicies", "X").without("/request/namespace").object(json!({}));
-    assert!(!tally(Stage::Validate, &clusterwide).unguarded);
+    assert_eq!(unguarded(Stage::Validate, &clusterwide), None);
 }
 
 #[test]

@@ -14,8 +14,8 @@ const MIB: usize = 1 << 20;
 
 /// What a test's judge says: the length of the body.
 pub(super) fn length(_: Stage, body: &[u8]) -> Answer {
-    let tally = Tally { resource: "other", operation: "unknown", outcome: Outcome::Allowed, rule: None, unguarded: false };
-    Answer { status: 200, body: body.len().to_string().into_bytes(), tally, record: None }
+    let tally = Tally { resource: "other", operation: "unknown", outcome: Outcome::Allowed, rule: None };
+    Answer { status: 200, body: body.len().to_string().into_bytes(), tally, unguarded: None, record: None }
 }
 
 fn head(length: usize, query: &str) -> Vec<u8> {
