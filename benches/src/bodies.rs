@@ -63,35 +63,12 @@ pub fn all(canon: &Canon) -> Vec<Body> {
 
 fn pod_bodies() -> Vec<Body> {
     let desktop = |shape, labels| pods::render(&Pod { shape, labels, phase: "Pending" });
-    let request = |object: &str| {
-        let name = "fry-74bea";
-        Request {
-            group: "",
-            kind: "Pod",
-            resource: "pods",
-            subresource: None,
-            name,
-            operation: "CREATE",
-            user: PYOS,
-            object: Some(object),
-            old: None,
-        }
-        .body()
-    };
+    let request = |object: &str| Request { object: Some(object), ..pod("CREATE") }.body();
     let body = |name, stage, allowed, bytes| Body { name, stage, allowed, bytes };
     let (bare, granted, thief) = (desktop(pods::SMALL, &[]), desktop(pods::SMALL, GRANTED), desktop(pods::SMALL, THIEF));
     let status = pods::render(&Pod { shape: pods::SMALL, labels: GRANTED, phase: "Running" });
-    let status = Request {
-        group: "",
-        kind: "Pod",
-        resource: "pods",
-        subresource: Some("status"),
-        name: "fry-74bea",
-        operation: "UPDATE",
-        user: "system:node:worker-1",
-        object: Some(&status),
-        old: Some(&granted),
-    };
+    let status =
+        Request { subresource: Some("status"), user: "system:node:worker-1", object: Some(&status), old: Some(&granted), ..pod("UPDATE") };
     vec![
         body("pod-14k/mutate", Stage::Mutate, true, request(&bare)),
         body("pod-14k-labelled/mutate", Stage::Mutate, true, request(&granted)),
@@ -101,6 +78,35 @@ fn pod_bodies() -> Vec<Body> {
         body("pod-refused/validate", Stage::Validate, false, request(&thief)),
         body("pod-status/validate", Stage::Validate, true, status.body()),
     ]
+}
+
+/// The creation of a desktop that makes a body of about so many bytes, and of no fewer than a pod without containers has.
+pub fn pod_of(bytes: usize) -> Vec<u8> {
+    let of = |containers| {
+        let shape = pods::Shape { containers, ..pods::LARGE };
+        let object = pods::render(&Pod { shape, labels: &[], phase: "Pending" });
+        Request { object: Some(&object), ..pod("CREATE") }.body()
+    };
+    let (empty, ten) = (of(0).len(), of(10).len());
+    if bytes < empty {
+        let object = r#"{"kind":"Pod","apiVersion":"v1","metadata":{"name":"fry-74bea","namespace":"abcdesktop","labels":{"type":"x11server"}},"spec":{}}"#;
+        return Request { object: Some(object), ..pod("CREATE") }.body();
+    }
+    of((bytes - empty) * 10 / (ten - empty))
+}
+
+fn pod(operation: &str) -> Request<'_> {
+    Request {
+        group: "",
+        kind: "Pod",
+        resource: "pods",
+        subresource: None,
+        name: "fry-74bea",
+        operation,
+        user: PYOS,
+        object: None,
+        old: None,
+    }
 }
 
 /// The policy that the bodies below are made of: the one with the most rules.

@@ -5,8 +5,10 @@
 pub mod allocations;
 pub mod bodies;
 pub mod callgrind;
+pub mod canons;
 pub mod cases;
 pub mod figures;
+pub mod floor;
 pub mod pods;
 pub mod seeds;
 pub mod worst;

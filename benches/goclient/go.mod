@@ -1,0 +1,3 @@
+module netpol.example/goclient
+
+go 1.24

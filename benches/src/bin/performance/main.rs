@@ -1,0 +1,109 @@
+//! How far the product is from a server that answers a constant: measured, and written into
+//! `docs/performance.md`.
+
+mod answers;
+mod client;
+mod curves;
+mod handshakes;
+mod harness;
+mod machine;
+mod memory;
+mod page;
+mod process;
+mod results;
+mod scale;
+mod tables;
+mod worst;
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use netpol_benches::{figures, floor};
+
+use client::Client;
+use harness::Harness;
+use process::Place;
+use results::{About, Results};
+
+const USAGE: &str = "usage: performance [--quick] [--write] [SECTION...]
+
+Measures the sections (all of them by default) and prints what it finds; with --write the data, the
+pictures and the tables of docs/performance.md are written anew. --quick takes short looks, on a machine
+that others use as well. Without --write nothing is kept.
+
+Sections: answers memory start handshakes scale worst; `page` measures nothing and writes the page from
+the data that is there.";
+
+const SECTIONS: [&str; 6] = ["answers", "memory", "start", "handshakes", "scale", "worst"];
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let done = match arguments.as_slice() {
+        // The product and the floor are this program: what differs between them is no compiler's doing.
+        ["serve", ..] => return netpol::cli::main(),
+        ["floor", address, folder] => match address.parse() {
+            Ok(address) => floor::serve(floor::routes(), address, Path::new(folder)).map_err(|error| error.to_string()),
+            Err(_) => Err(USAGE.to_owned()),
+        },
+        ["page"] => Results::read().and_then(|results| page::write(&results)),
+        all => run(all),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(sentence) => {
+            eprintln!("{sentence}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &[&str]) -> Result<(), String> {
+    let (flags, sections): (Vec<&str>, Vec<&str>) = arguments.iter().partition(|argument| argument.starts_with("--"));
+    if flags.iter().any(|flag| !matches!(*flag, "--quick" | "--write")) || sections.iter().any(|section| !SECTIONS.contains(section)) {
+        return Err(USAGE.to_owned());
+    }
+    let sections = if sections.is_empty() { SECTIONS.to_vec() } else { sections };
+    let mut harness = harness(flags.contains(&"--quick"))?;
+    let mut results = Results::read()?;
+    for section in sections {
+        let start = Instant::now();
+        match section {
+            "answers" => results.answers = answers::measure(&mut harness)?,
+            "memory" => results.memory = Some(memory::measure(&harness)?),
+            "start" => results.start = Some(handshakes::start(&harness)?),
+            "handshakes" => results.handshakes = handshakes::measure(&mut harness)?,
+            "scale" => results.scale = scale::measure(&mut harness)?,
+            _ => results.worst = worst::measure(&mut harness)?,
+        }
+        eprintln!("{section}: {:.0} s", start.elapsed().as_secs_f64());
+    }
+    results.about = harness.about.clone();
+    println!("{}", tables::all(&results)?);
+    if !flags.contains(&"--write") {
+        return Ok(());
+    }
+    results.write()?;
+    page::write(&results)
+}
+
+fn harness(quick: bool) -> Result<Harness, String> {
+    machine::open_many_files()?;
+    machine::run_on(machine::LOAD)?;
+    let place = Place::new()?;
+    // Every server has the certificate that the first one issues.
+    drop(place.product(&process::own_program()?, &[])?);
+    let client = Client::new(&place.ca(), false)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| error.to_string())?;
+    let about = About {
+        date: jiff::Zoned::now().date().to_string(),
+        processor: machine::processor(),
+        kernel: machine::kernel(),
+        compiler: figures::COMPILER.to_owned(),
+        quick,
+        foreign: 0.0,
+        thrown_away: 0,
+    };
+    Ok(Harness { place, runtime, client, about })
+}
