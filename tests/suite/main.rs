@@ -18,6 +18,7 @@ mod canon;
 mod check;
 mod cluster;
 mod house;
+mod image;
 mod readme;
 mod reference;
 mod registration;

@@ -1,0 +1,85 @@
+//! What the Dockerfile must agree with; `scripts/image` builds it.
+
+use std::fs;
+
+use crate::support::command::netpol;
+use crate::support::root;
+
+fn read(file: &str) -> String {
+    fs::read_to_string(root().join(file)).unwrap()
+}
+
+/// The words behind each `instruction`, with continued lines as one.
+fn instructions(dockerfile: &str, instruction: &str) -> Vec<Vec<String>> {
+    let whole = dockerfile.replace("\\\n", " ");
+    let found = whole.lines().filter_map(|line| line.strip_prefix(instruction)?.strip_prefix(' '));
+    found.map(|rest| rest.split_whitespace().map(str::to_owned).collect()).collect()
+}
+
+/// The value of a `key = "…"` in a manifest.
+fn quoted<'m>(manifest: &'m str, key: &str) -> &'m str {
+    let line = manifest.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(" = \"")).unwrap();
+    line.split_once('"').unwrap().0
+}
+
+/// The minor of `1.89`.
+fn minor(version: &str) -> u32 {
+    version.split('.').nth(1).unwrap().parse().unwrap()
+}
+
+#[test]
+fn what_it_is_built_on_is_pinned() {
+    let dockerfile = read("Dockerfile");
+    let images: Vec<(String, String)> = instructions(&dockerfile, "ARG")
+        .iter()
+        .filter_map(|words| words[0].split_once('='))
+        .filter(|(name, _)| name.ends_with("_IMAGE"))
+        .map(|(name, image)| (format!("${{{name}}}"), image.to_owned()))
+        .collect();
+    for (name, image) in &images {
+        let digest = image.split_once("@sha256:").unwrap_or_else(|| panic!("{name} is a tag, which moves: {image}")).1;
+        assert!(digest.len() == 64 && digest.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')), "{image}");
+    }
+    let stages: Vec<String> =
+        instructions(&dockerfile, "FROM").into_iter().filter_map(|words| words.into_iter().find(|word| !word.starts_with("--"))).collect();
+    assert_eq!(stages, images.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>());
+    let rust = images[0].1.split_once("/rust:").unwrap().1;
+    let least = read("Cargo.toml");
+    assert!(minor(rust.split_once('-').unwrap().0) >= minor(quoted(&least, "rust-version")), "{rust}");
+}
+
+#[test]
+fn it_runs_as_a_number_and_listens_where_serve_does() {
+    let dockerfile = read("Dockerfile");
+    let [user] = instructions(&dockerfile, "USER").try_into().unwrap();
+    let (user, group) = user[0].split_once(':').unwrap();
+    assert!([user, group].iter().all(|id| id.parse::<u32>().is_ok_and(|id| id > 0)), "{user}:{group}");
+    let [ports] = instructions(&dockerfile, "EXPOSE").try_into().unwrap();
+    let help = netpol(&["serve", "--help"]).out;
+    for port in ports {
+        assert!(help.contains(&format!("[default: [::]:{port}]")), "nothing listens on {port} by default");
+    }
+}
+
+/// The layer of the dependencies needs every manifest of the workspace, and no source.
+#[test]
+fn what_it_copies_is_let_in_and_every_manifest_comes_first() {
+    let dockerfile = read("Dockerfile");
+    let copied: Vec<String> = instructions(&dockerfile, "COPY")
+        .into_iter()
+        .filter(|words| !words[0].starts_with("--"))
+        .flat_map(|words| words[..words.len() - 1].to_vec())
+        .collect();
+    let sources = copied.iter().position(|path| path == "src").unwrap();
+    let manifest = read("Cargo.toml");
+    let members = manifest.lines().find_map(|line| line.strip_prefix("members = [")?.strip_suffix(']')).unwrap();
+    let manifests = members.split(", ").map(|member| format!("{}/Cargo.toml", member.trim_matches('"')));
+    for needed in manifests.chain(["Cargo.toml".to_owned(), "Cargo.lock".to_owned()]) {
+        assert!(copied[..sources].contains(&needed), "{needed} is not there when the dependencies are built");
+    }
+    let ignored = read(".dockerignore");
+    let let_in: Vec<&str> = ignored.lines().filter_map(|line| line.strip_prefix('!')).collect();
+    assert!(ignored.lines().any(|line| line == "*"), "what is let in is a list");
+    assert_eq!(let_in.len(), copied.len(), "{let_in:?}");
+    assert!(copied.iter().all(|path| let_in.contains(&path.as_str())), "{copied:?}");
+}
