@@ -7,7 +7,8 @@
 //! server ask; [`cli`] is where flags, files and the clock come in.
 //!
 //! The rooms in reading order: [`policy`], [`canon`], [`verdict`], [`registration`], [`audit`],
-//! [`admission`], [`server`], [`cli`]. Each knows those before it and none after it.
+//! [`admission`], [`certificates`], [`server`], [`controller`], [`cli`]. Each knows those before it and
+//! none after it.
 //!
 //! Deliberately absent: no call to the API server while a review waits, no typed Kubernetes objects in
 //! the request path (what a newer cluster adds must survive, and must not be passed over), no lock there.
@@ -15,7 +16,9 @@
 pub mod admission;
 pub mod audit;
 pub mod canon;
+pub mod certificates;
 pub mod cli;
+pub mod controller;
 pub mod policy;
 pub mod registration;
 pub mod server;

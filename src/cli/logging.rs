@@ -38,6 +38,10 @@ impl LogArgs {
     pub fn start(&self) -> Result<(), Failure> {
         let filter = EnvFilter::try_new(&self.log)
             .map_err(|error| Failure::input(anyhow!(error).context(format!("the filter \"{}\" (--log) cannot be read", self.log))))?;
+        // What the client of the cluster says of a failure is said once in our own words; and what it says of an
+        // answer that it cannot read would be the answer.
+        let quiet = "kube_client=off".parse().map_err(Failure::ours)?;
+        let filter = if self.log.contains("kube") { filter } else { filter.add_directive(quiet) };
         let terminal = io::stderr().is_terminal();
         let format = self.log_format.unwrap_or(if terminal { LogFormat::Text } else { LogFormat::Json });
         let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);

@@ -9,6 +9,7 @@ pub mod completions;
 pub mod exit;
 pub mod input;
 pub mod judge_args;
+pub mod kept;
 pub mod logging;
 pub mod manifests;
 pub mod output;

@@ -3,7 +3,7 @@
 use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use anyhow::anyhow;
 use arc_swap::ArcSwap;
@@ -13,11 +13,13 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::exit::{Ended, Failure, Outcome};
 use super::judge_args::JudgeArgs;
+use super::kept::{KeptArgs, duration};
 use super::logging::LogArgs;
 use crate::admission;
 use crate::audit::{self, Destination, Sink};
+use crate::controller::{self, Cluster, Controller};
 use crate::server::tls::{CertificateFrom, TlsConfig, TlsMin};
-use crate::server::{self, Config, Limits, Parts, Running, deadline};
+use crate::server::{self, Clock, Config, Limits, Parts, Running};
 use crate::verdict::Guard;
 
 /// Threads for what may wait: large bodies, files. Each is there only while it is needed.
@@ -30,7 +32,9 @@ Examples:
   netpol serve
   netpol serve --listen 127.0.0.1:8443 --self-signed-dir ./tls --audit-log audit.log
   netpol serve --namespace desktops --canon /etc/netpol/canon \\
-    --tls-cert /tls/tls.crt --tls-key /tls/tls.key --client-ca /tls/apiserver-ca.crt")]
+    --tls-cert /tls/tls.crt --tls-key /tls/tls.key --client-ca /tls/apiserver-ca.crt
+  netpol serve --tls-secret netpol-system/netpol-tls --tls-name netpol.netpol-system.svc \\
+    --registration netpol")]
 pub struct Args {
     /// Where reviews come in (HTTPS); port 0 picks a free one.
     #[arg(long, value_name = "ADDR", env = "NETPOL_LISTEN", default_value = "[::]:8443", value_parser = address)]
@@ -61,7 +65,7 @@ pub struct Args {
 #[command(next_help_heading = "TLS")]
 struct TlsArgs {
     /// The certificate and its chain, PEM; read again when it changes. Without: issued by the server itself.
-    #[arg(long, value_name = "FILE", env = "NETPOL_TLS_CERT", requires = "tls_key", conflicts_with_all = ["self_signed_dir", "tls_names"])]
+    #[arg(long, value_name = "FILE", env = "NETPOL_TLS_CERT", requires = "tls_key", conflicts_with_all = ["self_signed_dir", "tls_names", "tls_secret"])]
     tls_cert: Option<PathBuf>,
 
     /// Its key, PEM.
@@ -69,12 +73,16 @@ struct TlsArgs {
     tls_key: Option<PathBuf>,
 
     /// A folder for ca.crt, tls.crt and tls.key that the server issues itself; without: kept in memory.
-    #[arg(long, value_name = "DIR", env = "NETPOL_SELF_SIGNED_DIR")]
+    #[arg(long, value_name = "DIR", env = "NETPOL_SELF_SIGNED_DIR", conflicts_with = "tls_secret")]
     self_signed_dir: Option<PathBuf>,
 
-    /// A name or address of a self-issued certificate, besides localhost and its addresses (repeatable).
+    /// A name or address of a self-issued certificate, besides localhost and its addresses; with --tls-secret,
+    /// all of its names (repeatable).
     #[arg(long = "tls-name", value_name = "NAME", env = "NETPOL_TLS_NAME", value_delimiter = ',')]
     tls_names: Vec<String>,
+
+    #[command(flatten)]
+    kept: KeptArgs,
 
     /// The oldest version of TLS that is spoken.
     #[arg(long, value_name = "VERSION", env = "NETPOL_TLS_MIN", value_enum, default_value_t = TlsMin::Tls13)]
@@ -168,18 +176,32 @@ async fn serve(args: &Args, guard: Guard) -> Ended {
     let guard = Arc::new(ArcSwap::from_pointee(guard));
     let (judged_by, everything) = (Arc::clone(&guard), args.audit.audit_level == AuditLevel::All);
     let judge: server::Judge = Arc::new(move |stage, body| admission::answer(&judged_by.load(), stage, body, everything));
-    let started = server::start(args.config(), Parts { guard, judge, audit: Some(audit) }).await;
-    let server = started.map_err(|error| if error.is_input() { Failure::input(error) } else { Failure::ours(error) })?;
-    tracing::info!(
-        listen = %server.listen,
-        admin = %server.admin,
-        version = env!("CARGO_PKG_VERSION"),
-        canon = canon.source,
-        canon_hash = canon.hash,
-        namespaces = args.judge.canon.namespaces.join(","),
-        "ready"
-    );
-    signals.lead(server).await
+    let clock: Clock = Arc::new(SystemTime::now);
+    // Found before anything listens: what is wrong with it is the caller's to mend.
+    let kept = match args.tls.kept.options(&args.tls.tls_names)? {
+        None => None,
+        Some(options) => Some((options, Cluster::find().await.map_err(|error| Failure::input(anyhow!(error).context("--tls-secret")))?)),
+    };
+    let parts = Parts { clock: Arc::clone(&clock), guard, judge, audit: Some(audit) };
+    let started = server::start(&args.config(), parts);
+    let mut server = started.map_err(|error| if error.is_input() { Failure::input(error) } else { Failure::ours(error) })?;
+    let controller = kept.zip(server.keeper.take()).map(|((options, cluster), keeper)| {
+        let secret = format!("{}/{}", options.namespace, options.name);
+        tracing::info!(admin = %server.admin, secret, "the certificate is kept in a secret: reviews can come in once there is one");
+        controller::start(cluster, keeper, options, clock)
+    });
+    let ready = |server: &Running| {
+        tracing::info!(
+            listen = %server.listen,
+            admin = %server.admin,
+            version = env!("CARGO_PKG_VERSION"),
+            canon = canon.source,
+            canon_hash = canon.hash,
+            namespaces = args.judge.canon.namespaces.join(","),
+            "ready"
+        );
+    };
+    signals.lead(server, controller, ready).await
 }
 
 /// The signals that end a server: the first lets it finish, the second does not.
@@ -201,12 +223,26 @@ impl Signals {
         }
     }
 
-    async fn lead(&mut self, server: Running) -> Ended {
-        self.next().await;
+    /// Leads a server to its end; says that it is ready as soon as reviews can come in.
+    async fn lead(&mut self, server: Running, mut controller: Option<Controller>, ready: impl FnOnce(&Running)) -> Ended {
         let handle = server.handle.clone();
+        let is_told = tokio::select! {
+            biased;
+            () = handle.listening() => false,
+            () = self.next() => true,
+        };
+        if !is_told {
+            ready(&server);
+            self.next().await;
+        }
         handle.drain();
+        let release = async {
+            if let Some(controller) = &mut controller {
+                controller.release().await;
+            }
+        };
         tokio::select! {
-            () = server.ended() => Ok(Outcome::Clean),
+            _ = async { tokio::join!(server.ended(), release) } => Ok(Outcome::Clean),
             () = self.next() => {
                 handle.abort();
                 Err(Failure::ours(anyhow!("ended by a second signal before everything was answered")))
@@ -218,6 +254,7 @@ impl Signals {
 impl Args {
     fn config(&self) -> Config {
         let certificate = match (&self.tls.tls_cert, &self.tls.tls_key) {
+            _ if self.tls.kept.is_given() => CertificateFrom::Keeper,
             (Some(cert), Some(key)) => CertificateFrom::Files { cert: cert.clone(), key: key.clone() },
             _ => CertificateFrom::Itself { dir: self.tls.self_signed_dir.clone(), names: self.tls.tls_names.clone() },
         };
@@ -255,10 +292,6 @@ impl AuditArgs {
 fn address(text: &str) -> Result<SocketAddr, String> {
     let wrong = "an address is an IP address or host name with a port: [::]:8443";
     text.to_socket_addrs().map_err(|_| wrong)?.next().ok_or_else(|| wrong.to_owned())
-}
-
-fn duration(text: &str) -> Result<Duration, String> {
-    deadline::parse(text).ok_or_else(|| "a duration is a number with a unit: 10s, 500ms, 1m30s".to_owned())
 }
 
 #[cfg(test)]

@@ -2,13 +2,13 @@
 
 use std::future::ready;
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderValue, Response, StatusCode, header};
 use axum::routing::get;
 
+use super::Clock;
 use super::connection::Port;
 use super::health::Health;
 use super::metrics::{Metrics, unix_seconds};
@@ -25,6 +25,7 @@ pub(crate) struct Admin {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) desk: Arc<Desk>,
     pub(crate) port: Arc<Port>,
+    pub(crate) clock: Clock,
 }
 
 /// The routes: nothing here waits for anything.
@@ -41,16 +42,16 @@ pub(crate) fn routes(admin: Admin) -> Router {
 
 impl Admin {
     fn readiness(&self) -> Response<Body> {
-        let report = self.health.report(SystemTime::now());
+        let report = self.health.report((self.clock)());
         let status = if report.unready.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
         let report = report.to_string();
         text(status, report.trim_end())
     }
 
     fn measured(&self) -> Response<Body> {
-        let ready = self.health.report(SystemTime::now()).unready.is_empty();
+        let ready = self.health.report((self.clock)()).unready.is_empty();
         self.metrics.ready.set(i64::from(ready));
-        self.metrics.certificate_expiry.set(unix_seconds(self.health.tls.validity().1));
+        self.metrics.certificate_expiry.set(self.health.tls.served().map_or(0, |pair| unix_seconds(pair.not_after)));
         self.metrics.set_connections(self.port.name, self.port.slots.used());
         let [ordinary, large] = self.desk.budget.used();
         let capacities = self.desk.budget.capacities();

@@ -8,8 +8,9 @@ use std::time::SystemTime;
 use arc_swap::ArcSwap;
 
 use super::lifecycle::{Lifecycle, Stage};
-use super::tls::{Tls, when};
+use super::tls::Tls;
 use crate::audit::Sink;
+use crate::certificates::when;
 use crate::verdict::Guard;
 
 /// Where the answer comes from: nothing of it is a constant.
@@ -19,6 +20,16 @@ pub(crate) struct Health {
     pub(crate) guard: Arc<ArcSwap<Guard>>,
     pub(crate) audit: Option<Arc<Sink>>,
     pub(crate) degraded: Degraded,
+    pub(crate) standing: Mutex<Standing>,
+}
+
+/// What whoever keeps the certificate says of it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// Why the server is not ready: empty where it is.
+    pub unready: Vec<String>,
+    /// What else there is to know.
+    pub details: Vec<String>,
 }
 
 /// What is on disk and broken, so that what was read before it is in force.
@@ -60,12 +71,17 @@ impl Health {
         if self.lifecycle.is(Stage::Draining) {
             unready.push("draining: this server is ending".to_owned());
         }
-        let (not_before, not_after) = self.tls.validity();
-        match () {
-            () if now < not_before => unready.push(format!("the certificate is not valid before {}", when(not_before))),
-            () if now >= not_after => unready.push(format!("the certificate expired at {}", when(not_after))),
-            () => details.push(format!("the certificate is valid until {}", when(not_after))),
+        match self.tls.served().as_deref() {
+            None => unready.push("there is no certificate to serve yet".to_owned()),
+            Some(pair) if now < pair.not_before => {
+                unready.push(format!("the certificate is not valid before {}", when(pair.not_before)));
+            }
+            Some(pair) if now >= pair.not_after => unready.push(format!("the certificate expired at {}", when(pair.not_after))),
+            Some(pair) => details.push(format!("the certificate is valid until {}", when(pair.not_after))),
         }
+        let standing = self.standing.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        unready.extend(standing.unready);
+        details.extend(standing.details);
         let guard = self.guard.load();
         details.push(format!("the canon is {} ({})", guard.canon.source, guard.canon.hash));
         details.extend(self.degraded.sentences());

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::time::sleep;
 
 use super::connection::Port;
@@ -17,17 +17,36 @@ use super::slots::Slot;
 /// How long accepting rests after the system refused: too many open files do not end at once.
 const AFTER_ERROR: Duration = Duration::from_millis(100);
 
-/// Listens at an address. Where that is all of IPv6 and the system has none, all of IPv4 is meant.
+/// How many connections the system keeps that were not accepted yet.
+const BACKLOG: u32 = 1024;
+
+/// Takes an address, without listening yet. Where that is all of IPv6 and the system has none, all of IPv4
+/// is meant.
 ///
 /// # Errors
 /// The address is taken, or not ours.
-pub(crate) async fn listen(address: SocketAddr) -> io::Result<TcpListener> {
-    match TcpListener::bind(address).await {
+pub(crate) fn bind(address: SocketAddr) -> io::Result<TcpSocket> {
+    match bind_exactly(address) {
         Err(error) if has_no_ipv6(&error) && address.is_ipv6() && address.ip().is_unspecified() => {
-            TcpListener::bind((Ipv4Addr::UNSPECIFIED, address.port())).await
+            bind_exactly((Ipv4Addr::UNSPECIFIED, address.port()).into())
         }
         bound => bound,
     }
+}
+
+fn bind_exactly(address: SocketAddr) -> io::Result<TcpSocket> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    Ok(socket)
+}
+
+/// Listens at an address that was taken.
+///
+/// # Errors
+/// Somebody else listens there.
+pub(crate) fn listen(socket: TcpSocket) -> io::Result<TcpListener> {
+    socket.listen(BACKLOG)
 }
 
 fn has_no_ipv6(error: &io::Error) -> bool {

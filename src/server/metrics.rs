@@ -15,6 +15,7 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 use serde::Serialize;
 
+use super::keeper::KeeperMetrics;
 use super::refusal::Refusal;
 use crate::admission::Tally;
 use crate::audit::record::Outcome;
@@ -39,7 +40,7 @@ const FAILED: [Word; 10] = [
 ];
 
 /// A label's value: a word of ours.
-type Word = &'static str;
+pub(super) type Word = &'static str;
 
 /// The metrics of one server.
 #[derive(Debug)]
@@ -64,6 +65,7 @@ pub(crate) struct Metrics {
     pub(crate) in_flight: Gauge,
     pub(crate) ready: Gauge,
     pub(crate) certificate_expiry: Gauge,
+    pub(crate) keeper: KeeperMetrics,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -81,8 +83,8 @@ struct ByStage {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct ByCause {
-    cause: Word,
+pub(super) struct ByCause {
+    pub(super) cause: Word,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -141,10 +143,18 @@ impl Metrics {
             in_flight: Gauge::default(),
             ready: Gauge::default(),
             certificate_expiry: Gauge::default(),
+            keeper: KeeperMetrics::default(),
         };
         metrics.register(started);
         metrics.begin_at_zero();
         metrics
+    }
+
+    /// Registers what there is to know of a certificate that somebody keeps.
+    #[must_use]
+    pub(crate) fn with_keeper(mut self) -> Metrics {
+        self.keeper.register(&mut self.registry);
+        self
     }
 
     /// Makes what is counted by a few causes visible before it happens: a rate has no first step else.

@@ -19,6 +19,7 @@ mod connection;
 pub mod deadline;
 mod framing;
 mod health;
+mod keeper;
 mod lane;
 mod lifecycle;
 mod limits;
@@ -35,18 +36,21 @@ mod wire;
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use arc_swap::ArcSwap;
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::net::TcpSocket;
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
 use crate::audit::Sink;
 use crate::verdict::Guard;
 pub use budget::{ORDINARY, TooSmall};
+pub use health::Standing;
+pub use keeper::Keeper;
 pub use limits::Limits;
 pub use review::Judge;
 use tls::{ClientCa, Source, Tls, TlsConfig, TlsError};
@@ -64,6 +68,9 @@ use slots::Slots;
 /// How long the audit log is waited for at the end.
 const AUDIT_FLUSH: Duration = Duration::from_secs(5);
 
+/// How long to wait where somebody else has come to listen at the server's address.
+const LISTEN_AGAIN: Duration = Duration::from_secs(1);
+
 /// What a server is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
@@ -77,8 +84,13 @@ pub struct Config {
     pub limits: Limits,
 }
 
+/// Tells the time of day.
+pub type Clock = Arc<dyn Fn() -> SystemTime + Send + Sync>;
+
 /// What a server works with.
 pub struct Parts {
+    /// By which certificates are valid.
+    pub clock: Clock,
     /// The canon and the settings in force: swapped when the canon is read again.
     pub guard: Arc<ArcSwap<Guard>>,
     /// What judges a body, by that guard.
@@ -122,6 +134,8 @@ pub struct Running {
     pub admin: SocketAddr,
     /// Its controls.
     pub handle: Handle,
+    /// Whoever has it puts the certificate there, where the server was told to wait for one.
+    pub keeper: Option<Keeper>,
     conductor: JoinHandle<()>,
 }
 
@@ -131,6 +145,7 @@ pub struct Handle {
     drain: Arc<Notify>,
     lifecycle: Arc<Lifecycle>,
     reload: mpsc::Sender<oneshot::Sender<()>>,
+    listening: watch::Receiver<bool>,
 }
 
 impl Running {
@@ -152,6 +167,11 @@ impl Handle {
         self.lifecycle.advance(Stage::Over);
     }
 
+    /// Waits until reviews can come in: at once, unless a certificate is waited for.
+    pub async fn listening(&self) {
+        let _ = self.listening.clone().wait_for(|listening| *listening).await;
+    }
+
     /// Reads certificates and canon again now, and answers when that is done.
     pub async fn reload(&self) {
         let (done, wait) = oneshot::channel();
@@ -161,36 +181,41 @@ impl Handle {
     }
 }
 
-/// Checks everything, listens, and serves in tasks of the runtime that it is called in.
+/// Checks everything, listens, and serves in tasks of the runtime that it must be called in.
 ///
 /// # Errors
 /// What is wrong with certificates or limits, before anything listens; an address that cannot be had.
-pub async fn start(config: Config, parts: Parts) -> Result<Running, StartError> {
+pub fn start(config: &Config, parts: Parts) -> Result<Running, StartError> {
     // Libraries that are not told which cryptography to use look here. Somebody may have been first.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    let now = SystemTime::now();
+    let Parts { clock, guard, judge, audit } = parts;
+    let now = clock();
     let limits = config.limits;
     let budget = Budget::new(limits.body_budget, limits.max_body, limits.max_reviews)?;
     let (certificate, pair) = Source::open(&config.tls.certificate, now)?;
     let client_ca = config.tls.client_ca.as_deref().map(|path| ClientCa::open(path, &config.tls.client_names)).transpose()?;
-    certificate.announce(&pair, now);
+    if let Some(pair) = &pair {
+        certificate.announce(pair, now);
+    }
+    let waits = pair.is_none();
     let tls = Arc::new(Tls::new(pair, config.tls.min, client_ca.as_ref())?);
 
     let at = |address: SocketAddr| move |error| StartError::Listen { address, error };
-    let listener = listener::listen(config.listen).await.map_err(at(config.listen))?;
-    let admin_listener = listener::listen(config.admin_listen).await.map_err(at(config.admin_listen))?;
-    let listen = listener.local_addr().map_err(at(config.listen))?;
+    let socket = listener::bind(config.listen).map_err(at(config.listen))?;
+    let admin_listener = listener::bind(config.admin_listen).and_then(listener::listen).map_err(at(config.admin_listen))?;
+    let listen = socket.local_addr().map_err(at(config.listen))?;
     let admin = admin_listener.local_addr().map_err(at(config.admin_listen))?;
 
-    let metrics = Arc::new(Metrics::new(now));
+    let metrics = Metrics::new(now);
+    let metrics = Arc::new(if waits { metrics.with_keeper() } else { metrics });
     let lifecycle = Arc::new(Lifecycle::new());
-    let Parts { guard, judge, audit } = parts;
     let health = Arc::new(Health {
         lifecycle: Arc::clone(&lifecycle),
         tls: Arc::clone(&tls),
         guard,
         audit: audit.clone(),
         degraded: Degraded::default(),
+        standing: Mutex::default(),
     });
     let slots = Arc::new(Slots::new(limits.max_connections));
     let desk = Arc::new(Desk {
@@ -206,7 +231,7 @@ pub async fn start(config: Config, parts: Parts) -> Result<Running, StartError> 
         name: "reviews",
         until: Stage::Closing,
         asks_clients: client_ca.is_some(),
-        tls: Some(tls),
+        tls: Some(Arc::clone(&tls)),
         router: review::routes(Arc::clone(&desk)),
         slots,
         limits,
@@ -219,19 +244,31 @@ pub async fn start(config: Config, parts: Parts) -> Result<Running, StartError> 
         until: Stage::Over,
         asks_clients: false,
         tls: None,
-        router: admin::routes(Admin { health: Arc::clone(&health), metrics: Arc::clone(&metrics), desk, port: Arc::clone(&port) }),
+        router: admin::routes(Admin {
+            health: Arc::clone(&health),
+            metrics: Arc::clone(&metrics),
+            desk,
+            port: Arc::clone(&port),
+            clock: Arc::clone(&clock),
+        }),
         slots: Arc::new(Slots::new(limits.max_admin_connections)),
         limits,
         metrics: Arc::clone(&metrics),
         lifecycle: Arc::clone(&lifecycle),
     });
-    tokio::spawn(listener::accept(listener, Arc::clone(&port)));
+    let (is_listening, listening) = watch::channel(!waits);
+    if waits {
+        tokio::spawn(listen_with_certificate(socket, listen, tls, Arc::clone(&port), is_listening));
+    } else {
+        tokio::spawn(listener::accept(listener::listen(socket).map_err(at(config.listen))?, Arc::clone(&port)));
+    }
     tokio::spawn(listener::accept(admin_listener, admin_port));
+    let keeper = waits.then(|| Keeper::new(Arc::clone(&health), Arc::clone(&metrics)));
     let (reload, asked) = mpsc::channel(1);
-    tokio::spawn(keep_reloading(Reloader { certificate, client_ca, health, metrics }, limits.reload_every, asked));
+    tokio::spawn(keep_reloading(Reloader { certificate, client_ca, health, metrics }, clock, limits.reload_every, asked));
 
     let drain = Arc::new(Notify::new());
-    let handle = Handle { drain: Arc::clone(&drain), lifecycle: Arc::clone(&lifecycle), reload };
+    let handle = Handle { drain: Arc::clone(&drain), lifecycle: Arc::clone(&lifecycle), reload, listening };
     let conductor = tokio::spawn(async move {
         tokio::select! {
             () = conduct(&drain, &lifecycle, &port) => {}
@@ -243,7 +280,7 @@ pub async fn start(config: Config, parts: Parts) -> Result<Running, StartError> 
             let _ = tokio::task::spawn_blocking(move || sink.close(AUDIT_FLUSH)).await;
         }
     });
-    Ok(Running { listen, admin, handle, conductor })
+    Ok(Running { listen, admin, handle, keeper, conductor })
 }
 
 /// Leads a server through the end of its life, once it is told to.
@@ -264,7 +301,34 @@ async fn conduct(drain: &Notify, lifecycle: &Lifecycle, port: &Port) {
     }
 }
 
-async fn keep_reloading(mut reloader: Reloader, every: Duration, mut asked: mpsc::Receiver<oneshot::Sender<()>>) {
+/// Listens as soon as there is a certificate to show: until then whoever connects is refused.
+async fn listen_with_certificate(
+    socket: TcpSocket,
+    address: SocketAddr,
+    tls: Arc<Tls>,
+    port: Arc<Port>,
+    is_listening: watch::Sender<bool>,
+) {
+    tokio::select! {
+        () = tls.has_certificate() => {}
+        () = port.lifecycle.reached(Stage::Closing) => return,
+    }
+    let mut listener = listener::listen(socket);
+    let listener = loop {
+        match listener {
+            Ok(listener) => break listener,
+            Err(error) => {
+                tracing::error!(%address, %error, "there is a certificate now, but the address cannot be listened at: trying again");
+            }
+        }
+        sleep(LISTEN_AGAIN).await;
+        listener = listener::bind(address).and_then(listener::listen);
+    };
+    is_listening.send_replace(true);
+    listener::accept(listener, port).await;
+}
+
+async fn keep_reloading(mut reloader: Reloader, clock: Clock, every: Duration, mut asked: mpsc::Receiver<oneshot::Sender<()>>) {
     let mut ticks = interval(every);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -275,8 +339,9 @@ async fn keep_reloading(mut reloader: Reloader, every: Duration, mut asked: mpsc
                 None => return,
             },
         };
+        let now = clock();
         let polled = tokio::task::spawn_blocking(move || {
-            reloader.poll(SystemTime::now());
+            reloader.poll(now);
             reloader
         });
         let Ok(back) = polled.await else {

@@ -10,8 +10,9 @@ use std::time::SystemTime;
 
 use super::health::Health;
 use super::metrics::Metrics;
-use super::tls::{ClientCa, Polled, Source, when};
+use super::tls::{ClientCa, Polled, Source};
 use crate::canon::{Canon, Documents};
+use crate::certificates::when;
 use crate::verdict::Guard;
 
 /// Everything that is read again.

@@ -10,7 +10,8 @@ use rustls::{CertificateError, DigitallySignedStruct, DistinguishedName, Error, 
 use x509_parser::certificate::X509Certificate;
 use x509_parser::prelude::FromDer as _;
 
-use super::pair::{certificates, names};
+use crate::certificates::pair::{certificates, names};
+use crate::certificates::provider;
 
 /// Makes a verifier of clients.
 ///
@@ -24,7 +25,7 @@ pub(super) fn verifier(ca: &[u8], names: &[String]) -> Result<Arc<dyn ClientCert
     if roots.is_empty() {
         return Err("has no certificate in it".to_owned());
     }
-    let inner = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), super::provider())
+    let inner = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider())
         .build()
         .map_err(|error| format!("cannot be used: {error}"))?;
     if names.is_empty() { Ok(inner) } else { Ok(Arc::new(Named { inner, names: names.to_vec() })) }

@@ -1,7 +1,8 @@
-//! Reads small files that something else may be swapping.
+//! Reads small files that something else may be swapping, and swaps them.
 
-use std::fs::File;
-use std::io::{self, Read as _};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read as _, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 use aws_lc_rs::digest::{SHA256, digest};
@@ -22,7 +23,7 @@ pub(super) type Digest = [u8; 32];
 ///
 /// # Errors
 /// It cannot be read, or is too large, in words that go behind its name.
-pub(super) fn read(path: &Path) -> Result<Vec<u8>, String> {
+pub fn read(path: &Path) -> Result<Vec<u8>, String> {
     let unreadable = |error: io::Error| format!("cannot be read: {error}");
     let mut bytes = Vec::new();
     File::open(path).and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut bytes)).map_err(unreadable)?;
@@ -56,4 +57,23 @@ pub(super) fn digest_of(contents: &[&[u8]]) -> Digest {
     let mut sum = Digest::default();
     sum.copy_from_slice(digest(&SHA256, &all).as_ref());
     sum
+}
+
+/// Puts a file in the place of another, whole or not at all.
+///
+/// # Errors
+/// It cannot be written.
+pub fn replace(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(".new");
+    let new = path.with_file_name(name);
+    // One that was left behind, or put there for us to write through.
+    match fs::remove_file(&new) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(&new)?;
+    file.write_all(content)?;
+    file.sync_all()?;
+    fs::rename(&new, path)
 }

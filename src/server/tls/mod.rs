@@ -5,7 +5,6 @@
 
 mod clients;
 mod files;
-mod pair;
 mod self_issued;
 mod source;
 #[cfg(test)]
@@ -13,17 +12,18 @@ mod tests;
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::SystemTime;
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use rustls::ServerConfig;
-use rustls::crypto::CryptoProvider;
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
+use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 
-pub use pair::PairError;
-pub(crate) use pair::{Pair, when};
+use crate::certificates::pair::Pair;
+pub use crate::certificates::pair::PairError;
+use crate::certificates::provider;
+pub use files::{read, replace};
 pub(crate) use source::{ClientCa, Polled, Source};
 
 /// What `serve` is told about TLS.
@@ -56,6 +56,8 @@ pub enum CertificateFrom {
         /// `--tls-name`: names and addresses besides localhost, 127.0.0.1 and `::1`.
         names: Vec<String>,
     },
+    /// Put there by whoever holds the server's [`super::Keeper`]. Until then nothing listens for reviews.
+    Keeper,
 }
 
 /// `--tls-min`
@@ -104,11 +106,6 @@ pub enum TlsError {
     Setup(#[from] rustls::Error),
 }
 
-/// The cryptography of the product. Passed on explicitly: what a process has by default is nobody's promise.
-pub(crate) fn provider() -> Arc<CryptoProvider> {
-    Arc::new(rustls::crypto::aws_lc_rs::default_provider())
-}
-
 /// The TLS side of a server, in force.
 #[derive(Debug)]
 pub(crate) struct Tls {
@@ -117,25 +114,32 @@ pub(crate) struct Tls {
     min: TlsMin,
 }
 
-/// The certificate in force.
-#[derive(Debug)]
-struct Current(ArcSwap<Pair>);
+/// The certificate in force, once there is one.
+#[derive(Debug, Default)]
+struct Current {
+    pair: ArcSwapOption<Pair>,
+    is_there: watch::Sender<bool>,
+}
 
 impl ResolvesServerCert for Current {
     fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        Some(Arc::clone(&self.0.load().key))
+        self.pair.load().as_ref().map(|pair| Arc::clone(&pair.key))
     }
 }
 
 impl Tls {
-    /// Sets TLS up with a certificate, and a CA that clients need a certificate of.
+    /// Sets TLS up with a certificate, if there is one yet, and a CA that clients need a certificate of.
     ///
     /// # Errors
     /// What the TLS library refuses.
-    pub(crate) fn new(pair: Pair, min: TlsMin, client_ca: Option<&ClientCa>) -> Result<Tls, TlsError> {
-        let current = Arc::new(Current(ArcSwap::from_pointee(pair)));
+    pub(crate) fn new(pair: Option<Pair>, min: TlsMin, client_ca: Option<&ClientCa>) -> Result<Tls, TlsError> {
+        let current = Arc::<Current>::default();
         let config = configure(Arc::clone(&current), min, client_ca)?;
-        Ok(Tls { config: ArcSwap::from_pointee(config), current, min })
+        let tls = Tls { config: ArcSwap::from_pointee(config), current, min };
+        if let Some(pair) = pair {
+            tls.serve(pair);
+        }
+        Ok(tls)
     }
 
     /// What new connections are accepted with.
@@ -145,7 +149,14 @@ impl Tls {
 
     /// Serves another certificate from now on. Open connections keep theirs.
     pub(crate) fn serve(&self, pair: Pair) {
-        self.current.0.store(Arc::new(pair));
+        self.current.pair.store(Some(Arc::new(pair)));
+        self.current.is_there.send_replace(true);
+    }
+
+    /// Waits until there is a certificate to serve.
+    pub(crate) async fn has_certificate(&self) {
+        // The sender lives as long as this does.
+        let _ = self.current.is_there.subscribe().wait_for(|is_there| *is_there).await;
     }
 
     /// Asks for certificates of another CA from now on.
@@ -158,10 +169,9 @@ impl Tls {
         Ok(())
     }
 
-    /// When the certificate in force begins and ceases to be valid.
-    pub(crate) fn validity(&self) -> (SystemTime, SystemTime) {
-        let pair = self.current.0.load();
-        (pair.not_before, pair.not_after)
+    /// The certificate in force.
+    pub(crate) fn served(&self) -> Option<Arc<Pair>> {
+        self.current.pair.load_full()
     }
 }
 

@@ -7,9 +7,10 @@ use std::time::SystemTime;
 use rustls::server::danger::ClientCertVerifier;
 
 use super::files::{self, Contents, Digest, digest_of};
-use super::pair::{Pair, PairError, when};
 use super::self_issued::SelfIssued;
 use super::{CertificateFrom, TlsError, clients};
+use crate::certificates::pair::{Pair, PairError};
+use crate::certificates::when;
 
 /// What looking again has shown.
 #[derive(Debug)]
@@ -29,6 +30,8 @@ pub(crate) enum Source {
     Files(PairFiles),
     /// The server itself.
     Itself(Box<SelfIssued>),
+    /// Whoever holds the server's [`crate::server::Keeper`].
+    Kept,
 }
 
 /// A certificate in two files.
@@ -44,17 +47,18 @@ impl Source {
     ///
     /// # Errors
     /// It cannot be read, does not match its key, has expired, or cannot be issued.
-    pub(crate) fn open(from: &CertificateFrom, now: SystemTime) -> Result<(Source, Pair), TlsError> {
+    pub(crate) fn open(from: &CertificateFrom, now: SystemTime) -> Result<(Source, Option<Pair>), TlsError> {
         match from {
             CertificateFrom::Files { cert, key } => {
                 let (pair, in_force) = read(cert, key)?;
                 pair.check_expiry(cert, now)?;
-                Ok((Source::Files(PairFiles { cert: cert.clone(), key: key.clone(), in_force }), pair))
+                Ok((Source::Files(PairFiles { cert: cert.clone(), key: key.clone(), in_force }), Some(pair)))
             }
             CertificateFrom::Itself { dir, names } => {
                 let (issued, pair) = SelfIssued::open(dir.clone(), names, now)?;
-                Ok((Source::Itself(Box::new(issued)), pair))
+                Ok((Source::Itself(Box::new(issued)), Some(pair)))
             }
+            CertificateFrom::Keeper => Ok((Source::Kept, None)),
         }
     }
 
@@ -71,6 +75,7 @@ impl Source {
                 }
             }
             Source::Itself(issued) => issued.announce(pair),
+            Source::Kept => {}
         }
     }
 
@@ -79,6 +84,7 @@ impl Source {
         match self {
             Source::Files(files) => files.poll(now),
             Source::Itself(issued) => issued.poll(now),
+            Source::Kept => Polled::Same,
         }
     }
 }

@@ -1,8 +1,8 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use super::pair::certificates;
 use super::*;
+use crate::certificates::pair::certificates;
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
@@ -17,6 +17,11 @@ fn new(polled: Polled<Pair>) -> Pair {
     }
 }
 
+fn open(from: &CertificateFrom, now: SystemTime) -> (Source, Pair) {
+    let (source, pair) = Source::open(from, now).unwrap();
+    (source, pair.unwrap())
+}
+
 fn cas(dir: &Path) -> usize {
     certificates(&std::fs::read(dir.join("ca.crt")).unwrap()).unwrap().len()
 }
@@ -24,7 +29,7 @@ fn cas(dir: &Path) -> usize {
 #[test]
 fn a_self_issued_certificate_says_what_it_is_for() {
     let now = SystemTime::now();
-    let (_, pair) = Source::open(&itself(None), now).unwrap();
+    let (_, pair) = open(&itself(None), now);
     assert_eq!(pair.names, ["127.0.0.1", "::1", "localhost", "netpol.abcdesktop.svc"]);
     let seconds = |time: SystemTime| time.duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
     assert_eq!(seconds(now) - seconds(pair.not_before), 300);
@@ -38,7 +43,7 @@ fn a_self_issued_certificate_says_what_it_is_for() {
 fn it_is_renewed_when_two_thirds_of_its_life_have_passed() {
     let dir = tempfile::tempdir().unwrap();
     let now = SystemTime::now();
-    let (mut source, first) = Source::open(&itself(Some(dir.path())), now).unwrap();
+    let (mut source, first) = open(&itself(Some(dir.path())), now);
     assert!(matches!(source.poll(now + DAY * 19), Polled::Same));
     let second = new(source.poll(now + DAY * 20));
     assert!(second.not_after > first.not_after);
@@ -55,14 +60,14 @@ fn it_is_renewed_when_two_thirds_of_its_life_have_passed() {
 fn what_is_found_in_the_folder_is_renewed_under_a_new_ca() {
     let dir = tempfile::tempdir().unwrap();
     let now = SystemTime::now();
-    let (_, first) = Source::open(&itself(Some(dir.path())), now).unwrap();
-    let (mut source, found) = Source::open(&itself(Some(dir.path())), now + DAY * 5).unwrap();
+    let (_, first) = open(&itself(Some(dir.path())), now);
+    let (mut source, found) = open(&itself(Some(dir.path())), now + DAY * 5);
     assert_eq!(found.key.cert, first.key.cert);
     assert!(matches!(source.poll(now + DAY * 19), Polled::Same));
     let second = new(source.poll(now + DAY * 20));
     assert_ne!(second.key.cert, first.key.cert);
     assert_eq!(cas(dir.path()), 2);
-    let (_, old) = Source::open(&itself(Some(dir.path())), now + DAY * 41).unwrap();
+    let (_, old) = open(&itself(Some(dir.path())), now + DAY * 41);
     assert_ne!(old.key.cert, second.key.cert, "too old to be taken over");
 }
 
@@ -70,7 +75,7 @@ fn what_is_found_in_the_folder_is_renewed_under_a_new_ca() {
 fn a_folder_that_cannot_be_written_leaves_the_certificate_in_force() {
     let dir = tempfile::tempdir().unwrap();
     let now = SystemTime::now();
-    let (mut source, _) = Source::open(&itself(Some(dir.path())), now).unwrap();
+    let (mut source, _) = open(&itself(Some(dir.path())), now);
     // A folder in the way of a file: it stands for every reason why renaming fails.
     std::fs::remove_file(dir.path().join("tls.crt")).unwrap();
     std::fs::create_dir_all(dir.path().join("tls.crt/in-the-way")).unwrap();
@@ -97,7 +102,7 @@ fn two_files_are_read_as_one_pair_or_not_at_all() {
     };
     write((&one.0, &one.1));
     let files = CertificateFrom::Files { cert: path("tls.crt"), key: path("tls.key") };
-    let (mut source, _) = Source::open(&files, now).unwrap();
+    let (mut source, _) = open(&files, now);
     // As a tool that copies one file after the other leaves them for a while.
     write((&other.0, &one.1));
     assert!(matches!(source.poll(now), Polled::Refused(TlsError::Pair(PairError::Mismatch { .. }))));

@@ -5,6 +5,7 @@
 //! where it is expected, and in an unguarded one, where the same act must succeed.
 
 mod before_us;
+mod certificates;
 mod certs_folder;
 mod client_certificates;
 mod closed;

@@ -6,10 +6,17 @@ use super::paths::paths;
 use super::{Source, none, sources};
 
 /// The rooms under `src`: each may name itself and those before it.
-const ROOMS: [&str; 9] = ["policy", "canon", "verdict", "registration", "audit", "admission", "server", "controller", "cli"];
+const ROOMS: [&str; 10] =
+    ["policy", "canon", "verdict", "registration", "audit", "admission", "certificates", "server", "controller", "cli"];
 
 /// Rooms without I/O, clock, async, threads and log: what they answer depends on their arguments alone.
 const PURE: [&str; 4] = ["policy", "verdict", "registration", "admission"];
+
+/// A pure room of a kind: dates and cryptography are its values, and its keys are random.
+const CERTIFICATES: &str = "certificates";
+const ITS_VALUES: [&str; 3] = ["rustls", "jiff", "std::time::SystemTime"];
+/// Clocks that it must not read all the same.
+const CLOCKS: [&str; 3] = ["SystemTime::now", "Timestamp::now", "Zoned::now"];
 
 /// What a pure room must not name. Addresses of `std::net` are values and may be named.
 const IMPURE: [&str; 21] = [
@@ -84,7 +91,7 @@ fn no_room_names_a_later_one() {
             }
         }
     }
-    none(&faults, "the direction is policy <- canon <- verdict <- audit <- admission <- server <- cli");
+    none(&faults, "the direction is policy <- canon <- verdict <- audit <- admission, certificates <- server <- controller <- cli");
 }
 
 #[test]
@@ -98,6 +105,22 @@ fn what_decides_does_no_io_and_reads_no_clock() {
         }
     }
     none(&faults, "policy, verdict, registration and admission are functions of their arguments");
+}
+
+#[test]
+fn certificates_are_values_and_read_no_clock() {
+    let mut faults = Vec::new();
+    let others: Vec<&str> = ROOMS.into_iter().filter(|room| *room != CERTIFICATES).collect();
+    for source in rust_of_the_rooms().iter().filter(|source| room(source) == Some(CERTIFICATES)) {
+        for path in paths(&source.code()) {
+            let is_impure = IMPURE.iter().any(|what| !ITS_VALUES.contains(what) && names(&path, what));
+            let is_another_room = leads_to(source, &path).is_some_and(|target| others.contains(&target));
+            if is_impure || is_another_room || CLOCKS.iter().any(|clock| path.ends_with(clock)) {
+                faults.push(format!("{} names {path}", source.path));
+            }
+        }
+    }
+    none(&faults, "certificates knows no other room, no I/O and no clock");
 }
 
 #[test]

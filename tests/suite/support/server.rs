@@ -87,7 +87,8 @@ impl Setup {
             self.judge.unwrap_or_else(|| Arc::new(move |stage, body: &[u8]| admission::answer(&judged_by.load(), stage, body, true)));
         let sink = Arc::new(Sink::open(self.audit).unwrap());
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-        let running = runtime.block_on(server::start(self.config, Parts { guard, judge, audit: Some(sink) }))?;
+        let parts = Parts { clock: Arc::new(std::time::SystemTime::now), guard, judge, audit: Some(sink) };
+        let running = runtime.block_on(async { server::start(&self.config, parts) })?;
         let (listen, admin, handle) = (running.listen, running.admin, running.handle.clone());
         let (end, ended) = oneshot::channel();
         runtime.spawn(async move {

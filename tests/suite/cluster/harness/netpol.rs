@@ -35,6 +35,22 @@ impl Server {
     /// Starts one and waits until it is ready. `args` are what a test cares about; where it writes, and
     /// where it listens if they do not say, is added.
     pub(crate) fn start<S: AsRef<str>>(name: &str, args: &[S]) -> Server {
+        let mut starting = Starting::new(name, args, None);
+        let (port, admin) = until("netpol serve is ready", || starting.line("ready"));
+        starting.into_server(port, admin)
+    }
+}
+
+/// A `netpol serve` that may take a while until it is ready, or never be.
+pub(crate) struct Starting {
+    pub(crate) process: Process,
+    pub(crate) audit_log: PathBuf,
+    command: String,
+}
+
+impl Starting {
+    /// Starts one, with a kubeconfig where it needs a cluster.
+    pub(crate) fn new<S: AsRef<str>>(name: &str, args: &[S], kubeconfig: Option<&Path>) -> Starting {
         static NEXT: AtomicUsize = AtomicUsize::new(0);
         // A restarted server has a log of its own, or its old ready line would be read.
         let label = format!("{name}-{}", NEXT.fetch_add(1, Ordering::Relaxed));
@@ -48,14 +64,33 @@ impl Server {
             }
         }
         all.extend(["--audit-log".to_owned(), audit_log.display().to_string()]);
-        let mut process = reaper.start(&label, Path::new(NETPOL), &all).unwrap_or_else(|error| panic!("cannot start netpol: {error}"));
-        let (port, admin) = until("netpol serve is ready", || {
-            assert!(process.ended().is_none(), "netpol serve {} ended: {}", all.join(" "), process.tail());
-            ready_line(&process.log)
-        });
-        Server { process, port, admin: Api::plain(admin), audit_log }
+        let command = all.join(" ");
+        let started = match kubeconfig {
+            None => reaper.start(&label, Path::new(NETPOL), &all),
+            Some(kubeconfig) => {
+                let environment = [format!("KUBECONFIG={}", kubeconfig.display()), NETPOL.to_owned()];
+                reaper.start(&label, Path::new("/usr/bin/env"), environment.iter().chain(&all))
+            }
+        };
+        let process = started.unwrap_or_else(|error| panic!("cannot start netpol: {error}"));
+        Starting { process, audit_log, command }
     }
 
+    /// The ports that a line of its log names, as far as it does: of reviews (0 where it does not), and
+    /// of the admin port.
+    #[track_caller]
+    pub(crate) fn line(&mut self, message: &str) -> Option<(u16, u16)> {
+        assert!(self.process.ended().is_none(), "netpol {} ended: {}", self.command, self.process.tail());
+        ports(&self.process.log, message)
+    }
+
+    /// It, with its ports.
+    pub(crate) fn into_server(self, port: u16, admin: u16) -> Server {
+        Server { process: self.process, port, admin: Api::plain(admin), audit_log: self.audit_log }
+    }
+}
+
+impl Server {
     /// The lines of its audit log.
     pub(crate) fn audit_lines(&self) -> Vec<Value> {
         audit_lines(&self.audit_log)
@@ -78,9 +113,10 @@ pub(crate) fn audit_lines(path: &Path) -> Vec<Value> {
 }
 
 /// The ports of `{"message":"ready","listen":"…","admin":"…"}`.
-fn ready_line(log: &Path) -> Option<(u16, u16)> {
+fn ports(log: &Path, message: &str) -> Option<(u16, u16)> {
     let text = std::fs::read_to_string(log).ok()?;
-    let line = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok()).find(|line| line["message"] == "ready")?;
+    let mut lines = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let line = lines.find(|line| line["message"].as_str().is_some_and(|text| text.starts_with(message)))?;
     let port = |field: &str| line[field].as_str()?.rsplit_once(':')?.1.parse().ok();
-    Some((port("listen")?, port("admin")?))
+    Some((port("listen").unwrap_or_default(), port("admin")?))
 }

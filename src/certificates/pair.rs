@@ -11,18 +11,21 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::FromDer as _;
+use x509_parser::x509::X509Name;
+
+use super::{provider, two_thirds, when};
 
 /// A certificate that can be served.
 #[derive(Debug, Clone)]
-pub(crate) struct Pair {
+pub struct Pair {
     /// The chain and the key.
-    pub(crate) key: Arc<CertifiedKey>,
+    pub key: Arc<CertifiedKey>,
     /// When the server's own certificate begins to be valid.
-    pub(crate) not_before: SystemTime,
+    pub not_before: SystemTime,
     /// When it ceases to be.
-    pub(crate) not_after: SystemTime,
+    pub not_after: SystemTime,
     /// Its subject's alternative names: DNS names and addresses.
-    pub(crate) names: Vec<String>,
+    pub names: Vec<String>,
 }
 
 /// What is wrong with a certificate or its key. Nothing of what they hold is repeated.
@@ -69,7 +72,7 @@ impl Pair {
     ///
     /// # Errors
     /// What is wrong with which file, or that they do not belong together.
-    pub(super) fn parse(cert: (&Path, &[u8]), key: (&Path, &[u8])) -> Result<Pair, PairError> {
+    pub fn parse(cert: (&Path, &[u8]), key: (&Path, &[u8])) -> Result<Pair, PairError> {
         let in_cert = |reason: &str| PairError::File { what: "certificate", path: cert.0.to_owned(), reason: reason.to_owned() };
         let in_key = |reason: &str| PairError::File { what: "key", path: key.0.to_owned(), reason: reason.to_owned() };
         let chain = certificates(cert.1).map_err(in_cert)?;
@@ -85,7 +88,7 @@ impl Pair {
             Error::InvalidCertificate(_) => in_cert("cannot be served: it is no certificate that TLS can use"),
             _ => in_key("is of no kind that TLS can use"),
         };
-        let certified = CertifiedKey::from_der(chain, private, &super::provider()).map_err(key_error)?;
+        let certified = CertifiedKey::from_der(chain, private, &provider()).map_err(key_error)?;
         let (_, parsed) = X509Certificate::from_der(&leaf).map_err(|_| in_cert("is damaged"))?;
         Ok(Pair {
             key: Arc::new(certified),
@@ -95,11 +98,16 @@ impl Pair {
         })
     }
 
+    /// When it is to be renewed: two thirds into its life.
+    pub fn renewal(&self) -> SystemTime {
+        two_thirds(self.not_before, self.not_after)
+    }
+
     /// Checks that the certificate has not expired.
     ///
     /// # Errors
     /// It has.
-    pub(super) fn check_expiry(&self, cert: &Path, now: SystemTime) -> Result<(), PairError> {
+    pub fn check_expiry(&self, cert: &Path, now: SystemTime) -> Result<(), PairError> {
         if now >= self.not_after { Err(PairError::Expired { cert: cert.to_owned(), at: when(self.not_after) }) } else { Ok(()) }
     }
 
@@ -107,7 +115,7 @@ impl Pair {
     ///
     /// # Errors
     /// It is not yet, or not any more.
-    pub(super) fn check_validity(&self, cert: &Path, now: SystemTime) -> Result<(), PairError> {
+    pub fn check_validity(&self, cert: &Path, now: SystemTime) -> Result<(), PairError> {
         if now < self.not_before {
             return Err(PairError::TooEarly { cert: cert.to_owned(), at: when(self.not_before) });
         }
@@ -119,12 +127,12 @@ impl Pair {
 ///
 /// # Errors
 /// Something in it is no PEM, in words that go behind its name.
-pub(super) fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, &'static str> {
+pub fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, &'static str> {
     CertificateDer::pem_slice_iter(pem).collect::<Result<_, _>>().map_err(|_| "is damaged: it is not PEM throughout")
 }
 
 /// Answers the DNS names and addresses of a certificate.
-pub(super) fn names(certificate: &X509Certificate<'_>) -> Vec<String> {
+pub fn names(certificate: &X509Certificate<'_>) -> Vec<String> {
     let Ok(Some(names)) = certificate.subject_alternative_name() else { return Vec::new() };
     let name = |name: &GeneralName<'_>| match name {
         GeneralName::DNSName(name) => Some((*name).to_owned()),
@@ -137,12 +145,13 @@ pub(super) fn names(certificate: &X509Certificate<'_>) -> Vec<String> {
     names.value.general_names.iter().filter_map(name).collect()
 }
 
-fn time(unix: i64) -> SystemTime {
+/// Answers the time of an X.509 date.
+pub(super) fn time(unix: i64) -> SystemTime {
     let offset = Duration::from_secs(unix.unsigned_abs());
     if unix >= 0 { UNIX_EPOCH.checked_add(offset) } else { UNIX_EPOCH.checked_sub(offset) }.unwrap_or(UNIX_EPOCH)
 }
 
-/// Writes a point in time for people.
-pub(crate) fn when(time: SystemTime) -> String {
-    jiff::Timestamp::try_from(time).map_or_else(|_| "a time out of range".to_owned(), |time| time.to_string())
+/// Answers the common name of a subject or issuer; nothing where it has none.
+pub fn common_name(name: &X509Name<'_>) -> String {
+    name.iter_common_name().filter_map(|name| name.as_str().ok()).collect::<Vec<_>>().join(", ")
 }
