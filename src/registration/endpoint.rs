@@ -9,6 +9,8 @@ use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 use serde_json::{Map, Value, json};
 
+use super::{DEFAULT_NAME, DEFAULT_NAMESPACE};
+
 /// Where the guard is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Endpoint {
@@ -48,9 +50,9 @@ pub enum EndpointError {
 }
 
 impl Endpoint {
-    /// The Service that the chart makes.
+    /// The Service that the chart makes where it is installed as its README says.
     pub fn default_service() -> Endpoint {
-        Endpoint::Service { namespace: "abcdesktop-netpol".to_owned(), name: "abcdesktop-netpol".to_owned(), port: 443 }
+        Endpoint::Service { namespace: DEFAULT_NAMESPACE.to_owned(), name: DEFAULT_NAME.to_owned(), port: 443 }
     }
 
     /// Reads `NAMESPACE/NAME[:PORT]`; without a port, 443.

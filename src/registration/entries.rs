@@ -4,6 +4,10 @@
 //! Fail where an unjudged request could open the network, Ignore where the worst is a warning that
 //! does not come. Nothing that a namespace needs to go away, a node to report or a scheduler to bind
 //! is Fail.
+//!
+//! Every canon has the same webhooks, and one that was ever released stays, if need be with a condition that
+//! nothing meets. The `caBundle` of each may belong to another field manager than the rest of it: where that one
+//! applied it, whoever applies the configuration without the webhook leaves half of it behind, which is refused.
 
 use serde_json::{Map, Value, json};
 
@@ -58,7 +62,7 @@ pub(super) fn mutating(registration: &Registration<'_>) -> Vec<Value> {
 pub(super) fn validating(registration: &Registration<'_>) -> Vec<Value> {
     let canon = registration.canon;
     let controllers = registration.namespace_controllers.iter().map(String::as_str);
-    let mut entries = vec![
+    let entries = vec![
         Entry {
             errand: "pods",
             unanswered: Unanswered::Fail,
@@ -109,17 +113,15 @@ pub(super) fn validating(registration: &Registration<'_>) -> Vec<Value> {
             rules: foreign_policies(),
             conditions: Vec::new(),
         },
-    ];
-    let neighbours: Vec<&str> = canon.neighbour_keys().collect();
-    if !neighbours.is_empty() {
-        entries.push(Entry {
+        // Also for a canon without neighbours, where no request matches: the set of webhooks is always the same.
+        Entry {
             errand: "neighbours",
             unanswered: Unanswered::Ignore,
             guarded: false,
             rules: vec![rule("", &["namespaces", "namespaces/finalize", "namespaces/status"], WRITE, "Cluster")],
-            conditions: vec![conditions::neighbour_labels_change(neighbours)],
-        });
-    }
+            conditions: vec![conditions::neighbour_labels_change(canon.neighbour_keys())],
+        },
+    ];
     entries.into_iter().map(|entry| Value::Object(entry.webhook(registration, "validate", VALIDATE_TIMEOUT))).collect()
 }
 

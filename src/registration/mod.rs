@@ -19,6 +19,9 @@ pub use endpoint::{Authorities, Endpoint, EndpointError};
 /// What both configurations are called where no name is given.
 pub const DEFAULT_NAME: &str = "abcdesktop-netpol";
 
+/// The namespace that the guard is installed into where none is given.
+pub const DEFAULT_NAMESPACE: &str = "netpol-system";
+
 /// Everything that a registration states.
 #[derive(Debug)]
 pub struct Registration<'a> {
