@@ -76,6 +76,11 @@ impl Documents {
         builtin::parts(&self.source).is_some()
     }
 
+    /// The name in its folder, or the path that was asked for, and the content of each file.
+    pub fn texts(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.files.iter().map(|file| (file.name.as_str(), file.text.as_str()))
+    }
+
     pub(super) fn files(&self) -> &[File] {
         &self.files
     }

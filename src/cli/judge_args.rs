@@ -5,7 +5,8 @@
 
 use std::sync::Arc;
 
-use clap::Args;
+use clap::builder::PossibleValue;
+use clap::{Args, ValueEnum as _};
 
 use super::exit::Failure;
 use crate::canon::Canon;
@@ -94,6 +95,28 @@ impl JudgeArgs {
         }
     }
 
+    /// The flags that state this, each as one word.
+    pub fn flags(&self) -> Vec<String> {
+        let word = |value: &dyn Fn() -> Option<PossibleValue>| value().map_or_else(String::new, |value| value.get_name().to_owned());
+        let mut flags: Vec<String> = self.canon.namespaces.iter().map(|namespace| format!("--namespace={namespace}")).collect();
+        flags.push(format!("--canon={}", self.canon.canon));
+        for (flag, value) in [
+            ("enforcement", word(&|| self.enforcement.to_possible_value())),
+            ("ungranted-labels", word(&|| self.ungranted_labels.to_possible_value())),
+            ("extra-policies", word(&|| self.extra_policies.to_possible_value())),
+            ("foreign-policies", word(&|| self.foreign_policies.to_possible_value())),
+            ("neighbours", word(&|| self.neighbours.to_possible_value())),
+            ("network-annotations", word(&|| self.network_annotations.to_possible_value())),
+            ("host-network", word(&|| self.host_network.to_possible_value())),
+            ("workloads", word(&|| self.workloads.to_possible_value())),
+        ] {
+            flags.push(format!("--{flag}={value}"));
+        }
+        flags.extend(self.namespace_controllers.iter().map(|user| format!("--namespace-controller={user}")));
+        flags.extend(self.break_glass_groups.iter().map(|group| format!("--break-glass-group={group}")));
+        flags
+    }
+
     /// The settings with the canon that they name, read and compiled.
     ///
     /// # Errors
@@ -105,7 +128,7 @@ impl JudgeArgs {
 }
 
 /// Reads a namespace's name: a DNS label, as the API has it.
-fn namespace(text: &str) -> Result<String, String> {
+pub(super) fn namespace(text: &str) -> Result<String, String> {
     let inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     let is_label = (1..=63).contains(&text.len()) && text.bytes().all(inner) && !text.starts_with('-') && !text.ends_with('-');
     is_label
@@ -151,6 +174,41 @@ mod tests {
         for name in ["", "A", "-a", "a-", "a.b", "a b", &"a".repeat(64)] {
             assert!(parse(&["--namespace", name]).is_err(), "{name:?}");
         }
+    }
+
+    #[test]
+    fn what_is_written_as_flags_is_read_as_the_same() {
+        let others = [
+            "--namespace=a",
+            "--namespace=b",
+            "--canon=./canon",
+            "--enforcement=warn",
+            "--ungranted-labels=strip",
+            "--extra-policies=allow",
+            "--foreign-policies=deny",
+            "--neighbours=allow",
+            "--network-annotations=deny",
+            "--host-network=allow",
+            "--workloads=ignore",
+            "--namespace-controller=o\"brien",
+            "--namespace-controller=x y",
+            "--break-glass-group=cn=admins,ou=groups",
+        ];
+        for flags in [&[][..], &others[..]] {
+            let args = parse(flags).unwrap();
+            let written = args.flags();
+            assert_eq!(parse(&written.iter().map(String::as_str).collect::<Vec<_>>()).unwrap(), args);
+            if !flags.is_empty() {
+                assert_eq!(written, flags);
+            }
+        }
+        // One that is forgotten in the list would be one that is not compared above.
+        let known = <Judge as clap::CommandFactory>::command()
+            .get_arguments()
+            .filter(|argument| argument.get_long().is_some_and(|long| long != "help"))
+            .count();
+        let written: std::collections::BTreeSet<&str> = others.iter().map(|flag| flag.split('=').next().unwrap()).collect();
+        assert_eq!(written.len(), known);
     }
 
     #[test]

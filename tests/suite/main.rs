@@ -15,6 +15,7 @@ mod admission;
 mod audit;
 mod audit_docs;
 mod canon;
+mod chart;
 mod check;
 mod cluster;
 mod house;

@@ -6,8 +6,19 @@ use std::fs;
 use crate::support::command::command;
 use crate::support::root;
 
-const COMMANDS: [&str; 10] =
-    ["", "serve", "review", "check", "render", "render policies", "render registration", "audit", "audit verify", "completions"];
+const COMMANDS: [&str; 11] = [
+    "",
+    "serve",
+    "review",
+    "check",
+    "render",
+    "render install",
+    "render policies",
+    "render registration",
+    "audit",
+    "audit verify",
+    "completions",
+];
 
 const HEAD: &str = "# Commands
 

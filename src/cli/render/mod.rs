@@ -1,5 +1,6 @@
 //! `netpol render`: what a cluster is to be given, as manifests.
 
+mod install;
 mod nearest;
 mod policies;
 mod registration;
@@ -18,6 +19,8 @@ pub struct Args {
 enum What {
     /// The canonical NetworkPolicies, as `kubectl apply -f -` takes them.
     Policies(policies::Args),
+    /// Everything that the chart installs, for those who have no Helm.
+    Install(Box<install::Args>),
     /// The webhook configurations by which an API server asks this guard.
     Registration(Box<registration::Args>),
 }
@@ -29,6 +32,7 @@ enum What {
 pub fn run(args: &Args, streams: &mut Streams) -> Ended {
     match &args.what {
         What::Policies(args) => policies::run(args, streams),
+        What::Install(args) => install::run(args, streams),
         What::Registration(args) => registration::run(args, streams),
     }
 }

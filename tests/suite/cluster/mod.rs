@@ -7,11 +7,12 @@
 mod before_us;
 mod certificates;
 mod certs_folder;
+mod chart;
 mod client_certificates;
 mod closed;
 mod control_plane;
 mod deletion;
-mod harness;
+pub(crate) mod harness;
 mod meaning;
 mod neighbours;
 mod outage;

@@ -10,7 +10,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http1::{self, SendRequest};
-use hyper::header::{ACCEPT, CONTENT_TYPE, HOST};
+use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST};
 use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use rustls::pki_types::pem::PemObject;
@@ -36,6 +36,8 @@ pub(crate) static RUNTIME: LazyLock<Runtime> =
 pub(crate) struct Api {
     port: u16,
     tls: Option<TlsConnector>,
+    /// A token that goes with every request.
+    pub(super) bearer: Option<String>,
     idle: Arc<Mutex<Vec<SendRequest<Full<Bytes>>>>>,
 }
 
@@ -86,12 +88,16 @@ impl Api {
                 builder.with_client_auth_cert(vec![chain], key).map_err(|error| fault(&error))?
             }
         };
-        Ok(Api { port, tls: Some(TlsConnector::from(Arc::new(config))), idle: Arc::default() })
+        Ok(Api { port, tls: Some(TlsConnector::from(Arc::new(config))), bearer: None, idle: Arc::default() })
     }
 
     /// A client of a plain port.
     pub(crate) fn plain(port: u16) -> Api {
-        Api { port, tls: None, idle: Arc::default() }
+        Api { port, tls: None, bearer: None, idle: Arc::default() }
+    }
+
+    pub(super) fn port(&self) -> u16 {
+        self.port
     }
 
     /// Asks; an error is one of the connection.
@@ -124,6 +130,9 @@ impl Api {
         let mut connection = self.connection().await?;
         let mut request = Request::builder().method(call.method.clone()).uri(&call.path).header(HOST, "127.0.0.1");
         request = request.header(ACCEPT, "application/json").header(CONTENT_TYPE, call.content_type);
+        if let Some(token) = &self.bearer {
+            request = request.header(AUTHORIZATION, format!("Bearer {token}"));
+        }
         for (name, value) in &call.headers {
             request = request.header(*name, value);
         }

@@ -1,12 +1,10 @@
 //! The programs of a control plane: from `KUBEBUILDER_ASSETS`, or built once from Go modules.
 
 use std::env;
-use std::fs::{self, File};
-use std::io::{self, Write};
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
-use aws_lc_rs::digest::{SHA256, digest};
+use super::go::{Module, say};
 
 /// Where the programs of a control plane are.
 #[derive(Debug, Clone)]
@@ -19,6 +17,15 @@ pub(crate) struct Assets {
 
 const NEEDED: [&str; 3] = ["etcd", "kube-apiserver", "kubectl"];
 const CONTROLLER_MANAGER: &str = "kube-controller-manager";
+
+const MODULE: Module = Module {
+    folder: "control-plane",
+    files: &["go.mod", "go.sum", "main.go"],
+    versioned: "k8s.io/kubernetes",
+    what: "kube-apiserver and its companions",
+    without_go: "these tests run a real kube-apiserver: install Go 1.26 or later (https://go.dev/dl) to build it, or name a folder \
+        with etcd, kube-apiserver, kube-controller-manager and kubectl in KUBEBUILDER_ASSETS",
+};
 
 impl Assets {
     /// Finds the programs, or builds them.
@@ -54,87 +61,16 @@ impl Assets {
     }
 }
 
-/// Answers the folder of our own build, building it where this machine has none of this version yet.
+/// Answers the folder of our own build.
 fn built() -> Result<PathBuf, String> {
-    let source = source();
-    let version = kubernetes_version(&source)?;
-    let cache = cache()?;
-    let folder = cache.join(format!("{version}-{}", fingerprint(&source)?));
-    if folder.is_dir() {
-        return Ok(folder);
-    }
-    fs::create_dir_all(&cache).map_err(|error| format!("cannot make {}: {error}", cache.display()))?;
-    // Whoever comes second waits and then finds the folder; the lock goes with its process.
-    let lock = File::create(cache.join("lock")).and_then(|file| file.lock().map(|()| file));
-    let _lock = lock.map_err(|error| format!("cannot lock {}: {error}", cache.display()))?;
-    if !folder.is_dir() {
-        build(&source, &version, &cache, &folder)?;
-    }
-    Ok(folder)
-}
-
-fn build(source: &Path, version: &str, cache: &Path, folder: &Path) -> Result<(), String> {
-    if let Err(error) = Command::new("go").arg("version").stdout(Stdio::null()).status() {
-        return Err(format!(
-            "these tests run a real kube-apiserver: install Go 1.26 or later (https://go.dev/dl) to build it, or name a folder \
-             with etcd, kube-apiserver, kube-controller-manager and kubectl in KUBEBUILDER_ASSETS (go: {error})"
-        ));
-    }
-    say(&format!("building kube-apiserver {version} and its companions once, which takes minutes, into {}", folder.display()));
-    let staging = tempfile::Builder::new().prefix("building-").tempdir_in(cache).map_err(|error| error.to_string())?;
-    let binary = staging.path().join("control-plane");
-    let mut numbers = version.trim_start_matches('v').split('.');
-    let (major, minor) = (numbers.next().unwrap_or_default(), numbers.next().unwrap_or_default());
-    let stamp = "k8s.io/component-base/version";
-    let output = Command::new("go")
-        .current_dir(source)
-        .args(["build", "-trimpath", "-tags", "grpcnotrace", "-ldflags"])
-        .arg(format!("-s -w -X {stamp}.gitVersion={version} -X {stamp}.gitMajor={major} -X {stamp}.gitMinor={minor}"))
-        .arg("-o")
-        .arg(&binary)
-        .arg(".")
-        .stdin(Stdio::null())
-        .output()
-        .map_err(|error| format!("cannot start go: {error}"))?;
-    if !output.status.success() {
-        let text = String::from_utf8_lossy(&output.stderr);
-        return Err(format!("go build failed in {}: {}", source.display(), text.trim()));
-    }
-    for name in NEEDED.into_iter().chain([CONTROLLER_MANAGER]) {
-        std::os::unix::fs::symlink("control-plane", staging.path().join(name)).map_err(|error| error.to_string())?;
-    }
-    // In place at once or not at all: an interrupted build leaves a folder that nobody looks into.
-    fs::rename(staging.path(), folder).map_err(|error| format!("cannot put {} in place: {error}", folder.display()))?;
-    let _ = staging.keep();
-    Ok(())
-}
-
-fn source() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/control-plane")
-}
-
-fn cache() -> Result<PathBuf, String> {
-    let absolute = |name: &str| env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
-    let root = absolute("XDG_CACHE_HOME").or_else(|| absolute("HOME").map(|home| home.join(".cache")));
-    root.map(|root| root.join("netpol-control-plane")).ok_or_else(|| "neither XDG_CACHE_HOME nor HOME is set".to_owned())
-}
-
-fn kubernetes_version(source: &Path) -> Result<String, String> {
-    let text = fs::read_to_string(source.join("go.mod")).map_err(|error| format!("cannot read go.mod: {error}"))?;
-    let version = text.split_once("k8s.io/kubernetes v").map(|(_, rest)| rest.split_whitespace().next().unwrap_or_default());
-    version.map(|version| format!("v{version}")).ok_or_else(|| "go.mod does not require k8s.io/kubernetes".to_owned())
-}
-
-/// A fingerprint of what is built, so that another tree with the same version has its own build.
-fn fingerprint(source: &Path) -> Result<String, String> {
-    let mut bytes = Vec::new();
-    for name in ["go.mod", "go.sum", "main.go"] {
-        bytes.extend(fs::read(source.join(name)).map_err(|error| format!("cannot read {name}: {error}"))?);
-    }
-    Ok(digest(&SHA256, &bytes).as_ref().iter().take(4).fold(String::new(), |text, byte| format!("{text}{byte:02x}")))
-}
-
-/// A word for whoever waits: the test runner captures what `eprintln!` writes.
-fn say(sentence: &str) {
-    let _ = writeln!(io::stderr(), "{sentence}");
+    let arguments = |version: &str| {
+        let mut numbers = version.trim_start_matches('v').split('.');
+        let (major, minor) = (numbers.next().unwrap_or_default(), numbers.next().unwrap_or_default());
+        let stamp = "k8s.io/component-base/version";
+        let flags = format!("-s -w -X {stamp}.gitVersion={version} -X {stamp}.gitMajor={major} -X {stamp}.gitMinor={minor}");
+        ["-tags", "grpcnotrace", "-ldflags", &flags, "."].into_iter().map(Into::into).collect()
+    };
+    MODULE.built("control-plane", arguments, |folder| {
+        NEEDED.into_iter().chain([CONTROLLER_MANAGER]).try_for_each(|name| symlink("control-plane", folder.join(name)))
+    })
 }

@@ -71,7 +71,7 @@ impl Outcome {
         let show = |list: &[String]| list.iter().take(5).cloned().collect::<Vec<_>>().join("; ");
         let (failed, bare, good) = (self.failures.len(), self.unlabelled.len(), self.latencies.len());
         assert!(failed == 0, "{failed} of {} creations failed: {}", good + failed, show(&self.failures));
-        assert!(bare == 0, "{bare} pods came without their label: {}", show(&self.unlabelled));
+        assert!(bare == 0, "{bare} pods came without their label: {}\n{}", show(&self.unlabelled), went_on_without());
         assert!(good >= at_least, "only {good} pods were created");
     }
 }
@@ -89,6 +89,13 @@ pub(crate) fn burst(namespace: &str, run: &str, clients: usize, pods: usize) -> 
         })
     };
     gather((0..clients).map(client).collect())
+}
+
+/// What the API server says of webhooks that it went on without.
+fn went_on_without() -> String {
+    let log = std::fs::read_to_string(plane().reaper.folder().join("kube-apiserver.log")).unwrap_or_default();
+    let lines: Vec<&str> = log.lines().filter(|line| line.contains("failing open")).collect();
+    lines[lines.len().saturating_sub(5)..].join("\n")
 }
 
 fn gather(clients: Vec<JoinHandle<Outcome>>) -> Outcome {

@@ -12,7 +12,7 @@ use super::plane::plane;
 use super::reaper::Process;
 use super::wait::until;
 
-const NETPOL: &str = env!("CARGO_BIN_EXE_netpol");
+pub(crate) const NETPOL: &str = env!("CARGO_BIN_EXE_netpol");
 
 /// Runs a command that ends by itself.
 pub(crate) fn netpol<S: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item = S>) -> Output {
@@ -113,7 +113,7 @@ pub(crate) fn audit_lines(path: &Path) -> Vec<Value> {
 }
 
 /// The ports of `{"message":"ready","listen":"…","admin":"…"}`.
-fn ports(log: &Path, message: &str) -> Option<(u16, u16)> {
+pub(crate) fn ports(log: &Path, message: &str) -> Option<(u16, u16)> {
     let text = std::fs::read_to_string(log).ok()?;
     let mut lines = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
     let line = lines.find(|line| line["message"].as_str().is_some_and(|text| text.starts_with(message)))?;

@@ -47,6 +47,14 @@ pub(crate) struct Another {
 }
 
 impl Plane {
+    /// A client that is nobody but the bearer of a token.
+    pub(crate) fn api_with_token(&self, token: &str) -> Api {
+        let ca = fs::read_to_string(self.reaper.folder().join("ca.crt")).expect("the run's authority");
+        let mut api = Api::new(self.api.port(), &ca, None).expect("a client");
+        api.bearer = Some(token.to_owned());
+        api
+    }
+
     /// The minor of Kubernetes, for what older API servers do not do.
     pub(crate) fn minor(&self) -> u32 {
         let minor = self.version.split('.').nth(1).and_then(|minor| minor.parse().ok());

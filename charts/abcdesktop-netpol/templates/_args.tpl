@@ -1,0 +1,58 @@
+{{/*
+Every flag of `netpol serve` that the values state, always all of them: what a pod's description shows is the
+whole truth. Kubernetes writes variables into arguments, so what is not meant as one is escaped.
+*/}}
+{{- define "netpol.args" -}}
+{{- $root := . -}}
+{{- $values := .Values -}}
+{{- $verdicts := $values.verdicts -}}
+{{- $args := list
+  (printf "--listen=%s:%d" $values.ports.address (int64 $values.ports.webhook))
+  (printf "--admin-listen=%s:%d" $values.ports.address (int64 $values.ports.admin)) -}}
+{{- range $values.namespaces }}{{ $args = append $args (printf "--namespace=%s" .) }}{{ end -}}
+{{- $canon := $values.canon.builtIn | default "abcdesktop" -}}
+{{- if or $values.canon.documents $values.canon.configMap.name }}{{ $canon = "/etc/netpol/canon" }}{{ end -}}
+{{- $args = concat $args (list
+  (printf "--canon=%s" $canon)
+  (printf "--enforcement=%s" $verdicts.enforcement)
+  (printf "--ungranted-labels=%s" $verdicts.ungrantedLabels)
+  (printf "--extra-policies=%s" $verdicts.extraPolicies)
+  (printf "--foreign-policies=%s" $verdicts.foreignPolicies)
+  (printf "--neighbours=%s" $verdicts.neighbours)
+  (printf "--network-annotations=%s" $verdicts.networkAnnotations)
+  (printf "--host-network=%s" $verdicts.hostNetwork)
+  (printf "--workloads=%s" $verdicts.workloads)) -}}
+{{- range $verdicts.namespaceControllers }}{{ $args = append $args (printf "--namespace-controller=%s" .) }}{{ end -}}
+{{- range $verdicts.breakGlassGroups }}{{ $args = append $args (printf "--break-glass-group=%s" .) }}{{ end -}}
+{{- if eq $values.certificates.mode "selfManaged" -}}
+{{- $args = concat $args (list
+  (printf "--tls-secret=%s/%s" .Release.Namespace (include "netpol.tlsSecret" .))
+  (printf "--registration=%s" (include "netpol.fullname" .))
+  (printf "--ca-lifetime=%s" $values.certificates.selfManaged.caLifetime)
+  (printf "--leaf-lifetime=%s" $values.certificates.selfManaged.leafLifetime)) -}}
+{{- range include "netpol.tlsNames" . | fromYamlArray }}{{ $args = append $args (printf "--tls-name=%s" .) }}{{ end -}}
+{{- else -}}
+{{- $args = concat $args (list "--tls-cert=/etc/netpol/tls/tls.crt" "--tls-key=/etc/netpol/tls/tls.key") -}}
+{{- end -}}
+{{- $args = append $args (printf "--tls-min=%s" $values.tls.minVersion) -}}
+{{- if $values.tls.clientCA.configMap -}}
+{{- $args = append $args (printf "--client-ca=/etc/netpol/client-ca/%s" $values.tls.clientCA.key) -}}
+{{- range $values.tls.clientCA.names }}{{ $args = append $args (printf "--client-name=%s" .) }}{{ end -}}
+{{- end -}}
+{{- $args = concat $args (list
+  (printf "--max-body=%d" (int64 $values.limits.maxBody))
+  (printf "--body-budget=%d" (int64 $values.limits.bodyBudget))
+  (printf "--max-connections=%d" (int64 $values.limits.maxConnections))
+  (printf "--max-reviews=%d" (int64 $values.limits.maxReviews))
+  (printf "--drain-delay=%s" $values.limits.drainDelay)
+  (printf "--audit-level=%s" $values.audit.level)
+  (printf "--log-format=%s" $values.log.format)
+  (printf "--log=%s" $values.log.filter)) -}}
+{{- $escaped := list "serve" -}}
+{{- range $args }}{{ $escaped = append $escaped (replace "$(" "$$(" .) }}{{ end -}}
+{{- /* In this one the pod's name is meant. */ -}}
+{{- $escaped = append $escaped (printf "--audit-log=%s" (replace "$$(POD_NAME)" "$(POD_NAME)" (replace "$(" "$$(" $values.audit.log))) -}}
+{{- range $escaped }}
+- {{ toRawJson . }}
+{{- end -}}
+{{- end -}}

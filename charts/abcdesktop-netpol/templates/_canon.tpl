@@ -1,0 +1,71 @@
+{{/*
+Which label keys a canon reads: the match conditions of the registration depend on them. For the canons
+that are built in they stand in files/canons.yaml; of your own documents they are read here, as the program
+reads them; into somebody else's ConfigMap nobody can look, so it comes with its keys.
+*/}}
+{{- define "netpol.canonKeys" -}}
+{{- $canon := .Values.canon -}}
+{{- $found := dict "identity" (dict) "neighbours" (dict) -}}
+{{- if $canon.configMap.name -}}
+{{- range $canon.configMap.identityKeys }}{{ $_ := set $found.identity . true }}{{ end -}}
+{{- range $canon.configMap.neighbourKeys }}{{ $_ := set $found.neighbours . true }}{{ end -}}
+{{- else if $canon.documents -}}
+{{- range $file, $text := $canon.documents -}}
+{{- range $part := regexSplit "(?m)^---(?:[ \\t\\r]+|$)" $text -1 -}}
+{{- $document := fromYaml $part -}}
+{{- if and (kindIs "string" $document.Error) (not $document.kind) -}}
+{{- fail (printf "canon.documents: a document of %s is no YAML: %s" $file $document.Error) -}}
+{{- end -}}
+{{- $objects := list $document -}}
+{{- if hasSuffix "List" (toString $document.kind) }}{{ $objects = $document.items | default list }}{{ end -}}
+{{- range $object := $objects -}}
+{{- include "netpol.objectKeys" (dict "object" $object "found" $found) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- else -}}
+{{- $builtIn := $canon.builtIn | default "abcdesktop" -}}
+{{- $known := index (.Files.Get "files/canons.yaml" | fromYaml) $builtIn -}}
+{{- range $known.identityKeys }}{{ $_ := set $found.identity . true }}{{ end -}}
+{{- range $known.neighbourKeys }}{{ $_ := set $found.neighbours . true }}{{ end -}}
+{{- end -}}
+{{- dict "identity" (keys $found.identity | sortAlpha) "neighbours" (keys $found.neighbours | sortAlpha) | toYaml -}}
+{{- end -}}
+
+{{- define "netpol.objectKeys" -}}
+{{- $found := .found -}}
+{{- if eq (toString .object.kind) "NetworkPolicy" -}}
+{{- $spec := .object.spec | default dict -}}
+{{- include "netpol.podSelectorKeys" (dict "selector" $spec.podSelector "found" $found) -}}
+{{- $types := $spec.policyTypes -}}
+{{- /* The API's default. Rules of a direction that is not listed are inert. */ -}}
+{{- if not $types }}{{ $types = ternary (list "Ingress" "Egress") (list "Ingress") (not (empty $spec.egress)) }}{{ end -}}
+{{- $peers := list -}}
+{{- if has "Ingress" $types }}{{ range $spec.ingress }}{{ $peers = concat $peers (.from | default list) }}{{ end }}{{ end -}}
+{{- if has "Egress" $types }}{{ range $spec.egress }}{{ $peers = concat $peers (.to | default list) }}{{ end }}{{ end -}}
+{{- range $peers -}}
+{{- include "netpol.podSelectorKeys" (dict "selector" .podSelector "found" $found) -}}
+{{- range $key := include "netpol.selectorKeys" .namespaceSelector | fromJsonArray -}}
+{{- if ne $key "kubernetes.io/metadata.name" }}{{ $_ := set $found.neighbours $key true }}{{ end -}}
+{{- end -}}
+{{- end -}}
+{{- else if eq (toString .object.kind) "Grants" -}}
+{{- range .object.grants -}}
+{{- include "netpol.podSelectorKeys" (dict "selector" .podSelector "found" $found) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "netpol.podSelectorKeys" -}}
+{{- $found := .found -}}
+{{- range $key := include "netpol.selectorKeys" .selector | fromJsonArray -}}
+{{- if not (hasPrefix "netpol/" $key) }}{{ $_ := set $found.identity $key true }}{{ end -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "netpol.selectorKeys" -}}
+{{- $selector := . | default dict -}}
+{{- $all := keys ($selector.matchLabels | default dict) -}}
+{{- range $selector.matchExpressions }}{{ $all = append $all .key }}{{ end -}}
+{{- toRawJson $all -}}
+{{- end -}}

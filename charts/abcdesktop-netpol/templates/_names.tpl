@@ -1,0 +1,61 @@
+{{/* Names and labels. */}}
+
+{{- define "netpol.name" -}}
+{{- default .Chart.Name .Values.nameOverride | trunc 50 | trimSuffix "-" -}}
+{{- end -}}
+
+{{/* Of every object. Fifty characters leave room for the suffixes, since a Service's name has at most 63. */}}
+{{- define "netpol.fullname" -}}
+{{- if .Values.fullnameOverride -}}
+{{- .Values.fullnameOverride | trunc 50 | trimSuffix "-" -}}
+{{- else -}}
+{{- $name := include "netpol.name" . -}}
+{{- if contains $name .Release.Name -}}
+{{- .Release.Name | trunc 50 | trimSuffix "-" -}}
+{{- else -}}
+{{- printf "%s-%s" .Release.Name $name | trunc 50 | trimSuffix "-" -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "netpol.selector" -}}
+app.kubernetes.io/name: {{ include "netpol.name" . | quote }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
+{{- end -}}
+
+{{- define "netpol.labels" -}}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service | quote }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+{{ include "netpol.selector" . }}
+{{- end -}}
+
+{{- define "netpol.serviceAccount" -}}
+{{- .Values.serviceAccount.name | default (include "netpol.fullname" .) -}}
+{{- end -}}
+
+{{/* The Secret of the certificate that is served. The Lease has the same name. */}}
+{{- define "netpol.tlsSecret" -}}
+{{- $own := printf "%s-tls" (include "netpol.fullname" .) -}}
+{{- if eq .Values.certificates.mode "secret" -}}
+{{- .Values.certificates.secret.name -}}
+{{- else if eq .Values.certificates.mode "selfManaged" -}}
+{{- .Values.certificates.selfManaged.secretName | default $own -}}
+{{- else -}}
+{{- $own -}}
+{{- end -}}
+{{- end -}}
+
+{{/* The names that the API server, and whoever else is in the cluster, asks for. */}}
+{{- define "netpol.tlsNames" -}}
+{{- $name := include "netpol.fullname" . -}}
+{{- list (printf "%s.%s.svc" $name .Release.Namespace) (printf "%s.%s.svc.cluster.local" $name .Release.Namespace) (printf "%s.%s" $name .Release.Namespace) | toYaml -}}
+{{- end -}}
+
+{{- define "netpol.image" -}}
+{{- if .Values.image.digest -}}
+{{- printf "%s@%s" .Values.image.repository .Values.image.digest -}}
+{{- else -}}
+{{- printf "%s:%s" .Values.image.repository (.Values.image.tag | default .Chart.AppVersion) -}}
+{{- end -}}
+{{- end -}}

@@ -1,0 +1,43 @@
+{{/* What is mounted where. `netpol.volumes` and `netpol.mounts` name the same. */}}
+
+{{- define "netpol.canonConfigMap" -}}
+{{- if .Values.canon.configMap.name -}}
+{{- .Values.canon.configMap.name -}}
+{{- else if .Values.canon.documents -}}
+{{- printf "%s-canon" (include "netpol.fullname" .) -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "netpol.mounts" -}}
+{{- $mounts := list -}}
+{{- if ne .Values.certificates.mode "selfManaged" -}}
+{{- $mounts = append $mounts (dict "name" "tls" "mountPath" "/etc/netpol/tls" "readOnly" true) -}}
+{{- end -}}
+{{- if include "netpol.canonConfigMap" . -}}
+{{- $mounts = append $mounts (dict "name" "canon" "mountPath" "/etc/netpol/canon" "readOnly" true) -}}
+{{- end -}}
+{{- if .Values.tls.clientCA.configMap -}}
+{{- $mounts = append $mounts (dict "name" "client-ca" "mountPath" "/etc/netpol/client-ca" "readOnly" true) -}}
+{{- end -}}
+{{- if .Values.audit.volume -}}
+{{- $mounts = append $mounts (dict "name" "audit" "mountPath" "/var/log/netpol") -}}
+{{- end -}}
+{{- toYaml $mounts -}}
+{{- end -}}
+
+{{- define "netpol.volumes" -}}
+{{- $volumes := list -}}
+{{- if ne .Values.certificates.mode "selfManaged" -}}
+{{- $volumes = append $volumes (dict "name" "tls" "secret" (dict "secretName" (include "netpol.tlsSecret" .) "defaultMode" 288)) -}}
+{{- end -}}
+{{- with include "netpol.canonConfigMap" . -}}
+{{- $volumes = append $volumes (dict "name" "canon" "configMap" (dict "name" .)) -}}
+{{- end -}}
+{{- with .Values.tls.clientCA.configMap -}}
+{{- $volumes = append $volumes (dict "name" "client-ca" "configMap" (dict "name" .)) -}}
+{{- end -}}
+{{- with .Values.audit.volume -}}
+{{- $volumes = append $volumes (mustMerge (dict "name" "audit") .) -}}
+{{- end -}}
+{{- toYaml $volumes -}}
+{{- end -}}

@@ -1,0 +1,89 @@
+//! `netpol render install` with flags: where it differs from what it prints without.
+
+use serde_json::Value;
+
+use super::sets::ALONE;
+use crate::support::command::netpol;
+use crate::support::helm::only;
+
+#[track_caller]
+fn install(flags: &[&str]) -> Vec<Value> {
+    let ran = netpol(&[&["render", "install", "--output", "json"], flags].concat());
+    assert_eq!((ran.code, ran.err.as_str()), (0, ""), "{flags:?}");
+    serde_json::from_str::<Value>(&ran.out).unwrap()["items"].as_array().unwrap().clone()
+}
+
+fn arguments(objects: &[Value]) -> Vec<&str> {
+    let container = &only(objects, "Deployment")["spec"]["template"]["spec"]["containers"][0];
+    container["args"].as_array().unwrap().iter().map(|argument| argument.as_str().unwrap()).collect()
+}
+
+#[test]
+fn the_namespace_stands_wherever_the_servers_are_named() {
+    let objects = install(&["--install-namespace", "elsewhere"]);
+    let text = serde_json::to_string(&objects).unwrap();
+    assert!(!text.contains("netpol-system"), "{text}");
+    assert_eq!(only(&objects, "Namespace")["metadata"]["name"], "elsewhere");
+    let args = arguments(&objects);
+    assert!(
+        args.contains(&"--tls-secret=elsewhere/abcdesktop-netpol-tls") && args.contains(&"--tls-name=abcdesktop-netpol.elsewhere.svc"),
+        "{args:?}"
+    );
+    let webhooks = &only(&objects, "ValidatingWebhookConfiguration")["webhooks"];
+    assert_eq!(webhooks[0]["clientConfig"]["service"]["namespace"], "elsewhere");
+}
+
+#[test]
+fn flags_arrive_where_they_count() {
+    let flags = [
+        "--namespace",
+        "a,b",
+        "--enforcement",
+        "warn",
+        "--image",
+        "registry.example/netpol@sha256:0",
+        "--break-glass-group",
+        "$(HOSTNAME)",
+    ];
+    let objects = install(&flags);
+    assert_eq!(only(&objects, "Deployment")["spec"]["template"]["spec"]["containers"][0]["image"], "registry.example/netpol@sha256:0");
+    let args = arguments(&objects);
+    let of = |flag: &str| args.iter().filter_map(|argument| argument.strip_prefix(flag)).collect::<Vec<_>>();
+    assert_eq!((of("--namespace="), of("--enforcement=")), (vec!["a", "b"], vec!["warn"]));
+    assert_eq!(of("--break-glass-group="), ["$$(HOSTNAME)"], "as Kubernetes writes what is no variable");
+    let values = &only(&objects, "MutatingWebhookConfiguration")["webhooks"][0]["namespaceSelector"]["matchExpressions"][0]["values"];
+    assert_eq!(*values, serde_json::json!(["a", "b"]));
+}
+
+#[test]
+fn a_canon_of_ones_own_comes_along() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("only.yml"), ALONE).unwrap();
+    let objects = install(&["--canon", folder.path().to_str().unwrap()]);
+    let map = only(&objects, "ConfigMap");
+    assert_eq!(map["data"]["only.yml"], ALONE);
+    let pod = &only(&objects, "Deployment")["spec"]["template"]["spec"];
+    assert_eq!(pod["volumes"][0]["configMap"]["name"], map["metadata"]["name"]);
+    let mounted = pod["containers"][0]["volumeMounts"][0]["mountPath"].as_str().unwrap();
+    assert!(arguments(&objects).contains(&format!("--canon={mounted}").as_str()));
+    let text = serde_json::to_string(only(&objects, "ValidatingWebhookConfiguration")).unwrap();
+    assert!(text.contains(r#"key in [\"role\", \"tier\"]"#), "{text}");
+    // A file of any name is read by its ending.
+    let file = folder.path().join("canon");
+    std::fs::write(&file, ALONE).unwrap();
+    assert_eq!(only(&install(&["--canon", file.to_str().unwrap()]), "ConfigMap")["data"]["canon.yaml"], ALONE);
+}
+
+#[test]
+fn what_would_lock_the_cluster_is_refused() {
+    for (flags, said) in [
+        (vec!["--install-namespace", "abcdesktop"], "--install-namespace"),
+        (vec!["--namespace", "netpol-system"], "is to be guarded and is where the servers run"),
+        (vec!["--namespace", "kube-system"], "kube-system cannot be guarded"),
+        (vec!["--install-namespace", "Upper"], "a namespace is"),
+    ] {
+        let ran = netpol(&[&["render", "install"], flags.as_slice()].concat());
+        assert_eq!((ran.code, ran.out.as_str()), (2, ""), "{flags:?}");
+        assert!(ran.err.contains(said), "{flags:?}: {}", ran.err);
+    }
+}

@@ -1,0 +1,159 @@
+//! What the chart renders, whatever the values.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use super::sets::sets;
+use crate::support::command::netpol;
+use crate::support::helm::{chart, helm, objects, only, template};
+use crate::support::root;
+
+#[test]
+fn helm_finds_nothing_to_say_about_it() {
+    let home = tempfile::tempdir().unwrap();
+    for (set, values) in sets() {
+        let args = ["lint", "--strict", "--namespace", "netpol-system", &chart().display().to_string(), "--values", "-"];
+        let ran = helm(&args, &values.to_string(), home.path(), None);
+        assert!(ran.ok && !ran.out.contains("[WARNING]"), "{set}: {}{}", ran.out, ran.err);
+    }
+}
+
+/// What is the same every time can be compared, and who deploys from Git has nothing to do.
+#[test]
+fn the_same_values_render_the_same_bytes() {
+    for (set, values) in sets() {
+        assert_eq!(template(&values, &[]).expect(set), template(&values, &[]).expect(set), "{set}");
+    }
+}
+
+/// The arguments of the container as the kubelet gives them to the program.
+fn arguments(objects: &[Value]) -> Vec<String> {
+    let container = &only(objects, "Deployment")["spec"]["template"]["spec"]["containers"][0];
+    container["args"].as_array().unwrap().iter().map(|argument| expanded(argument.as_str().unwrap())).collect()
+}
+
+/// `$(POD_NAME)` becomes the pod's name, `$$` one `$`; other names are no variables of the pod.
+fn expanded(argument: &str) -> String {
+    let mut written = String::new();
+    let mut rest = argument;
+    while let Some(at) = rest.find('$') {
+        written.push_str(&rest[..at]);
+        rest = &rest[at..];
+        let (text, length) = if rest.starts_with("$$") {
+            ("$", 2)
+        } else if rest.starts_with("$(POD_NAME)") {
+            ("pod-1", "$(POD_NAME)".len())
+        } else {
+            assert!(!rest.starts_with("$("), "{argument}: a variable that nobody meant");
+            ("$", 1)
+        };
+        written.push_str(text);
+        rest = &rest[length..];
+    }
+    written + rest
+}
+
+/// Not to be had from the chart, and why.
+const UNREACHABLE: [(&str, &str); 1] = [("--self-signed-dir", "the API server would not trust what only one pod knows")];
+
+#[test]
+fn every_flag_of_serve_is_a_value() {
+    let mut reached = BTreeSet::new();
+    for (set, values) in sets() {
+        let args = arguments(&objects(&template(&values, &[]).expect(set)));
+        assert_eq!(args[0], "serve");
+        // What the flags are, and that these are values of theirs, the program says best.
+        let mut line: Vec<&str> = args.iter().map(String::as_str).collect();
+        line.push("--help");
+        let ran = netpol(&line);
+        assert_eq!(ran.code, 0, "{set}: {args:?}: {}", ran.err);
+        reached.extend(args.iter().skip(1).map(|argument| argument.split('=').next().unwrap().to_owned()));
+    }
+    let help = netpol(&["serve", "--help"]).out;
+    // What is deeper is a sentence.
+    let flags: BTreeSet<String> = help
+        .lines()
+        .filter_map(|line| line.strip_prefix("      ").or(line.strip_prefix("  -n, ")).filter(|line| line.starts_with("--")))
+        .map(|line| line.split([' ', '=']).next().unwrap().to_owned())
+        .filter(|flag| flag != "--help")
+        .collect();
+    assert!(flags.len() > 25, "{flags:?}");
+    let missing: Vec<&String> = flags.iter().filter(|flag| !reached.contains(*flag)).collect();
+    assert_eq!(missing, UNREACHABLE.map(|(flag, _)| flag), "a flag of serve without a value in the chart");
+}
+
+#[test]
+fn strings_arrive_as_they_were_given() {
+    let (set, values) = sets().into_iter().find(|(set, _)| *set == "everything").unwrap();
+    let args = arguments(&objects(&template(&values, &[]).expect(set)));
+    let of = |flag: &str| -> Vec<&str> { args.iter().filter_map(|argument| argument.strip_prefix(flag)?.strip_prefix('=')).collect() };
+    for (flag, given) in [
+        ("--namespace", &values["namespaces"]),
+        ("--namespace-controller", &values["verdicts"]["namespaceControllers"]),
+        ("--break-glass-group", &values["verdicts"]["breakGlassGroups"]),
+        ("--client-name", &values["tls"]["clientCA"]["names"]),
+    ] {
+        assert_eq!(Value::from(of(flag)), *given, "{flag}");
+    }
+    assert_eq!(of("--audit-log"), ["/var/log/netpol/pod-1.jsonl"]);
+    assert_eq!((of("--max-connections"), of("--body-budget")), (vec!["1000000"], vec!["134217728"]));
+}
+
+#[test]
+fn a_server_has_no_more_than_it_needs() {
+    for (set, values) in sets() {
+        let objects = objects(&template(&values, &[]).expect(set));
+        let self_managed = values["certificates"]["mode"].as_str().unwrap_or("selfManaged") == "selfManaged";
+        let pod = &only(&objects, "Deployment")["spec"]["template"]["spec"];
+        assert_eq!(pod["automountServiceAccountToken"], self_managed, "{set}");
+        let container = &pod["containers"][0];
+        assert_eq!(pod["securityContext"]["runAsNonRoot"], true);
+        assert_eq!(pod["securityContext"]["seccompProfile"]["type"], "RuntimeDefault");
+        assert_eq!(container["securityContext"]["readOnlyRootFilesystem"], true);
+        assert_eq!(container["securityContext"]["allowPrivilegeEscalation"], false);
+        assert_eq!(container["securityContext"]["capabilities"]["drop"][0], "ALL");
+        assert!(container["resources"]["limits"]["cpu"].is_null(), "{set}");
+        let roles = objects.iter().filter(|object| object["kind"].as_str().unwrap().contains("Role")).count();
+        assert_eq!(roles, if self_managed { 4 } else { 0 }, "{set}");
+        let kinds: Vec<&str> = objects.iter().map(|object| object["kind"].as_str().unwrap()).collect();
+        assert!(!kinds.contains(&"Secret"), "{set}: no key is a value");
+        assert_eq!(kinds.contains(&"Lease"), self_managed, "{set}");
+        // Helm registers the last and takes away first.
+        let ours = objects.iter().filter(|object| object["metadata"]["namespace"].is_string());
+        assert!(ours.clone().all(|object| object["metadata"]["namespace"] == "netpol-system"), "{set}");
+    }
+}
+
+#[test]
+fn the_alerts_ask_for_metrics_that_there_are() {
+    let (set, values) = sets().into_iter().find(|(set, _)| *set == "everything").unwrap();
+    let objects = objects(&template(&values, &[]).expect(set));
+    let documented = std::fs::read_to_string(root().join("docs/serving.md")).unwrap();
+    let rules = only(&objects, "PrometheusRule")["spec"]["groups"][0]["rules"].as_array().unwrap();
+    assert!(rules.len() > 6);
+    for rule in rules {
+        let expression = rule["expr"].as_str().unwrap();
+        let names =
+            expression.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_').filter(|word| word.starts_with("netpol_"));
+        let mut asked = 0;
+        for name in names {
+            assert!(documented.contains(&format!("`{name}`")), "{name} of {expression}");
+            asked += 1;
+        }
+        assert!(asked > 0, "{expression}");
+        assert!(expression.contains(r#"{namespace="netpol-system", pod=~"guard-.*""#), "{expression}");
+    }
+}
+
+/// From the time that a server is told to end: what `serve` takes at most must fit.
+#[test]
+fn a_server_has_the_time_that_it_takes_to_end() {
+    let pod = |values: &Value| {
+        let objects = objects(&template(values, &[]).expect("rendered"));
+        only(&objects, "Deployment")["spec"]["template"]["spec"]["terminationGracePeriodSeconds"].as_u64().unwrap()
+    };
+    let limits = netpol::server::Limits::default();
+    let ending = limits.drain_delay + limits.farewell + limits.grace + std::time::Duration::from_secs(5);
+    assert!(pod(&serde_json::json!({})) >= ending.as_secs(), "the audit log's 5 s included");
+}

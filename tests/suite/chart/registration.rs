@@ -1,0 +1,101 @@
+//! The webhook configurations of the chart are those that `netpol render registration` prints.
+
+use serde_json::Value;
+
+use super::sets::sets;
+use crate::support::command::netpol;
+use crate::support::helm::{objects, only, template};
+
+/// What the program prints for the same canon, namespaces and flags.
+fn rendered_by_netpol(values: &Value, name: &str) -> Vec<Value> {
+    let folder = tempfile::tempdir().unwrap();
+    let mut args: Vec<String> = ["render", "registration", "--output", "json", "--name", name].map(str::to_owned).to_vec();
+    let mut flag = |flag: &str, value: &str| args.extend([flag.to_owned(), value.to_owned()]);
+    let port = values["service"]["port"].as_u64().unwrap_or(443);
+    flag("--service", &format!("netpol-system/{name}:{port}"));
+    for namespace in strings(&values["namespaces"]) {
+        flag("--namespace", namespace);
+    }
+    for controller in strings(&values["verdicts"]["namespaceControllers"]) {
+        flag("--namespace-controller", controller);
+    }
+    if let Some(bundle) = values["certificates"]["secret"]["caBundle"].as_str() {
+        let file = folder.path().join("ca.crt");
+        std::fs::write(&file, bundle).unwrap();
+        flag("--ca", file.to_str().unwrap());
+    }
+    let canon = folder.path().join("canon");
+    std::fs::create_dir(&canon).unwrap();
+    if let Some(documents) = values["canon"]["documents"].as_object() {
+        for (file, text) in documents {
+            std::fs::write(canon.join(file), text.as_str().unwrap()).unwrap();
+        }
+        flag("--canon", canon.to_str().unwrap());
+    } else if let Some(keys) = values["canon"]["configMap"].as_object() {
+        // Somebody else's ConfigMap: any canon that reads these keys.
+        std::fs::write(canon.join("canon.json"), reading(keys).to_string()).unwrap();
+        flag("--canon", canon.to_str().unwrap());
+    } else if let Some(name) = values["canon"]["builtIn"].as_str() {
+        flag("--canon", name);
+    }
+    let ran = netpol(&args.iter().map(String::as_str).collect::<Vec<_>>());
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    serde_json::from_str::<Value>(&ran.out).unwrap()["items"].as_array().unwrap().clone()
+}
+
+fn reading(keys: &serde_json::Map<String, Value>) -> Value {
+    let labels = |of: &str| {
+        strings(keys.get(of).unwrap_or(&Value::Null)).map(|key| (key.to_owned(), Value::from("x"))).collect::<serde_json::Map<_, _>>()
+    };
+    let mut peer = serde_json::json!({"podSelector": {}});
+    if keys.contains_key("neighbourKeys") {
+        peer["namespaceSelector"] = serde_json::json!({"matchLabels": labels("neighbourKeys")});
+    }
+    serde_json::json!({
+        "apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": {"name": "reads"},
+        "spec": {"podSelector": {"matchLabels": labels("identityKeys")}, "ingress": [{"from": [peer]}]},
+    })
+}
+
+fn strings(list: &Value) -> impl Iterator<Item = &str> {
+    list.as_array().into_iter().flatten().map(|item| item.as_str().unwrap())
+}
+
+#[test]
+fn the_chart_registers_what_netpol_would() {
+    for (set, values) in sets() {
+        let objects = objects(&template(&values, &[]).expect(set));
+        let name = only(&objects, "MutatingWebhookConfiguration")["metadata"]["name"].as_str().unwrap();
+        for expected in rendered_by_netpol(&values, name) {
+            let kind = expected["kind"].as_str().unwrap();
+            let found = only(&objects, kind);
+            assert_eq!(found["metadata"]["name"], expected["metadata"]["name"], "{set}");
+            assert_eq!(found["webhooks"], expected["webhooks"], "{set}: {kind}");
+        }
+    }
+}
+
+/// Whoever trusts cert-manager, or the server, gets no bundle from the chart: it is theirs to write.
+#[test]
+fn only_an_own_secret_brings_its_bundle() {
+    for (set, values) in sets() {
+        let objects = objects(&template(&values, &[]).expect(set));
+        let mode = values["certificates"]["mode"].as_str().unwrap_or("selfManaged");
+        for kind in ["MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"] {
+            let found = only(&objects, kind);
+            for webhook in found["webhooks"].as_array().unwrap() {
+                assert_eq!(webhook["clientConfig"].get("caBundle").is_some(), mode == "secret", "{set}");
+            }
+            let injected = &found["metadata"]["annotations"]["cert-manager.io/inject-ca-from"];
+            assert_eq!(injected.is_string(), mode == "certManager", "{set}");
+            if injected.is_string() {
+                let certificate = injected.as_str().unwrap().split_once('/').unwrap();
+                assert_eq!(certificate.0, "netpol-system");
+                assert!(
+                    objects.iter().any(|object| object["kind"] == "Certificate" && object["metadata"]["name"] == certificate.1),
+                    "{set}"
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! Values that the chart is tried with.
+
+use serde_json::{Value, json};
+
+/// A canon whose selectors stand wherever the API lets one stand, in documents of every shape that is read.
+pub(crate) const CANON: &str = "\
+# A canon of two documents and a list.
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: front}
+spec:
+  podSelector: {matchLabels: {tier: front}}
+  ingress:
+  - from:
+    - podSelector: {matchExpressions: [{key: example.org/role, operator: In, values: [client]}]}
+      namespaceSelector: {matchLabels: {team: red}, matchExpressions: [{key: zone, operator: Exists}]}
+  # Inert: without policyTypes this makes it a policy of both directions.
+  egress:
+  - to:
+    - podSelector: {matchLabels: {netpol/db: 'true'}}
+--- # the rest
+apiVersion: v1
+kind: List
+items:
+- apiVersion: networking.k8s.io/v1
+  kind: NetworkPolicy
+  metadata: {name: back}
+  spec:
+    podSelector: {matchLabels: {tier: back, netpol/db: 'true'}}
+    policyTypes: [Ingress]
+    ingress:
+    - {}
+    egress:
+    - to:
+      - podSelector: {matchLabels: {nobody-asks: inert}}
+";
+
+/// Its grants, as another file: JSON, which is YAML.
+pub(crate) const GRANTS: &str = r#"{"apiVersion": "netpol.abcdesktop.io/v1alpha1", "kind": "Grants", "metadata": {"name": "own"},
+ "grants": [{"name": "client", "podSelector": {"matchLabels": {"app": "c"}, "matchExpressions": [{"key": "old", "operator": "DoesNotExist"}]}, "labels": {"netpol/db": "true"}}]}"#;
+
+/// A canon without neighbours.
+pub(crate) const ALONE: &str = "\
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: only}
+spec:
+  podSelector: {matchLabels: {tier: front}}
+  ingress:
+  - from:
+    - podSelector: {matchLabels: {role: client}}
+    - namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: kube-system}}
+";
+
+/// A certificate, for a bundle: nobody checks whose.
+pub(crate) fn bundle() -> String {
+    crate::support::certificates::Authority::new("somebody").pem()
+}
+
+/// Names and values, the chart's defaults first.
+pub(crate) fn sets() -> Vec<(&'static str, Value)> {
+    vec![
+        ("the defaults", json!({})),
+        (
+            "the other built-in canon",
+            json!({"canon": {"builtIn": "abcdesktop-4.4"}, "namespaces": ["desktops", "more-desktops"], "replicas": 1}),
+        ),
+        (
+            "everything",
+            json!({
+                "namespaces": ["a", "b", "c"],
+                "canon": {"documents": {"canon.yaml": CANON, "grants.json": GRANTS}},
+                "verdicts": {
+                    "enforcement": "audit", "ungrantedLabels": "strip", "extraPolicies": "deny", "foreignPolicies": "deny",
+                    "neighbours": "deny", "networkAnnotations": "allow", "hostNetwork": "warn", "workloads": "ignore",
+                    "namespaceControllers": ["system:kube-controller-manager", "o\"brien <o@example.org> \\ $(HOME)"],
+                    "breakGlassGroups": ["cn=admins,ou=groups", "'quoted': {no: yaml} # no comment", "$(HOSTNAME)"],
+                },
+                "certificates": {"selfManaged": {"secretName": "served", "caLifetime": "90d", "leafLifetime": "24h"}},
+                "tls": {"minVersion": "1.2", "clientCA": {"configMap": "callers", "key": "callers.crt", "names": ["kube-apiserver", "with,comma"]}},
+                "replicas": 3,
+                "image": {"repository": "registry.example:5000/guard/netpol", "digest": format!("sha256:{}", "a".repeat(64)), "pullPolicy": "Always", "pullSecrets": ["registry"]},
+                "ports": {"webhook": 10250, "admin": 9090, "address": "0.0.0.0"},
+                "service": {"port": 8443, "annotations": {"example.org/kept": "yes"}},
+                "limits": {"maxBody": 33_554_432, "bodyBudget": 134_217_728, "maxConnections": 1_000_000, "maxReviews": 100, "drainDelay": "1m5s"},
+                "audit": {"log": "/var/log/netpol/$(POD_NAME).jsonl", "level": "all", "volume": {"persistentVolumeClaim": {"claimName": "audit"}}},
+                "log": {"format": "text", "filter": "netpol=debug,info"},
+                "resources": {"requests": {"cpu": "50m", "memory": "64Mi"}, "limits": {"memory": "256Mi"}},
+                "terminationGracePeriodSeconds": 90,
+                "podDisruptionBudget": {"minAvailable": "50%"},
+                "priorityClassName": "system-cluster-critical",
+                "nodeSelector": {"kubernetes.io/os": "linux"},
+                "tolerations": [{"key": "node-role.kubernetes.io/control-plane", "operator": "Exists", "effect": "NoSchedule"}],
+                "affinity": {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [
+                    {"matchExpressions": [{"key": "pool", "operator": "In", "values": ["system"]}]}]}}},
+                "topologySpreadConstraints": [{"topologyKey": "kubernetes.io/hostname", "maxSkew": 1, "whenUnsatisfiable": "DoNotSchedule",
+                    "labelSelector": {"matchLabels": {"app.kubernetes.io/instance": "abcdesktop-netpol"}}}],
+                "podAnnotations": {"example.org/number": "1"},
+                "podLabels": {"team": "desktops"},
+                "serviceAccount": {"annotations": {"example.org/account": "x"}},
+                "networkPolicy": {"apiServer": {"cidrs": ["10.0.0.0/24", "fd00::/64"], "ports": [6443]},
+                    "metricsFrom": [{"namespaceSelector": {"matchLabels": {"name": "kube-monitor"}}, "podSelector": {}}],
+                    "dns": [{"ipBlock": {"cidr": "169.254.20.10/32"}}]},
+                "metrics": {"serviceMonitor": {"enabled": true, "interval": "15s", "labels": {"release": "prometheus"}},
+                    "prometheusRule": {"enabled": true, "labels": {"release": "prometheus"}, "expiryHours": 4, "refusals": 0}},
+                "fullnameOverride": "guard",
+            }),
+        ),
+        (
+            "cert-manager with a CA of the chart's",
+            json!({"certificates": {"mode": "certManager"}, "canon": {"documents": {"only.yml": ALONE}}}),
+        ),
+        (
+            "cert-manager with somebody's issuer",
+            json!({"certificates": {"mode": "certManager", "certManager": {"issuerRef": {"name": "corporate", "kind": "ClusterIssuer", "group": "cert-manager.io"},
+                "duration": "48h", "renewBefore": "16h"}}, "networkPolicy": {"apiServer": {"cidrs": ["192.0.2.7/32"]}}, "nameOverride": "netpol"}),
+        ),
+        (
+            "an own Secret",
+            json!({"certificates": {"mode": "secret", "secret": {"name": "own-tls", "caBundle": bundle()}}, "serviceAccount": {"create": false, "name": "default"},
+                "canon": {"configMap": {"name": "own-canon", "identityKeys": ["run", "type"], "neighbourKeys": ["name"]}}}),
+        ),
+        (
+            "nothing around it",
+            json!({"networkPolicy": {"enabled": false}, "podDisruptionBudget": {"enabled": false}, "replicas": 1, "resources": null,
+                "audit": {"log": "/var/log/netpol/audit.jsonl", "volume": {"emptyDir": {"sizeLimit": "1Gi"}}},
+                "canon": {"configMap": {"name": "own-canon", "identityKeys": ["tier"]}}}),
+        ),
+    ]
+}

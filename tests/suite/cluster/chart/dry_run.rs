@@ -1,0 +1,54 @@
+//! The API server takes everything that the chart renders, and warns about nothing.
+
+use serde_json::{Value, json};
+
+use super::{Release, define_foreign_kinds};
+use crate::chart::sets::sets;
+use crate::cluster::harness::netpol::netpol;
+use crate::cluster::harness::plane::plane;
+use crate::support::helm::objects;
+
+#[test]
+fn the_api_server_takes_every_object() {
+    define_foreign_kinds();
+    let release = Release::new("chart-dry-run");
+    for (set, values) in sets() {
+        let rendered = release.run("template", &values, &[]).expect(set);
+        let count = objects(&rendered).len();
+        let applied = plane().kubectl.run(["apply", "--server-side", "--dry-run=server", "--validate=strict", "-f", "-"], &rendered);
+        assert!(applied.ok, "{set}: {}", applied.stderr);
+        assert_eq!(applied.stderr, "", "{set}");
+        assert_eq!(applied.stdout.lines().count(), count, "{set}: {}", applied.stdout);
+        pod_is_restricted(set, &rendered);
+    }
+}
+
+/// Also where the namespace enforces the strictest pod security standard.
+fn pod_is_restricted(set: &str, rendered: &str) {
+    let objects = objects(rendered);
+    let template = &crate::support::helm::only(&objects, "Deployment")["spec"]["template"];
+    let mut pod = json!({"apiVersion": "v1", "kind": "Pod", "metadata": template["metadata"], "spec": template["spec"]});
+    pod["metadata"]["name"] = Value::from("restricted");
+    let namespace = "chart-restricted";
+    let labels = json!({"pod-security.kubernetes.io/enforce": "restricted"});
+    let made = plane()
+        .api
+        .post("/api/v1/namespaces", &json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace, "labels": labels}}));
+    assert!(made.ok() || made.status == 409, "{}", made.message());
+    // A class that the plane does not have.
+    pod["spec"]["priorityClassName"].take();
+    plane().api.post(&format!("/api/v1/namespaces/{namespace}/pods?dryRun=All"), &pod).expect(set);
+}
+
+/// Without Helm: the same, with its own namespace.
+#[test]
+fn the_api_server_takes_what_render_install_prints() {
+    let name = "chart-by-hand";
+    let manifests = netpol(["render", "install", "--install-namespace", name]).expect("render install");
+    // A namespace that is not there yet takes no object, not even as a dry run.
+    let made: Vec<Value> = objects(&manifests).into_iter().filter(|object| object["kind"] == "Namespace").collect();
+    plane().kubectl.run(["apply", "--server-side", "-f", "-"], &made[0].to_string()).expect("kubectl apply");
+    let applied = plane().kubectl.run(["apply", "--server-side", "--dry-run=server", "--validate=strict", "-f", "-"], &manifests);
+    assert!(applied.ok, "{}", applied.stderr);
+    assert_eq!((applied.stderr.as_str(), applied.stdout.lines().count()), ("", objects(&manifests).len()));
+}

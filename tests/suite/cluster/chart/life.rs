@@ -1,0 +1,160 @@
+//! A release from its installation to its end, with servers that run: real controllers make the pods, the
+//! kubelet of the harness runs them, and the Service is an alias of this machine.
+
+use std::time::{Duration, Instant};
+
+use hyper::Method;
+use serde_json::{Value, json};
+
+use super::{Release, configurations};
+use crate::chart::sets::ALONE;
+use crate::cluster::harness::api::Call;
+use crate::cluster::harness::figures::{note, percentiles};
+use crate::cluster::harness::forwarder::Forwarder;
+use crate::cluster::harness::guard::{create_namespace, wait_until_asked};
+use crate::cluster::harness::kubelet::Kubelet;
+use crate::cluster::harness::load::Load;
+use crate::cluster::harness::pki::{Authority, Validity};
+use crate::cluster::harness::plane::plane;
+use crate::cluster::harness::scene::{capabilities, create, pod};
+use crate::cluster::harness::wait::until;
+
+/// A release with what it stands on.
+struct Life {
+    release: Release,
+    forwarder: Forwarder,
+    kubelet: Kubelet,
+    /// What every command of helm is given.
+    common: Value,
+}
+
+impl Life {
+    fn new(name: &'static str, certificates: &Value) -> Life {
+        let release = Release::outside(name);
+        let forwarder = Forwarder::start().expect("a forwarder");
+        let kubelet = Kubelet::start(name, &forwarder);
+        let common = json!({
+            "fullnameOverride": name, "namespaces": [guarded(name)], "certificates": certificates, "service": {"port": forwarder.port},
+            // Endpoints here forget a server within a tenth of a second.
+            "limits": {"drainDelay": "2s"},
+        });
+        create_namespace(&guarded(name));
+        Life { release, forwarder, kubelet, common }
+    }
+
+    fn values(&self, more: &Value) -> Value {
+        let mut values = self.common.clone();
+        values.as_object_mut().expect("a map").extend(more.as_object().expect("a map").clone());
+        values
+    }
+
+    #[track_caller]
+    fn upgrade(&self, more: &Value) {
+        self.release.upgrade(&self.values(more), &["--wait", "--timeout", "90s"]);
+    }
+
+    /// Everything in its namespace and of cluster scope that has the release's label, or its name.
+    fn left(&self) -> Vec<String> {
+        let name = self.release.name;
+        let kinds = "deployments,replicasets,pods,services,endpointslices,configmaps,secrets,serviceaccounts,roles,rolebindings,leases,\
+            networkpolicies,poddisruptionbudgets";
+        let namespaced = plane().kubectl.run(["get", kinds, "--namespace", name, "--output=name"], "").expect("kubectl get");
+        let kinds = "clusterroles,clusterrolebindings,mutatingwebhookconfigurations,validatingwebhookconfigurations";
+        let wide = plane().kubectl.run(["get", kinds, "--output=name"], "").expect("kubectl get");
+        let theirs = ["configmap/kube-root-ca.crt", "serviceaccount/default"];
+        namespaced
+            .lines()
+            .filter(|line| !theirs.contains(line))
+            .chain(wide.lines().filter(|line| line.contains(name)))
+            .map(str::to_owned)
+            .collect()
+    }
+}
+
+fn guarded(name: &str) -> String {
+    format!("{name}-guarded")
+}
+
+/// A desktop, which the guard gives its label.
+#[track_caller]
+fn is_labelled(namespace: &str, name: &str) {
+    assert_eq!(capabilities(&create(namespace, &pod(name, &[("type", "x11server")]))), ["ocuser"], "{namespace}");
+}
+
+fn lives(life: &Life) {
+    let name = life.release.name;
+    let guarded = guarded(name);
+    let started = Instant::now();
+    life.release.install(&life.values(&json!({})), &["--wait", "--timeout", "90s"]);
+    let installed = started.elapsed();
+    wait_until_asked(name, &guarded, &|| false);
+    is_labelled(&guarded, "first");
+    note("chart", json!({"release": name, "installed_ms": installed.as_millis(), "first_pod_ms": started.elapsed().as_millis()}));
+    assert_eq!(life.forwarder.ready(), 2, "two servers");
+    let said = life.release.run("test", &Value::Null, &["--timeout", "60s"]);
+    assert!(said.ok, "helm test: {}{} {:?}", said.out, said.err, life.kubelet.said());
+
+    // Another namespace. New servers come, old ones go, and pods are created all the time.
+    let second = format!("{name}-second");
+    create_namespace(&second);
+    let load = Load::start(&guarded, "upgrade", 4, Duration::from_millis(50));
+    life.upgrade(&json!({"namespaces": [guarded, second]}));
+    wait_until_asked(name, &second, &|| false);
+    is_labelled(&second, "second");
+    // A canon of one's own, and back.
+    let canon = ALONE.replace("tier: front", "type: x11server") + "---\n" + &grants();
+    life.upgrade(&json!({"canon": {"documents": {"canon.yaml": canon}}, "verdicts": {"enforcement": "warn"}}));
+    life.release.run("rollback", &Value::Null, &["2", "--wait", "--timeout", "90s"]).expect("helm rollback");
+    wait_until_asked(name, &second, &|| false);
+    let enough = load.count() + 50;
+    until("pods after the rollback", || (load.count() >= enough).then_some(()));
+    let outcome = load.finish();
+    note(
+        "chart upgrades",
+        json!({"release": name, "created": outcome.latencies.len(), "failures": outcome.failures.len(), "latency": percentiles(&outcome.latencies)}),
+    );
+    outcome.assert_clean(100);
+    is_labelled(&second, "after-rollback");
+    assert_eq!(life.kubelet.said(), [""; 0], "a server that ended badly");
+
+    // The end: nothing is left, and nothing is locked.
+    life.release.run("uninstall", &Value::Null, &["--wait", "--timeout", "90s"]).expect("helm uninstall");
+    for path in configurations(name) {
+        assert_eq!(plane().api.get(&path).status, 404, "{path}");
+    }
+    let unguarded = create(&guarded, &pod("unguarded", &[("netpol/mongodb", "true")]));
+    assert_eq!(capabilities(&unguarded), ["mongodb"]);
+    let mine = |left: Vec<String>| -> Vec<String> { left.into_iter().filter(|line| line != "secret/own-tls").collect() };
+    until(&format!("nothing is left of {name} but {:?}", life.left()), || mine(life.left()).is_empty().then_some(()));
+    for namespace in [name, &guarded] {
+        plane().api.call(&Call::new(Method::DELETE, format!("/api/v1/namespaces/{namespace}"))).expect("the namespace goes");
+    }
+}
+
+/// The grant that makes a desktop of a pod whose canon is [`ALONE`]'s.
+fn grants() -> String {
+    let grant = json!({"name": "desktop", "podSelector": {"matchLabels": {"type": "x11server"}}, "labels": {"netpol/ocuser": "true"}});
+    let policy = json!({"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": {"name": "permits"},
+        "spec": {"podSelector": {"matchLabels": {"netpol/ocuser": "true"}}}});
+    format!(
+        "{policy}\n---\n{}",
+        json!({"apiVersion": "netpol.abcdesktop.io/v1alpha1", "kind": "Grants", "metadata": {"name": "own"}, "grants": [grant]})
+    )
+}
+
+#[test]
+fn a_release_with_an_own_certificate_lives_and_dies() {
+    let name = "chart-own";
+    let authority = Authority::new("own").expect("an authority");
+    let life = Life::new(name, &json!({"mode": "secret", "secret": {"name": "own-tls", "caBundle": authority.pem}}));
+    let pair = authority.server(&[&format!("{name}.{name}.svc")], Validity::Long).expect("a certificate");
+    let secret = json!({"apiVersion": "v1", "kind": "Secret", "type": "kubernetes.io/tls", "metadata": {"name": "own-tls"},
+        "stringData": {"tls.crt": pair.certificate, "tls.key": pair.key}});
+    plane().api.post(&format!("/api/v1/namespaces/{name}/secrets"), &secret).expect("a Secret");
+    lives(&life);
+}
+
+#[test]
+fn a_release_that_looks_after_itself_lives_and_dies() {
+    lives(&Life::new("chart-self", &json!({})));
+}

@@ -1,0 +1,110 @@
+//! The chart on the real control plane, by the real helm.
+
+mod dry_run;
+mod life;
+mod ownership;
+mod rights;
+
+use std::fs;
+use std::path::PathBuf;
+use std::sync::LazyLock;
+
+use serde_json::{Value, json};
+
+use super::harness::cert_manager;
+use super::harness::guard::create_namespace;
+use super::harness::plane::plane;
+use super::harness::wait::until;
+use crate::support::helm::{Ran, chart, helm};
+
+/// Where helm keeps what it keeps, with a post-renderer for [`Release::outside`].
+static HOME: LazyLock<PathBuf> = LazyLock::new(|| {
+    let home = plane().reaper.folder().join("helm");
+    let plugin = home.join(".local/share/helm/plugins/outside");
+    fs::create_dir_all(&plugin).expect("a folder");
+    let script = "s/^  type: ClusterIP/  type: ExternalName\\n  externalName: localhost/";
+    let description = json!({
+        "apiVersion": "v1", "type": "postrenderer/v1", "name": "outside", "version": "0.1.0", "runtime": "subprocess",
+        "runtimeConfig": {"platformCommand": [{"command": "/bin/sed", "args": [script]}]},
+    });
+    fs::write(plugin.join("plugin.yaml"), description.to_string()).expect("a plugin");
+    home
+});
+
+/// A release in a namespace of the same name.
+struct Release {
+    name: &'static str,
+    /// Whether the Service is an alias of this machine, where the servers run.
+    outside: bool,
+}
+
+impl Release {
+    /// One that is installed and not run.
+    fn new(name: &'static str) -> Release {
+        create_namespace(name);
+        Release { name, outside: false }
+    }
+
+    /// One whose servers run beside the API server.
+    fn outside(name: &'static str) -> Release {
+        create_namespace(name);
+        Release { name, outside: true }
+    }
+
+    /// Runs a command of helm on it, with values.
+    fn run(&self, command: &str, values: &Value, more: &[&str]) -> Ran {
+        let chart = chart().display().to_string();
+        let mut args = vec![command, self.name];
+        if matches!(command, "install" | "upgrade" | "template") {
+            args.extend([chart.as_str(), "--values", "-"]);
+            if self.outside {
+                args.extend(["--post-renderer", "outside"]);
+            }
+        }
+        args.extend(["--namespace", self.name]);
+        args.extend(more);
+        helm(&args, &values.to_string(), &HOME, Some(&plane().reaper.folder().join("admin.json")))
+    }
+
+    #[track_caller]
+    fn install(&self, values: &Value, more: &[&str]) {
+        self.run("install", values, more).expect("helm install");
+    }
+
+    #[track_caller]
+    fn upgrade(&self, values: &Value, more: &[&str]) {
+        self.run("upgrade", values, more).expect("helm upgrade");
+    }
+}
+
+/// Makes the API server know the kinds of operators that the chart can make objects for.
+fn define_foreign_kinds() {
+    static MONITORING: LazyLock<()> = LazyLock::new(|| {
+        define("ServiceMonitor", "servicemonitors");
+        define("PrometheusRule", "prometheusrules");
+    });
+    *MONITORING;
+    cert_manager::install();
+}
+
+/// A kind of the Prometheus operator: any spec will do.
+fn define(kind: &str, plural: &str) {
+    let spec = json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true});
+    let schema = json!({"type": "object", "required": ["spec"], "properties": {"spec": spec}});
+    let definition = json!({
+        "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", "metadata": {"name": format!("{plural}.monitoring.coreos.com")},
+        "spec": {
+            "group": "monitoring.coreos.com", "scope": "Namespaced",
+            "names": {"kind": kind, "plural": plural, "singular": kind.to_lowercase(), "listKind": format!("{kind}List")},
+            "versions": [{"name": "v1", "served": true, "storage": true, "schema": {"openAPIV3Schema": schema}}],
+        },
+    });
+    plane().api.post("/apis/apiextensions.k8s.io/v1/customresourcedefinitions", &definition).expect("a kind");
+    until("the kind is served", || plane().api.get(&format!("/apis/monitoring.coreos.com/v1/{plural}")).ok().then_some(()));
+}
+
+/// Both configurations of a name.
+fn configurations(name: &str) -> [String; 2] {
+    ["mutatingwebhookconfigurations", "validatingwebhookconfigurations"]
+        .map(|resource| format!("/apis/admissionregistration.k8s.io/v1/{resource}/{name}"))
+}

@@ -1,0 +1,129 @@
+//! Two write the webhook configurations: helm all of them but the caBundle, the servers nothing else.
+
+use serde_json::{Value, json};
+
+use super::{Release, configurations};
+use crate::chart::sets::ALONE;
+use crate::cluster::harness::api::{Call, Reply};
+use crate::cluster::harness::plane::plane;
+
+const NAME: &str = "chart-ownership";
+const MANAGER: &str = "netpol-certificates";
+
+/// Writes a caBundle into every webhook, as the servers do: one field each.
+fn publish(bundle: &str) {
+    for path in configurations("guard-two") {
+        let live = plane().api.get(&path).expect("a configuration");
+        let operations: Vec<Value> = (0..webhooks(&live).len())
+            .map(|index| json!({"op": "add", "path": format!("/webhooks/{index}/clientConfig/caBundle"), "value": bundle}))
+            .collect();
+        let call = Call::patch(format!("{path}?fieldManager={MANAGER}"), "application/json-patch+json", &Value::Array(operations));
+        plane().api.call(&call).expect("a bundle");
+    }
+}
+
+/// The same by server-side apply, as others might.
+fn apply(bundle: &str) {
+    for path in configurations("guard-two") {
+        let live = plane().api.get(&path).expect("a configuration");
+        let named = |webhook: &Value| json!({"name": webhook["name"], "clientConfig": {"caBundle": bundle}});
+        let body = json!({
+            "apiVersion": live["apiVersion"], "kind": live["kind"], "metadata": {"name": live["metadata"]["name"]},
+            "webhooks": webhooks(&live).iter().map(named).collect::<Vec<_>>(),
+        });
+        let call = Call::patch(format!("{path}?fieldManager=somebody&force=true"), "application/apply-patch+yaml", &body);
+        plane().api.call(&call).expect("a bundle");
+    }
+}
+
+/// Applies the validating configuration without its last webhook, as helm would an older or newer chart's.
+fn without_the_last() -> Reply {
+    let path = &configurations("guard-two")[1];
+    let live = plane().api.get(path).expect("a configuration");
+    let managers = live["metadata"]["managedFields"].as_array().expect("managers");
+    assert!(managers.iter().any(|entry| entry["manager"] == "helm" && entry["operation"] == "Apply"), "{managers:?}");
+    let mut shorter = webhooks(&live);
+    shorter.pop();
+    for webhook in &mut shorter {
+        webhook["clientConfig"].as_object_mut().expect("a map").remove("caBundle");
+    }
+    let body = json!({"apiVersion": live["apiVersion"], "kind": live["kind"],
+        "metadata": {"name": live["metadata"]["name"], "labels": live["metadata"]["labels"], "annotations": live["metadata"]["annotations"]}, "webhooks": shorter});
+    plane().api.call(&Call::patch(format!("{path}?fieldManager=helm&dryRun=All"), "application/apply-patch+yaml", &body))
+}
+
+fn webhooks(configuration: &Value) -> Vec<Value> {
+    configuration["webhooks"].as_array().expect("webhooks").clone()
+}
+
+fn live() -> Vec<Value> {
+    configurations("guard-two").iter().flat_map(|path| webhooks(&plane().api.get(path).expect("a configuration"))).collect()
+}
+
+/// Every webhook is whole, and trusts whom the servers said.
+#[track_caller]
+fn all_trust(bundle: &str, what: &str) -> usize {
+    let webhooks = live();
+    for webhook in &webhooks {
+        assert_eq!(webhook["clientConfig"]["caBundle"], bundle, "{what}: {}", webhook["name"]);
+        assert!(webhook["sideEffects"].is_string() && webhook["clientConfig"]["service"].is_object(), "{what}: {webhook}");
+    }
+    webhooks.len()
+}
+
+#[test]
+fn helm_and_the_servers_leave_each_others_fields_alone() {
+    let release = Release::new(NAME);
+    let values = |more: Value| {
+        let mut values = json!({"namespaces": ["chart-ownership-guarded"], "fullnameOverride": "guard-two"});
+        values.as_object_mut().expect("a map").extend(more.as_object().expect("a map").clone());
+        values
+    };
+    release.install(&values(json!({})), &[]);
+    // Any bundle that is a certificate; base64 of it.
+    let bundle = {
+        use base64::Engine;
+        base64::engine::general_purpose::STANDARD.encode(crate::chart::sets::bundle())
+    };
+    publish(&bundle);
+    let count = all_trust(&bundle, "published");
+
+    // Other namespaces, another canon (one without neighbours, whose webhook must not be left half), other flags.
+    release.upgrade(&values(json!({"namespaces": ["chart-ownership-guarded", "chart-ownership-more"]})), &[]);
+    assert_eq!(all_trust(&bundle, "changed namespaces"), count);
+    assert!(
+        live().iter().filter(|webhook| webhook["namespaceSelector"]["matchExpressions"][0]["values"][1] == "chart-ownership-more").count()
+            > 5
+    );
+    release.upgrade(&values(json!({"canon": {"documents": {"only.yaml": ALONE}}})), &[]);
+    assert_eq!(all_trust(&bundle, "a canon without neighbours"), count);
+    release.run("rollback", &Value::Null, &["2"]).expect("helm rollback");
+    assert_eq!(all_trust(&bundle, "rolled back"), count);
+    release.upgrade(&values(json!({})), &[]);
+    assert_eq!(all_trust(&bundle, "as at first"), count);
+
+    // From the servers' certificate to one's own: the bundle changes its owner, which helm is told to take.
+    let own = values(json!({"certificates": {"mode": "secret", "secret": {"name": "own-tls", "caBundle": crate::chart::sets::bundle()}}}));
+    let refused = release.run("upgrade", &own, &[]);
+    assert!(!refused.ok && refused.err.contains("conflict"), "{}", refused.err);
+    release.upgrade(&own, &["--force-conflicts"]);
+    assert!(live().iter().all(|webhook| webhook["clientConfig"]["caBundle"] != bundle.as_str()));
+    // And back: the chart no longer says who is trusted, and the servers do.
+    release.upgrade(&values(json!({})), &["--force-conflicts"]);
+    publish(&bundle);
+    assert_eq!(all_trust(&bundle, "back"), count);
+
+    // A webhook that is left out goes, as long as the bundle in it was written as the servers do. Who applies the
+    // bundle claims the whole entry, half of which then stays, and is refused.
+    let reply = without_the_last();
+    assert!(reply.ok(), "{}", reply.message());
+    assert_eq!(webhooks(&reply.body).len() + 2, count, "the mutating one is another configuration's");
+    apply(&bundle);
+    let reply = without_the_last();
+    assert!(!reply.ok() && reply.message().contains("is invalid"), "{} {}", reply.status, reply.message());
+
+    release.run("uninstall", &Value::Null, &["--wait"]).expect("helm uninstall");
+    for path in configurations("guard-two") {
+        assert_eq!(plane().api.get(&path).status, 404, "{path}");
+    }
+}

@@ -1,0 +1,252 @@
+//! A kubelet for the pods of a Deployment of ours, whose containers are processes beside the API server.
+//!
+//! It does what the guard's pods notice of one: volumes become files, the account's token a kubeconfig; a
+//! server that is ready makes its pod ready, and a pod that is told to go gets SIGTERM and its time. The
+//! forwarder plays the Service.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use hyper::Method;
+use serde_json::{Value, json};
+
+use super::api::{Api, Call};
+use super::forwarder::Forwarder;
+use super::netpol::{NETPOL, ports};
+use super::plane::plane;
+use super::reaper::Process;
+
+/// How often it looks.
+const EVERY: Duration = Duration::from_millis(50);
+
+/// A kubelet at work; dropping it ends it and its processes.
+pub(crate) struct Kubelet {
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+    said: Arc<Mutex<Vec<String>>>,
+}
+
+impl Kubelet {
+    /// Starts one for the pods of a namespace; ready servers get connections of `forwarder`.
+    pub(crate) fn start(namespace: &str, forwarder: &Forwarder) -> Kubelet {
+        let (stop, said) = (Arc::new(AtomicBool::new(false)), Arc::new(Mutex::new(Vec::new())));
+        let mut node =
+            Node { namespace: namespace.to_owned(), forwarder: forwarder.clone(), pods: BTreeMap::new(), said: Arc::clone(&said) };
+        let stopped = Arc::clone(&stop);
+        let thread = thread::spawn(move || {
+            while !stopped.load(Ordering::Relaxed) {
+                node.look();
+                thread::sleep(EVERY);
+            }
+        });
+        Kubelet { stop, thread: Some(thread), said }
+    }
+
+    /// How servers ended that were not told to.
+    pub(crate) fn said(&self) -> Vec<String> {
+        self.said.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl Drop for Kubelet {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+struct Node {
+    namespace: String,
+    forwarder: Forwarder,
+    /// By uid.
+    pods: BTreeMap<String, Pod>,
+    said: Arc<Mutex<Vec<String>>>,
+}
+
+struct Pod {
+    name: String,
+    process: Process,
+    /// Ports of the webhook and its admin API, once it listens.
+    listens: Option<(u16, Api)>,
+    ready: bool,
+    told_to_end: bool,
+}
+
+impl Node {
+    fn look(&mut self) {
+        let reply = plane().api.get(&format!("/api/v1/namespaces/{}/pods", self.namespace));
+        let pods = reply.body["items"].as_array().cloned().unwrap_or_default();
+        for pod in &pods {
+            let uid = pod["metadata"]["uid"].as_str().unwrap_or_default().to_owned();
+            let leaving = pod["metadata"]["deletionTimestamp"].is_string();
+            match self.pods.get_mut(&uid) {
+                None if leaving => self.forget(pod),
+                // A finished pod, such as a test's, is not started again.
+                None if matches!(pod["status"]["phase"].as_str(), Some("Succeeded" | "Failed")) => {}
+                None => {
+                    let started = self.started(pod);
+                    self.pods.insert(uid, started);
+                }
+                Some(known) if leaving => {
+                    if !known.told_to_end {
+                        known.told_to_end = true;
+                        if known.process.ended().is_none() {
+                            known.process.signal("TERM");
+                        }
+                    }
+                    if known.process.ended().is_some() {
+                        if let Some((port, _)) = &known.listens {
+                            self.forwarder.remove(*port);
+                        }
+                        self.pods.remove(&uid);
+                        self.forget(pod);
+                    }
+                }
+                Some(_) => self.tend(&uid, pod),
+            }
+        }
+        // Whose pod was deleted by force.
+        let there: Vec<&str> = pods.iter().filter_map(|pod| pod["metadata"]["uid"].as_str()).collect();
+        if reply.status == 200 {
+            self.pods.retain(|uid, _| there.contains(&uid.as_str()));
+        }
+    }
+
+    fn started(&self, pod: &Value) -> Pod {
+        let name = pod["metadata"]["name"].as_str().expect("a pod has a name").to_owned();
+        let folder = plane().reaper.folder().join(format!("pod-{}-{name}", self.namespace));
+        fs::create_dir_all(&folder).expect("a folder");
+        self.volumes(pod, &folder);
+        // A pod that no node has goes at once when it is deleted, without its time.
+        let binding = json!({"apiVersion": "v1", "kind": "Binding", "metadata": {"name": name}, "target": {"apiVersion": "v1", "kind": "Node", "name": "n1"}});
+        plane().api.post(&format!("/api/v1/namespaces/{}/pods/{name}/binding", self.namespace), &binding).expect("a binding");
+        let container = &pod["spec"]["containers"][0];
+        let mounted = folder.display().to_string();
+        let mut args = vec!["NETPOL_LOG_FORMAT=json".to_owned()];
+        if pod["spec"]["automountServiceAccountToken"] == true {
+            args.push(format!("KUBECONFIG={}", self.kubeconfig(pod, &folder).display()));
+        }
+        args.push(NETPOL.to_owned());
+        for argument in container["args"].as_array().into_iter().flatten().filter_map(Value::as_str) {
+            // Two pods cannot have one port here; and JSON is what the ready line is read from.
+            let argument = match argument.split_once('=') {
+                Some((flag @ ("--listen" | "--admin-listen"), _)) => format!("{flag}=127.0.0.1:0"),
+                Some(("--audit-log", _)) => format!("--audit-log={mounted}/audit.log"),
+                Some(("--log-format", _)) => "--log-format=json".to_owned(),
+                _ => argument.replace("/etc/netpol", &mounted),
+            };
+            args.push(argument);
+        }
+        let process = plane().reaper.start(&format!("{}-{name}", self.namespace), Path::new("/usr/bin/env"), &args);
+        Pod { name, process: process.expect("a server starts"), listens: None, ready: false, told_to_end: false }
+    }
+
+    /// Secrets and `ConfigMap`s as files, where the container has them mounted.
+    fn volumes(&self, pod: &Value, folder: &Path) {
+        for volume in pod["spec"]["volumes"].as_array().into_iter().flatten() {
+            let (resource, source) = match (volume["secret"]["secretName"].as_str(), volume["configMap"]["name"].as_str()) {
+                (Some(secret), _) => ("secrets", secret),
+                (_, Some(map)) => ("configmaps", map),
+                _ => continue,
+            };
+            let object = plane().api.get(&format!("/api/v1/namespaces/{}/{resource}/{source}", self.namespace)).expect("a volume");
+            let target = folder.join(volume["name"].as_str().expect("a volume has a name"));
+            fs::create_dir_all(&target).expect("a folder");
+            for (file, content) in object["data"].as_object().into_iter().flatten() {
+                let content = content.as_str().unwrap_or_default();
+                let bytes = if resource == "secrets" { BASE64.decode(content).expect("base64") } else { content.into() };
+                fs::write(target.join(file), bytes).expect("a file");
+            }
+        }
+    }
+
+    /// What a process of the pod's account reaches the API server with.
+    fn kubeconfig(&self, pod: &Value, folder: &Path) -> PathBuf {
+        let account = pod["spec"]["serviceAccountName"].as_str().expect("an account");
+        let path = folder.join("kubeconfig");
+        fs::write(&path, account_kubeconfig(&self.namespace, account).to_string()).expect("a kubeconfig");
+        path
+    }
+
+    fn tend(&mut self, uid: &str, object: &Value) {
+        let Some(pod) = self.pods.get_mut(uid) else { return };
+        if let Some(status) = pod.process.ended() {
+            // A container that ends by itself, as a test's does, or that crashes.
+            let container = &object["spec"]["containers"][0];
+            let phase = if status.success() { "Succeeded" } else { "Failed" };
+            if !status.success() {
+                self.said.lock().unwrap_or_else(PoisonError::into_inner).push(format!("{}: {status}\n{}", pod.name, pod.process.tail()));
+            }
+            let terminated = json!({"terminated": {"exitCode": status.code().unwrap_or(1), "reason": "Completed"}});
+            let status = json!({"name": container["name"], "image": container["image"], "imageID": "none", "ready": false, "restartCount": 0, "state": terminated});
+            patch_status(&self.namespace, &pod.name, &json!({"phase": phase, "containerStatuses": [status]}));
+            self.pods.remove(uid);
+            return;
+        }
+        if pod.listens.is_none()
+            && let Some((port, admin)) = ports(&pod.process.log, "ready")
+        {
+            let admin = Api::plain(admin);
+            self.forwarder.add(port, &admin);
+            pod.listens = Some((port, admin));
+        }
+        let Some((_, admin)) = &pod.listens else { return };
+        let ready = admin.ask(&Call::new(Method::GET, "/readyz")).is_ok_and(|reply| reply.ok());
+        if ready != pod.ready {
+            pod.ready = ready;
+            let container = &object["spec"]["containers"][0];
+            let container = json!({"name": container["name"], "image": container["image"], "imageID": "none", "ready": ready, "started": true,
+                "restartCount": 0, "state": {"running": {"startedAt": object["metadata"]["creationTimestamp"]}}});
+            let condition = |kind: &str| json!({"type": kind, "status": if ready { "True" } else { "False" }});
+            let conditions = json!([condition("Ready"), condition("ContainersReady"), {"type": "Initialized", "status": "True"}, {"type": "PodScheduled", "status": "True"}]);
+            let status = json!({"phase": "Running", "conditions": conditions, "containerStatuses": [container], "podIP": "192.0.2.1", "podIPs": [{"ip": "192.0.2.1"}]});
+            patch_status(&self.namespace, &pod.name, &status);
+        }
+    }
+
+    /// A pod whose containers have ended goes.
+    fn forget(&self, pod: &Value) {
+        let name = pod["metadata"]["name"].as_str().unwrap_or_default();
+        let path = format!("/api/v1/namespaces/{}/pods/{name}", self.namespace);
+        let options = json!({"gracePeriodSeconds": 0, "preconditions": {"uid": pod["metadata"]["uid"]}});
+        let _ = plane().api.ask(&Call::new(Method::DELETE, path).json(&options));
+    }
+}
+
+fn token(namespace: &str, account: &str) -> Value {
+    let path = format!("/api/v1/namespaces/{namespace}/serviceaccounts/{account}/token");
+    let request = json!({"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {"expirationSeconds": 3600}});
+    plane().api.post(&path, &request).expect("a token")["status"]["token"].clone()
+}
+
+/// A client of the API server with the token of a service account, as a pod has it.
+pub(crate) fn account_client(namespace: &str, account: &str) -> Api {
+    plane().api_with_token(token(namespace, account).as_str().expect("a token"))
+}
+
+/// A kubeconfig with a token of a service account.
+fn account_kubeconfig(namespace: &str, account: &str) -> Value {
+    let token = token(namespace, account);
+    let folder = plane().reaper.folder();
+    let admin = fs::read_to_string(folder.join("admin.json")).expect("the administrator's kubeconfig");
+    let mut config: Value = serde_json::from_str(&admin).expect("it is JSON");
+    config["users"][0]["user"] = json!({"token": token});
+    config["contexts"][0]["context"]["namespace"] = Value::from(namespace);
+    config
+}
+
+fn patch_status(namespace: &str, pod: &str, status: &Value) {
+    let path = format!("/api/v1/namespaces/{namespace}/pods/{pod}/status");
+    let call = Call::patch(path, "application/strategic-merge-patch+json", &json!({"status": status}));
+    // A pod may be gone by now.
+    let _ = plane().api.ask(&call);
+}
