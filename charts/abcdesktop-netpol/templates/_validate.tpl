@@ -93,6 +93,17 @@
 {{- $faults = append $faults "serviceAccount.name: name the account that is there, since none is made" -}}
 {{- end -}}
 
+{{- $rule := $values.metrics.prometheusRule -}}
+{{- $margin := 0 -}}
+{{- if eq $certificates.mode "selfManaged" }}{{ $margin = div (include "netpol.seconds" $certificates.selfManaged.leafLifetime | int64) 3 }}{{ end -}}
+{{- if eq $certificates.mode "certManager" }}{{ $margin = include "netpol.seconds" $certificates.certManager.renewBefore | int64 }}{{ end -}}
+{{- if and $rule.enabled $margin (ge (mul (int64 $rule.expiryHours) 3600) $margin) -}}
+{{- $faults = append $faults (printf "metrics.prometheusRule.expiryHours: a certificate is renewed %d hours before its end, so this would be an alert without a cause" (div $margin 3600)) -}}
+{{- end -}}
+{{- if ge (include "netpol.seconds" $certificates.certManager.renewBefore | int64) (include "netpol.seconds" $certificates.certManager.duration | int64) -}}
+{{- $faults = append $faults "certificates.certManager.renewBefore: must be less than the duration" -}}
+{{- end -}}
+
 {{- if $faults -}}
 {{- fail (printf "\n\nvalues that cannot be meant:\n- %s\n" (join "\n- " $faults)) -}}
 {{- end -}}

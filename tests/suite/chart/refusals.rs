@@ -30,6 +30,10 @@ fn a_value_that_is_none_is_refused_by_its_path() {
         (json!({"canon": {"documents": {"canon.txt": "x"}}}), vec!["invalid propertyName 'canon.txt'"]),
         (json!({"certificates": {"mode": "self-managed"}}), vec!["/certificates/mode"]),
         (json!({"certificates": {"secret": {"caBundle": "-----BEGIN PRIVATE KEY-----"}}}), vec!["/certificates/secret/caBundle"]),
+        (
+            json!({"certificates": {"secret": {"caBundle": "-----BEGIN CERTIFICATE-----\n-----BEGIN PRIVATE KEY-----\n-----END CERTIFICATE-----"}}}),
+            vec!["/certificates/secret/caBundle"],
+        ),
         (json!({"certificates": {"certManager": {"issuerRef": {"kind": "Issuer"}}}}), vec!["/certificates/certManager/issuerRef"]),
         (json!({"certificates": {"selfManaged": {"leafLifetime": "a month"}}}), vec!["/certificates/selfManaged/leafLifetime"]),
         (json!({"tls": {"minVersion": 1.3}}), vec!["/tls/minVersion"]),
@@ -69,6 +73,11 @@ fn values_that_cannot_be_meant_together_are_refused_with_a_sentence() {
         (json!({"certificates": {"certManager": {"issuerRef": {"name": "x"}}}}), vec!["mode selfManaged asks no issuer"]),
         (json!({"certificates": {"mode": "certManager", "selfManaged": {"secretName": "x"}}}), vec!["mode certManager does not use it"]),
         (json!({"certificates": {"selfManaged": {"caLifetime": "20d"}}}), vec!["a CA cannot end before"]),
+        (json!({"certificates": {"certManager": {"duration": "1h", "renewBefore": "60m"}}}), vec!["must be less than the duration"]),
+        (
+            json!({"certificates": {"selfManaged": {"leafLifetime": "24h"}}, "metrics": {"prometheusRule": {"enabled": true}}}),
+            vec!["renewed 8 hours before its end"],
+        ),
         (json!({"tls": {"clientCA": {"names": ["kube-apiserver"]}}}), vec!["no CA of clients is given"]),
         (json!({"ports": {"admin": 8443}}), vec!["cannot be one port"]),
         (json!({"limits": {"bodyBudget": 8_388_608}}), vec!["limits.bodyBudget"]),

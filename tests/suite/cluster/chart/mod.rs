@@ -1,6 +1,7 @@
 //! The chart on the real control plane, by the real helm.
 
 mod dry_run;
+mod first;
 mod life;
 mod ownership;
 mod rights;
