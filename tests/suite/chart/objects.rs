@@ -157,3 +157,10 @@ fn a_server_has_the_time_that_it_takes_to_end() {
     let ending = limits.drain_delay + limits.farewell + limits.grace + std::time::Duration::from_secs(5);
     assert!(pod(&serde_json::json!({})) >= ending.as_secs(), "the audit log's 5 s included");
 }
+
+#[test]
+fn the_chart_is_of_the_version_of_the_program() {
+    let text = std::fs::read_to_string(chart().join("Chart.yaml")).unwrap();
+    let version = env!("CARGO_PKG_VERSION");
+    assert!(text.contains(&format!("\nappVersion: \"{version}\"\n")) && text.contains(&format!("\nversion: {version}\n")), "{text}");
+}

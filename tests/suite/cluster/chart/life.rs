@@ -14,10 +14,12 @@ use crate::cluster::harness::forwarder::Forwarder;
 use crate::cluster::harness::guard::{create_namespace, wait_until_asked};
 use crate::cluster::harness::kubelet::Kubelet;
 use crate::cluster::harness::load::Load;
+use crate::cluster::harness::netpol::netpol;
 use crate::cluster::harness::pki::{Authority, Validity};
 use crate::cluster::harness::plane::plane;
 use crate::cluster::harness::scene::{capabilities, create, pod};
 use crate::cluster::harness::wait::until;
+use crate::support::helm::objects;
 
 /// A release with what it stands on.
 struct Life {
@@ -157,4 +159,42 @@ fn a_release_with_an_own_certificate_lives_and_dies() {
 #[test]
 fn a_release_that_looks_after_itself_lives_and_dies() {
     lives(&Life::new("chart-self", &json!({})));
+}
+
+/// Without Helm, as the help of `netpol render install` says.
+#[test]
+fn an_installation_by_hand_lives_and_dies() {
+    let name = "chart-hand";
+    create_namespace(&guarded(name));
+    let forwarder = Forwarder::start().expect("a forwarder");
+    let printed = netpol(["render", "install", "--install-namespace", name, "--namespace", &guarded(name)]).expect("render install");
+    let mut manifests = objects(&printed);
+    for manifest in &mut manifests {
+        // The run has one API server, so names of cluster scope are its own; and the Service is an alias.
+        let mut text = manifest.to_string().replace("\"abcdesktop-netpol\"", &format!("\"{name}\""));
+        text = text.replace("--registration=abcdesktop-netpol", &format!("--registration={name}"));
+        text = text.replace("--tls-name=abcdesktop-netpol.", &format!("--tls-name={name}."));
+        text = text.replace("\"port\":443", &format!("\"port\":{}", forwarder.port)).replace("--drain-delay=10s", "--drain-delay=1s");
+        *manifest = serde_json::from_str(&text).expect("it is JSON");
+        if manifest["kind"] == "Service" && manifest["spec"]["type"] == "ClusterIP" {
+            manifest["spec"] = json!({"type": "ExternalName", "externalName": "localhost"});
+        }
+    }
+    let list = json!({"apiVersion": "v1", "kind": "List", "items": manifests}).to_string();
+    plane().kubectl.run(["apply", "-f", "-"], &list).expect("kubectl apply");
+    let kubelet = Kubelet::start(name, &forwarder);
+    wait_until_asked(name, &guarded(name), &|| false);
+    is_labelled(&guarded(name), "first");
+    until("both servers are ready", || (forwarder.ready() == 2).then_some(()));
+    // Again: nothing of what the servers wrote is undone.
+    plane().kubectl.run(["apply", "-f", "-"], &list).expect("kubectl apply");
+    is_labelled(&guarded(name), "second");
+
+    let kinds = "validatingwebhookconfiguration,mutatingwebhookconfiguration";
+    plane().kubectl.run(["delete", kinds, name], "").expect("kubectl delete");
+    plane().kubectl.run(["delete", "--ignore-not-found", "-f", "-"], &list).expect("kubectl delete");
+    until("the namespace is gone", || (plane().api.get(&format!("/api/v1/namespaces/{name}")).status == 404).then_some(()));
+    let unguarded = create(&guarded(name), &pod("unguarded", &[("netpol/mongodb", "true")]));
+    assert_eq!(capabilities(&unguarded), ["mongodb"]);
+    assert_eq!(kubelet.said(), [""; 0], "a server that ended badly");
 }
