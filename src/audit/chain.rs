@@ -34,7 +34,14 @@ impl Hash {
 
 impl fmt::Display for Hash {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(formatter, "{byte:02x}"))
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let digit = |nibble: u8| DIGITS.get(usize::from(nibble)).map_or('?', |digit| char::from(*digit));
+        let mut text = String::with_capacity(2 * self.0.len());
+        for byte in self.0 {
+            text.push(digit(byte >> 4));
+            text.push(digit(byte & 15));
+        }
+        formatter.write_str(&text)
     }
 }
 
@@ -89,17 +96,22 @@ impl Chain {
     /// # Errors
     /// Those of the serialiser; none is known for a record.
     pub(super) fn line(&self, entry: &Entry, dropped: u64) -> serde_json::Result<Vec<u8>> {
-        serde_json::to_vec(&Line {
-            schema: SCHEMA,
-            chain: &self.name,
-            sequence: self.sequence.saturating_add(1),
-            previous: self.previous.to_string(),
-            time: format!("{:.6}", entry.time),
-            dropped,
-            record: &entry.record,
-            client_verified: entry.client_verified,
-            latency_microseconds: u64::try_from(entry.latency.as_micros()).unwrap_or(u64::MAX),
-        })
+        let mut line = Vec::with_capacity(LONG_LINE);
+        serde_json::to_writer(
+            &mut line,
+            &Line {
+                schema: SCHEMA,
+                chain: &self.name,
+                sequence: self.sequence.saturating_add(1),
+                previous: self.previous.to_string(),
+                time: format!("{:.6}", entry.time),
+                dropped,
+                record: &entry.record,
+                client_verified: entry.client_verified,
+                latency_microseconds: u64::try_from(entry.latency.as_micros()).unwrap_or(u64::MAX),
+            },
+        )?;
+        Ok(line)
     }
 
     /// Notes that `line` is out.
@@ -108,6 +120,9 @@ impl Chain {
         self.previous = Hash::of(line);
     }
 }
+
+/// The bytes of a longish line.
+const LONG_LINE: usize = 1536;
 
 /// One line. `HEAD` holds its first fields as they are written.
 #[derive(Serialize)]

@@ -13,6 +13,8 @@ use super::resume;
 pub(super) trait Output: Send {
     /// Makes ready for a line of at most `length` bytes: opens, re-opens, rotates.
     fn ready(&mut self, length: usize) -> io::Result<()>;
+    /// Forgets what is known of the far end: others may have touched it.
+    fn look_again(&mut self) {}
     /// Writes some of it.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize>;
     /// Answers whether a piece of a line stands at the end.
@@ -60,6 +62,8 @@ pub(super) struct FileOutput {
     rotate_bytes: u64,
     keep: u32,
     file: Option<File>,
+    /// How long the file is, where that is known: asking costs as much as writing a line.
+    length: Option<u64>,
     owes_newline: bool,
     rotation_failed: bool,
 }
@@ -67,7 +71,8 @@ pub(super) struct FileOutput {
 impl FileOutput {
     /// Opens a log. A regular file is opened and locked at once, and the chain in it is answered.
     pub(super) fn open(path: PathBuf, rotate_bytes: u64, keep: u32) -> io::Result<(FileOutput, Option<Chain>)> {
-        let mut output = FileOutput { path, rotate_bytes, keep: keep.max(1), file: None, owes_newline: false, rotation_failed: false };
+        let keep = keep.max(1);
+        let mut output = FileOutput { path, rotate_bytes, keep, file: None, length: None, owes_newline: false, rotation_failed: false };
         let known = match fs::metadata(&output.path) {
             Ok(metadata) if metadata.is_dir() => return Err(ErrorKind::IsADirectory.into()),
             Ok(metadata) => Some(metadata),
@@ -88,6 +93,7 @@ impl FileOutput {
 
     fn reopen(&mut self) -> io::Result<()> {
         self.file = None;
+        self.length = None;
         // Opening a FIFO waits here for its reader: only the writer thread ever does.
         let file = OpenOptions::new().append(true).create(true).mode(0o640).open(&self.path)?;
         let metadata = file.metadata()?;
@@ -120,15 +126,20 @@ impl FileOutput {
 impl Output for FileOutput {
     fn ready(&mut self, length: usize) -> io::Result<()> {
         let Some(file) = &self.file else { return self.reopen() };
-        let metadata = file.metadata()?;
-        if metadata.file_type().is_fifo() || !metadata.is_file() {
-            return Ok(());
-        }
-        if self.moved_away(&metadata) {
-            return self.reopen();
-        }
+        let so_far = if let Some(length) = self.length {
+            length
+        } else {
+            let metadata = file.metadata()?;
+            if metadata.file_type().is_fifo() || !metadata.is_file() {
+                return Ok(());
+            }
+            if self.moved_away(&metadata) {
+                return self.reopen();
+            }
+            *self.length.insert(metadata.len())
+        };
         let length = u64::try_from(length).unwrap_or(u64::MAX);
-        if metadata.len() == 0 || metadata.len().saturating_add(length) <= self.rotate_bytes {
+        if so_far == 0 || so_far.saturating_add(length) <= self.rotate_bytes {
             return Ok(());
         }
         match self.rotate() {
@@ -150,11 +161,18 @@ impl Output for FileOutput {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let Some(file) = &mut self.file else { return Err(ErrorKind::NotConnected.into()) };
         let result = file.write(bytes);
+        if let (Some(length), Ok(count)) = (&mut self.length, &result) {
+            *length += *count as u64;
+        }
         if result.as_ref().is_err_and(|error| error.kind() == ErrorKind::BrokenPipe) {
             // The reader of a FIFO is gone; the next attempt waits for another.
             self.file = None;
         }
         result
+    }
+
+    fn look_again(&mut self) {
+        self.length = None;
     }
 
     fn owes_newline(&self) -> bool {

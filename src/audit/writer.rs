@@ -19,6 +19,10 @@ pub(super) struct Writer {
     retry: Duration,
 }
 
+/// How long entries gather that come one upon another. Meanwhile nobody waits for the queue, so that whoever
+/// offers one wakes nobody: waking this thread costs as much as its line.
+const GATHER: Duration = Duration::from_millis(2);
+
 /// Thirty-two times the first wait.
 const MOST_DOUBLINGS: u32 = 5;
 
@@ -29,10 +33,23 @@ impl Writer {
 
     /// Writes what comes out of the queue until it is told to stop.
     pub(super) fn run(mut self, queue: &Receiver<Message>) {
-        while let Ok(Message::Entry { entry, weight }) = queue.recv() {
-            // The entry's memory counts until it is written: while the disk is away, it is held.
-            self.write(&entry);
-            self.shared.taken(weight);
+        while let Ok(message) = queue.recv() {
+            let mut next = Some(message);
+            while next.is_some() {
+                self.output.look_again();
+                while let Some(message) = next {
+                    let Message::Entry { entry, weight } = message else {
+                        self.output.finish();
+                        return;
+                    };
+                    // The entry's memory counts until it is written: while the disk is away, it is held.
+                    self.write(&entry);
+                    self.shared.taken(weight);
+                    next = queue.try_recv().ok();
+                }
+                thread::park_timeout(GATHER);
+                next = queue.try_recv().ok();
+            }
         }
         self.output.finish();
     }
