@@ -52,5 +52,6 @@ fn kind(kind: &str, group: &str) -> String {
 
 /// The start of a word: at most so many bytes of it.
 pub(super) fn bounded(word: &str, bytes: usize) -> String {
-    word.char_indices().take_while(|(start, character)| start + character.len_utf8() <= bytes).map(|(_, character)| character).collect()
+    let end = (0..=bytes.min(word.len())).rev().find(|end| word.is_char_boundary(*end));
+    end.and_then(|end| word.get(..end)).unwrap_or_default().to_owned()
 }
