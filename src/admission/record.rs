@@ -26,7 +26,7 @@ pub(super) fn record(decision: &Decision<'_>, outcome: Outcome, rule: Option<Rul
         verdict: outcome,
         rule,
         operation: request.operation.as_str().to_owned(),
-        kind: kind(&bounded(&request.kind, LONGEST_WORD), &bounded(&request.kind_group, LONGEST_WORD)),
+        kind: kind(start(&request.kind, LONGEST_WORD), start(&request.kind_group, LONGEST_WORD)),
         subresource: (!request.subresource.is_empty()).then(|| bounded(&request.subresource, LONGEST_WORD)),
         name: bounded(if request.name.is_empty() { decision.wanted.facts.name() } else { &request.name }, LONGEST_WORD),
         namespace: bounded(&request.namespace, LONGEST_WORD),
@@ -52,6 +52,10 @@ fn kind(kind: &str, group: &str) -> String {
 
 /// The start of a word: at most so many bytes of it.
 pub(super) fn bounded(word: &str, bytes: usize) -> String {
+    start(word, bytes).to_owned()
+}
+
+fn start(word: &str, bytes: usize) -> &str {
     let end = (0..=bytes.min(word.len())).rev().find(|end| word.is_char_boundary(*end));
-    end.and_then(|end| word.get(..end)).unwrap_or_default().to_owned()
+    end.and_then(|end| word.get(..end)).unwrap_or_default()
 }

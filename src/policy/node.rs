@@ -95,6 +95,27 @@ impl<'a> Node<'a> {
         }
     }
 
+    /// Answers whether this is a value of a document, word for word: only the order of keys does not count.
+    /// Of numbers only whole ones are told to be equal.
+    pub fn is_word_for_word(&self, value: &serde_json::Value) -> bool {
+        use serde_json::Value;
+        match (self, value) {
+            (Node::Null, Value::Null) => true,
+            (Node::Bool(found), Value::Bool(stated)) => found == stated,
+            (Node::Integer(found), Value::Number(stated)) => stated.as_i64() == Some(*found),
+            (Node::String(found), Value::String(stated)) => found == stated,
+            (Node::Array(found), Value::Array(stated)) => {
+                found.len() == stated.len() && found.iter().zip(stated).all(|(found, stated)| found.is_word_for_word(stated))
+            }
+            // Keys stand once on either side: as many, each of them found, are the same.
+            (Node::Object(found), Value::Object(stated)) => {
+                let is_stated = |(key, found): &Field<'_>| stated.get(key.as_ref()).is_some_and(|stated| found.is_word_for_word(stated));
+                found.len() == stated.len() && found.iter().all(is_stated)
+            }
+            _ => false,
+        }
+    }
+
     fn is_unset(&self) -> bool {
         match self {
             Node::Null => true,
@@ -270,5 +291,37 @@ impl<'de: 'a, 'a> Deserialize<'de> for Key<'a> {
             }
         }
         deserializer.deserialize_str(KeyVisitor)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn read(text: &str) -> Node<'_> {
+        serde_json::from_str(text).unwrap()
+    }
+
+    #[test]
+    fn word_for_word_is_every_word_in_any_order_of_keys() {
+        let value = json!({"a": [1, -2, "x", true, null, {}], "b": {"c": "", "d": [[]]}});
+        assert!(Node::from(&value).is_word_for_word(&value));
+        assert!(read(r#"{"b":{"d":[[]],"c":""},"a":[1,-2,"x",true,null,{}]}"#).is_word_for_word(&value));
+        for other in [
+            r#"{"a":[1,-2,"x",true,null,{}],"b":{"c":"","d":[[]]},"e":null}"#,
+            r#"{"a":[1,-2,"x",true,null,{}]}"#,
+            r#"{"a":[-2,1,"x",true,null,{}],"b":{"c":"","d":[[]]}}"#,
+            r#"{"a":[1,-2,"x",true,null,{}],"b":{"c":"","d":[]}}"#,
+            r#"{"a":[1,-2,"x",true,null,{}],"b":{"c":null,"d":[[]]}}"#,
+            r#"{"a":[1,-2,"x",true,null],"b":{"c":"","d":[[]]}}"#,
+            r#"{"a":[1,-2,"x",true,null,{}],"b":{"C":"","d":[[]]}}"#,
+            r#"{"a":[1.0,-2,"x",true,null,{}],"b":{"c":"","d":[[]]}}"#,
+            r#"{"a":["1",-2,"x",true,null,{}],"b":{"c":"","d":[[]]}}"#,
+        ] {
+            assert!(!read(other).is_word_for_word(&value), "{other}");
+        }
+        assert!(!Node::Unread.is_word_for_word(&Value::Null));
     }
 }
