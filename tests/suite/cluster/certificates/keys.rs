@@ -1,0 +1,77 @@
+//! Private keys are in the Secret, and nowhere else.
+
+use std::fs;
+
+use super::super::harness::netpol::Starting;
+use super::super::harness::plane::plane;
+use super::super::harness::wait::until;
+use super::fixture::{Installed, KINDS};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use serde_json::json;
+
+const HELD: [&str; 3] = ["tls.key", "ca.key", "next-ca.key"];
+
+/// Notes every key that the Secret has now.
+fn gather(installed: &Installed, keys: &mut Vec<String>) {
+    let fresh = HELD.iter().filter_map(|key| installed.kept(key)).filter(|key| !key.is_empty());
+    keys.extend(fresh.collect::<Vec<_>>());
+    keys.sort();
+    keys.dedup();
+}
+
+#[test]
+fn no_private_key_is_in_a_log_an_error_an_event_or_an_answer() {
+    let installed = Installed::new("unseen");
+    installed.register();
+    // As talkative as it can be.
+    let flags = [installed.flags(), vec!["--log".to_owned(), "debug,kube_client=trace,rustls=trace".to_owned()]].concat();
+    let mut starting = Starting::new(installed.name, &flags, Some(&installed.kubeconfig()));
+    let (port, admin) = until("it has a certificate", || starting.line("ready"));
+    let server = starting.into_server(port, admin);
+    installed.forwarder.add(server.port, &server.admin);
+    installed.wait_until_asked();
+    let mut keys = Vec::new();
+    gather(&installed, &mut keys);
+    installed.renew("leaf");
+    gather(&installed, &mut keys);
+    installed.renew("ca");
+    gather(&installed, &mut keys);
+    // A Secret that nothing can be written to, and one that cannot be read.
+    installed.patch_secret(&json!({"immutable": true, "metadata": {"annotations": {"netpol.abcdesktop.io/renew": "leaf"}}}));
+    until("it says that it is refused", || {
+        let reply = server.admin.get("/readyz");
+        reply.body.as_str()?.contains("the API server refuses to update the secret").then_some(())
+    });
+    installed.delete_secret();
+    until("there is another secret", || installed.kept("tls.crt").filter(|cert| !cert.is_empty()));
+    gather(&installed, &mut keys);
+    installed.patch_secret(&json!({"data": {"tls.crt": BASE64.encode("nonsense")}}));
+    until("it is healed", || installed.kept("tls.crt").filter(|cert| cert.contains("BEGIN CERTIFICATE")));
+    gather(&installed, &mut keys);
+    assert!(keys.len() >= 6, "{} keys were seen", keys.len());
+
+    let events = plane().kubectl.run(["get", "events", "--all-namespaces", "--output", "json"], "").expect("events");
+    let configurations =
+        KINDS.map(|kind| plane().api.get(&format!("/apis/admissionregistration.k8s.io/v1/{kind}/{}", installed.name)).body);
+    let outputs = [
+        ("log", fs::read_to_string(&server.process.log).expect("a log")),
+        ("audit log", fs::read_to_string(&server.audit_log).expect("an audit log")),
+        ("metrics", server.metrics()),
+        ("readiness", server.admin.get("/readyz").body.to_string()),
+        ("the API server's audit log", fs::read_to_string(&plane().audit_log).expect("an audit log")),
+        ("events", events),
+        ("registrations", json!(configurations).to_string()),
+    ];
+    for (what, text) in &outputs {
+        assert!(!text.contains("PRIVATE KEY"), "a private key is in the {what}");
+        for key in &keys {
+            let secret_line = key.lines().nth(1).expect("a key has lines");
+            let encoded = BASE64.encode(key);
+            for part in [secret_line, &encoded[..60], &BASE64.encode(secret_line)[..40]] {
+                assert!(!text.contains(part), "a private key is in the {what}");
+            }
+        }
+    }
+    assert!(outputs[0].1.len() > 10_000, "the log is talkative");
+}

@@ -1,0 +1,61 @@
+//! Two replicas and one Lease: who writes, and who follows.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::super::harness::figures::note;
+use super::super::harness::netpol::Server;
+use super::super::harness::plane::plane;
+use super::super::harness::wait::{until, within};
+use super::fixture::Installed;
+
+/// Less than what an abandoned Lease takes to run out.
+const AT_ONCE: Duration = Duration::from_secs(10);
+
+pub(super) fn leads(server: &Server) -> bool {
+    server.metrics().lines().any(|line| line == "netpol_certificates_leader 1")
+}
+
+impl Installed {
+    fn lease(&self) -> Value {
+        let path = format!("/apis/coordination.k8s.io/v1/namespaces/{}/leases/{}", self.system, self.name);
+        plane().api.get(&path).expect("a lease")["spec"].clone()
+    }
+}
+
+#[test]
+fn one_of_two_replicas_writes_and_the_other_takes_over() {
+    let installed = Installed::new("elected");
+    installed.register();
+    let (one, other) = (installed.replica(), installed.replica());
+    let leaders = || [&one, &other].map(leads).into_iter().filter(|leads| *leads).count();
+    until("one of them leads", || (leaders() == 1).then_some(()));
+    assert_eq!(installed.lease()["leaseDurationSeconds"], 15);
+    let (mut leader, mut follower) = if leads(&one) { (one, other) } else { (other, one) };
+    let first = installed.lease()["holderIdentity"].clone();
+
+    // Killed: the other one waits until the Lease has run out, by its own clock.
+    leader.process.signal("KILL");
+    leader.process.wait();
+    installed.forwarder.remove(leader.port);
+    let killed = std::time::Instant::now();
+    until("the other one has taken over", || leads(&follower).then_some(()));
+    let took = killed.elapsed();
+    assert_ne!(installed.lease()["holderIdentity"], first);
+    assert!(took > Duration::from_secs(3), "a lease that nobody gave back is not taken at once: {took:?}");
+    note("lease taken over from a killed leader", serde_json::json!({"seconds": took.as_secs_f64()}));
+    installed.renew("leaf");
+
+    // Told to end: it gives the Lease back before it has drained.
+    let third = installed.replica();
+    assert!(!leads(&third));
+    follower.process.signal("TERM");
+    within(AT_ONCE, || leads(&third).then_some(())).expect("a lease that was given back is taken at once");
+    assert!(follower.process.wait().success());
+    installed.forwarder.remove(follower.port);
+    let log = std::fs::read_to_string(&follower.process.log).expect("a log");
+    assert!(log.contains("the lease is given back"), "{log}");
+    installed.renew("ca");
+    assert!(third.admin.get("/readyz").ok());
+}
