@@ -16,7 +16,7 @@ use rustls_pki_types::pem::PemObject as _;
 use x509_parser::certificate::X509Certificate;
 use x509_parser::prelude::FromDer as _;
 
-use super::pair::{Pair, common_name, time};
+use super::pair::{Pair, common_name, names, time};
 use super::{provider, when};
 
 /// The certificate of an authority.
@@ -155,22 +155,58 @@ pub enum Untrusted {
     Unfit,
 }
 
+/// A certificate with its chain, as whoever is shown it sees it: without a key.
+#[derive(Debug, Clone)]
+pub struct Shown {
+    chain: Vec<CertificateDer<'static>>,
+    /// The certificate itself.
+    pub own: Ca,
+    /// Its DNS names and addresses.
+    pub names: Vec<String>,
+    /// The common name of whoever signed it.
+    pub issuer: String,
+}
+
+impl Shown {
+    /// Reads a chain; the certificate itself is the first.
+    pub fn read(chain: Vec<CertificateDer<'static>>) -> Option<Shown> {
+        let first = chain.first()?;
+        let (names, issuer) = {
+            let (_, parsed) = X509Certificate::from_der(first).ok()?;
+            (names(&parsed), common_name(parsed.issuer()))
+        };
+        Some(Shown { own: Ca::from_der(first.clone())?, names, issuer, chain })
+    }
+
+    /// Answers whether a client that trusts `cas` would trust a server that shows this, as [`verify`] does.
+    ///
+    /// # Errors
+    /// Why it would not.
+    pub fn verify(&self, cas: &[Ca], name: Option<&str>, now: SystemTime) -> Result<(), Untrusted> {
+        check(&self.chain, &self.names, cas, name, now)
+    }
+}
+
 /// Answers whether a client that trusts `cas` would trust a server that shows `pair` at `now`: under
 /// `name`, or under a name of its own.
 ///
 /// # Errors
 /// Why it would not.
 pub fn verify(pair: &Pair, cas: &[Ca], name: Option<&str>, now: SystemTime) -> Result<(), Untrusted> {
+    check(&pair.key.cert, &pair.names, cas, name, now)
+}
+
+fn check(chain: &[CertificateDer<'_>], names: &[String], cas: &[Ca], name: Option<&str>, now: SystemTime) -> Result<(), Untrusted> {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(cas.iter().map(|ca| ca.der.clone()));
     if roots.is_empty() {
         return Err(Untrusted::NoCa);
     }
     let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider()).build().map_err(|_| Untrusted::NoCa)?;
-    let name = name.or_else(|| pair.names.first().map(String::as_str)).ok_or(Untrusted::OtherName)?;
+    let name = name.or_else(|| names.first().map(String::as_str)).ok_or(Untrusted::OtherName)?;
     let name = ServerName::try_from(name).map_err(|_| Untrusted::OtherName)?;
     let now = UnixTime::since_unix_epoch(now.duration_since(SystemTime::UNIX_EPOCH).map_err(|_| Untrusted::TooEarly)?);
-    let (leaf, chain) = pair.key.cert.split_first().ok_or(Untrusted::Unfit)?;
+    let (leaf, chain) = chain.split_first().ok_or(Untrusted::Unfit)?;
     match verifier.verify_server_cert(leaf, chain, &name, &[], now) {
         Ok(_) => Ok(()),
         Err(Error::InvalidCertificate(error)) => Err(match error {

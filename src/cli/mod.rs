@@ -4,6 +4,7 @@
 //! that a verdict depends on is in [`judge_args`]; every exit code comes out of [`exit`].
 
 pub mod audit;
+pub mod certs;
 pub mod check;
 pub mod completions;
 pub mod exit;
@@ -51,6 +52,8 @@ pub enum Command {
     Render(render::Args),
     /// Work on audit logs.
     Audit(audit::Args),
+    /// Make certificates, and look at them.
+    Certs(Box<certs::Args>),
     /// Print a completion script for a shell.
     Completions(completions::Args),
 }
@@ -84,6 +87,7 @@ fn run(command: Command, streams: &mut Streams) -> Ended {
         Command::Check(args) => check::run(&args, streams),
         Command::Render(args) => render::run(&args, streams),
         Command::Audit(args) => audit::run(&args, streams),
+        Command::Certs(args) => certs::run(&args, streams),
         Command::Completions(args) => completions::run(&args, streams),
     }
 }

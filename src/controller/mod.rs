@@ -23,7 +23,7 @@ use tokio::time::timeout;
 
 pub use cluster::{Cluster, Fault, Kind};
 pub use registrations::{Hook, Registration};
-pub use secret::{Found, MANAGED_BY, RENEW, Secret};
+pub use secret::{Found, MANAGED_BY, Public, RENEW, Secret};
 
 use crate::certificates::lease::Timing;
 use crate::certificates::plan::Wanted;

@@ -53,6 +53,37 @@ pub(super) struct Owner {
     pub(super) uid: String,
 }
 
+/// What of a Secret may be shown to anybody.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Public {
+    /// The certificate and its chain, PEM.
+    pub cert: Vec<u8>,
+    /// The authorities that are trusted, PEM.
+    pub ca: Vec<u8>,
+    /// Whether netpol keeps it.
+    pub is_ours: bool,
+    /// Whether an authority is being made known that does not sign yet.
+    pub is_rotating: bool,
+}
+
+impl Public {
+    /// Reads the part of a Secret that may be shown, whoever keeps it.
+    ///
+    /// # Errors
+    /// The cluster cannot be asked.
+    pub async fn read(cluster: &Cluster, namespace: &str, name: &str) -> Result<Option<Public>, Fault> {
+        let Some(object) = cluster.get(&target(namespace, name)).await? else { return Ok(None) };
+        let mut data = data(&object);
+        let labels = entries(&object, "/metadata/labels");
+        Ok(Some(Public {
+            is_rotating: data.contains_key(NEXT_CA_KEY),
+            cert: data.remove(CERT).unwrap_or_default(),
+            ca: data.remove(CA).unwrap_or_default(),
+            is_ours: labels.get(MANAGED_BY.0).and_then(Value::as_str) == Some(MANAGED_BY.1),
+        }))
+    }
+}
+
 fn target<'t>(namespace: &'t str, name: &'t str) -> Target<'t> {
     Target { api: "/api/v1", namespace: Some(namespace), resource: "secrets", name, is_secret: true }
 }

@@ -15,6 +15,7 @@ mod admission;
 mod audit;
 mod audit_docs;
 mod canon;
+mod certs;
 mod chart;
 mod check;
 mod cluster;

@@ -6,7 +6,7 @@ use std::fs;
 use crate::support::command::command;
 use crate::support::root;
 
-const COMMANDS: [&str; 11] = [
+const COMMANDS: [&str; 14] = [
     "",
     "serve",
     "review",
@@ -17,6 +17,9 @@ const COMMANDS: [&str; 11] = [
     "render registration",
     "audit",
     "audit verify",
+    "certs",
+    "certs issue",
+    "certs show",
     "completions",
 ];
 

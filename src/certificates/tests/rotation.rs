@@ -118,7 +118,7 @@ fn a_ca_changes_at_two_thirds_of_its_life_and_the_old_one_stays_until_its_last_c
     one.take(Step::Publish);
     assert_eq!(one.next(), Step::Wait, "API servers learn of it one by one");
     assert_eq!(one.signing(), old, "it does not sign yet");
-    let nearly = SETTLE - Duration::from_millis(1);
+    let nearly = SETTLE.saturating_sub(Duration::from_millis(1));
     assert_eq!(plan(&one.wanted, &one.view(nearly, true)), Step::Wait);
     assert_eq!(plan(&one.wanted, &one.view(Duration::ZERO, false)), Step::Promote, "unless there is nobody to be disturbed");
     assert_eq!(one.settle(), [Step::Promote]);

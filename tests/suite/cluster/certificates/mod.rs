@@ -8,3 +8,4 @@ mod outage;
 mod replicas;
 mod rotation;
 mod secret;
+mod show;

@@ -49,11 +49,9 @@ impl Line {
 /// Waits until `/readyz` says something.
 #[track_caller]
 fn says(server: &Server, words: &str) -> bool {
-    let mut last = String::new();
     until(&format!("/readyz says {words:?}"), || {
         let reply = server.admin.get("/readyz");
-        last = reply.body.as_str().unwrap_or_default().to_owned();
-        last.contains(words).then_some(reply.ok())
+        reply.body.as_str()?.contains(words).then_some(reply.ok())
     })
 }
 

@@ -1,0 +1,136 @@
+//! `netpol certs`: certificates made and looked at, without a cluster.
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::support::certificates::Authority;
+use crate::support::command::{Ran, command, netpol};
+use crate::support::server::Setup;
+
+fn path(dir: &Path, name: &str) -> String {
+    dir.join(name).display().to_string()
+}
+
+fn issue(dir: &Path, names: &[&str]) -> Ran {
+    let mut args = vec!["certs", "issue", "--dir", dir.to_str().unwrap()];
+    args.extend(names.iter().flat_map(|name| ["--tls-name", *name]));
+    netpol(&args)
+}
+
+fn show(args: &[&str]) -> (i32, Value) {
+    let ran = netpol(&[&["certs", "show", "--output", "json"], args].concat());
+    (ran.code, serde_json::from_str(&ran.out).unwrap_or_else(|error| panic!("{error}: {}{}", ran.out, ran.err)))
+}
+
+#[test]
+fn what_is_issued_is_trusted_by_its_ca_and_keys_are_for_the_owner_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let tls = dir.path().join("tls");
+    let made = issue(&tls, &["guard.example", "10.0.0.1"]);
+    assert_eq!(made.code, 0, "{}", made.err);
+    assert!(made.out.contains("for localhost, 127.0.0.1, ::1, guard.example, 10.0.0.1") && made.out.contains("a new CA"), "{}", made.out);
+    for (name, mode) in [("ca.crt", 0o644), ("ca.key", 0o600), ("tls.crt", 0o644), ("tls.key", 0o600)] {
+        assert_eq!(tls.join(name).metadata().unwrap().permissions().mode() & 0o777, mode, "{name}");
+    }
+    let (cert, ca) = (path(&tls, "tls.crt"), path(&tls, "ca.crt"));
+    let (code, report) = show(&["--cert", &cert, "--ca", &ca]);
+    assert_eq!(code, 0);
+    assert_eq!(report["certificates"][0]["names"][3], "guard.example");
+    assert_eq!((&report["trust"][0]["trusts"], &report["findings"]), (&Value::Bool(true), &Value::Array(Vec::new())));
+
+    // The CA that is there signs again.
+    let first = std::fs::read(&ca).unwrap();
+    let again = issue(&tls, &[]);
+    assert!(again.code == 0 && again.out.contains("the CA that was there"), "{}{}", again.out, again.err);
+    assert_eq!(std::fs::read(&ca).unwrap(), first);
+    assert_eq!(show(&["--cert", &cert, "--ca", &ca]).0, 0);
+}
+
+#[test]
+fn what_cannot_be_issued_is_said() {
+    let dir = tempfile::tempdir().unwrap();
+    let bad = issue(&dir.path().join("a"), &["n\u{e4}me"]);
+    assert!(bad.code == 2 && bad.err.contains("no certificate can have one of the names"), "{}", bad.err);
+    std::fs::write(dir.path().join("ca.crt"), "nonsense").unwrap();
+    std::fs::write(dir.path().join("ca.key"), "nonsense").unwrap();
+    let damaged = issue(dir.path(), &[]);
+    assert!(damaged.code == 2 && damaged.err.contains("are not a CA with its key"), "{}", damaged.err);
+    assert_eq!(std::fs::read(dir.path().join("ca.key")).unwrap(), b"nonsense", "nothing is written over");
+    assert!(!dir.path().join("tls.crt").exists());
+    let nowhere = issue(Path::new("/proc/nowhere"), &[]);
+    assert!(nowhere.code == 2 && nowhere.err.contains("/proc/nowhere"), "{}", nowhere.err);
+    let short = netpol(&["certs", "issue", "--dir", path(dir.path(), "b").as_str(), "--leaf-lifetime", "1s"]);
+    assert!(short.code == 2 && short.err.contains("a lifetime is between 10m and 36500d"), "{}", short.err);
+}
+
+#[test]
+fn what_is_wrong_with_a_certificate_is_a_finding() {
+    let dir = tempfile::tempdir().unwrap();
+    let (ours, theirs) = (Authority::new("ours"), Authority::new("theirs"));
+    let (good, late) = (ours.server("x"), ours.server_valid(-3, -1));
+    let write = |name: &str, text: &str| {
+        std::fs::write(dir.path().join(name), text).unwrap();
+        path(dir.path(), name)
+    };
+    let (good, late) = (write("good.crt", &good.cert), write("late.crt", &late.cert));
+    let (ours, theirs) = (write("ours.crt", &ours.pem()), write("theirs.crt", &theirs.pem()));
+    assert_eq!(show(&["--cert", &good, "--ca", &ours]).0, 0);
+    let (code, report) = show(&["--cert", &good, "--ca", &theirs]);
+    let found = report["findings"][0].as_str().unwrap();
+    assert!(code == 1 && found.contains("theirs.crt\" does not trust") && found.contains("is signed by nobody in there"), "{found}");
+    let (code, report) = show(&["--cert", &late]);
+    assert!(code == 1 && report["findings"][0].as_str().unwrap().contains("expired at"), "{report}");
+    let text = netpol(&["certs", "show", "--cert", &good, "--ca", &theirs]);
+    assert!(text.out.contains("not trusted by the file") && text.out.contains("issued by  ours"), "{}", text.out);
+    for (args, words) in [
+        (vec!["--cert", "/nowhere.crt"], "cannot be read"),
+        (vec!["--cert", &write("empty.crt", "")], "has no certificate in it"),
+        (vec![], "required"),
+        (vec!["--cert", &good, "--server-name", "x"], "--connect"),
+    ] {
+        let ran = netpol(&[vec!["certs", "show"], args].concat());
+        assert!(ran.code == 2 && ran.err.contains(words), "{}", ran.err);
+    }
+}
+
+#[test]
+fn a_server_is_asked_what_it_really_shows() {
+    let server = Setup::new().start();
+    let ca = path(server.dir.path(), "tls/ca.crt");
+    let address = server.listen.to_string();
+    let (code, report) = show(&["--connect", &address, "--ca", &ca]);
+    assert_eq!((code, &report["certificates"][0]["names"][2]), (0, &Value::from("localhost")));
+    let (code, report) = show(&["--connect", &address, "--ca", &ca, "--server-name", "localhost"]);
+    assert_eq!(code, 0, "{report}");
+    let closed = netpol(&["certs", "show", "--connect", "127.0.0.1:1"]);
+    assert!(closed.code == 3 && closed.err.contains("cannot connect to 127.0.0.1:1"), "{}", closed.err);
+    let plain = netpol(&["certs", "show", "--connect", &server.admin.to_string()]);
+    assert_eq!(plain.code, 3, "{}", plain.err);
+}
+
+#[test]
+fn without_a_cluster_there_is_nothing_to_ask() {
+    let ran =
+        command(&["certs", "show", "--tls-secret", "a/b"]).env("KUBECONFIG", "/nowhere").env_remove("KUBERNETES_SERVICE_HOST").output();
+    let ran = ran.unwrap();
+    let text = String::from_utf8_lossy(&ran.stderr);
+    assert!(ran.status.code() == Some(2) && text.contains("no cluster is configured"), "{text}");
+}
+
+#[test]
+fn flags_that_contradict_each_other_are_refused() {
+    for (args, words) in [
+        (vec!["--tls-secret", "a/b"], "--tls-name"),
+        (vec!["--registration", "x"], "--tls-secret"),
+        (vec!["--tls-secret", "a", "--tls-name", "x"], "a Secret is named by its namespace and its name"),
+        (vec!["--tls-secret", "a/b", "--tls-name", "x", "--self-signed-dir", "d"], "cannot be used with"),
+        (vec!["--tls-secret", "a/b", "--tls-cert", "c", "--tls-key", "k"], "cannot be used with"),
+        (vec!["--tls-secret", "a/b", "--tls-name", "x", "--ca-lifetime", "20d"], "--ca-lifetime must be at least --leaf-lifetime"),
+        (vec!["--tls-secret", "a/b", "--tls-name", "x", "--registration", "X_"], "a name has small letters"),
+    ] {
+        let ran = netpol(&[vec!["serve"], args].concat());
+        assert!(ran.code == 2 && ran.err.contains(words), "{words}: {}", ran.err);
+    }
+}
