@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use netpol::admission;
 use netpol::canon::Canon;
+use netpol::server::tls::CertificateFrom;
 use netpol::verdict::{Guard, Settings, Stage};
 
 use crate::support::client::{self, Client, Reply, request};
@@ -268,7 +269,13 @@ fn the_page_about_serving_names_every_metric() {
         .filter(|name| name.starts_with("netpol_"))
         .collect();
     server.client().post("/validate", &recording("pod-create-desktop.validate.json"));
-    let text = server.admin("/metrics").text();
+    // One that waits for its certificate has more to tell.
+    let mut waiting = Setup::new();
+    waiting.config.tls.certificate = CertificateFrom::Keeper;
+    let waiting = waiting.start();
+    let unready = waiting.admin("/readyz");
+    assert!(unready.status == 503 && unready.text().contains("there is no certificate to serve yet"), "{}", unready.text());
+    let text = server.admin("/metrics").text() + &waiting.admin("/metrics").text();
     let suffix = |kind: &str| match kind {
         "counter" => "_total",
         "info" => "_info",
