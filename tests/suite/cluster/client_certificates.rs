@@ -99,7 +99,8 @@ fn the_api_server_proves_who_it_is() {
     asks(&plane().api, "failed calling webhook");
     not_answered(&create(&plane().api, "desktop-2", &[("type", "x11server")]));
     let labelled = label(&plane().api, "somewhere");
-    assert!(labelled.ok() && labelled.warnings.is_empty(), "{} {:?}", labelled.message(), labelled.warnings);
+    // Other guards of the run are asked about every namespace, too, and may warn.
+    assert!(labelled.ok(), "{}", labelled.message());
     assert!(counted(&server, "no_client_certificate") > 0, "{}", server.metrics());
     assert_eq!(counted(&server, "client_certificate"), 0);
 

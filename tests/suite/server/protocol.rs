@@ -273,6 +273,7 @@ fn the_page_about_serving_names_every_metric() {
     let mut waiting = Setup::new();
     waiting.config.tls.certificate = CertificateFrom::Keeper;
     let waiting = waiting.start();
+    waiting.keeper.as_ref().unwrap().begin_at_zero(["sign"], ["forbidden"]);
     let unready = waiting.admin("/readyz");
     assert!(unready.status == 503 && unready.text().contains("there is no certificate to serve yet"), "{}", unready.text());
     let text = server.admin("/metrics").text() + &waiting.admin("/metrics").text();

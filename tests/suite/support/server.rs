@@ -10,7 +10,7 @@ use netpol::admission;
 use netpol::audit::{self, Destination, Sink};
 use netpol::canon::Canon;
 use netpol::server::tls::{CertificateFrom, TlsConfig, TlsMin};
-use netpol::server::{self, Config, Handle, Judge, Limits, Parts, StartError};
+use netpol::server::{self, Config, Handle, Judge, Keeper, Limits, Parts, StartError};
 use netpol::verdict::{Guard, Settings};
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
@@ -39,6 +39,8 @@ pub(crate) struct Server {
     pub(crate) listen: SocketAddr,
     pub(crate) admin: SocketAddr,
     pub(crate) handle: Handle,
+    /// Where it waits for its certificate.
+    pub(crate) keeper: Option<Keeper>,
     pub(crate) dir: TempDir,
     runtime: Option<Runtime>,
     ended: oneshot::Receiver<()>,
@@ -88,14 +90,15 @@ impl Setup {
         let sink = Arc::new(Sink::open(self.audit).unwrap());
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let parts = Parts { clock: Arc::new(std::time::SystemTime::now), guard, judge, audit: Some(sink) };
-        let running = runtime.block_on(async { server::start(&self.config, parts) })?;
+        let mut running = runtime.block_on(async { server::start(&self.config, parts) })?;
+        let keeper = running.keeper.take();
         let (listen, admin, handle) = (running.listen, running.admin, running.handle.clone());
         let (end, ended) = oneshot::channel();
         runtime.spawn(async move {
             running.ended().await;
             let _ = end.send(());
         });
-        Ok(Server { listen, admin, handle, dir: self.dir, runtime: Some(runtime), ended })
+        Ok(Server { listen, admin, handle, keeper, dir: self.dir, runtime: Some(runtime), ended })
     }
 }
 
