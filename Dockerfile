@@ -27,7 +27,7 @@ RUN case "${TARGETARCH:=$BUILDARCH}" in \
     fi \
  && echo "$target" > /target
 # Writes the names and versions of all crates into the binary.
-RUN --mount=type=cache,id=netpol-registry,target=/usr/local/cargo/registry,sharing=locked \
+RUN --mount=type=cache,id=netpol-registry,target=/usr/local/cargo/registry \
     cargo install --locked --root /usr/local cargo-auditable@0.7.7
 
 # The dependencies, in a layer that only manifests and lock file make stale: built for an empty
@@ -35,7 +35,7 @@ RUN --mount=type=cache,id=netpol-registry,target=/usr/local/cargo/registry,shari
 COPY Cargo.toml Cargo.lock ./
 COPY benches/Cargo.toml benches/
 COPY fuzz/Cargo.toml fuzz/
-RUN --mount=type=cache,id=netpol-registry,target=/usr/local/cargo/registry,sharing=locked \
+RUN --mount=type=cache,id=netpol-registry,target=/usr/local/cargo/registry \
     mkdir -p src benches/src \
  && echo '//! Empty.' | tee src/lib.rs > benches/src/lib.rs \
  && printf '//! Empty.\nfn main() {}\n' > src/main.rs \
@@ -43,7 +43,7 @@ RUN --mount=type=cache,id=netpol-registry,target=/usr/local/cargo/registry,shari
 
 COPY src src
 # What was empty is older than what is built of it, however old these files are.
-RUN --mount=type=cache,id=netpol-registry,target=/usr/local/cargo/registry,sharing=locked \
+RUN --mount=type=cache,id=netpol-registry,target=/usr/local/cargo/registry \
     touch src/lib.rs src/main.rs \
  && cargo auditable build --locked --release --bin netpol --target "$(cat /target)" \
  && install -D "target/$(cat /target)/release/netpol" /image/usr/local/bin/netpol
