@@ -30,6 +30,17 @@ app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 {{ include "netpol.selector" . }}
 {{- end -}}
 
+{{/* Of what `helm test` makes: other labels than the servers', or the Service would send reviews there. */}}
+{{- define "netpol.testLabels" -}}
+{{- $ours := include "netpol.labels" . | fromYaml -}}
+{{- merge (include "netpol.testSelector" . | fromYaml) $ours | toYaml -}}
+{{- end -}}
+
+{{- define "netpol.testSelector" -}}
+app.kubernetes.io/name: {{ printf "%s-test" (include "netpol.name" .) | quote }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
+{{- end -}}
+
 {{- define "netpol.serviceAccount" -}}
 {{- .Values.serviceAccount.name | default (include "netpol.fullname" .) -}}
 {{- end -}}

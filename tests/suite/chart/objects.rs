@@ -103,7 +103,7 @@ fn strings_arrive_as_they_were_given() {
 #[test]
 fn a_server_has_no_more_than_it_needs() {
     for (set, values) in sets() {
-        let objects = objects(&template(&values, &[]).expect(set));
+        let objects = objects(&template(&values, &["--no-hooks"]).expect(set));
         let self_managed = values["certificates"]["mode"].as_str().unwrap_or("selfManaged") == "selfManaged";
         let pod = &only(&objects, "Deployment")["spec"]["template"]["spec"];
         assert_eq!(pod["automountServiceAccountToken"], self_managed, "{set}");

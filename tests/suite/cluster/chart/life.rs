@@ -17,7 +17,7 @@ use crate::cluster::harness::load::Load;
 use crate::cluster::harness::netpol::netpol;
 use crate::cluster::harness::pki::{Authority, Validity};
 use crate::cluster::harness::plane::plane;
-use crate::cluster::harness::scene::{capabilities, create, pod};
+use crate::cluster::harness::scene::{capabilities, create, list, pod};
 use crate::cluster::harness::wait::until;
 use crate::support::helm::objects;
 
@@ -38,7 +38,7 @@ impl Life {
         let common = json!({
             "fullnameOverride": name, "namespaces": [guarded(name)], "certificates": certificates, "service": {"port": forwarder.port},
             // Endpoints here forget a server within a tenth of a second.
-            "limits": {"drainDelay": "2s"},
+            "limits": {"drainDelay": "1s"},
         });
         create_namespace(&guarded(name));
         Life { release, forwarder, kubelet, common }
@@ -53,6 +53,11 @@ impl Life {
     #[track_caller]
     fn upgrade(&self, more: &Value) {
         self.release.upgrade(&self.values(more), &["--wait", "--timeout", "90s"]);
+    }
+
+    /// Waits until only servers of the last upgrade are there: an old one answers by its own flags until it goes.
+    fn settle(&self) {
+        until("the old servers are gone", || (list(self.release.name, "pods").len() == 2 && self.forwarder.ready() == 2).then_some(()));
     }
 
     /// Everything in its namespace and of cluster scope that has the release's label, or its name.
@@ -92,7 +97,7 @@ fn lives(life: &Life) {
     wait_until_asked(name, &guarded, &|| false);
     is_labelled(&guarded, "first");
     note("chart", json!({"release": name, "installed_ms": installed.as_millis(), "first_pod_ms": started.elapsed().as_millis()}));
-    assert_eq!(life.forwarder.ready(), 2, "two servers");
+    life.settle();
     let said = life.release.run("test", &Value::Null, &["--timeout", "60s"]);
     assert!(said.ok, "helm test: {}{} {:?}", said.out, said.err, life.kubelet.said());
 
@@ -101,12 +106,14 @@ fn lives(life: &Life) {
     create_namespace(&second);
     let load = Load::start(&guarded, "upgrade", 4, Duration::from_millis(50));
     life.upgrade(&json!({"namespaces": [guarded, second]}));
+    life.settle();
     wait_until_asked(name, &second, &|| false);
     is_labelled(&second, "second");
     // A canon of one's own, and back.
     let canon = ALONE.replace("tier: front", "type: x11server") + "---\n" + &grants();
     life.upgrade(&json!({"canon": {"documents": {"canon.yaml": canon}}, "verdicts": {"enforcement": "warn"}}));
     life.release.run("rollback", &Value::Null, &["2", "--wait", "--timeout", "90s"]).expect("helm rollback");
+    life.settle();
     wait_until_asked(name, &second, &|| false);
     let enough = load.count() + 50;
     until("pods after the rollback", || (load.count() >= enough).then_some(()));

@@ -142,6 +142,8 @@ impl Node {
                 Some((flag @ ("--listen" | "--admin-listen"), _)) => format!("{flag}=127.0.0.1:0"),
                 Some(("--audit-log", _)) => format!("--audit-log={mounted}/audit.log"),
                 Some(("--log-format", _)) => "--log-format=json".to_owned(),
+                // The Service's name, which the API server alone can resolve here.
+                Some(("--connect", address)) => format!("--connect=127.0.0.1:{}", address.rsplit_once(':').map_or("", |(_, port)| port)),
                 _ => argument.replace("/etc/netpol", &mounted),
             };
             args.push(argument);
