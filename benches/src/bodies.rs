@@ -52,6 +52,8 @@ impl Request<'_> {
 
 const PYOS: &str = "system:serviceaccount:abcdesktop:pyos-serviceaccount";
 const GRANTED: &[(&str, &str)] = &[("netpol/ocuser", "true")];
+/// The control plane of abcdesktop, which is granted eleven labels.
+const CONTROL_PLANE: &[(&str, &str)] = &[("run", "pyos-od"), ("type", "server")];
 const THIEF: &[(&str, &str)] = &[("netpol/mongodb", "true"), ("netpol/ocuser", "true")];
 
 /// Every body, in the order of the tables.
@@ -72,6 +74,7 @@ fn pod_bodies() -> Vec<Body> {
     vec![
         body("pod-14k/mutate", Stage::Mutate, true, request(&bare)),
         body("pod-14k-labelled/mutate", Stage::Mutate, true, request(&granted)),
+        body("pod-eleven-labels/mutate", Stage::Mutate, true, request(&desktop(pods::SMALL, CONTROL_PLANE))),
         body("pod-14k/validate", Stage::Validate, true, request(&granted)),
         body("pod-107k/mutate", Stage::Mutate, true, request(&desktop(pods::LARGE, &[]))),
         body("pod-107k/validate", Stage::Validate, true, request(&desktop(pods::LARGE, GRANTED))),
@@ -83,7 +86,7 @@ fn pod_bodies() -> Vec<Body> {
 /// The creation of a desktop that makes a body of about so many bytes, and of no fewer than a pod without containers has.
 pub fn pod_of(bytes: usize) -> Vec<u8> {
     let of = |containers| {
-        let shape = pods::Shape { containers, ..pods::LARGE };
+        let shape = pods::Shape { containers, ..pods::SMALL };
         let object = pods::render(&Pod { shape, labels: &[], phase: "Pending" });
         Request { object: Some(&object), ..pod("CREATE") }.body()
     };

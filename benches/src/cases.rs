@@ -11,7 +11,13 @@ use netpol::verdict::{Guard, Settings, Stage};
 use serde_json::Value;
 
 use crate::bodies::{self, NAMESPACE};
-use crate::worst;
+use crate::{canons, worst};
+
+/// The policies and the grants of a large canon: as many as there are built in, times seventy and more.
+pub const LARGE: usize = 2_000;
+
+/// The bodies that are judged by a large canon too.
+const LARGE_CANON: [&str; 3] = ["pod-14k/mutate", "pod-refused/validate", "policy/validate"];
 
 /// One call to measure, ready to be made; what it answers is dropped inside the measurement.
 pub type Call = Box<dyn Fn()>;
@@ -23,6 +29,7 @@ pub fn names() -> Vec<String> {
     for name in worst::NAMES {
         names.extend(["worst-drift", "worst-extra"].map(|question| format!("{question}/{name}")));
     }
+    names.extend(LARGE_CANON.map(|body| format!("large-canon/{body}")));
     for built_in in BUILT_IN {
         names.push(format!("canon/{built_in}"));
     }
@@ -37,7 +44,7 @@ pub fn names() -> Vec<String> {
 pub fn calls(name: &str) -> u64 {
     match name.split_once('/') {
         Some(("compare" | "beyond", _)) => 64,
-        Some(("review", _)) => 16,
+        Some(("review" | "large-canon", _)) => 16,
         _ => 1,
     }
 }
@@ -46,8 +53,11 @@ pub fn calls(name: &str) -> u64 {
 pub fn prepare(name: &str) -> Option<Call> {
     let (kind, rest) = name.split_once('/')?;
     match kind {
-        "review" => {
-            let guard = guard();
+        "review" | "large-canon" => {
+            let mut guard = guard();
+            if kind == "large-canon" {
+                guard.canon = Arc::new(canons::compile(&canons::document(LARGE, LARGE)));
+            }
             let body = bodies::all(&guard.canon).into_iter().find(|body| body.name == rest)?;
             let first = answer(&guard, body.stage, &body.bytes, false);
             assert_eq!(allowed(&first), Some(body.allowed), "{name}: {}", String::from_utf8_lossy(&first.body));

@@ -22,7 +22,7 @@ pub const LARGE: Shape = Shape { containers: 17, variables: 38 };
 pub struct Pod<'a> {
     /// Its size.
     pub shape: Shape,
-    /// Labels beside those that every desktop has.
+    /// Labels beside those that every desktop has, or in place of those with the same key.
     pub labels: &'a [(&'a str, &'a str)],
     /// Its phase.
     pub phase: &'a str,
@@ -53,7 +53,9 @@ const LABELS: [(&str, &str); 19] = [
 
 /// Renders the object.
 pub fn render(pod: &Pod<'_>) -> String {
-    let mut labels: Vec<(&str, &str)> = LABELS.iter().chain(pod.labels).copied().collect();
+    let is_replaced = |key: &str| pod.labels.iter().any(|(other, _)| *other == key);
+    let usual = LABELS.iter().filter(|(key, _)| !is_replaced(key));
+    let mut labels: Vec<(&str, &str)> = usual.chain(pod.labels).copied().collect();
     labels.sort_unstable();
     let mut text = String::from(
         r#"{"kind":"Pod","apiVersion":"v1","metadata":{"name":"fry-74bea","namespace":"abcdesktop","uid":"a323ff0d-3d0d-4042-9f02-b707c28978f3","resourceVersion":"661","generation":1,"creationTimestamp":"2026-11-22T16:16:10Z","labels":{"#,
