@@ -1,13 +1,11 @@
 //! New connections, and how long a server takes until it is ready.
 
 use std::fs;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::client::Client;
 use super::harness::{Harness, Window, figures};
-use super::process::{Place, beside, own_program};
+use super::process::{Place, Server, beside, own_program};
 use super::results::{Handshakes, Start, median};
 
 /// How many shake hands at a time.
@@ -16,43 +14,50 @@ const AT_A_TIME: usize = 8;
 pub(crate) fn measure(harness: &mut Harness) -> Result<Vec<Handshakes>, String> {
     let server = harness.place.product(&own_program()?, &[])?;
     let plan = harness.plan(5, 1_000);
+    let ca = harness.place.ca();
     let mut all = Vec::new();
     for (kind, resumes) in [("full", false), ("resumed", true)] {
-        let client = Client::new(&harness.place.ca(), resumes)?;
         let rounds = harness.rounds(&[&server], plan.rounds, |harness, _, server| {
-            let (client, address) = (client.clone(), server.address);
-            harness.runtime.block_on(async move {
-                // The ticket of the first session.
-                client.shake(address, resumes).await.map_err(|error| error.to_string())?;
-                let shaken = Arc::new(AtomicU64::new(0));
-                let (cpu, start) = (server.cpu(), Instant::now());
-                let tasks: Vec<_> = (0..AT_A_TIME)
-                    .map(|_| {
-                        let (client, shaken) = (client.clone(), Arc::clone(&shaken));
-                        tokio::spawn(async move {
-                            while start.elapsed() < plan.window {
-                                let resumed = client.shake(address, resumes).await.map_err(|error| error.to_string())?;
-                                if resumed != resumes {
-                                    return Err(format!("a session was {}resumed", if resumed { "" } else { "not " }));
-                                }
-                                shaken.fetch_add(1, Ordering::Relaxed);
-                            }
-                            Ok(())
-                        })
-                    })
-                    .collect();
-                for task in tasks {
-                    task.await.map_err(|error| error.to_string())??;
-                }
-                let count = usize::try_from(shaken.load(Ordering::Relaxed)).unwrap_or_default();
-                Ok(Window::of(count, server.cpu().saturating_sub(cpu), start.elapsed(), 0, 0))
-            })
+            let clients = (0..AT_A_TIME).map(|_| Client::new(&ca, resumes)).collect::<Result<Vec<_>, _>>()?;
+            harness.runtime.block_on(shake(&clients, server, resumes, plan.window))
         })?;
         let Some(measured) = figures(&rounds, 0) else { continue };
         eprintln!("{kind} handshakes: {:.1} us, {:.0}/s, {:.0} % busy", measured.cpu, measured.reviews_a_second, measured.busy * 100.0);
         all.push(Handshakes { kind: kind.to_owned(), cpu: measured.cpu, a_second: measured.reviews_a_second, busy: measured.busy });
     }
     Ok(all)
+}
+
+/// Has every client shake hands for a while. Each has sessions of its own: a ticket is good for one more.
+async fn shake(clients: &[Client], server: &Server, resumes: bool, length: Duration) -> Result<Window, String> {
+    let address = server.address;
+    for client in clients {
+        // The ticket of the first session.
+        client.shake(address, resumes).await.map_err(|error| error.to_string())?;
+    }
+    let (cpu, start) = (server.cpu(), Instant::now());
+    let tasks: Vec<_> = clients
+        .iter()
+        .map(|client| {
+            let client = client.clone();
+            tokio::spawn(async move {
+                let mut shaken = 0;
+                while start.elapsed() < length {
+                    let was_resumed = client.shake(address, resumes).await.map_err(|error| error.to_string())?;
+                    if was_resumed != resumes {
+                        return Err(format!("a session was {}resumed", if was_resumed { "" } else { "not " }));
+                    }
+                    shaken += 1;
+                }
+                Ok(shaken)
+            })
+        })
+        .collect();
+    let mut count = 0;
+    for task in tasks {
+        count += task.await.map_err(|error| error.to_string())??;
+    }
+    Ok(Window::of(count, server.cpu().saturating_sub(cpu), start.elapsed(), 0, 0))
 }
 
 pub(crate) fn start(harness: &Harness) -> Result<Start, String> {

@@ -67,25 +67,34 @@ fn run(arguments: &[&str]) -> Result<(), String> {
     let sections = if sections.is_empty() { SECTIONS.to_vec() } else { sections };
     let mut harness = harness(flags.contains(&"--quick"))?;
     let mut results = Results::read()?;
+    let mut faults = Vec::new();
     for section in sections {
         let start = Instant::now();
-        match section {
-            "answers" => results.answers = answers::measure(&mut harness)?,
-            "memory" => results.memory = Some(memory::measure(&harness)?),
-            "start" => results.start = Some(handshakes::start(&harness)?),
-            "handshakes" => results.handshakes = handshakes::measure(&mut harness)?,
-            "scale" => results.scale = scale::measure(&mut harness)?,
-            _ => results.worst = worst::measure(&mut harness)?,
+        if let Err(fault) = measure(section, &mut harness, &mut results) {
+            // The others are worth having.
+            faults.push(format!("{section}: {fault}"));
         }
         eprintln!("{section}: {:.0} s", start.elapsed().as_secs_f64());
     }
     results.about = harness.about.clone();
     println!("{}", tables::all(&results)?);
-    if !flags.contains(&"--write") {
-        return Ok(());
+    if flags.contains(&"--write") {
+        results.write()?;
+        page::write(&results)?;
     }
-    results.write()?;
-    page::write(&results)
+    if faults.is_empty() { Ok(()) } else { Err(faults.join("\n")) }
+}
+
+fn measure(section: &str, harness: &mut Harness, results: &mut Results) -> Result<(), String> {
+    match section {
+        "answers" => results.answers = answers::measure(harness)?,
+        "memory" => results.memory = Some(memory::measure(harness)?),
+        "start" => results.start = Some(handshakes::start(harness)?),
+        "handshakes" => results.handshakes = handshakes::measure(harness)?,
+        "scale" => results.scale = scale::measure(harness)?,
+        _ => results.worst = worst::measure(harness)?,
+    }
+    Ok(())
 }
 
 fn harness(quick: bool) -> Result<Harness, String> {

@@ -11,7 +11,7 @@ use super::harness::{Harness, figures};
 use super::process::{Server, own_program};
 use super::results::Point;
 
-const BODIES: [usize; 8] = [1_000, 3_000, 10_000, 30_000, 100_000, 300_000, 1_000_000, 3_000_000];
+const BODIES: [usize; 8] = [1_000, 5_000, 10_000, 30_000, 100_000, 300_000, 1_000_000, 3_000_000];
 const POLICIES: [usize; 5] = [27, 100, 300, 1_000, 2_000];
 const GRANTS: [usize; 5] = [11, 100, 300, 1_000, 2_000];
 const RULES: [usize; 6] = [1, 10, 30, 100, 300, 1_000];

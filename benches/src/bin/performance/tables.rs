@@ -264,7 +264,9 @@ fn instructions() -> Result<String, String> {
 
 /// The committed figures of the gate.
 fn counted() -> Result<Counted, String> {
-    serde_json::from_str(include_str!("../../../figures.json")).map_err(|error| format!("figures.json: {error}"))
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/figures.json");
+    let text = std::fs::read_to_string(path).map_err(|error| format!("{path}: {error}"))?;
+    serde_json::from_str(&text).map_err(|error| format!("{path}: {error}"))
 }
 
 #[allow(clippy::cast_precision_loss, reason = "a figure for the eye")]
