@@ -88,6 +88,12 @@ fn helm_and_the_servers_leave_each_others_fields_alone() {
     publish(&bundle);
     let count = all_trust(&bundle, "published");
 
+    // What a tool that applies the same from Git would change: nothing, as the chart's README says.
+    let rendered = release.run("template", &values(json!({})), &["--no-hooks"]).expect("helm template");
+    let diff = ["diff", "--server-side", "--force-conflicts", "--field-manager=git", "--namespace", NAME, "-f", "-"];
+    let compared = plane().kubectl.run(diff, &rendered);
+    assert!(compared.ok, "{}{}", compared.stdout, compared.stderr);
+
     // Other namespaces, another canon (one without neighbours, whose webhook must not be left half), other flags.
     release.upgrade(&values(json!({"namespaces": ["chart-ownership-guarded", "chart-ownership-more"]})), &[]);
     assert_eq!(all_trust(&bundle, "changed namespaces"), count);
