@@ -79,7 +79,9 @@ pub fn plan(wanted: &Wanted, view: &View<'_>) -> Step {
     if stored.is_damaged && (signing.is_some() || next.is_some()) {
         return Step::Mend;
     }
-    if stored.bundle.iter().any(|ca| is_spent(stored, ca, now)) {
+    // Not of a damaged one: writing it anew would make it look whole before what was lost is back.
+    let is_untidy = stored.bundle.iter().any(|ca| is_spent(stored, ca, now)) || (stored.next.is_some() && next.is_none());
+    if is_untidy && !stored.is_damaged {
         return Step::Prune;
     }
     if next.is_some() && is_published && (view.seen_for >= SETTLE || !view.serving) {

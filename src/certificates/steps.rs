@@ -20,15 +20,16 @@ pub fn take(step: Step, wanted: &Wanted, view: &View<'_>) -> Result<Option<Store
     match step {
         Step::Publish | Step::Wait | Step::Rest => return Ok(None),
         Step::Mend => adopt(&mut stored, wanted, view),
-        Step::Prune => {}
+        Step::Prune => {
+            if stored.next.as_ref().is_some_and(|next| !next.ca.is_valid(view.now)) {
+                forget_next(&mut stored);
+            }
+        }
         Step::Introduce => {
             if stored.is_damaged {
                 adopt(&mut stored, wanted, view);
             }
-            // One that did not come to sign has nothing to be trusted for.
-            if let Some(never) = stored.next.take() {
-                stored.bundle.retain(|ca| *ca != never.ca);
-            }
+            forget_next(&mut stored);
             let authority = Authority::new(view.now, wanted.ca_life)?;
             stored.bundle.insert(0, authority.ca.clone());
             stored.next = Some(Signer { ca: authority.ca, key: authority.key });
@@ -45,11 +46,19 @@ pub fn take(step: Step, wanted: &Wanted, view: &View<'_>) -> Result<Option<Store
     Ok(Some(stored))
 }
 
+/// Forgets an authority that did not come to sign: it has nothing to be trusted for.
+fn forget_next(stored: &mut Stored) {
+    if let Some(never) = stored.next.take() {
+        stored.bundle.retain(|ca| *ca != never.ca);
+    }
+}
+
 /// Takes published authorities back: one of them may have signed what somebody serves. No certificate of
 /// theirs outlives a whole life from now, and another one is for clocks that were turned back; then the
 /// trust in them ends. Where the clock stands before their beginning, nobody knows when they signed.
 fn adopt(stored: &mut Stored, wanted: &Wanted, view: &View<'_>) {
-    for ca in view.published.iter().flatten().filter(|ca| ca.is_authority && view.now < ca.not_after).take(ADOPTED) {
+    let fit = |ca: &&Ca| ca.is_authority && view.now < ca.not_after && ca.is_intact();
+    for ca in view.published.iter().flatten().filter(fit).take(ADOPTED) {
         if !stored.bundle.contains(ca) {
             stored.bundle.push(ca.clone());
         }

@@ -100,7 +100,8 @@ impl Stored {
     /// Reads a Secret's data: `name` is the Secret's, for what is said of it.
     pub fn read(name: &str, data: &BTreeMap<String, Vec<u8>>, trusted: Option<&str>, request: Option<Request>) -> Stored {
         let value = |key: &str| data.get(key).map_or(&[][..], Vec::as_slice);
-        let bundle = Bundle::read(value(CA));
+        let mut bundle = Bundle::read(value(CA));
+        bundle.cas.retain(Ca::is_intact);
         // What is not exactly as it was written may have lost more than can be seen.
         let trusted = trusted.unwrap_or_default();
         let is_whole = trust::pem(&bundle.cas).as_bytes() == value(CA) && listed(trusted) == fingerprints(&bundle.cas);

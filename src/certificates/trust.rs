@@ -73,6 +73,11 @@ impl Ca {
         self.not_before <= now && now < self.not_after
     }
 
+    /// Whether it is exactly what it was when it signed itself. One flipped byte may leave it readable.
+    pub fn is_intact(&self) -> bool {
+        X509Certificate::from_der(&self.der).is_ok_and(|(_, parsed)| parsed.verify_signature(None).is_ok())
+    }
+
     /// Whether this public key, as DER, is its.
     pub fn has_key(&self, public_key: &[u8]) -> bool {
         self.public_key == public_key

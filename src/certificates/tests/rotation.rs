@@ -251,3 +251,20 @@ fn a_bundle_that_lost_a_ca_unseen_is_taken_as_damaged() {
     assert_eq!(one.settle(), [Step::Mend]);
     assert!(same(&one.stored.bundle, &whole));
 }
+
+/// As a flipped byte leaves it: readable, with the right key, and trusted by nobody.
+#[test]
+fn a_ca_that_was_changed_is_not_taken_for_one() {
+    let mut one = One::settled();
+    let mut der = one.signing().der().to_vec();
+    let last = der.len() - 1;
+    der[last] ^= 1;
+    let changed = Ca::from_der(der.into()).expect("it is readable");
+    assert!(one.signing().is_intact() && !changed.is_intact());
+    let mut data: std::collections::BTreeMap<String, Vec<u8>> =
+        one.stored.data().into_iter().map(|(key, value)| (key.to_owned(), value.into_bytes())).collect();
+    data.insert("ca.crt".to_owned(), changed.pem().into_bytes());
+    one.stored = Stored::read("ns/name", &data, Some(&one.stored.written_trust()), None);
+    one.settle();
+    assert!(!one.stored.bundle.contains(&changed));
+}

@@ -101,6 +101,11 @@ fn replica() -> Replica {
     Replica { served: None, was_trusted: false, seen: Seen::default(), leads: false, phase: Phase::Idle }
 }
 
+/// What happened last.
+fn recently(history: &[String]) -> String {
+    history.iter().skip(history.len().saturating_sub(40)).map(String::as_str).collect::<Vec<_>>().join("\n")
+}
+
 impl World {
     fn new(seed: u64) -> World {
         let config = |hooks: usize| Config { version: 1, hooks: vec![Vec::new(); hooks] };
@@ -306,7 +311,7 @@ impl World {
                 is_trusted_now || !replica.was_trusted || !is_timely,
                 "after {what}, replica {index} serves what is not trusted any more: {:?}\n{}",
                 published.iter().map(|bundle| verify(pair, bundle, None, now)).collect::<Vec<_>>(),
-                self.history.iter().rev().take(40).rev().map(String::as_str).collect::<Vec<_>>().join("\n")
+                recently(&self.history)
             );
             replica.was_trusted = is_trusted_now;
         }
@@ -349,10 +354,15 @@ impl World {
         }
         let (stored, published) = (self.stored(), self.published());
         let leaf = stored.leaf.as_ref().expect("there is a certificate");
-        assert!(stored.request.is_none() && !stored.is_damaged && stored.next.is_none() && stored.leaf_fault.is_none());
+        assert!(
+            stored.request.is_none() && !stored.is_damaged && stored.next.is_none() && stored.leaf_fault.is_none(),
+            "{stored:?}\n{}",
+            recently(&self.history)
+        );
         assert!(published.iter().all(|bundle| same(bundle, &stored.bundle)));
         for replica in &self.replicas {
-            assert_eq!(replica.served.as_ref().unwrap().key.cert, leaf.pair.key.cert);
+            let serves_it = replica.served.as_ref().is_some_and(|served| served.key.cert == leaf.pair.key.cert);
+            assert!(serves_it, "{}", recently(&self.history));
             assert!(replica.was_trusted);
         }
         let view = View { stored: &stored, published: &published, seen_for: DAY, serving: true, now: self.now };
