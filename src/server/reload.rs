@@ -32,6 +32,10 @@ impl Reloader {
     }
 
     fn poll_certificate(&mut self, now: SystemTime) {
+        if matches!(self.certificate, Source::Kept) {
+            // Whoever keeps it says how it stands.
+            return;
+        }
         match self.certificate.poll(now) {
             Polled::Same => self.is_same("certificate"),
             Polled::Refused(error) => self.is_refused("certificate", &error),
