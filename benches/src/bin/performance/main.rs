@@ -47,6 +47,10 @@ fn main() -> ExitCode {
             Ok(address) => floor::serve(floor::routes(), address, Path::new(folder)).map_err(|error| error.to_string()),
             Err(_) => Err(USAGE.to_owned()),
         },
+        ["--help"] => {
+            println!("{USAGE}");
+            Ok(())
+        }
         ["page"] => Results::read().and_then(|results| page::write(&results)),
         all => run(all),
     };
