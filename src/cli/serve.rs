@@ -33,8 +33,8 @@ Examples:
   netpol serve --listen 127.0.0.1:8443 --self-signed-dir ./tls --audit-log audit.log
   netpol serve --namespace desktops --canon /etc/netpol/canon \\
     --tls-cert /tls/tls.crt --tls-key /tls/tls.key --client-ca /tls/apiserver-ca.crt
-  netpol serve --tls-secret netpol-system/netpol-tls --tls-name netpol.netpol-system.svc \\
-    --registration netpol")]
+  netpol serve --tls-secret netpol-system/abcdesktop-netpol-tls \\
+    --tls-name abcdesktop-netpol.netpol-system.svc --registration abcdesktop-netpol")]
 pub struct Args {
     /// Where reviews come in (HTTPS); port 0 picks a free one.
     #[arg(long, value_name = "ADDR", env = "NETPOL_LISTEN", default_value = "[::]:8443", value_parser = address)]

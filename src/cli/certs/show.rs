@@ -19,12 +19,14 @@ use crate::server::tls;
 /// Its arguments.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "\
-Every certificate that is named is checked with every CA that is. Exit code 1: one of them has expired, is not
-valid yet, or is not trusted. No private key is read from a file, and none is shown.
+Every certificate that is named is checked with every CA that is. Exit code 1: one of them
+has expired, is not valid yet, or is not trusted. No private key is read from a file, and
+none is shown.
 
 Examples:
   What the cluster has, and whether API servers will accept it:
-    netpol certs show --tls-secret netpol-system/netpol-tls --registration netpol
+    netpol certs show --tls-secret netpol-system/abcdesktop-netpol-tls \\
+      --registration abcdesktop-netpol
 
   What a server really shows:
     netpol certs show --connect guard.example:8443 --ca ca.crt
