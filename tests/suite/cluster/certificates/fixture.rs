@@ -50,8 +50,8 @@ impl Installed {
         vec![
             json!({"apiVersion": api, "kind": "Role", "metadata": {"name": system, "namespace": system}, "rules": [
                 {"apiGroups": [""], "resources": ["secrets"], "verbs": ["create"]},
-                {"apiGroups": [""], "resources": ["secrets"], "resourceNames": [name], "verbs": ["get", "update", "patch"]},
-                {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "resourceNames": [name], "verbs": ["get", "update", "patch"]},
+                {"apiGroups": [""], "resources": ["secrets"], "resourceNames": [name], "verbs": ["get", "update"]},
+                {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "resourceNames": [name], "verbs": ["get", "update"]},
             ]}),
             json!({"apiVersion": api, "kind": "RoleBinding", "metadata": {"name": system, "namespace": system}, "subjects": subject, "roleRef": reference("Role")}),
             json!({"apiVersion": api, "kind": "ClusterRole", "metadata": {"name": system}, "rules": [
