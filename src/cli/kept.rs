@@ -113,7 +113,9 @@ pub fn name(text: &str) -> Result<String, String> {
             && part.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
     };
     let is_name = text.len() <= 253 && text.split('.').all(is_part);
-    if is_name { Ok(text.to_owned()) } else { Err("a name has small letters, digits, - and . in it".to_owned()) }
+    is_name.then(|| text.to_owned()).ok_or_else(|| {
+        "a name is at most 253 lower-case letters, digits, dashes and dots, and starts and ends each part with no dash".to_owned()
+    })
 }
 
 /// Reads a duration: `10s`, `1m30s`, `12h`.

@@ -128,7 +128,7 @@ fn flags_that_contradict_each_other_are_refused() {
         (vec!["--tls-secret", "a/b", "--tls-name", "x", "--self-signed-dir", "d"], "cannot be used with"),
         (vec!["--tls-secret", "a/b", "--tls-cert", "c", "--tls-key", "k"], "cannot be used with"),
         (vec!["--tls-secret", "a/b", "--tls-name", "x", "--ca-lifetime", "20d"], "--ca-lifetime must be at least --leaf-lifetime"),
-        (vec!["--tls-secret", "a/b", "--tls-name", "x", "--registration", "X_"], "a name has small letters"),
+        (vec!["--tls-secret", "a/b", "--tls-name", "x", "--registration", "X_"], "a name is at most 253 lower-case letters"),
     ] {
         let ran = netpol(&[vec!["serve"], args].concat());
         assert!(ran.code == 2 && ran.err.contains(words), "{words}: {}", ran.err);

@@ -3,16 +3,16 @@
 //! `install.yaml` is rendered from the chart and held equal by a test. Namespace, image, flags, canon and the
 //! registration take the places of its own.
 
-use std::io::Write as _;
 use std::path::Path;
 
 use anyhow::anyhow;
 use serde_json::{Map, Value, json};
 
+use super::print;
 use crate::canon::{Canon, Documents, reading};
-use crate::cli::exit::{Ended, Failure, Outcome};
+use crate::cli::exit::{Ended, Failure};
 use crate::cli::judge_args::{JudgeArgs, namespace};
-use crate::cli::output::{Format, OutputArgs, Streams};
+use crate::cli::output::{OutputArgs, Streams};
 use crate::registration::{DEFAULT_NAME, DEFAULT_NAMESPACE, Endpoint, Registration};
 
 /// The chart's objects.
@@ -65,19 +65,7 @@ pub(super) fn run(args: &Args, streams: &mut Streams) -> Ended {
     let documents = Documents::read(&args.judge.canon.canon).map_err(Failure::input)?;
     let canon = Canon::from_documents(&documents, guarded).map_err(Failure::input)?;
     let manifests = manifests(args, &documents, &canon)?;
-    match args.output.output {
-        Format::Json => {
-            let list = json!({"apiVersion": "v1", "kind": "List", "items": manifests});
-            writeln!(streams.out, "{list:#}")?;
-        }
-        Format::Text => {
-            for manifest in &manifests {
-                let text = reading::write(manifest).map_err(Failure::ours)?;
-                write!(streams.out, "---\n{text}")?;
-            }
-        }
-    }
-    Ok(Outcome::Clean)
+    print(&manifests, args.output, streams)
 }
 
 fn manifests(args: &Args, documents: &Documents, canon: &Canon) -> Result<Vec<Value>, Failure> {

@@ -5,8 +5,15 @@ mod nearest;
 mod policies;
 mod registration;
 
-use super::exit::Ended;
-use super::output::Streams;
+use std::borrow::Borrow;
+use std::io::Write as _;
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::exit::{Ended, Failure, Outcome};
+use super::output::{Format, OutputArgs, Streams};
+use crate::canon::reading;
 
 /// Its arguments.
 #[derive(Debug, clap::Args)]
@@ -35,4 +42,21 @@ pub fn run(args: &Args, streams: &mut Streams) -> Ended {
         What::Install(args) => install::run(args, streams),
         What::Registration(args) => registration::run(args, streams),
     }
+}
+
+/// Prints manifests as `kubectl` takes them: documents of YAML, or one list as JSON.
+fn print(manifests: &[impl Borrow<Value> + Serialize], args: OutputArgs, streams: &mut Streams) -> Ended {
+    match args.output {
+        Format::Json => {
+            let list = json!({"apiVersion": "v1", "kind": "List", "items": manifests});
+            writeln!(streams.out, "{list:#}")?;
+        }
+        Format::Text => {
+            for manifest in manifests {
+                let text = reading::write(manifest.borrow()).map_err(Failure::ours)?;
+                write!(streams.out, "---\n{text}")?;
+            }
+        }
+    }
+    Ok(Outcome::Clean)
 }

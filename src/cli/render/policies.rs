@@ -1,16 +1,15 @@
 //! `netpol render policies`.
 
-use std::collections::BTreeSet;
-use std::io::Write as _;
-
 use anyhow::anyhow;
-use serde_json::{Value, json};
+use serde_json::Value;
+use std::collections::BTreeSet;
 
 use super::nearest::nearest;
-use crate::canon::{Canon, reading};
-use crate::cli::exit::{Ended, Failure, Outcome};
+use super::print;
+use crate::canon::Canon;
+use crate::cli::exit::{Ended, Failure};
 use crate::cli::judge_args::CanonArgs;
-use crate::cli::output::{Format, OutputArgs, Streams};
+use crate::cli::output::{OutputArgs, Streams};
 
 /// The most names that an error proposes.
 const MOST_NAMES: usize = 3;
@@ -42,19 +41,7 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args, streams: &mut Streams) -> Ended {
     let canon = Canon::load(&args.canon.canon, &args.canon.namespaces).map_err(Failure::input)?;
     let manifests = manifests(&canon, &args.canon.namespaces, &args.only)?;
-    match args.output.output {
-        Format::Json => {
-            let list = json!({"apiVersion": "v1", "kind": "List", "items": manifests});
-            writeln!(streams.out, "{list:#}")?;
-        }
-        Format::Text => {
-            for manifest in manifests {
-                let text = reading::write(manifest).map_err(Failure::ours)?;
-                write!(streams.out, "---\n{text}")?;
-            }
-        }
-    }
-    Ok(Outcome::Clean)
+    print(&manifests, args.output, streams)
 }
 
 /// Answers the manifests in the order of namespaces and names.

@@ -1,15 +1,14 @@
 //! `netpol render registration`.
 
-use std::io::Write as _;
-
 use anyhow::{Context as _, anyhow};
-use serde_json::json;
 
-use crate::canon::{Canon, reading};
-use crate::cli::exit::{Ended, Failure, Outcome};
+use super::print;
+use crate::canon::Canon;
+use crate::cli::exit::{Ended, Failure};
 use crate::cli::input;
 use crate::cli::judge_args::{CanonArgs, name};
-use crate::cli::output::{Format, OutputArgs, Streams};
+use crate::cli::kept;
+use crate::cli::output::{OutputArgs, Streams};
 use crate::registration::{Authorities, DEFAULT_NAME, Endpoint, Registration};
 use crate::verdict::Settings;
 
@@ -37,7 +36,7 @@ pub(super) struct Args {
     namespace_controllers: Vec<String>,
 
     /// The name of both configurations.
-    #[arg(long, value_name = "NAME", default_value = DEFAULT_NAME, value_parser = object_name)]
+    #[arg(long, value_name = "NAME", default_value = DEFAULT_NAME, value_parser = kept::name)]
     name: String,
 
     /// The guard's Service, NAMESPACE/NAME or NAMESPACE/NAME:PORT.
@@ -69,35 +68,11 @@ pub(super) fn run(args: &Args, streams: &mut Streams) -> Ended {
         authorities: authorities.as_ref(),
     }
     .manifests();
-    match args.output.output {
-        Format::Json => {
-            let list = json!({"apiVersion": "v1", "kind": "List", "items": manifests});
-            writeln!(streams.out, "{list:#}")?;
-        }
-        Format::Text => {
-            for manifest in &manifests {
-                let text = reading::write(manifest).map_err(Failure::ours)?;
-                write!(streams.out, "---\n{text}")?;
-            }
-        }
-    }
-    Ok(Outcome::Clean)
+    print(&manifests, args.output, streams)
 }
 
 fn authorities(file: &String, streams: &mut Streams) -> Result<Authorities, Failure> {
     let inputs = input::read(std::slice::from_ref(file), streams)?;
     let Some(input) = inputs.first() else { return Err(Failure::input(anyhow!("nothing to read"))) };
     Authorities::from_pem(&input.bytes).with_context(|| format!("cannot use {}", input.name)).map_err(Failure::input)
-}
-
-/// Reads the name of an object: a DNS subdomain, as the API has it.
-fn object_name(text: &str) -> Result<String, String> {
-    let part = |part: &str| {
-        let inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-        !part.is_empty() && part.bytes().all(inner) && !part.starts_with('-') && !part.ends_with('-')
-    };
-    let fits = text.len() <= 253 && text.split('.').all(part);
-    fits.then(|| text.to_owned()).ok_or_else(|| {
-        "a name is at most 253 lower-case letters, digits, dashes and dots, and starts and ends each part with no dash".to_owned()
-    })
 }
