@@ -16,10 +16,6 @@ const OTHER_COMPILER: u64 = 15;
 /// No bound.
 const ANY: u64 = u64::MAX;
 
-/// How many instructions a call may cost more in any case: the allocator's way depends on what the
-/// environment and the program's path have left on the heap, by up to two hundred.
-const LUCK: u64 = 500;
-
 /// What no change of the figures may pass, by the beginning of a case's name: instructions, allocations
 /// and bytes of heap. Whatever a pod's size, what it allocates is bounded; so is the worst that can be sent.
 const CEILINGS: [(&str, Figure); 4] = [
@@ -71,8 +67,7 @@ pub fn compare(committed: &Figures, measured: &BTreeMap<String, Figure>) -> (Str
             None => faults.push(format!("{case} has no committed figure")),
             Some(before) => {
                 for ((what, now), (_, then)) in figure.parts().into_iter().zip(before.parts()) {
-                    let luck = if what == "instructions" { LUCK } else { 0 };
-                    if now * 100 > then * (100 + tolerance) && now > then + luck {
+                    if now * 100 > then * (100 + tolerance) {
                         faults.push(format!("{case}: {now} {what}, more than {tolerance} % above the committed {then}"));
                     }
                 }
