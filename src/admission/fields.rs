@@ -113,6 +113,10 @@ impl Visitor<'_> for Known {
         formatter.write_str("a key")
     }
 
+    fn visit_str<E: Error>(self, key: &str) -> Result<Self::Value, E> {
+        self.visit_bytes(key.as_bytes())
+    }
+
     fn visit_bytes<E>(self, key: &[u8]) -> Result<Self::Value, E> {
         Ok((0..).zip(self.0).find(|(_, name)| name.as_bytes() == key).map(|(position, name)| (1 << position, *name)))
     }

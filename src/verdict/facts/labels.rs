@@ -4,7 +4,7 @@ use super::Text;
 use crate::canon::CAPABILITY_PREFIX;
 
 /// Labels, sorted by key, every key once.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq)]
 pub struct Labels<'a> {
     entries: Vec<(Text<'a>, Text<'a>)>,
     stated: bool,

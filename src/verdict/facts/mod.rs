@@ -14,7 +14,7 @@ pub use labels::{DuplicateKey, Labels};
 pub use text::Text;
 
 /// Who asks for what: a request without its objects.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq)]
 pub struct Request<'a> {
     /// Its uid, which the answer repeats.
     pub uid: Text<'a>,
@@ -90,7 +90,7 @@ impl Operation {
 }
 
 /// What verdicts read of an object's metadata. Parts that no verdict on its kind reads stay empty.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq)]
 pub struct Metadata<'a> {
     /// Its name; empty where it has none yet.
     pub name: Text<'a>,
@@ -109,7 +109,7 @@ pub struct Metadata<'a> {
 }
 
 /// Annotations under keys that verdicts know.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq)]
 pub struct Annotations<'a>(Vec<(&'static str, Text<'a>)>);
 
 impl<'a> Annotations<'a> {
@@ -155,7 +155,7 @@ pub struct OwnerReference<'a> {
 }
 
 /// A pod, or a template of pods.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq)]
 pub struct Pod<'a> {
     /// Its name, labels, annotations and `deletionTimestamp`.
     pub metadata: Metadata<'a>,
@@ -164,7 +164,7 @@ pub struct Pod<'a> {
 }
 
 /// What makes pods from a template.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub struct Workload<'a> {
     /// Its name.
     pub metadata: Metadata<'a>,
@@ -175,7 +175,7 @@ pub struct Workload<'a> {
 }
 
 /// A `NetworkPolicy`.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub struct NetworkPolicy<'a> {
     /// Its name, annotations, owners and finalizers.
     pub metadata: Metadata<'a>,
@@ -184,7 +184,7 @@ pub struct NetworkPolicy<'a> {
 }
 
 /// The object of a request as it is to become and as it was.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub struct Change<T> {
     /// As it is to become.
     pub object: Option<T>,
@@ -199,7 +199,7 @@ impl<T> Default for Change<T> {
 }
 
 /// A change whose objects are there.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub enum Step<'f, T> {
     /// An object is made.
     Create(&'f T),
@@ -238,7 +238,7 @@ impl<T> Change<T> {
 }
 
 /// The facts that a verdict on one request reads.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 #[allow(clippy::large_enum_variant, reason = "there is one a request, on the stack")]
 pub enum Facts<'a> {
     /// None: it is admitted untouched.
@@ -260,7 +260,7 @@ pub enum Facts<'a> {
 }
 
 /// What is to be read of a request's objects.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub struct Wanted<'a> {
     /// The facts, still empty.
     pub facts: Facts<'a>,
