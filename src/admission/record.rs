@@ -25,7 +25,7 @@ pub(super) fn record(decision: &Decision<'_>, outcome: Outcome, rule: Option<Rul
         },
         verdict: outcome,
         rule,
-        operation: request.operation.as_str().to_owned(),
+        operation: request.operation.as_str(),
         kind: kind(start(&request.kind, LONGEST_WORD), start(&request.kind_group, LONGEST_WORD)),
         subresource: (!request.subresource.is_empty()).then(|| bounded(&request.subresource, LONGEST_WORD)),
         name: bounded(if request.name.is_empty() { decision.wanted.facts.name() } else { &request.name }, LONGEST_WORD),

@@ -4,12 +4,13 @@
 //! across rotation and restart. Its name keeps the lines of several servers apart where one collector
 //! gathers them.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
+use std::io::Write as _;
 
 use aws_lc_rs::digest;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
-use super::{Entry, Record};
+use super::queue::Sealed;
 
 /// The schema that every line names first.
 pub const SCHEMA: &str = "netpol.abcdesktop.io/audit/v1";
@@ -30,18 +31,21 @@ impl Hash {
         }
         Hash(bytes)
     }
+
+    /// Answers it in lower-case hexadecimal.
+    fn digits(self) -> [u8; 64] {
+        let digit = |nibble: u8| if nibble < 10 { b'0' + nibble } else { b'a' - 10 + nibble };
+        let mut digits = [0; 64];
+        for (pair, byte) in digits.chunks_exact_mut(2).zip(self.0) {
+            pair.copy_from_slice(&[digit(byte >> 4), digit(byte & 15)]);
+        }
+        digits
+    }
 }
 
 impl fmt::Display for Hash {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const DIGITS: &[u8; 16] = b"0123456789abcdef";
-        let digit = |nibble: u8| DIGITS.get(usize::from(nibble)).map_or('?', |digit| char::from(*digit));
-        let mut text = String::with_capacity(2 * self.0.len());
-        for byte in self.0 {
-            text.push(digit(byte >> 4));
-            text.push(digit(byte & 15));
-        }
-        formatter.write_str(&text)
+        self.digits().iter().try_for_each(|digit| formatter.write_char(char::from(*digit)))
     }
 }
 
@@ -72,9 +76,23 @@ pub fn genesis(name: &str) -> Hash {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Chain {
     name: String,
+    at: Position,
+}
+
+/// How far a chain has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Position {
     /// The number of the line that was written last; 0 before the first.
     sequence: u64,
+    /// The hash of that line.
     previous: Hash,
+}
+
+impl Position {
+    /// Answers where the chain stands behind its next line, once that is out.
+    pub(super) fn behind(self, line: &[u8]) -> Position {
+        Position { sequence: self.sequence.saturating_add(1), previous: Hash::of(line) }
+    }
 }
 
 impl Chain {
@@ -82,69 +100,46 @@ impl Chain {
     pub(super) fn new(named_after: [u8; 8]) -> Chain {
         let name = format!("{:016x}", u64::from_be_bytes(named_after));
         let previous = genesis(&name);
-        Chain { name, sequence: 0, previous }
+        Chain { name, at: Position { sequence: 0, previous } }
     }
 
     /// Continues behind a line that stands in a file.
     pub(super) fn behind(line: &[u8]) -> Option<Chain> {
         let Link { chain, sequence, .. } = Link::read(line)?;
-        Some(Chain { name: chain, sequence, previous: Hash::of(line) })
+        Some(Chain { name: chain, at: Position { sequence, previous: Hash::of(line) } })
     }
 
-    /// Writes the next line, without a newline. The chain moves on with [`Chain::advance`], once the line is out.
-    ///
-    /// # Errors
-    /// Those of the serialiser; none is known for a record.
-    pub(super) fn line(&self, entry: &Entry, dropped: u64) -> serde_json::Result<Vec<u8>> {
-        let mut line = Vec::with_capacity(LONG_LINE);
-        serde_json::to_writer(
-            &mut line,
-            &Line {
-                schema: SCHEMA,
-                chain: &self.name,
-                sequence: self.sequence.saturating_add(1),
-                previous: self.previous.to_string(),
-                time: format!("{:.6}", entry.time),
-                dropped,
-                record: &entry.record,
-                client_verified: entry.client_verified,
-                latency_microseconds: u64::try_from(entry.latency.as_micros()).unwrap_or(u64::MAX),
-            },
-        )?;
-        Ok(line)
+    /// Answers how far it has come.
+    pub(super) fn position(&self) -> Position {
+        self.at
     }
 
-    /// Notes that `line` is out.
-    pub(super) fn advance(&mut self, line: &[u8]) {
-        self.sequence = self.sequence.saturating_add(1);
-        self.previous = Hash::of(line);
+    /// Moves on: lines are out.
+    pub(super) fn advance(&mut self, to: Position) {
+        self.at = to;
+    }
+
+    /// Writes the line that follows a position behind `lines`, without a newline.
+    pub(super) fn line(&self, at: Position, entry: &Sealed<'_>, dropped: u64, lines: &mut Vec<u8>) {
+        lines.reserve(entry.record.len() + LONGEST_FRAME);
+        lines.extend_from_slice(HEAD);
+        lines.extend_from_slice(self.name.as_bytes());
+        // Writing into a vector does not fail.
+        let _ = write!(lines, r#"","sequence":{},"previous":""#, at.sequence.saturating_add(1));
+        lines.extend_from_slice(&at.previous.digits());
+        let _ = write!(lines, r#"","time":"{:.6}""#, entry.seal.time);
+        if dropped > 0 {
+            let _ = write!(lines, r#","dropped":{dropped}"#);
+        }
+        lines.push(b',');
+        lines.extend_from_slice(entry.record);
+        let (verified, latency) = (entry.seal.client_verified, entry.seal.latency_microseconds);
+        let _ = write!(lines, r#","clientVerified":{verified},"latencyMicroseconds":{latency}}}"#);
     }
 }
 
-/// The bytes of a longish line.
-const LONG_LINE: usize = 1536;
-
-/// One line. `HEAD` holds its first fields as they are written.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Line<'a> {
-    schema: &'static str,
-    chain: &'a str,
-    sequence: u64,
-    previous: String,
-    time: String,
-    #[serde(skip_serializing_if = "is_zero")]
-    dropped: u64,
-    #[serde(flatten)]
-    record: &'a Record,
-    client_verified: bool,
-    latency_microseconds: u64,
-}
-
-#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
-fn is_zero(count: &u64) -> bool {
-    *count == 0
-}
+/// The most bytes of a line beside its record.
+const LONGEST_FRAME: usize = 400;
 
 /// What links a line to its neighbours, read back.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]

@@ -4,7 +4,7 @@
 //!
 //! ```text
 //! Record ─► Entry (+ time, latency, client) ─► Sink::offer ─► queue ─► writer thread ─► file, FIFO or stdout
-//!                                                 │ full: counted            │ chain: sequence, hash of the line before
+//!                                                 │ as JSON; full: counted   │ chain: sequence, hash of the line before
 //! ```
 //!
 //! `docs/audit.md` is the schema of a line and says what the chain proves.
@@ -12,6 +12,7 @@
 pub mod chain;
 pub mod entry;
 mod output;
+mod queue;
 pub mod record;
 mod resume;
 pub mod sink;

@@ -9,10 +9,15 @@ use std::path::{Path, PathBuf};
 use super::chain::Chain;
 use super::resume;
 
+/// The most bytes that several lines may have which go into a pipe at once: those of another writer to the
+/// same pipe never come between them (`PIPE_BUF`).
+const UNDIVIDED: usize = 4096;
+
 /// The far end of a sink.
 pub(super) trait Output: Send {
-    /// Makes ready for a line of at most `length` bytes: opens, re-opens, rotates.
-    fn ready(&mut self, length: usize) -> io::Result<()>;
+    /// Makes ready for a line of at most `length` bytes: opens, re-opens, rotates. Answers how many bytes of
+    /// lines may be written at once before it is asked again: at least those.
+    fn ready(&mut self, length: usize) -> io::Result<usize>;
     /// Forgets what is known of the far end: others may have touched it.
     fn look_again(&mut self) {}
     /// Writes some of it.
@@ -39,8 +44,8 @@ impl StreamOutput {
 }
 
 impl Output for StreamOutput {
-    fn ready(&mut self, _length: usize) -> io::Result<()> {
-        Ok(())
+    fn ready(&mut self, length: usize) -> io::Result<usize> {
+        Ok(length.max(UNDIVIDED))
     }
 
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
@@ -124,23 +129,23 @@ impl FileOutput {
 }
 
 impl Output for FileOutput {
-    fn ready(&mut self, length: usize) -> io::Result<()> {
-        let Some(file) = &self.file else { return self.reopen() };
+    fn ready(&mut self, length: usize) -> io::Result<usize> {
+        let Some(file) = &self.file else { return self.reopen().map(|()| length) };
         let so_far = if let Some(length) = self.length {
             length
         } else {
             let metadata = file.metadata()?;
             if metadata.file_type().is_fifo() || !metadata.is_file() {
-                return Ok(());
+                return Ok(length.max(UNDIVIDED));
             }
             if self.moved_away(&metadata) {
-                return self.reopen();
+                return self.reopen().map(|()| length);
             }
             *self.length.insert(metadata.len())
         };
-        let length = u64::try_from(length).unwrap_or(u64::MAX);
-        if so_far == 0 || so_far.saturating_add(length) <= self.rotate_bytes {
-            return Ok(());
+        let left = usize::try_from(self.rotate_bytes.saturating_sub(so_far)).unwrap_or(usize::MAX);
+        if so_far == 0 || length <= left {
+            return Ok(left.max(length));
         }
         match self.rotate() {
             // A file that has grown too large is better than a line that is missing.
@@ -149,11 +154,11 @@ impl Output for FileOutput {
                     tracing::warn!(%error, file = %self.path.display(), "the audit log cannot be rotated and grows on");
                 }
                 self.rotation_failed = true;
-                Ok(())
+                Ok(length)
             }
             result => {
                 self.rotation_failed = false;
-                result
+                result.map(|()| length)
             }
         }
     }

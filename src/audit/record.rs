@@ -33,7 +33,7 @@ pub struct Record {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rule: Option<Rule>,
     /// `CREATE`, `UPDATE`, `DELETE`, `CONNECT`.
-    pub operation: String,
+    pub operation: &'static str,
     /// The kind as the request states it: `Pod`, `NetworkPolicy.networking.k8s.io`.
     pub kind: String,
     /// The subresource, where there is one.

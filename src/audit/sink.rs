@@ -5,21 +5,22 @@ use std::io;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, channel, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, Thread};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::Entry;
 use super::chain::Chain;
 use super::output::{FileOutput, Output, StreamOutput};
+use super::queue::{self, Offered, Queue, Sealed};
 use super::writer::Writer;
 
 /// The most entries that wait for the writer.
 pub const QUEUE_ENTRIES: usize = 8192;
 
-/// The most memory that waiting entries may hold, about, in bytes. One whose differences alone are
-/// larger never gets through: it is counted.
+/// The most memory that waiting entries may hold, about, in bytes. One whose record alone is larger as
+/// JSON never gets through: it is counted.
 pub const QUEUE_BYTES: usize = 16 << 20;
 
 /// The size in bytes past which a file is rotated: before the line that would make it larger is written.
@@ -94,6 +95,7 @@ pub(super) struct Shared {
     /// Whether an entry was dropped since the last line.
     pub(super) losing: AtomicBool,
     pub(super) closing: AtomicBool,
+    pub(super) queue: Queue,
     queued_entries: AtomicUsize,
     queued_bytes: AtomicUsize,
 }
@@ -106,24 +108,18 @@ impl Shared {
         self.losing.store(true, Ordering::Relaxed);
     }
 
-    /// Notes that the writer has taken an entry.
-    pub(super) fn taken(&self, weight: usize) {
+    /// Notes that the writer is done with an entry.
+    pub(super) fn done(&self, weight: usize) {
         self.queued_entries.fetch_sub(1, Ordering::Relaxed);
         self.queued_bytes.fetch_sub(weight, Ordering::Relaxed);
     }
 }
 
-/// What goes through the queue.
-pub(super) enum Message {
-    Entry { entry: Box<Entry>, weight: usize },
-    Stop,
-}
-
 /// The audit log's near end. Share it by reference or `Arc`; [`Sink::close`] it before the process ends.
 #[derive(Debug)]
 pub struct Sink {
-    queue: SyncSender<Message>,
     shared: Arc<Shared>,
+    queue_entries: usize,
     queue_bytes: usize,
     writer: Thread,
     finished: Mutex<Receiver<()>>,
@@ -149,26 +145,39 @@ impl Sink {
 
     pub(super) fn start(output: Box<dyn Output>, chain: Chain, entries: usize, bytes: usize, retry: Duration) -> io::Result<Sink> {
         let shared = Arc::new(Shared::default());
-        let (queue, entries) = sync_channel(entries);
         let (finish, finished) = channel();
         let writer = Writer::new(output, chain, Arc::clone(&shared), retry);
         let thread = thread::Builder::new().name("audit".to_owned()).spawn(move || {
-            writer.run(&entries);
+            writer.run();
             // Nobody listens any more where `close` has given up.
             let _ = finish.send(());
         })?;
-        Ok(Sink { queue, shared, queue_bytes: bytes, writer: thread.thread().clone(), finished: Mutex::new(finished) })
+        let writer = thread.thread().clone();
+        Ok(Sink { shared, queue_entries: entries, queue_bytes: bytes, writer, finished: Mutex::new(finished) })
     }
 
-    /// Offers an entry. Never waits; what does not fit is counted.
+    /// Offers an entry. Never waits for the writer; what does not fit is counted.
     pub fn offer(&self, entry: Entry) {
+        let sealed = queue::seal(&entry);
+        // Its many small pieces of memory serve for the next one.
+        drop(entry);
+        let Ok((seal, record)) = sealed else { return self.shared.drop_one() };
+        self.push(&Sealed { seal, record: queue::fields(&record) });
+    }
+
+    fn push(&self, entry: &Sealed<'_>) {
         let weight = entry.weight();
-        let before = self.shared.queued_bytes.fetch_add(weight, Ordering::Relaxed);
-        self.shared.queued_entries.fetch_add(1, Ordering::Relaxed);
-        let fits = before.saturating_add(weight) <= self.queue_bytes && !self.shared.closing.load(Ordering::Relaxed);
-        if !fits || self.queue.try_send(Message::Entry { entry: Box::new(entry), weight }).is_err() {
-            self.shared.taken(weight);
-            self.shared.drop_one();
+        let bytes = self.shared.queued_bytes.fetch_add(weight, Ordering::Relaxed).saturating_add(weight);
+        let entries = self.shared.queued_entries.fetch_add(1, Ordering::Relaxed) + 1;
+        // The entry that is being written waits no more.
+        let fits = bytes <= self.queue_bytes && entries <= self.queue_entries.saturating_add(1);
+        match if fits { self.shared.queue.push(entry) } else { Offered::Refused } {
+            Offered::Waits => {}
+            Offered::Wakes => self.writer.unpark(),
+            Offered::Refused => {
+                self.shared.done(weight);
+                self.shared.drop_one();
+            }
         }
     }
 
@@ -196,20 +205,21 @@ impl Sink {
     /// tried once more, then counted as dropped. Waits at most `wait`; answers whether the writer has ended.
     /// Where it has not (nobody reads the FIFO), what waits is lost with the process.
     pub fn close(&self, wait: Duration) -> bool {
-        let deadline = Instant::now() + wait;
-        self.shared.closing.store(true, Ordering::Relaxed);
+        self.end();
         let finished = self.finished.lock().unwrap_or_else(PoisonError::into_inner);
-        loop {
-            // Between two attempts the writer waits; now it gives up after one more.
-            self.writer.unpark();
-            let stopping = !matches!(self.queue.try_send(Message::Stop), Err(TrySendError::Full(_)));
-            let left = deadline.saturating_duration_since(Instant::now());
-            let pause = if stopping { left } else { left.min(Duration::from_millis(5)) };
-            match finished.recv_timeout(pause) {
-                Ok(()) | Err(RecvTimeoutError::Disconnected) => return true,
-                Err(RecvTimeoutError::Timeout) if Instant::now() >= deadline => return false,
-                Err(RecvTimeoutError::Timeout) => {}
-            }
-        }
+        !matches!(finished.recv_timeout(wait), Err(RecvTimeoutError::Timeout))
+    }
+
+    fn end(&self) {
+        self.shared.closing.store(true, Ordering::Relaxed);
+        self.shared.queue.close();
+        // Between two attempts the writer waits; now it gives up after one more.
+        self.writer.unpark();
+    }
+}
+
+impl Drop for Sink {
+    fn drop(&mut self) {
+        self.end();
     }
 }

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::chain::{Hash, Link, Piece, genesis};
 
-/// The longest line that is read, in bytes: more than the largest entry of the queue can become as JSON.
+/// The longest line that is read, in bytes: several times the largest entry that the queue takes.
 pub const MAX_LINE: u64 = 128 << 20;
 
 /// What a log proves. It is whole where `broken` is empty.

@@ -17,7 +17,7 @@ fn record(number: usize) -> Record {
         stage: "validate",
         verdict: Outcome::Denied,
         rule: Some(Rule::UngrantedLabel),
-        operation: "CREATE".to_owned(),
+        operation: "CREATE",
         kind: "Pod".to_owned(),
         subresource: None,
         name: "thief".to_owned(),

@@ -9,6 +9,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::chain::Chain;
+use super::queue::{Sealed, fields, seal};
 use super::record::Outcome;
 use super::verify::{Report, verify};
 use super::{Destination, Entry, Options, Record, Sink};
@@ -25,7 +26,7 @@ fn entry(uid: &str) -> Entry {
             stage: "validate",
             verdict: Outcome::Denied,
             rule: Some(Rule::PolicyDrift),
-            operation: "UPDATE".to_owned(),
+            operation: "UPDATE",
             kind: "NetworkPolicy.networking.k8s.io".to_owned(),
             subresource: None,
             name: "memcached-permits".to_owned(),
@@ -79,14 +80,17 @@ fn prove_bytes(bytes: &[u8]) -> Report {
 /// A log of `count` lines, as the writer makes it.
 fn log(count: u32) -> Vec<u8> {
     let mut chain = Chain::new([1; 8]);
-    let mut bytes = Vec::new();
-    for uid in uids(0..count) {
-        let line = chain.line(&entry(&uid), 0).unwrap();
-        chain.advance(&line);
-        bytes.extend_from_slice(&line);
-        bytes.push(b'\n');
-    }
-    bytes
+    uids(0..count).flat_map(|uid| next_line(&mut chain, &entry(&uid), 0)).collect()
+}
+
+/// The next line of a chain, which moves on.
+fn next_line(chain: &mut Chain, entry: &Entry, dropped: u64) -> Vec<u8> {
+    let (seal, record) = seal(entry).unwrap();
+    let mut line = Vec::new();
+    chain.line(chain.position(), &Sealed { seal, record: fields(&record) }, dropped, &mut line);
+    chain.advance(chain.position().behind(&line));
+    line.push(b'\n');
+    line
 }
 
 fn lines(bytes: &[u8]) -> Vec<&[u8]> {

@@ -7,10 +7,12 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use proptest::prelude::*;
+
 use super::super::chain::Chain;
 use super::super::output::{Output, rotated};
 use super::super::{Options, Sink};
-use super::{WAIT, entry, lines, live, log, options, prove, prove_bytes, uids};
+use super::{WAIT, entry, lines, live, log, next_line, options, prove, prove_bytes, uids};
 
 #[test]
 fn the_chain_goes_on_across_restarts() {
@@ -79,10 +81,7 @@ fn chains_of_two_servers_in_one_stream_are_told_apart() {
     let mut chains = [Chain::new([1; 8]), Chain::new([2; 8])];
     for uid in uids(0..6) {
         for chain in &mut chains {
-            let line = chain.line(&entry(&uid), 0).unwrap();
-            chain.advance(&line);
-            merged.extend_from_slice(&line);
-            merged.push(b'\n');
+            merged.extend(next_line(chain, &entry(&uid), 0));
         }
     }
     let report = prove_bytes(&merged);
@@ -127,8 +126,8 @@ impl Scripted {
 }
 
 impl Output for Scripted {
-    fn ready(&mut self, _length: usize) -> io::Result<()> {
-        Ok(())
+    fn ready(&mut self, _length: usize) -> io::Result<usize> {
+        Ok(usize::MAX)
     }
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let count = match self.acts.lock().unwrap().pop_front() {
@@ -278,4 +277,90 @@ fn foreign_text_at_the_end_of_a_file_is_left_where_it_is() {
     let report = prove(&[&path]);
     assert_eq!(report.broken.len(), 1);
     assert_eq!((report.broken[0].line, report.chains.len()), (3, 1));
+}
+
+/// An output that waits until it is let go: meanwhile entries gather to one batch.
+struct Held {
+    gate: Arc<Mutex<()>>,
+    output: Scripted,
+}
+
+impl Output for Held {
+    fn ready(&mut self, length: usize) -> io::Result<usize> {
+        drop(self.gate.lock().unwrap());
+        self.output.ready(length)
+    }
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.output.write(bytes)
+    }
+    fn owes_newline(&self) -> bool {
+        self.output.owes_newline()
+    }
+    fn owe_newline(&mut self, owes: bool) {
+        self.output.owe_newline(owes);
+    }
+}
+
+/// Writes entries that gathered; answers what was written, and how often.
+fn gathered(output: &Scripted, count: u32) -> Vec<u8> {
+    let gate = Arc::new(Mutex::new(()));
+    let closed = gate.lock().unwrap();
+    let held = Held { gate: Arc::clone(&gate), output: output.clone() };
+    let sink = Sink::start(Box::new(held), Chain::new([1; 8]), 100, 1 << 20, Duration::from_millis(1)).unwrap();
+    for uid in uids(0..count) {
+        sink.offer(entry(&uid));
+    }
+    drop(closed);
+    while sink.written() < u64::from(count) {
+        std::thread::yield_now();
+    }
+    assert!(sink.close(WAIT));
+    assert_eq!((sink.queued(), sink.dropped(), sink.failing()), (0, 0, false));
+    output.written.lock().unwrap().clone()
+}
+
+#[test]
+fn lines_that_gathered_are_written_at_once() {
+    let calls = 5;
+    let output = Scripted::new((0..calls).map(|_| Act::Take(usize::MAX)));
+    assert_eq!(gathered(&output, 50), log(50));
+    // The first may be written alone, if the writer was quick to take it.
+    assert!(output.acts.lock().unwrap().len() >= 3, "fifty lines in two calls");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(300) })]
+
+    #[test]
+    fn a_batch_that_fails_anywhere_goes_on_behind_its_last_whole_line(
+        acts in prop::collection::vec(prop_oneof![(0_usize..2000).prop_map(Some), Just(None)], 0..12),
+        count in 1_u32..8,
+    ) {
+        let act = |act: Option<usize>| act.map_or(Act::Fail(ErrorKind::StorageFull), Act::Take);
+        let written = gathered(&Scripted::new(acts.into_iter().map(act)), count);
+        let report = prove_bytes(&written);
+        prop_assert_eq!(report.broken, []);
+        prop_assert_eq!((report.lines, report.dropped, report.chains.len()), (count as usize, 0, 1));
+        // Less the pieces, every line is there, in order.
+        let whole: Vec<&[u8]> = lines(&written).into_iter().filter(|line| line.ends_with(b"}\n")).collect();
+        prop_assert_eq!(whole.concat(), log(count));
+    }
+}
+
+#[test]
+fn drops_are_said_by_the_line_behind_those_that_were_held() {
+    let gate = Arc::new(Mutex::new(()));
+    let closed = gate.lock().unwrap();
+    let output = Scripted::new([]);
+    let held = Held { gate: Arc::clone(&gate), output: output.clone() };
+    let sink = Sink::start(Box::new(held), Chain::new([1; 8]), 3, 1 << 20, Duration::from_millis(1)).unwrap();
+    for uid in uids(0..10) {
+        sink.offer(entry(&uid));
+    }
+    assert_eq!((sink.queued(), sink.dropped()), (4, 6), "one is in hand, three wait");
+    drop(closed);
+    assert!(sink.close(WAIT));
+    let written = output.written.lock().unwrap();
+    let report = prove_bytes(&written);
+    assert_eq!((report.broken.len(), report.lines, report.dropped), (0, 4, 6));
 }
