@@ -5,7 +5,7 @@
 //! one slice of its entries, and counts what it builds, so that a hostile body cannot make it large.
 
 use std::borrow::Cow;
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::fmt;
 
 use serde::de::{self, Deserialize, DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
@@ -107,9 +107,14 @@ impl<'a> Node<'a> {
             (Node::Array(found), Value::Array(stated)) => {
                 found.len() == stated.len() && found.iter().zip(stated).all(|(found, stated)| found.is_word_for_word(stated))
             }
-            // Keys stand once on either side: as many, each of them found, are the same.
+            // Keys stand once on either side: as many, each of them found, are the same. Most come in the same order.
             (Node::Object(found), Value::Object(stated)) => {
-                let is_stated = |(key, found): &Field<'_>| stated.get(key.as_ref()).is_some_and(|stated| found.is_word_for_word(stated));
+                let mut in_order = stated.iter();
+                let is_stated = |(key, found): &Field<'_>| {
+                    let stated =
+                        in_order.next().filter(|(name, _)| *name == key).map(|(_, value)| value).or_else(|| stated.get(key.as_ref()));
+                    stated.is_some_and(|stated| found.is_word_for_word(stated))
+                };
                 found.len() == stated.len() && found.iter().all(is_stated)
             }
             _ => false,
@@ -168,16 +173,28 @@ impl<'a> From<&'a serde_json::Value> for Node<'a> {
 
 impl<'de: 'a, 'a> Deserialize<'de> for Node<'a> {
     fn deserialize<D: de::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Seed { left: &Cell::new(MAX_NODES) }.deserialize(deserializer)
+        Seed { left: &Cell::new(MAX_NODES), pending: &RefCell::default() }.deserialize(deserializer)
     }
 }
 
-#[derive(Clone, Copy)]
-struct Seed<'c> {
-    left: &'c Cell<usize>,
+/// What was read of lists and maps whose ends are still to come, the innermost last: each is stored once it
+/// is known how large it is.
+#[derive(Default)]
+struct Pending<'a> {
+    items: Vec<Node<'a>>,
+    fields: Vec<Field<'a>>,
 }
 
-impl<'de> DeserializeSeed<'de> for Seed<'_> {
+/// As many items or fields as nearly every policy has pending at once.
+const MOST_PENDING: usize = 16;
+
+#[derive(Clone, Copy)]
+struct Seed<'c, 'a> {
+    left: &'c Cell<usize>,
+    pending: &'c RefCell<Pending<'a>>,
+}
+
+impl<'de> DeserializeSeed<'de> for Seed<'_, 'de> {
     type Value = Node<'de>;
 
     fn deserialize<D: de::Deserializer<'de>>(self, deserializer: D) -> Result<Node<'de>, D::Error> {
@@ -191,7 +208,7 @@ impl<'de> DeserializeSeed<'de> for Seed<'_> {
     }
 }
 
-impl<'de> Visitor<'de> for Seed<'_> {
+impl<'de> Visitor<'de> for Seed<'_, 'de> {
     type Value = Node<'de>;
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -228,31 +245,39 @@ impl<'de> Visitor<'de> for Seed<'_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<Node<'de>, A::Error> {
-        let mut items = Vec::new();
+        let start = self.pending.borrow().items.len();
         while let Some(item) = access.next_element_seed(self)? {
+            let items = &mut self.pending.borrow_mut().items;
+            if items.is_empty() {
+                items.reserve(MOST_PENDING);
+            }
             // One that is not read stands for all that follow.
-            if item != Node::Unread || items.last() != Some(&Node::Unread) {
+            if !matches!(item, Node::Unread) || !matches!(items.get(start..), Some([.., Node::Unread])) {
                 items.push(item);
             }
         }
-        Ok(Node::Array(items.into_boxed_slice()))
+        Ok(Node::Array(self.pending.borrow_mut().items.drain(start..).collect()))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Node<'de>, A::Error> {
-        let mut entries: Vec<(Cow<'de, str>, Node<'de>)> = Vec::new();
+        let start = self.pending.borrow().fields.len();
         while let Some(Key(key)) = access.next_key::<Key<'de>>()? {
             let value = access.next_value_seed(self)?;
-            let beyond = |(_, last): &(Cow<'de, str>, Node<'de>)| *last == Node::Unread;
-            if value != Node::Unread || !entries.last().is_some_and(beyond) {
-                entries.push((key, value));
+            let fields = &mut self.pending.borrow_mut().fields;
+            if fields.is_empty() {
+                fields.reserve(MOST_PENDING);
+            }
+            if !matches!(value, Node::Unread) || !matches!(fields.get(start..), Some([.., (_, Node::Unread)])) {
+                fields.push((key, value));
             }
         }
-        if let Some(key) = duplicate(&entries) {
+        let fields = &mut self.pending.borrow_mut().fields;
+        if let Some(key) = fields.get(start..).and_then(duplicate) {
             // Whoever wrote it chose its length and its letters.
             let key: String = key.chars().take(MAX_KEY).flat_map(char::escape_debug).collect();
             return Err(de::Error::custom(format_args!("duplicate key `{key}`")));
         }
-        Ok(Node::Object(entries.into_boxed_slice()))
+        Ok(Node::Object(fields.drain(start..).collect()))
     }
 }
 
