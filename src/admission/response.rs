@@ -52,12 +52,16 @@ struct AuditAnnotations<'r> {
     witness: Option<Words<'r>>,
 }
 
+/// The bytes of an answer that says nothing, and those that a refusal adds beside its message.
+const FRAME: usize = 256;
+
 /// Writes the answer to a request.
 pub(super) fn body(uid: &str, verdict: &Verdict, witness: Option<&Witness>, patch: Option<Vec<u8>>) -> Vec<u8> {
     let status =
         verdict.refusal.as_ref().map(|Refusal { code, reason, message }| Status { outcome: "Failure", message, reason, code: *code });
     // Of what is admitted without a word there is nothing to say.
     let audit_annotations = verdict.rule.map(|rule| AuditAnnotations { uid, rule: Some(rule), witness: witness.map(Words) });
+    let message_length = verdict.refusal.as_ref().map_or(0, |refusal| refusal.message.len() + FRAME);
     let patch_length = patch.as_ref().map_or(0, |patch| patch.len() * 4 / 3);
     let review = Review {
         api_version: API_VERSION,
@@ -72,7 +76,7 @@ pub(super) fn body(uid: &str, verdict: &Verdict, witness: Option<&Witness>, patc
             warnings: &verdict.warnings,
         },
     };
-    let mut body = Vec::with_capacity(256 + patch_length);
+    let mut body = Vec::with_capacity(FRAME + message_length + patch_length);
     // Writing strings and numbers into a vector does not fail.
     let _ = serde_json::to_writer(&mut body, &review);
     body

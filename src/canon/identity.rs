@@ -122,7 +122,7 @@ impl Index {
         identity
     }
 
-    pub(super) fn granters<'c>(&'c self, grants: &'c [Grant], key: &str) -> impl Iterator<Item = &'c Grant> {
+    pub(super) fn granters<'c>(&'c self, grants: &'c [Grant], key: &str) -> impl Iterator<Item = &'c Grant> + Clone + use<'c> {
         self.given.get(key).into_iter().flatten().filter_map(|position| grants.get(*position))
     }
 }

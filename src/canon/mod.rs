@@ -91,7 +91,7 @@ impl Canon {
 
     /// The grants that give a label key, in the order of the canon: for the refusal of a pod that
     /// wears it without one.
-    pub fn granters<'c>(&'c self, key: &str) -> impl Iterator<Item = &'c Grant> {
+    pub fn granters<'c>(&'c self, key: &str) -> impl Iterator<Item = &'c Grant> + Clone + use<'c> {
         self.index.granters(&self.grants, key)
     }
 

@@ -12,6 +12,10 @@ pub(super) struct Plain<'t>(pub(super) &'t str);
 
 impl fmt::Display for Plain<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // As nearly every name is: nothing of it is to be cut or replaced.
+        if self.0.len() <= LONGEST_NAME && self.0.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
+            return formatter.write_str(self.0);
+        }
         let mut characters = self.0.chars();
         for character in characters.by_ref().take(LONGEST_NAME) {
             let shown = if character.is_control() { char::REPLACEMENT_CHARACTER } else { character };
@@ -81,7 +85,11 @@ mod tests {
 
     #[test]
     fn a_name_is_bounded_and_has_no_control_characters() {
+        assert_eq!(Plain("netpol/~x y").to_string(), "netpol/~x y");
         assert_eq!(Plain("a\nb\u{7f}").to_string(), "a\u{fffd}b\u{fffd}");
+        assert_eq!(Plain("é\u{85}").to_string(), "é\u{fffd}");
+        assert_eq!(Plain(&"x".repeat(LONGEST_NAME)).to_string().len(), LONGEST_NAME);
+        assert!(Plain(&"x".repeat(LONGEST_NAME + 1)).to_string().ends_with("x…"));
         let long = Plain(&"é".repeat(300)).to_string();
         assert_eq!(long.chars().count(), LONGEST_NAME + 1);
         assert!(long.ends_with('…'));

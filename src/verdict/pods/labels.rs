@@ -1,5 +1,7 @@
 //! What is said of labels under `netpol/`.
 
+use std::fmt::{self, Write as _};
+
 use crate::canon::{Grant, Identity};
 use crate::verdict::settings::UngrantedLabels;
 use crate::verdict::words::{List, Named, Plain, plural};
@@ -49,17 +51,39 @@ pub(super) fn ungranted_severity(ctx: Ctx<'_>) -> Severity {
 }
 
 pub(super) fn ungranted(ctx: Ctx<'_>, named: Named<'_>, key: &str) -> String {
-    format!("{named} wears {}, which no grant gives it ({}). Remove the label, or extend the grants", Plain(key), granters(ctx, key))
+    let mut sentence = String::with_capacity(LONG_SENTENCE);
+    let granters = granters(ctx, key);
+    // Writing into a string does not fail.
+    let _ = write!(sentence, "{named} wears {}, which no grant gives it ({granters}). Remove the label, or extend the grants", Plain(key));
+    sentence
 }
 
+/// The bytes of a longish sentence.
+const LONG_SENTENCE: usize = 256;
+
 /// Which grants give a label, in words.
-pub(super) fn granters(ctx: Ctx<'_>, key: &str) -> String {
-    let grants: Vec<&Grant> = ctx.canon().granters(key).collect();
-    if grants.is_empty() {
-        return "no grant does".to_owned();
+pub(super) fn granters<'c>(ctx: Ctx<'c>, key: &str) -> impl fmt::Display + use<'c> {
+    Granters(ctx.canon().granters(key))
+}
+
+struct Granters<I>(I);
+
+impl<'c, I: Iterator<Item = &'c Grant> + Clone> fmt::Display for Granters<I> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.clone().next().is_none() {
+            return formatter.write_str("no grant does");
+        }
+        formatter.write_str("grants that do: ")?;
+        List { items: self.0.clone().map(Granter), most: 4 }.fmt(formatter)
     }
-    let items = grants.iter().map(|grant| format!("{} for {}", grant.name, grant.selects));
-    format!("grants that do: {}", List { items, most: 4 })
+}
+
+struct Granter<'c>(&'c Grant);
+
+impl fmt::Display for Granter<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{} for {}", self.0.name, self.0.selects)
+    }
 }
 
 pub(super) fn wrong_value(named: Named<'_>, identity: &Identity<'_>, key: &str, value: &str, granted: &str) -> String {
