@@ -1,5 +1,9 @@
 //! Reads a body under its cap, the shared budget and the deadline.
 
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use axum::http::{HeaderMap, header};
@@ -11,6 +15,7 @@ use tokio::time::{Instant, timeout_at};
 use super::budget::{Budget, ORDINARY};
 use super::buffer::{Buffer, NoMemory};
 use super::lane::Seat;
+use super::pool::Pool;
 use super::refusal::Refusal;
 use super::slots::Slots;
 
@@ -26,8 +31,21 @@ pub(crate) struct Bounds {
     pub(crate) stall: Duration,
     /// How many bytes must arrive in that time, or the body counts as standing still.
     pub(crate) pace: usize,
+    /// When its request arrived.
+    pub(crate) arrived: Instant,
     /// When the answer must be on its way.
     pub(crate) deadline: Instant,
+}
+
+/// Where bodies are read into.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Room<'d> {
+    /// What they may hold together.
+    pub(crate) budget: &'d Budget,
+    /// What an ordinary one is gathered in.
+    pub(crate) pool: &'d Arc<Pool>,
+    /// The connections, for one of which somebody may wait.
+    pub(crate) slots: &'d Slots,
 }
 
 /// A body that was read whole, and the memory that it holds.
@@ -54,7 +72,7 @@ pub(crate) fn announced(headers: &HeaderMap) -> Option<u64> {
 ///
 /// # Errors
 /// It is too large, stands still while others wait, breaks off, or is not there at the deadline.
-pub(crate) async fn read<B>(body: B, announced: Option<u64>, budget: &Budget, slots: &Slots, bounds: Bounds) -> Result<Held, Refusal>
+pub(crate) async fn read<B>(body: B, announced: Option<u64>, room: Room<'_>, bounds: Bounds) -> Result<Held, Refusal>
 where
     B: Body<Data = Bytes> + Unpin,
 {
@@ -62,9 +80,9 @@ where
     if announced.is_some_and(|bytes| bytes > bounds.max_body) {
         return Err(Refusal::TooLarge(bounds.max_body));
     }
-    let mut seat = budget.enter(announced, bounds.max_body);
-    let reader =
-        Reader { body, seat: &mut seat, slots, bounds, announced, granted: 0, moved: 0, window: Instant::now(), last: Instant::now() };
+    let mut seat = room.budget.enter(announced, bounds.max_body);
+    let (window, last) = (bounds.arrived, bounds.arrived);
+    let reader = Reader { body, seat: &mut seat, room, bounds, announced, granted: 0, moved: 0, has_moved: false, window, last };
     let bytes = reader.read().await?;
     seat.complete();
     Ok(Held { bytes, _seat: seat })
@@ -73,12 +91,14 @@ where
 struct Reader<'s, B> {
     body: B,
     seat: &'s mut Seat,
-    slots: &'s Slots,
+    room: Room<'s>,
     bounds: Bounds,
     announced: Option<usize>,
     granted: usize,
     /// Bytes that arrived in the window.
     moved: usize,
+    /// Whether bytes arrived since the clock was last looked at.
+    has_moved: bool,
     /// When the window began.
     window: Instant,
     /// When it was last seen to move.
@@ -88,47 +108,57 @@ struct Reader<'s, B> {
 impl<B: Body<Data = Bytes> + Unpin> Reader<'_, B> {
     async fn read(mut self) -> Result<Bytes, Refusal> {
         let total = self.announced.unwrap_or(self.bounds.max_body);
-        // Most ordinary bodies come in one part. Of one that does not, what it announced is not memory yet.
-        let ahead = if total <= ORDINARY { 0 } else { STEP };
-        let mut all = Buffer::new();
+        let mut all = None;
         while let Some(part) = self.part().await? {
-            let length = all.len() + part.len();
+            let length = all.as_ref().map_or(0, Buffer::len) + part.len();
             if length > self.bounds.max_body {
                 return Err(Refusal::TooLarge(self.bounds.max_body));
             }
             if length > self.granted {
+                // Of an ordinary body as much again as is there: what it announced is not memory yet.
+                let ahead = if total <= ORDINARY { length } else { STEP };
                 self.take((length + ahead).min(total).max(length) - self.granted).await?;
             }
-            if all.len() == 0 && self.announced == Some(length) {
+            // Most ordinary bodies come in one part.
+            if all.is_none() && self.announced == Some(length) {
                 return Ok(part);
             }
+            let all = all.get_or_insert_with(|| Buffer::new(self.room.pool));
             all.append(&part, total, self.announced.is_some()).map_err(|NoMemory| Refusal::Memory)?;
         }
-        Ok(all.freeze())
+        Ok(all.map_or_else(Bytes::new, Buffer::freeze))
     }
 
-    /// Answers the next part; `None` at the end.
+    /// Answers the next part; `None` at the end. One that is there already costs neither a look at the clock nor
+    /// a timer: whoever is too late or too slow is found out when it is waited for.
     async fn part(&mut self) -> Result<Option<Bytes>, Refusal> {
         loop {
-            let until = (self.last.min(self.window) + self.bounds.stall).min(self.bounds.deadline);
-            let frame = match timeout_at(until, self.body.frame()).await {
-                Ok(None) => return Ok(None),
-                Ok(Some(Err(_))) => return Err(Refusal::Broken),
-                Ok(Some(Ok(frame))) => Some(frame),
-                Err(_) => None,
+            let frame = match now(pin!(self.body.frame())).await {
+                Poll::Ready(frame) => frame,
+                Poll::Pending => {
+                    let until = self.look()?;
+                    let Ok(frame) = timeout_at(until, self.body.frame()).await else { continue };
+                    frame
+                }
             };
+            let Some(frame) = frame else { return Ok(None) };
             // Trailers say nothing that a verdict reads.
-            let part = frame.and_then(|frame| frame.into_data().ok()).filter(|part| !part.is_empty());
-            let now = Instant::now();
-            if let Some(part) = &part {
-                self.last = now;
+            if let Some(part) = frame.map_err(|_| Refusal::Broken)?.into_data().ok().filter(|part| !part.is_empty()) {
                 self.moved += part.len();
-            }
-            self.check(now)?;
-            if part.is_some() {
-                return Ok(part);
+                self.has_moved = true;
+                return Ok(Some(part));
             }
         }
+    }
+
+    /// Looks at the clock and answers when to look again, if nothing comes until then.
+    fn look(&mut self) -> Result<Instant, Refusal> {
+        let now = Instant::now();
+        if std::mem::take(&mut self.has_moved) {
+            self.last = now;
+        }
+        self.check(now)?;
+        Ok((self.last.min(self.window) + self.bounds.stall).min(self.bounds.deadline))
     }
 
     /// Refuses a body that is too late, or stands still or nearly so while others wait for its memory or its connection.
@@ -138,7 +168,7 @@ impl<B: Body<Data = Bytes> + Unpin> Reader<'_, B> {
         }
         let still = now >= self.last + self.bounds.stall;
         let window_is_over = now >= self.window + self.bounds.stall;
-        if (still || window_is_over && self.moved < self.bounds.pace) && (self.seat.is_contended() || self.slots.are_awaited()) {
+        if (still || window_is_over && self.moved < self.bounds.pace) && (self.seat.is_contended() || self.room.slots.are_awaited()) {
             return Err(Refusal::Stalled);
         }
         if window_is_over {
@@ -152,10 +182,18 @@ impl<B: Body<Data = Bytes> + Unpin> Reader<'_, B> {
     }
 
     async fn take(&mut self, bytes: usize) -> Result<(), Refusal> {
-        timeout_at(self.bounds.deadline, self.seat.take(bytes)).await.map_err(|_| Refusal::Deadline)?;
+        let mut taking = pin!(self.seat.take(bytes));
+        if now(taking.as_mut()).await.is_pending() {
+            timeout_at(self.bounds.deadline, taking).await.map_err(|_| Refusal::Deadline)?;
+            // Its client may have been held up by us: only from here on is standing still its own doing.
+            (self.moved, self.window, self.last) = (0, Instant::now(), Instant::now());
+        }
         self.granted += bytes;
-        // Its client may have been held up by us: only from here on is standing still its own doing.
-        (self.moved, self.window, self.last) = (0, Instant::now(), Instant::now());
         Ok(())
     }
+}
+
+/// Polls once.
+async fn now<F: Future>(mut future: Pin<&mut F>) -> Poll<F::Output> {
+    poll_fn(|ctx| Poll::Ready(future.as_mut().poll(ctx))).await
 }

@@ -1,19 +1,22 @@
 //! What a body is gathered in.
 //!
-//! An ordinary body is gathered in memory from the allocator. A large one gets pages of its own, mapped at
-//! its full size at once: a page takes memory when it is written to, and all of them are given back
-//! when the body is dropped. The allocator would keep them, dirty, for the next one: after a burst of large
-//! bodies a server would hold several times its budget.
+//! An ordinary body is gathered in memory that an earlier one has left behind. A large one gets pages of its
+//! own, mapped at its full size at once: a page takes memory when it is written to, and all of them are
+//! given back when the body is dropped. The allocator would keep them, dirty, for the next one: after a burst
+//! of large bodies a server would hold several times its budget.
+
+use std::sync::Arc;
 
 use bytes::Bytes;
 use memmap2::{Advice, MmapMut, MmapOptions};
 
 use super::budget::ORDINARY;
+use super::pool::{Loan, Pool};
 
 /// The bytes of a body so far.
 #[derive(Debug)]
 pub(crate) enum Buffer {
-    Ordinary(Vec<u8>),
+    Ordinary(Loan),
     Large { pages: MmapMut, length: usize },
 }
 
@@ -22,14 +25,14 @@ pub(crate) enum Buffer {
 pub(crate) struct NoMemory;
 
 impl Buffer {
-    pub(crate) fn new() -> Buffer {
-        Buffer::Ordinary(Vec::new())
+    pub(crate) fn new(pool: &Arc<Pool>) -> Buffer {
+        Buffer::Ordinary(pool.lend())
     }
 
     /// How many bytes there are.
     pub(crate) fn len(&self) -> usize {
         match self {
-            Buffer::Ordinary(bytes) => bytes.len(),
+            Buffer::Ordinary(loan) => loan.bytes.len(),
             Buffer::Large { length, .. } => *length,
         }
     }
@@ -40,7 +43,7 @@ impl Buffer {
     /// There is no memory for it.
     pub(crate) fn append(&mut self, part: &[u8], total: usize, announced: bool) -> Result<(), NoMemory> {
         let length = self.len() + part.len();
-        if let Buffer::Ordinary(bytes) = self {
+        if let Buffer::Ordinary(Loan { bytes, .. }) = self {
             if length <= ORDINARY && (total <= ORDINARY || !announced) {
                 // What is announced is not there yet, and of what announces nothing most will be small.
                 let capacity = (length * 2).min(total).min(ORDINARY);
@@ -75,7 +78,7 @@ impl Buffer {
     /// The bytes, without copying them.
     pub(crate) fn freeze(self) -> Bytes {
         match self {
-            Buffer::Ordinary(bytes) => Bytes::from(bytes),
+            Buffer::Ordinary(loan) => Bytes::from_owner(loan),
             Buffer::Large { pages, length } => Bytes::from_owner(pages).slice(..length),
         }
     }
@@ -85,8 +88,12 @@ impl Buffer {
 mod tests {
     use super::*;
 
+    fn buffer() -> Buffer {
+        Buffer::new(&Arc::new(Pool::new(1)))
+    }
+
     fn gathered(parts: &[usize], total: usize, announced: bool) -> Bytes {
-        let mut buffer = Buffer::new();
+        let mut buffer = buffer();
         for (number, size) in parts.iter().enumerate() {
             buffer.append(&vec![u8::try_from(number).unwrap(); *size], total, announced).unwrap();
         }
@@ -105,15 +112,35 @@ mod tests {
     }
 
     #[test]
+    fn memory_passes_from_body_to_body_and_no_byte_with_it() {
+        let pool = Arc::new(Pool::new(1));
+        let body = |bytes: &[u8], total| {
+            let mut buffer = Buffer::new(&pool);
+            buffer.append(bytes, total, true).unwrap();
+            buffer.freeze()
+        };
+        let first = body(&[b'x'; 5000], 5000);
+        let (place, kept_by_somebody) = (first.as_ptr(), first.slice(10..));
+        drop(first);
+        let elsewhere = body(b"short", 5);
+        assert_eq!(elsewhere, "short");
+        assert_ne!(elsewhere.as_ptr(), place);
+        drop((kept_by_somebody, elsewhere));
+        let second = body(b"shorter", 7);
+        assert_eq!(second, "shorter");
+        assert_eq!(second.as_ptr(), place);
+    }
+
+    #[test]
     fn a_body_that_announced_much_takes_pages_from_its_first_byte() {
-        let mut buffer = Buffer::new();
+        let mut buffer = buffer();
         buffer.append(b"x", 16 << 20, true).unwrap();
         assert!(matches!(buffer, Buffer::Large { .. }));
     }
 
     #[test]
     fn more_than_there_is_room_for_is_no_memory() {
-        let mut buffer = Buffer::new();
+        let mut buffer = buffer();
         buffer.append(&vec![0; ORDINARY + 1], ORDINARY + 1, true).unwrap();
         assert!(buffer.append(&vec![0; 1 << 12], ORDINARY + 1, true).is_err());
     }

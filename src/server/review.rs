@@ -14,11 +14,12 @@ use hyper::body::Body as _;
 use tokio::time::{Instant, timeout_at};
 use tower_http::catch_panic::CatchPanicLayer;
 
-use super::body::{self, Bounds, Held};
+use super::body::{self, Bounds, Held, Room};
 use super::budget::Budget;
 use super::deadline;
 use super::limits::Limits;
 use super::metrics::Metrics;
+use super::pool::Pool;
 use super::refusal::Refusal;
 use super::slots::Slots;
 use crate::admission::Answer;
@@ -33,6 +34,7 @@ pub(crate) struct Desk {
     pub(crate) judge: Judge,
     pub(crate) audit: Option<Arc<Sink>>,
     pub(crate) budget: Budget,
+    pub(crate) pool: Arc<Pool>,
     pub(crate) slots: Arc<Slots>,
     pub(crate) limits: Limits,
     pub(crate) metrics: Arc<Metrics>,
@@ -88,7 +90,7 @@ impl Desk {
         let announced = body::announced(&parts.headers);
         // A head holds up to 32 KiB, and a connection may have many requests: none waits for a slow body.
         drop(parts);
-        let held = match body::read(body, announced, &self.budget, &self.slots, self.bounds(deadline)).await {
+        let held = match body::read(body, announced, self.room(), self.bounds(arrived, deadline)).await {
             Ok(held) => held,
             Err(refusal) => {
                 self.metrics.refused(refusal);
@@ -104,8 +106,12 @@ impl Desk {
         }
     }
 
-    fn bounds(&self, deadline: Instant) -> Bounds {
-        Bounds { max_body: self.limits.max_body, stall: self.limits.body_stall, pace: self.limits.body_pace, deadline }
+    fn room(&self) -> Room<'_> {
+        Room { budget: &self.budget, pool: &self.pool, slots: &self.slots }
+    }
+
+    fn bounds(&self, arrived: Instant, deadline: Instant) -> Bounds {
+        Bounds { max_body: self.limits.max_body, stall: self.limits.body_stall, pace: self.limits.body_pace, arrived, deadline }
     }
 
     /// Judges an ordinary body here, since that takes less time than to hand it on; a large one where
