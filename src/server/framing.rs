@@ -85,6 +85,10 @@ impl Follower {
                         return if nothing { Seen::Between } else { Seen::PartOfHead };
                     };
                     let (line, rest) = bytes.split_at(end);
+                    if self.length == 0 && head.passes(line) {
+                        bytes = rest.get(1..).unwrap_or_default();
+                        continue;
+                    }
                     append(&mut self.line, &mut self.length, line);
                     bytes = rest.get(1..).unwrap_or_default();
                     let whole = self.length <= LINE;
@@ -127,6 +131,19 @@ fn append(line: &mut [u8; LINE], length: &mut usize, bytes: &[u8]) {
 }
 
 impl Head {
+    /// Answers whether a whole line says nothing of the message's length, and takes it if so: most lines
+    /// show that in their first byte, and need not be kept.
+    fn passes(&mut self, line: &[u8]) -> bool {
+        match line.first() {
+            // The end of the head, or nearly so.
+            None | Some(b'\r') => return false,
+            Some(b'c' | b'C' | b't' | b'T') if self.begun => return false,
+            Some(_) => {}
+        }
+        self.begun = true;
+        true
+    }
+
     fn read(&mut self, line: &[u8], whole: bool) {
         if !self.begun {
             self.begun = true;
@@ -206,6 +223,18 @@ mod tests {
     fn behind_a_chunked_body_nothing_is_followed() {
         assert_eq!(seen(&format!("{HEAD}Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n{HEAD}")), Seen::Last);
         assert_eq!(seen(&format!("{HEAD}Content-Length: 99999999999999999999\r\n\r\n")), Seen::Last);
+    }
+
+    #[test]
+    fn a_line_that_only_looks_like_a_length_is_none() {
+        for header in
+            ["Cookie: 4", "Content-Length-Of: 4", "Connection: close", "TE: trailers", " Content-Length: 4", "Content-Length 4", "4", ":"]
+        {
+            assert_eq!(seen(&format!("{HEAD}{header}\r\n\r\n")), Seen::Between, "{header:?}");
+            assert_eq!(seen(&format!("{HEAD}{header}\r\nContent-Length: 4\r\n\r\n")), Seen::PartOfBody, "{header:?}");
+        }
+        // The first line is none either, whatever it says.
+        assert_eq!(seen("Content-Length: 4\r\n\r\n"), Seen::Between);
     }
 
     #[test]

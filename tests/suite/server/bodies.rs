@@ -134,6 +134,21 @@ fn who_has_sent_nothing_yet_is_in_nobodys_way() {
     drop(silent);
 }
 
+/// The second one is gathered where the first one was.
+#[test]
+fn a_body_shows_nothing_of_the_one_before_it() {
+    let server = Setup::new()
+        .judge(|stage, body| {
+            assert!(body.iter().all(|byte| Some(byte) == body.first()), "a byte is of another body");
+            length(stage, body)
+        })
+        .start();
+    let mut client = server.client();
+    for (byte, size) in [(b'x', 200_000), (b'y', 100_000), (b'z', 100_001), (b'x', 250_000), (b'y', 40_000)] {
+        assert_eq!(client.post("/validate", &vec![byte; size]).text(), size.to_string());
+    }
+}
+
 /// Together they announce more than their lane has.
 #[test]
 fn ordinary_bodies_that_stall_hold_what_they_sent_and_not_what_they_announced() {
