@@ -17,9 +17,11 @@ const LAST_CONTROL: u8 = 0x1f;
 
 /// Answers the length of the value that `text` begins with; `None` where it is not plainly right.
 pub(super) fn value(text: &[u8]) -> Option<usize> {
-    match text.first()? {
-        b'"' => string(text).map(|(length, _)| length),
-        b'{' | b'[' => container(text),
+    match text {
+        // As many as of all others together, and not worth a block.
+        [b'{', b'}', ..] | [b'[', b']', ..] => Some(2),
+        [b'{' | b'[', ..] => container(text),
+        [b'"', ..] => string(text).map(|(length, _)| length),
         _ => word(text),
     }
 }
@@ -101,7 +103,7 @@ fn digits(text: &[u8]) -> (&[u8], &[u8]) {
     text.split_at(text.iter().take_while(|byte| byte.is_ascii_digit()).count())
 }
 
-/// Answers the length of the map or list that `text` begins with.
+/// Answers the length of the map or list that `text` begins with, which is not an empty one.
 fn container(text: &[u8]) -> Option<usize> {
     let mut walk = Walk::new(text);
     loop {
@@ -289,15 +291,7 @@ impl<'t> Walk<'t> {
     #[inline]
     fn brackets(&mut self, open: u64, close: u64, curly: u64) -> Option<Brackets> {
         let empty = open & close >> 1;
-        let mut found = Brackets {
-            in_map: if self.open == Self::NOTHING { 0 } else { (self.open & 1).wrapping_neg() },
-            wrong: (curly & empty) << 1 ^ curly & empty << 1,
-            end: None,
-        };
-        if self.open == Self::NOTHING && empty & 1 == 1 {
-            found.end = Some(1);
-            return Some(found);
-        }
+        let mut found = Brackets { in_map: (self.open & 1).wrapping_neg(), wrong: (curly & empty) << 1 ^ curly & empty << 1, end: None };
         let mut single = (open | close) ^ (empty | empty << 1);
         while let Some(at) = first(&mut single) {
             let is_map = curly >> at & 1;

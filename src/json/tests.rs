@@ -116,21 +116,19 @@ fn ends(text: &str) -> (Option<usize>, Option<usize>) {
     (taken.then(|| values.byte_offset()), skip::value(text.as_bytes()))
 }
 
-/// Whether nothing stands between the words of a text.
+/// Whether nothing stands between the words of a value.
 fn is_compact(text: &str) -> bool {
-    serde_json::from_str::<Box<serde_json::value::RawValue>>(text).is_ok_and(|raw| {
-        let mut in_string = false;
-        let mut bytes = raw.get().bytes();
-        while let Some(byte) = bytes.next() {
-            match byte {
-                b'"' => in_string = !in_string,
-                b'\\' => drop(bytes.next()),
-                b' ' | b'\n' | b'\t' | b'\r' if !in_string => return false,
-                _ => {}
-            }
+    let mut in_string = false;
+    let mut bytes = text.bytes();
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b'"' => in_string = !in_string,
+            b'\\' => drop(bytes.next()),
+            b' ' | b'\n' | b'\t' | b'\r' if !in_string => return false,
+            _ => {}
         }
-        true
-    })
+    }
+    true
 }
 
 /// Checks a text; answers whether its start was taken, as every map or list is that stands there without white space.
