@@ -238,6 +238,7 @@ mod tests {
 
     use super::*;
     use crate::canon::{BUILT_IN, Canon};
+    use crate::json::tests::Random;
     use crate::verdict::Settings;
 
     /// A review with every kind of value where it is read and where it is passed over.
@@ -316,17 +317,10 @@ mod tests {
                 check(body);
             }
         }
-        // A small generator: what matters is that the places differ.
-        let mut random = 0x2545_F491_4F6C_DD1Du64;
-        let mut next = |below: usize| {
-            random ^= random << 13;
-            random ^= random >> 7;
-            random ^= random << 17;
-            usize::try_from(random % below as u64).unwrap()
-        };
+        let mut random = Random(0x2545_F491_4F6C_DD1D);
         for body in RECORDINGS {
             for _ in 0..400 {
-                if let Some(body) = changed(body, next(body.len()), next(2 * BYTES.len() + 1)) {
+                if let Some(body) = changed(body, random.below(body.len()), random.below(2 * BYTES.len() + 1)) {
                     check(&body);
                 }
             }

@@ -11,6 +11,6 @@
 mod reader;
 mod skip;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use reader::{Reader, Unclear};

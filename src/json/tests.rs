@@ -10,11 +10,11 @@ use serde_json::Value;
 use super::skip;
 use super::{Reader, Unclear};
 
-/// A small generator: what matters is that the texts differ.
-struct Random(u64);
+/// A small generator: what matters is that what it makes differs, and is the same in every run.
+pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
-    fn below(&mut self, bound: usize) -> usize {
+    pub(crate) fn below(&mut self, bound: usize) -> usize {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
@@ -23,6 +23,14 @@ impl Random {
 
     fn one_of<'t>(&mut self, texts: &[&'t str]) -> &'t str {
         texts[self.below(texts.len())]
+    }
+
+    /// Answers a list without white space.
+    fn list(&mut self) -> String {
+        let mut text = String::from("[");
+        self.value(0, &mut text);
+        text.push(']');
+        text
     }
 
     /// Writes a value without white space.
@@ -179,9 +187,7 @@ fn every_short_text_is_taken_as_serde_json_takes_it() {
 fn whatever_is_written_without_white_space_is_taken_and_read_the_same() {
     let mut random = Random(0x2545_F491_4F6C_DD1D);
     for _ in 0..20_000 {
-        let mut text = String::from("[");
-        random.value(0, &mut text);
-        text.push(']');
+        let mut text = random.list();
         let whole = text.len();
         assert_eq!(read(&text).as_ref(), Ok(&serde_json::from_str(&text).unwrap()), "{text}");
         text.push_str(random.one_of(&["", ",", "}", "\n", "\"", "\u{1}", "]]]"]));
@@ -194,9 +200,7 @@ fn what_is_wrong_somewhere_is_not_taken() {
     let mut random = Random(0x9E37_79B9_7F4A_7C15);
     let (mut taken, mut left) = (0, 0);
     for _ in 0..100_000 {
-        let mut text = String::from("[");
-        random.value(0, &mut text);
-        text.push(']');
+        let mut text = random.list();
         for _ in 0..=random.below(3) {
             random.change(&mut text);
         }
@@ -209,9 +213,7 @@ fn what_is_wrong_somewhere_is_not_taken() {
 fn a_text_that_is_cut_off_is_not_taken() {
     let mut random = Random(0xD1B5_4A32_D192_ED03);
     for _ in 0..300 {
-        let mut text = String::from("[");
-        random.value(0, &mut text);
-        text.push(']');
+        let text = random.list();
         for (end, _) in text.char_indices() {
             assert!(!check(&text[..end]), "{}", &text[..end]);
         }

@@ -184,6 +184,7 @@ mod tests {
     use std::task::Context;
 
     use super::*;
+    use crate::json::tests::Random;
 
     fn lane(capacity: usize) -> Arc<Lane> {
         Arc::new(Lane::new(capacity, 4))
@@ -310,23 +311,16 @@ mod tests {
 
     #[test]
     fn any_order_of_sending_ends_with_everybody_served() {
-        // A small generator: what matters is that the orders differ.
-        let mut random = 0x2545_F491_4F6C_DD1Du64;
-        let mut next = |below: usize| {
-            random ^= random << 13;
-            random ^= random >> 7;
-            random ^= random << 17;
-            usize::try_from(random % below as u64).unwrap()
-        };
+        let mut random = Random(0x2545_F491_4F6C_DD1D);
         for _ in 0..500 {
             let lane = lane(100);
-            let sizes = (0..8).map(|_| 20 + next(60));
+            let sizes = (0..8).map(|_| 20 + random.below(60));
             // Some are as large as they announced, some smaller.
             let mut bodies: Vec<(Seat, usize)> = sizes.map(|size| (lane.enter(size + size % 2 * 20), size)).collect();
             let mut idle = 0;
             while !bodies.is_empty() {
-                let index = next(bodies.len());
-                let step = bodies[index].1.min(1 + next(30));
+                let index = random.below(bodies.len());
+                let step = bodies[index].1.min(1 + random.below(30));
                 if takes(&mut bodies[index].0, step) {
                     idle = 0;
                     bodies[index].1 -= step;
