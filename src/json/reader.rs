@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use fearless_simd::Level;
 use serde::de::value::BorrowedStrDeserializer;
 use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 
@@ -33,6 +34,8 @@ type Result<T> = std::result::Result<T, Unclear>;
 /// A deserializer of one text, that hands on borrowed strings where they have no escape in them.
 #[derive(Debug)]
 pub struct Reader<'de> {
+    /// What vectors the processor has.
+    level: Level,
     text: &'de str,
     at: usize,
     depth: usize,
@@ -41,7 +44,7 @@ pub struct Reader<'de> {
 impl<'de> Reader<'de> {
     /// Begins to read `text`.
     pub fn new(text: &'de str) -> Self {
-        Reader { text, at: 0, depth: 0 }
+        Reader { level: Level::new(), text, at: 0, depth: 0 }
     }
 
     /// Checks that nothing but white space follows.
@@ -149,7 +152,7 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
     }
 
     fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
-        self.at += skip::value(self.rest()?).ok_or(Unclear)?;
+        self.at += skip::value(self.level, self.rest()?).ok_or(Unclear)?;
         visitor.visit_unit()
     }
 

@@ -4,10 +4,15 @@
 //! decides nearly all that may follow, so most rules are a mask, the same mask moved by one, and a comparison
 //! of the two. Only brackets are looked at one by one, since a comma in a map is followed by a key and one in
 //! a list is not; and empty pairs of them, half of all in managed fields, are not even that.
+//!
+//! The masks come from the widest vectors that the processor has: [`dispatch!`] compiles the walk once for each
+//! kind of them, which is why all of it is inlined.
+#![expect(clippy::inline_always, reason = "what is not inlined into the walk is compiled for the oldest processor")]
 
 use std::ops::ControlFlow;
 
-use wide::{u8x16, u8x64};
+use fearless_simd::prelude::*;
+use fearless_simd::{Level, dispatch, u8x16, u8x64};
 
 /// How many bytes are looked at together.
 const BLOCK: usize = 64;
@@ -16,11 +21,12 @@ const BLOCK: usize = 64;
 const LAST_CONTROL: u8 = 0x1f;
 
 /// Answers the length of the value that `text` begins with; `None` where it is not plainly right.
-pub(super) fn value(text: &[u8]) -> Option<usize> {
+/// `level` says what vectors the processor has.
+pub(super) fn value(level: Level, text: &[u8]) -> Option<usize> {
     match text {
         // As many as of all others together, and not worth a block.
         [b'{', b'}', ..] | [b'[', b']', ..] => Some(2),
-        [b'{' | b'[', ..] => container(text),
+        [b'{' | b'[', ..] => dispatch!(level, simd => container(simd, text)),
         [b'"', ..] => string(text).map(|(length, _)| length),
         _ => word(text),
     }
@@ -47,16 +53,20 @@ pub(super) fn string(text: &[u8]) -> Option<(usize, bool)> {
 fn stop(text: &[u8]) -> Option<usize> {
     let (parts, rest) = text.as_chunks();
     for (number, part) in parts.iter().enumerate() {
-        let bytes = u8x16::new(*part);
-        let found =
-            bytes.simd_eq(u8x16::splat(b'"')) | bytes.simd_eq(u8x16::splat(b'\\')) | bytes.min(u8x16::splat(LAST_CONTROL)).simd_eq(bytes);
-        let found = found.to_bitmask();
+        // Strings are too short for a choice of vectors to pay.
+        let found = dispatch!(Level::baseline(), simd => stops(simd, part));
         if found != 0 {
             return Some(number * 16 + found.trailing_zeros() as usize);
         }
     }
     let found = rest.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..0x20))?;
     Some(text.len() - rest.len() + found)
+}
+
+#[inline(always)]
+fn stops<S: Simd>(simd: S, part: &[u8; 16]) -> u64 {
+    let bytes = u8x16::simd_from(simd, *part);
+    (bytes.simd_eq(b'"') | bytes.simd_eq(b'\\') | bytes.simd_le(LAST_CONTROL)).to_bitmask()
 }
 
 /// Answers how many bytes behind its backslash an escape has.
@@ -104,19 +114,18 @@ fn digits(text: &[u8]) -> (&[u8], &[u8]) {
 }
 
 /// Answers the length of the map or list that `text` begins with, which is not an empty one.
-fn container(text: &[u8]) -> Option<usize> {
+#[inline(always)]
+fn container<S: Simd>(simd: S, text: &[u8]) -> Option<usize> {
+    let (blocks, rest) = text.as_chunks();
+    let mut last = [b' '; BLOCK];
+    last.iter_mut().zip(rest).for_each(|(slot, byte)| *slot = *byte);
     let mut walk = Walk::new(text);
-    loop {
-        let rest = text.get(walk.at..)?;
-        let mut last = [b' '; BLOCK];
-        let block = rest.first_chunk().unwrap_or_else(|| {
-            last.iter_mut().zip(rest).for_each(|(slot, byte)| *slot = *byte);
-            &last
-        });
-        if let ControlFlow::Break(length) = walk.block(block)? {
+    for block in blocks.iter().chain([&last]) {
+        if let ControlFlow::Break(length) = walk.block(simd, block)? {
             return Some(length);
         }
     }
+    None
 }
 
 /// The bytes of a block that mean something, wherever they stand.
@@ -135,23 +144,22 @@ struct Marks {
 }
 
 impl Marks {
-    #[inline]
-    fn of(block: &[u8; BLOCK]) -> Marks {
+    #[inline(always)]
+    fn of<S: Simd>(simd: S, block: &[u8; BLOCK]) -> Marks {
         /// What a curly bracket has and a square one has not.
         const CURLY: u8 = 0x20;
-        let bytes = u8x64::new(*block);
-        let every = |byte| bytes.simd_eq(u8x64::splat(byte)).to_bitmask();
-        let alike = bytes | u8x64::splat(CURLY);
-        let control = bytes.min(u8x64::splat(LAST_CONTROL)).simd_eq(bytes);
+        let bytes = u8x64::simd_from(simd, *block);
+        let alike = bytes | CURLY;
+        let control = bytes.simd_le(LAST_CONTROL);
         Marks {
-            quote: every(b'"'),
-            backslash: every(b'\\'),
-            comma: every(b','),
-            colon: every(b':'),
-            open: alike.simd_eq(u8x64::splat(b'{')).to_bitmask(),
-            close: alike.simd_eq(u8x64::splat(b'}')).to_bitmask(),
+            quote: bytes.simd_eq(b'"').to_bitmask(),
+            backslash: bytes.simd_eq(b'\\').to_bitmask(),
+            comma: bytes.simd_eq(b',').to_bitmask(),
+            colon: bytes.simd_eq(b':').to_bitmask(),
+            open: alike.simd_eq(b'{').to_bitmask(),
+            close: alike.simd_eq(b'}').to_bitmask(),
             curly: alike.simd_eq(bytes).to_bitmask(),
-            control: if control.any() { control.to_bitmask() } else { 0 },
+            control: if control.any_true() { control.to_bitmask() } else { 0 },
         }
     }
 }
@@ -162,7 +170,7 @@ struct Behind(u64);
 
 impl Behind {
     /// The bytes behind those of `mask`.
-    #[inline]
+    #[inline(always)]
     fn of(&mut self, mask: u64) -> u64 {
         let behind = mask << 1 | self.0;
         self.0 = mask >> 63;
@@ -181,7 +189,7 @@ struct Walk<'t> {
     escape: u64,
     /// All ones where the block begins in a string.
     string: u64,
-    /// 1 where that is a key.
+    /// 1 where that is a key: it ripples on.
     key: u64,
     behind_bracket: Behind,
     behind_start: Behind,
@@ -215,63 +223,59 @@ impl<'t> Walk<'t> {
 
     /// Looks at the next block. Breaks off with the length of the whole where it ends in this one; `None` where
     /// something is not plainly right.
-    #[inline]
-    fn block(&mut self, block: &[u8; BLOCK]) -> Option<ControlFlow<usize>> {
-        let marks = Marks::of(block);
+    #[inline(always)]
+    fn block<S: Simd>(&mut self, simd: S, block: &[u8; BLOCK]) -> Option<ControlFlow<usize>> {
+        let marks = Marks::of(simd, block);
         let escaped = self.escaped(marks.backslash);
         let quote = marks.quote & !escaped;
         // Ones from an opening quote up to the byte before the closing one.
         let string = every_other(quote) ^ self.string;
         self.string = (string >> 63).wrapping_neg();
 
-        let outside = !string;
-        let (begins, ends) = (quote & string, quote & outside);
-        let (comma, colon) = (marks.comma & outside, marks.colon & outside);
-        let (open, close) = (marks.open & outside, marks.close & outside);
-        let words = outside & !(ends | comma | colon | open | close);
+        let (begins, ends) = (quote & string, quote & !string);
+        let (comma, colon) = (marks.comma & !string, marks.colon & !string);
+        let (open, close) = (marks.open & !string, marks.close & !string);
+        let words = !(string | ends | comma | colon | open | close);
         let word = words & !self.behind_word.of(words);
 
         let brackets = self.brackets(open, close, marks.curly)?;
-        let mut wrong = brackets.wrong | marks.control;
+        let mut wrong = marks.control | brackets.wrong;
 
         // Behind a bracket that opens, a comma or a colon a value begins or a key, and nowhere else; but for
         // an empty map or list. The other bytes of a string or a word may be anything.
-        let value = begins | open | word;
-        let is_ruled = begins | outside & !ends & !(words & !word);
         let is_empty = close & self.behind_bracket.of(open);
-        wrong |= (value ^ self.behind_start.of(open | comma | colon)) & is_ruled & !is_empty;
+        wrong |= (begins | open | word | is_empty) ^ self.behind_start.of(open | comma | colon);
 
-        // Where a key must stand there is one; a colon is behind a key, and behind nothing else.
+        // Where a key must stand no other value does; a colon is behind a key, and behind nothing else.
         let key = self.before_key.of(open & marks.curly | comma & brackets.in_map);
-        wrong |= key & !(begins | is_empty);
+        wrong |= key & (open | word);
         // The ones of a key ripple away, up to the zero at its closing quote.
-        let (sum, over) = string.overflowing_add(begins & key);
-        let (sum, again) = sum.overflowing_add(self.key);
-        self.key = u64::from(over | again);
+        let (sum, over) = string.overflowing_add(begins & key | self.key);
+        self.key = u64::from(over);
         wrong |= self.behind_key.of(sum & ends) ^ colon;
 
         // What stands behind the end is somebody else's.
-        let within = brackets.end.map_or(u64::MAX, |end| u64::MAX >> (63 - end));
-        if wrong & within != 0 {
+        if wrong & brackets.within != 0 {
             return None;
         }
-        let plain = marks.quote | marks.backslash;
-        let mut single = (escaped & !plain | word) & within;
-        while let Some(at) = first(&mut single) {
-            let rest = self.text.get(self.at + at as usize..)?;
-            if word >> at & 1 == 1 {
-                self::word(rest)?
-            } else {
-                self::escape(rest)?
-            };
+        let mut letters = escaped & !(marks.quote | marks.backslash) & brackets.within;
+        while let Some(at) = first(&mut letters) {
+            escape(self.text.get(self.at + at as usize..)?)?;
         }
-        let begin = self.at;
+        let mut words = word & brackets.within;
+        while let Some(at) = first(&mut words) {
+            self::word(self.text.get(self.at + at as usize..)?)?;
+        }
         self.at += BLOCK;
-        Some(brackets.end.map_or(ControlFlow::Continue(()), |end| ControlFlow::Break(begin + end as usize + 1)))
+        Some(if self.open == Self::NOTHING {
+            ControlFlow::Break(self.at - brackets.within.leading_zeros() as usize)
+        } else {
+            ControlFlow::Continue(())
+        })
     }
 
     /// The bytes that a backslash stands before which is not escaped itself: in a row of them every other one.
-    #[inline]
+    #[inline(always)]
     fn escaped(&mut self, backslash: u64) -> u64 {
         const EVEN: u64 = 0x5555_5555_5555_5555;
         let first = self.escape;
@@ -288,10 +292,10 @@ impl<'t> Walk<'t> {
     }
 
     /// Follows what is opened and closed.
-    #[inline]
+    #[inline(always)]
     fn brackets(&mut self, open: u64, close: u64, curly: u64) -> Option<Brackets> {
         let empty = open & close >> 1;
-        let mut found = Brackets { in_map: (self.open & 1).wrapping_neg(), wrong: (curly & empty) << 1 ^ curly & empty << 1, end: None };
+        let mut found = Brackets { in_map: (self.open & 1).wrapping_neg(), wrong: (curly ^ curly << 1) & empty << 1, within: u64::MAX };
         let mut single = (open | close) ^ (empty | empty << 1);
         while let Some(at) = first(&mut single) {
             let is_map = curly >> at & 1;
@@ -306,7 +310,7 @@ impl<'t> Walk<'t> {
                 }
                 self.open >>= 1;
                 if self.open == Self::NOTHING {
-                    found.end = Some(at);
+                    found.within = u64::MAX >> (63 - at);
                     break;
                 }
             }
@@ -323,18 +327,18 @@ struct Brackets {
     in_map: u64,
     /// Brackets that close the other kind.
     wrong: u64,
-    /// The bracket that closes the whole.
-    end: Option<u32>,
+    /// The bytes up to the bracket that closes the whole.
+    within: u64,
 }
 
 /// Ones from each first bit of a mask up to the bit before its second.
-#[inline]
+#[inline(always)]
 fn every_other(mask: u64) -> u64 {
     [1, 2, 4, 8, 16, 32].into_iter().fold(mask, |mask, by| mask ^ mask << by)
 }
 
 /// Takes the lowest bit out of a mask and answers its place.
-#[inline]
+#[inline(always)]
 fn first(mask: &mut u64) -> Option<u32> {
     if *mask == 0 {
         return None;
