@@ -191,6 +191,8 @@ struct Walk<'t> {
     string: u64,
     /// 1 where that is a key: it ripples on.
     key: u64,
+    /// The first bytes of the block that must be digits of an escape.
+    digits: u64,
     behind_bracket: Behind,
     behind_start: Behind,
     behind_word: Behind,
@@ -212,6 +214,7 @@ impl<'t> Walk<'t> {
             escape: 0,
             string: 0,
             key: 0,
+            digits: 0,
             behind_bracket: Behind::default(),
             // A value may begin here.
             behind_start: Behind(1),
@@ -254,13 +257,14 @@ impl<'t> Walk<'t> {
         self.key = u64::from(over);
         wrong |= self.behind_key.of(sum & ends) ^ colon;
 
+        let letters = escaped & !(marks.quote | marks.backslash);
+        if letters | self.digits != 0 {
+            wrong |= self.letters(simd, block, letters);
+        }
+
         // What stands behind the end is somebody else's.
         if wrong & brackets.within != 0 {
             return None;
-        }
-        let mut letters = escaped & !(marks.quote | marks.backslash) & brackets.within;
-        while let Some(at) = first(&mut letters) {
-            escape(self.text.get(self.at + at as usize..)?)?;
         }
         let mut words = word & brackets.within;
         while let Some(at) = first(&mut words) {
@@ -289,6 +293,20 @@ impl<'t> Walk<'t> {
         let (carried, over) = (escaping & !EVEN & !behind).overflowing_add(escaping);
         self.escape = u64::from(over);
         (EVEN ^ carried << 1) & behind
+    }
+
+    /// Answers the letters that no escape has, and the bytes that are no digits where some must stand.
+    #[inline(always)]
+    fn letters<S: Simd>(&mut self, simd: S, block: &[u8; BLOCK], letters: u64) -> u64 {
+        let bytes = u8x64::simd_from(simd, *block);
+        // `b` and `f` differ in one bit.
+        let plain = bytes.simd_eq(b'n') | bytes.simd_eq(b't') | bytes.simd_eq(b'r') | bytes.simd_eq(b'/') | (bytes | 4).simd_eq(b'f');
+        let unicode = bytes.simd_eq(b'u').to_bitmask() & letters;
+        let digit = (bytes - b'0').simd_le(9) | ((bytes | 0x20) - b'a').simd_le(5);
+        let digits = unicode << 1 | unicode << 2 | unicode << 3 | unicode << 4 | self.digits;
+        let last = unicode >> 60;
+        self.digits = last | last >> 1 | last >> 2 | last >> 3;
+        letters & !(unicode | plain.to_bitmask()) | digits & !digit.to_bitmask()
     }
 
     /// Follows what is opened and closed.

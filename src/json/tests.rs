@@ -241,6 +241,21 @@ fn a_text_that_is_cut_off_is_not_taken() {
 }
 
 #[test]
+fn escapes_are_those_of_json_wherever_they_stand() {
+    for before in 0..70 {
+        let filler = "s".repeat(before);
+        for letter in ' '..='\u{7f}' {
+            check(&format!(r#"["{filler}\{letter}"]"#));
+            check(&format!(r#"["{filler}\{letter}00e9"]"#));
+            for place in 0..4 {
+                let digits: String = (0..4).map(|digit| if digit == place { letter } else { 'A' }).collect();
+                check(&format!(r#"["{filler}\u{digits}\n"]"#));
+            }
+        }
+    }
+}
+
+#[test]
 fn numbers_are_those_of_json() {
     for number in ["0", "-0", "10", "1.0", "1e5", "1E-5", "1.5e+07", "-120", "1e999"] {
         assert!(check(&format!("[{number}]")), "{number}");
