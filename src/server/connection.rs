@@ -3,14 +3,13 @@
 use std::convert::Infallible;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderValue, Request, Response, header};
 use hyper::body::Incoming;
-use hyper::server::conn::{http1, http2};
-use hyper::service::service_fn;
+use hyper::server::conn::http2;
+use hyper::service::Service;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
@@ -18,6 +17,7 @@ use tokio::time::timeout;
 use tokio_rustls::server::TlsStream;
 use tower::Service as _;
 
+use super::http1::Http1;
 use super::lifecycle::{Lifecycle, Stage};
 use super::limits::Limits;
 use super::link::Link;
@@ -30,7 +30,7 @@ use super::tls::Tls;
 use super::wire::Wire;
 
 /// The most that a connection buffers of what it reads, in bytes, and so the largest head of a request.
-const READ_BUFFER: u32 = 32 << 10;
+pub(crate) const READ_BUFFER: u32 = 32 << 10;
 
 /// What an HTTP/2 client may send before anybody has asked for it, in bytes.
 const WINDOW: u32 = 64 << 10;
@@ -62,11 +62,12 @@ impl Port {
         let ended = match &self.tls {
             None => self.http1(stream, Arc::new(Link::new(true, false))).await,
             Some(tls) => {
-                let Some(stream) = self.handshake(tls, stream).await else { return };
+                // What only some connections need, or only for a while, has memory of its own.
+                let Some(stream) = Box::pin(self.handshake(tls, stream)).await else { return };
                 let session = stream.get_ref().1;
                 let http2 = session.alpn_protocol() == Some(b"h2");
                 let link = Arc::new(Link::new(!http2, self.asks_clients && session.peer_certificates().is_some()));
-                if http2 { self.http2(stream, link).await } else { self.http1(stream, link).await }
+                if http2 { Box::pin(self.http2(stream, link)).await } else { self.http1(stream, link).await }
             }
         };
         if self.tls.is_some() {
@@ -103,20 +104,14 @@ impl Port {
     }
 
     async fn http1<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(&self, stream: S, link: Arc<Link>) -> &'static str {
-        let io = TokioIo::new(Wire::new(stream, Arc::clone(&link), self.limits.linger));
-        let service = self.service(Arc::clone(&link));
-        let connection = http1::Builder::new()
-            .max_buf_size(READ_BUFFER as usize)
-            .auto_date_header(false)
-            // The supervisor tells connections that are late from those that are idle.
-            .header_read_timeout(None::<Duration>)
-            .serve_connection(io, service_fn(service));
+        let wire = Wire::new(stream, Arc::clone(&link), self.limits.linger);
+        let connection = Http1::new(wire, self.answers(Arc::clone(&link)), self);
         supervise(pin!(connection), self, &link).await
     }
 
     async fn http2<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(&self, stream: S, link: Arc<Link>) -> &'static str {
         let io = TokioIo::new(Wire::new(stream, Arc::clone(&link), self.limits.linger));
-        let service = self.service(Arc::clone(&link));
+        let answers = self.answers(Arc::clone(&link));
         let connection = http2::Builder::new(TokioExecutor::new())
             .timer(TokioTimer::new())
             .initial_stream_window_size(WINDOW)
@@ -124,23 +119,46 @@ impl Port {
             .max_concurrent_streams(STREAMS)
             .max_header_list_size(READ_BUFFER)
             .auto_date_header(false)
-            .serve_connection(io, service_fn(service));
+            .serve_connection(io, answers);
         supervise(pin!(connection), self, &link).await
     }
 
-    fn service(&self, link: Arc<Link>) -> impl Fn(Request<Incoming>) -> Answering + use<> {
-        let shared = Arc::new((self.router.clone(), Arc::clone(&self.lifecycle), Arc::clone(&self.metrics), link));
-        move |request| {
-            let shared = Arc::clone(&shared);
-            Box::pin(async move {
-                let (router, lifecycle, metrics, link) = &*shared;
-                Ok(answer(router, lifecycle, metrics, link, request).await)
-            })
-        }
+    pub(super) fn answers(&self, link: Arc<Link>) -> Answers {
+        let (router, lifecycle, metrics) = (self.router.clone(), Arc::clone(&self.lifecycle), Arc::clone(&self.metrics));
+        Answers(Arc::new(Shared { router, lifecycle, metrics, link }))
     }
 }
 
-type Answering = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
+/// Answers the requests of one connection.
+#[derive(Clone)]
+pub(crate) struct Answers(Arc<Shared>);
+
+struct Shared {
+    router: Router,
+    lifecycle: Arc<Lifecycle>,
+    metrics: Arc<Metrics>,
+    link: Arc<Link>,
+}
+
+impl Answers {
+    pub(crate) fn link(&self) -> &Link {
+        &self.0.link
+    }
+}
+
+impl Service<Request<Incoming>> for Answers {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
+
+    fn call(&self, request: Request<Incoming>) -> Self::Future {
+        let shared = Arc::clone(&self.0);
+        Box::pin(async move {
+            let Shared { router, lifecycle, metrics, link } = &*shared;
+            Ok(answer(router, lifecycle, metrics, link, request).await)
+        })
+    }
+}
 
 /// Answers one request, and says so where the connection ends with it.
 async fn answer(router: &Router, lifecycle: &Lifecycle, metrics: &Metrics, link: &Link, mut request: Request<Incoming>) -> Response<Body> {

@@ -12,6 +12,8 @@ pub struct Limits {
     /// How many connections there are at most: `--max-connections`. Past it the one that has been
     /// idle or silent longest goes, and if there is none new ones wait.
     pub max_connections: u32,
+    /// Up to how many connections idle ones keep the buffers that they were read and written with.
+    pub warm_connections: usize,
     /// How many ordinary reviews are in flight at most: `--max-reviews`. More wait, until their deadline.
     pub max_reviews: usize,
     /// How many connections the admin port has at most.
@@ -48,6 +50,7 @@ impl Default for Limits {
             max_body: 16 << 20,
             body_budget: 32 << 20,
             max_connections: 512,
+            warm_connections: 64,
             max_reviews: 512,
             max_admin_connections: 32,
             handshake_timeout: Duration::from_secs(10),

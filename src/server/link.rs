@@ -4,8 +4,6 @@
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use tokio::sync::Notify;
-
 /// One connection. Times are milliseconds since it began, so that they fit an atomic.
 #[derive(Debug)]
 pub(crate) struct Link {
@@ -21,8 +19,7 @@ pub(crate) struct Link {
     head_since: AtomicU64,
     two_lengths: AtomicBool,
     last: AtomicBool,
-    /// Tells the supervisor that a head is under way.
-    pub(crate) nudge: Notify,
+    at_rest: AtomicBool,
 }
 
 /// What a connection is doing.
@@ -50,7 +47,7 @@ impl Link {
             head_since: AtomicU64::new(0),
             two_lengths: AtomicBool::new(false),
             last: AtomicBool::new(false),
-            nudge: Notify::new(),
+            at_rest: AtomicBool::new(false),
         }
     }
 
@@ -79,7 +76,6 @@ impl Link {
             self.head_since.store(0, Ordering::Relaxed);
         } else if self.head_since.load(Ordering::Relaxed) == 0 {
             self.head_since.store(self.now() + 1, Ordering::Relaxed);
-            self.nudge.notify_one();
         }
     }
 
@@ -102,6 +98,16 @@ impl Link {
     /// Whether the connection must end with the message that has come.
     pub(crate) fn is_last(&self) -> bool {
         self.last.load(Ordering::Relaxed)
+    }
+
+    /// Notes whether all that was written has gone out and nothing is there to be read.
+    pub(crate) fn rests(&self, rests: bool) {
+        self.at_rest.store(rests, Ordering::Relaxed);
+    }
+
+    /// Whether it has been answered, has got the whole answer, and has sent nothing since.
+    pub(crate) fn is_at_rest(&self) -> bool {
+        self.at_rest.load(Ordering::Relaxed) && matches!(self.doing(), Doing::Idle(_))
     }
 
     fn now(&self) -> u64 {

@@ -19,6 +19,7 @@ mod connection;
 pub mod deadline;
 mod framing;
 mod health;
+mod http1;
 mod keeper;
 mod lane;
 mod lifecycle;

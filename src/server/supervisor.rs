@@ -20,12 +20,20 @@ use super::link::{Doing, Link};
 /// How long an idle connection that was told to end may take to close, beyond the time for lingering.
 const TO_CLOSE: Duration = Duration::from_secs(2);
 
+/// A connection of either protocol.
+pub(crate) trait Served: Future<Output = hyper::Result<()>> {
+    /// Tells it to end after what is under way.
+    fn end(self: Pin<&mut Self>);
+}
+
+impl<C: GracefulConnection<Error = hyper::Error>> Served for C {
+    fn end(self: Pin<&mut Self>) {
+        self.graceful_shutdown();
+    }
+}
+
 /// Serves a connection to its end and answers why it ended: a name for the metrics.
-pub(crate) async fn supervise<C: GracefulConnection<Error = hyper::Error>>(
-    connection: Pin<&mut C>,
-    port: &Port,
-    link: &Link,
-) -> &'static str {
+pub(crate) async fn supervise<C: Served>(connection: Pin<&mut C>, port: &Port, link: &Link) -> &'static str {
     let mut timer = pin!(sleep_until(Instant::now() + port.limits.header_timeout));
     let mut supervisor = Supervisor::new(connection, port, link);
     poll_fn(|ctx| {
@@ -67,7 +75,7 @@ enum Next {
     LookAt(Instant),
 }
 
-impl<'c, C: GracefulConnection<Error = hyper::Error>> Supervisor<'c, C> {
+impl<'c, C: Served> Supervisor<'c, C> {
     fn new(connection: Pin<&'c mut C>, port: &'c Port, link: &'c Link) -> Supervisor<'c, C> {
         Supervisor { connection, port, link, stage: None, wanted: None, ending: None }
     }
@@ -165,7 +173,7 @@ impl<'c, C: GracefulConnection<Error = hyper::Error>> Supervisor<'c, C> {
         if self.ending.is_some() {
             return false;
         }
-        self.connection.as_mut().graceful_shutdown();
+        self.connection.as_mut().end();
         self.ending = Some((cause, now + self.port.limits.linger + TO_CLOSE));
         true
     }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until};
 
@@ -26,6 +27,20 @@ pub(crate) struct Wire<S> {
     seen: Seen,
     closing: Closing,
     linger: Duration,
+    /// Whether nothing was there when it was read last.
+    awaits: bool,
+    /// Whether all that was written has gone out.
+    flushed: bool,
+    /// What is to be read before the stream.
+    ahead: Option<Box<Ahead>>,
+}
+
+/// What was read while nobody asked, and how it ended.
+#[derive(Debug)]
+struct Ahead {
+    bytes: Bytes,
+    /// The stream's end or error.
+    end: Option<io::Result<()>>,
 }
 
 #[derive(Debug)]
@@ -39,7 +54,19 @@ impl<S> Wire<S> {
     /// Wraps a stream. `linger`: how long a client is listened to that was still sending when it was answered.
     pub(crate) fn new(stream: S, link: Arc<Link>, linger: Duration) -> Wire<S> {
         let follower = link.http1.then(Follower::new);
-        Wire { stream, link, follower, seen: Seen::Between, closing: Closing::No, linger }
+        Wire { stream, link, follower, seen: Seen::Between, closing: Closing::No, linger, awaits: false, flushed: true, ahead: None }
+    }
+
+    /// Gives back bytes that were read; they are read again.
+    pub(crate) fn give_back(&mut self, bytes: Bytes) {
+        if !bytes.is_empty() {
+            self.ahead = Some(Box::new(Ahead { bytes, end: None }));
+        }
+    }
+
+    fn note(&mut self, awaits: bool, flushed: bool) {
+        (self.awaits, self.flushed) = (awaits, flushed);
+        self.link.rests(awaits && flushed && self.seen == Seen::Between);
     }
 
     fn follow(&mut self, bytes: &[u8]) {
@@ -57,29 +84,77 @@ impl<S> Wire<S> {
     }
 }
 
+impl<S: AsyncRead + Unpin> Wire<S> {
+    /// Waits until there is something to read, with a buffer of one byte.
+    pub(crate) fn poll_more(&mut self, ctx: &mut Context<'_>) -> Poll<()> {
+        if self.ahead.is_none() {
+            let mut byte = [0];
+            let mut buffer = ReadBuf::new(&mut byte);
+            let read = ready!(self.poll_stream(ctx, &mut buffer));
+            let bytes = Bytes::copy_from_slice(buffer.filled());
+            let end = (read.is_err() || bytes.is_empty()).then_some(read);
+            self.ahead = Some(Box::new(Ahead { bytes, end }));
+        }
+        Poll::Ready(())
+    }
+
+    /// Reads what was read before, and what has come behind it: hyper asks again only when it has looked at that.
+    fn poll_ahead(&mut self, mut ahead: Box<Ahead>, ctx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if ahead.bytes.is_empty() {
+            return Poll::Ready(ahead.end.unwrap_or(Ok(())));
+        }
+        let here = ahead.bytes.len().min(buffer.remaining());
+        buffer.put_slice(&ahead.bytes.split_to(here));
+        if ahead.bytes.is_empty() && ahead.end.is_none() && buffer.remaining() > 0 {
+            match self.poll_stream(ctx, buffer) {
+                Poll::Ready(Err(error)) => ahead.end = Some(Err(error)),
+                Poll::Ready(Ok(())) | Poll::Pending => {}
+            }
+        }
+        if !ahead.bytes.is_empty() || ahead.end.is_some() {
+            self.ahead = Some(ahead);
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_stream(&mut self, ctx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        let polled = Pin::new(&mut self.stream).poll_read(ctx, buffer);
+        self.follow(buffer.filled().get(before..).unwrap_or_default());
+        self.note(polled.is_pending(), self.flushed);
+        polled
+    }
+}
+
 impl<S: AsyncRead + Unpin> AsyncRead for Wire<S> {
     fn poll_read(self: Pin<&mut Self>, ctx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        let before = buffer.filled().len();
-        ready!(Pin::new(&mut this.stream).poll_read(ctx, buffer))?;
-        this.follow(buffer.filled().get(before..).unwrap_or_default());
-        Poll::Ready(Ok(()))
+        match this.ahead.take() {
+            None => this.poll_stream(ctx, buffer),
+            Some(ahead) => this.poll_ahead(ahead, ctx, buffer),
+        }
     }
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Wire<S> {
-    fn poll_write(mut self: Pin<&mut Self>, ctx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(ctx, bytes)
+    fn poll_write(self: Pin<&mut Self>, ctx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        this.note(this.awaits, false);
+        Pin::new(&mut this.stream).poll_write(ctx, bytes)
     }
 
-    fn poll_flush(mut self: Pin<&mut Self>, ctx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(ctx)
+    fn poll_flush(self: Pin<&mut Self>, ctx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        let polled = Pin::new(&mut this.stream).poll_flush(ctx);
+        this.note(this.awaits, polled.is_ready());
+        polled
     }
 
     /// Closes the writing side. A client that is still sending is then listened to for a while: closing
     /// the socket on unread bytes would reset it, and the reset would destroy the answer on its way.
     fn poll_shutdown(self: Pin<&mut Self>, ctx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
+        this.note(false, this.flushed);
         loop {
             match &mut this.closing {
                 Closing::No => {
@@ -114,7 +189,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Wire<S> {
         self.stream.is_write_vectored()
     }
 
-    fn poll_write_vectored(mut self: Pin<&mut Self>, ctx: &mut Context<'_>, slices: &[io::IoSlice<'_>]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(ctx, slices)
+    fn poll_write_vectored(self: Pin<&mut Self>, ctx: &mut Context<'_>, slices: &[io::IoSlice<'_>]) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        this.note(this.awaits, false);
+        Pin::new(&mut this.stream).poll_write_vectored(ctx, slices)
     }
 }

@@ -97,6 +97,32 @@ fn an_idle_connection_is_not_a_late_one() {
 }
 
 #[test]
+fn connections_that_hold_no_buffers_while_they_are_idle_are_answered_as_others_are() {
+    let limits = |limits: &mut netpol::server::Limits| (limits.warm_connections, limits.header_timeout) = (0, SHORT);
+    let mut server = Setup::limits(limits).judge(length).start();
+    let mut clients: Vec<_> = (0..5).map(|_| server.client()).collect();
+    for size in [2, 14_000, 2, 300_000, 100_000] {
+        for client in &mut clients {
+            let reply = client.post("/validate", &vec![b' '; size]);
+            assert_eq!((reply.status, reply.text()), (200, size.to_string()));
+        }
+    }
+    // One that sleeps is late as soon as it has said something, and only then.
+    std::thread::sleep(SHORT * 2);
+    let mut late = clients.pop().unwrap();
+    late.send(b"P").unwrap();
+    late.closed_after();
+    assert_eq!(closed(&server, "late_head"), 1);
+    drop(clients.pop());
+    server.until_metric("netpol_connections_closed_total{cause=\"done\"}", 1);
+    server.handle.drain();
+    assert!(server.ends());
+    for mut client in clients {
+        client.closed_after();
+    }
+}
+
+#[test]
 fn a_connection_is_not_kept_for_ever() {
     let idle = |limits: &mut netpol::server::Limits| (limits.idle_timeout, limits.idle_settle) = (SHORT, SHORT / 2);
     let server = Setup::limits(idle).judge(length).start();
