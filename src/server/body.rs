@@ -133,7 +133,7 @@ impl<B: Body<Data = Bytes> + Unpin> Reader<'_, B> {
     /// a timer: whoever is too late or too slow is found out when it is waited for.
     async fn part(&mut self) -> Result<Option<Bytes>, Refusal> {
         loop {
-            let frame = match now(pin!(self.body.frame())).await {
+            let frame = match soon(pin!(self.body.frame())).await {
                 Poll::Ready(frame) => frame,
                 Poll::Pending => {
                     let until = self.look()?;
@@ -191,6 +191,20 @@ impl<B: Body<Data = Bytes> + Unpin> Reader<'_, B> {
         self.granted += bytes;
         Ok(())
     }
+}
+
+/// Polls once, and once more after everything else of this task: hyper passes a part on only when it was asked for it.
+async fn soon<F: Future>(mut future: Pin<&mut F>) -> Poll<F::Output> {
+    let mut asked = false;
+    poll_fn(|ctx| match future.as_mut().poll(ctx) {
+        Poll::Pending if !asked => {
+            asked = true;
+            ctx.waker().wake_by_ref();
+            Poll::Pending
+        }
+        polled => Poll::Ready(polled),
+    })
+    .await
 }
 
 /// Polls once.

@@ -15,6 +15,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::connection::{Answers, Port, READ_BUFFER};
 use super::supervisor::Served;
+use super::turns::Turns;
 use super::wire::Wire;
 
 /// A connection, with hyper or without.
@@ -22,6 +23,7 @@ pub(crate) struct Http1<'p, S> {
     state: State<S>,
     answers: Answers,
     port: &'p Port,
+    turns: Turns,
     /// Whether it was told to end: hyper then knows how.
     ends: bool,
 }
@@ -37,7 +39,7 @@ enum State<S> {
 
 impl<'p, S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Http1<'p, S> {
     pub(crate) fn new(wire: Wire<S>, answers: Answers, port: &'p Port) -> Http1<'p, S> {
-        Http1 { state: State::Asleep(Box::new(wire)), answers, port, ends: false }
+        Http1 { state: State::Asleep(Box::new(wire)), answers, port, turns: Turns::default(), ends: false }
     }
 
     fn wake(&mut self) {
@@ -85,7 +87,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Future for Http1<'_, S>
         loop {
             match &mut this.state {
                 State::Awake(connection) => {
-                    let polled = Pin::new(&mut **connection).poll(ctx);
+                    let polled = this.turns.poll(ctx, |ctx| Pin::new(&mut **connection).poll(ctx));
                     if polled.is_ready() || has_slept || !this.may_sleep() {
                         return polled;
                     }

@@ -34,6 +34,7 @@ mod review;
 mod slots;
 mod supervisor;
 pub mod tls;
+mod turns;
 mod wire;
 
 use std::io;
