@@ -11,7 +11,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::http2;
 use hyper::service::Service;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncWrite, BufReader};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::server::TlsStream;
@@ -31,6 +31,10 @@ use super::wire::Wire;
 
 /// The most that a connection buffers of what it reads, in bytes, and so the largest head of a request.
 pub(crate) const READ_BUFFER: u32 = 32 << 10;
+
+/// What is asked of the system at once, in bytes: a TLS record of the largest size, or about. rustls asks for
+/// 4 KiB each time.
+const SOCKET_BUFFER: usize = 16 << 10;
 
 /// What an HTTP/2 client may send before anybody has asked for it, in bytes.
 const WINDOW: u32 = 64 << 10;
@@ -76,7 +80,8 @@ impl Port {
     }
 
     /// Shakes hands, in this connection's own task: whoever is slow delays nobody else.
-    async fn handshake(&self, tls: &Tls, stream: TcpStream) -> Option<TlsStream<TcpStream>> {
+    async fn handshake(&self, tls: &Tls, stream: TcpStream) -> Option<TlsStream<BufReader<TcpStream>>> {
+        let stream = BufReader::with_capacity(SOCKET_BUFFER, stream);
         let shaking = timeout(self.limits.handshake_timeout, tls.acceptor().accept(stream));
         let failure = tokio::select! {
             shaken = shaking => match shaken {
