@@ -37,18 +37,14 @@ fn about(results: &Results) -> String {
     let about = &results.about;
     let kind = if about.quick { "A trial, too short to be relied on, of" } else { "Measured on" };
     format!(
-        "{kind} {}: {}, two cores, Linux {}, {}. In what was kept, others used at most {:.1} % of a core; {} were thrown away because they used more.\n",
+        "{kind} {}: {}, two cores, Linux {}, {}. In what was kept, others used at most {:.1} % of a core. Rounds thrown away because they used more: {}.\n",
         about.date,
         about.processor,
         about.kernel,
         about.compiler,
         about.foreign * 100.0,
-        plural(about.thrown_away, "round")
+        about.thrown_away
     )
-}
-
-fn plural(count: usize, what: &str) -> String {
-    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
 }
 
 /// The figures of a server for one line of `answers`.
