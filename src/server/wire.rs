@@ -17,8 +17,7 @@ use super::link::Link;
 /// The most that is read and thrown away after the last answer, in bytes.
 const MAX_LINGER: usize = 64 << 20;
 
-/// A stream whose bytes are looked at as they pass.
-#[derive(Debug)]
+/// A stream whose bytes are looked at as they pass. Not `Debug`: it may hold bytes of a request.
 pub(crate) struct Wire<S> {
     stream: S,
     link: Arc<Link>,
@@ -36,7 +35,6 @@ pub(crate) struct Wire<S> {
 }
 
 /// What was read while nobody asked, and how it ended.
-#[derive(Debug)]
 struct Ahead {
     bytes: Bytes,
     /// The stream's end or error.
@@ -57,7 +55,8 @@ impl<S> Wire<S> {
         Wire { stream, link, follower, seen: Seen::Between, closing: Closing::No, linger, awaits: false, flushed: true, ahead: None }
     }
 
-    /// Gives back bytes that were read; they are read again.
+    /// Gives back bytes that were read; they are read again. Only of a connection at rest: what it had ahead
+    /// has been read then.
     pub(crate) fn give_back(&mut self, bytes: Bytes) {
         if !bytes.is_empty() {
             self.ahead = Some(Box::new(Ahead { bytes, end: None }));
