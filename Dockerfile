@@ -35,6 +35,7 @@ RUN --mount=type=cache,id=netpol-registry,target=/usr/local/cargo/registry \
 COPY Cargo.toml Cargo.lock ./
 COPY benches/Cargo.toml benches/
 COPY fuzz/Cargo.toml fuzz/
+COPY crates crates
 RUN --mount=type=cache,id=netpol-registry,target=/usr/local/cargo/registry \
     mkdir -p src benches/src \
  && echo '//! Empty.' | tee src/lib.rs > benches/src/lib.rs \

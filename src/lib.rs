@@ -2,11 +2,11 @@
 //! labels that they are granted, or not at all; NetworkPolicies stay what the canonical spec says.
 //!
 //! The way of a request: [`server`] takes a body off a TLS connection; [`admission`] reads what a verdict
-//! needs out of it ([`json`] passes over the rest) and writes the answer; [`verdict`] judges it by the [`canon`], and asks [`policy`] what
+//! needs out of it ([`json_skim`] passes over the rest) and writes the answer; [`verdict`] judges it by the [`canon`], and asks [`policy`] what
 //! a NetworkPolicy means; what was refused goes to [`audit`]. [`registration`] is what makes the API
 //! server ask; [`cli`] is where flags, files and the clock come in.
 //!
-//! The rooms in reading order: [`json`], [`policy`], [`canon`], [`verdict`], [`registration`], [`audit`],
+//! The rooms in reading order: [`documents`], [`policy`], [`canon`], [`verdict`], [`registration`], [`audit`],
 //! [`admission`], [`certificates`], [`server`], [`controller`], [`cli`]. Each knows those before it and
 //! none after it.
 //!
@@ -19,7 +19,7 @@ pub mod canon;
 pub mod certificates;
 pub mod cli;
 pub mod controller;
-pub mod json;
+pub mod documents;
 pub mod policy;
 pub mod registration;
 pub mod server;

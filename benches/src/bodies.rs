@@ -73,7 +73,7 @@ fn pod_bodies() -> Vec<Body> {
         Request { subresource: Some("status"), user: "system:node:worker-1", object: Some(&status), old: Some(&granted), ..pod("UPDATE") };
     vec![
         body("pod-14k/mutate", Stage::Mutate, true, request(&bare)),
-        body("pod-14k-labelled/mutate", Stage::Mutate, true, request(&granted)),
+        body("pod-14k-labeled/mutate", Stage::Mutate, true, request(&granted)),
         body("pod-eleven-labels/mutate", Stage::Mutate, true, request(&desktop(pods::SMALL, CONTROL_PLANE))),
         body("pod-14k/validate", Stage::Validate, true, request(&granted)),
         body("pod-107k/mutate", Stage::Mutate, true, request(&desktop(pods::LARGE, &[]))),

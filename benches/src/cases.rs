@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use netpol::admission::{Answer, answer};
 use netpol::canon::{BUILT_IN, Canon, Documents};
-use netpol::policy::{Allowed, Home, Node, Policy, compare};
+use netpol::documents::Node;
+use netpol::policy::{Allowed, Home, Policy, compare};
 use netpol::verdict::{Guard, Settings, Stage};
 use serde_json::Value;
 

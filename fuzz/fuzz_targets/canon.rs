@@ -5,7 +5,8 @@
 
 use libfuzzer_sys::fuzz_target;
 use netpol::canon::{Canon, Documents};
-use netpol::policy::{Comparison, Home, Node, Policy, compare};
+use netpol::documents::Node;
+use netpol::policy::{Comparison, Home, Policy, compare};
 
 fuzz_target!(|text: &str| {
     let namespace = "abcdesktop";

@@ -3,8 +3,8 @@
 
 #![no_main]
 
+use json_skim::Reader;
 use libfuzzer_sys::fuzz_target;
-use netpol::json::Reader;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::Value;

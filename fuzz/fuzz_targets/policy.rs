@@ -7,7 +7,8 @@ use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
 use netpol::canon::{Canon, Policies};
-use netpol::policy::{Allowed, Beyond, Change, Comparison, Home, Node, Policy, compare};
+use netpol::documents::Node;
+use netpol::policy::{Allowed, Beyond, Change, Comparison, Home, Policy, compare};
 
 const NAMESPACE: &str = "abcdesktop";
 const HOME: Home<'static> = Home { namespace: NAMESPACE, written_for: None };

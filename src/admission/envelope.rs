@@ -6,10 +6,10 @@ use serde::de::{DeserializeSeed, Error, MapAccess};
 use super::fields::{Fields, Map, Trail};
 use super::objects::{MetadataOnly, PodReader, PolicyReader, WorkloadReader, object};
 use super::values::{ignore, list, optional};
-use crate::json::Reader;
-use crate::policy::node::Node;
+use crate::documents::node::Node;
 use crate::verdict::facts::{Change, Facts, Operation, Request, Text, Wanted};
 use crate::verdict::{Guard, Stage};
+use json_skim::Reader;
 
 /// A review, as far as it was read.
 #[derive(Debug, PartialEq)]
@@ -238,7 +238,18 @@ mod tests {
 
     use super::*;
     use crate::canon::{BUILT_IN, Canon};
-    use crate::json::tests::Random;
+
+    /// A small generator that makes the same numbers in every run.
+    struct Random(u64);
+
+    impl Random {
+        fn below(&mut self, bound: usize) -> usize {
+            self.0 ^= self.0 << 13;
+            self.0 ^= self.0 >> 7;
+            self.0 ^= self.0 << 17;
+            usize::try_from(self.0 % bound as u64).unwrap()
+        }
+    }
     use crate::verdict::Settings;
 
     /// A review with every kind of value where it is read and where it is passed over.

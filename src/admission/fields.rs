@@ -95,7 +95,7 @@ impl<'de, F: Fields<'de>> Visitor<'de> for Map<'_, F> {
 pub(super) const DUPLICATE_KEY: &str = "stands there twice";
 
 /// Reads a key; answers its bit and its name where it is one of these. Keys are compared as bytes, so
-/// that one which is no UTF-8 hides nothing of its neighbours.
+/// that one which is no UTF-8 hides nothing of its neighbors.
 struct Known(&'static [&'static str]);
 
 impl<'de> DeserializeSeed<'de> for Known {

@@ -18,9 +18,8 @@ mod salvage;
 mod values;
 
 use crate::audit::Record;
-use crate::audit::record::Outcome;
 use crate::verdict::facts::{Operation, Request, Wanted};
-use crate::verdict::{Finding, Guard, Judgement, Rule, Stage, Verdict, conclude, judge};
+use crate::verdict::{Finding, Guard, Judgment, Outcome, Rule, Stage, conclude, judge};
 
 /// The version of the protocol.
 const API_VERSION: &str = "admission.k8s.io/v1";
@@ -71,7 +70,7 @@ pub struct Explained {
 /// Answers one body. Total: whatever the bytes, it returns; it makes no call and holds no lock.
 /// `audit_all` asks for a record of admitted requests too.
 pub fn answer(guard: &Guard, stage: Stage, body: &[u8], audit_all: bool) -> Answer {
-    decide(guard, stage, body, |decision, judgement| decision.answer(judgement, audit_all)).unwrap_or_else(unreadable)
+    decide(guard, stage, body, |decision, judgment| decision.answer(judgment, audit_all)).unwrap_or_else(unreadable)
 }
 
 /// Answers one body as [`answer`] does, and says what the answer rests on.
@@ -79,13 +78,13 @@ pub fn answer(guard: &Guard, stage: Stage, body: &[u8], audit_all: bool) -> Answ
 /// # Errors
 /// The sentence that goes back with status 400, where no review can be answered.
 pub fn explain(guard: &Guard, stage: Stage, body: &[u8]) -> Result<Explained, String> {
-    decide(guard, stage, body, |decision, judgement| {
-        let findings = judgement.findings.clone();
-        Explained { answer: decision.answer(judgement, true), findings }
+    decide(guard, stage, body, |decision, judgment| {
+        let findings = judgment.findings.clone();
+        Explained { answer: decision.answer(judgment, true), findings }
     })
 }
 
-fn decide<T>(guard: &Guard, stage: Stage, body: &[u8], answer: impl FnOnce(&Decision<'_>, Judgement<'_>) -> T) -> Result<T, String> {
+fn decide<T>(guard: &Guard, stage: Stage, body: &[u8], answer: impl FnOnce(&Decision<'_>, Judgment<'_>) -> T) -> Result<T, String> {
     let Ok(text) = std::str::from_utf8(body) else {
         let fault = "cannot understand the request: it is not UTF-8".to_owned();
         let decision = Decision { guard, stage, request: Request::default(), wanted: Wanted::default() };
@@ -123,19 +122,19 @@ impl<'r> Decision<'r> {
         mut self,
         body: &'r [u8],
         fault: String,
-        answer: impl FnOnce(&Decision<'_>, Judgement<'_>) -> T,
+        answer: impl FnOnce(&Decision<'_>, Judgment<'_>) -> T,
     ) -> Result<T, String> {
         self.request.uid = salvage::uid(body)?;
-        Ok(answer(&self, Judgement { findings: vec![Finding::fault(fault)], edits: Vec::new() }))
+        Ok(answer(&self, Judgment { findings: vec![Finding::fault(fault)], edits: Vec::new() }))
     }
 
-    fn answer(&self, judgement: Judgement<'_>, audit_all: bool) -> Answer {
-        let Judgement { findings, edits } = judgement;
+    fn answer(&self, judgment: Judgment<'_>, audit_all: bool) -> Answer {
+        let Judgment { findings, edits } = judgment;
         let verdict = conclude(&findings, self.guard.settings.enforcement);
         // A refusal carries no patch.
         let patch = if verdict.refusal.is_none() { patch::patch(&edits) } else { None };
         let witness = findings.iter().find_map(|finding| finding.witness.as_ref());
-        let outcome = outcome(&verdict);
+        let outcome = verdict.outcome();
         Answer {
             status: 200,
             body: response::body(&self.request.uid, &verdict, witness, patch),
@@ -143,17 +142,5 @@ impl<'r> Decision<'r> {
             unguarded: self.wanted.unguarded.then(|| record::bounded(&self.request.namespace, LONGEST_NAMESPACE)),
             record: (verdict.on_record || audit_all).then(|| record::record(self, outcome, verdict.rule, findings)),
         }
-    }
-}
-
-fn outcome(verdict: &Verdict) -> Outcome {
-    if verdict.refusal.is_some() {
-        Outcome::Denied
-    } else if verdict.softened {
-        Outcome::Softened
-    } else if verdict.warnings.is_empty() {
-        Outcome::Allowed
-    } else {
-        Outcome::Warned
     }
 }

@@ -4,7 +4,7 @@ use serde::de::{Error, IgnoredAny, MapAccess};
 
 use super::fields::{Fields, Map, Trail};
 use super::values::{AnnotationMap, LabelMap, ignore, list, optional};
-use crate::policy::node::Node;
+use crate::documents::node::Node;
 use crate::verdict::Workload as Kind;
 use crate::verdict::facts::{Metadata, NetworkPolicy, Pod, Workload};
 

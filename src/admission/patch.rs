@@ -1,4 +1,4 @@
-//! The patch of an answer (RFC 6902): it touches labels, and so re-serialises nothing of the object.
+//! The patch of an answer (RFC 6902): it touches labels, and so re-serializes nothing of the object.
 
 use json_patch::jsonptr::PointerBuf;
 use json_patch::{AddOperation, PatchOperation, RemoveOperation};

@@ -141,7 +141,7 @@ impl Chain {
 /// The most bytes of a line beside its record.
 const LONGEST_FRAME: usize = 400;
 
-/// What links a line to its neighbours, read back.
+/// What links a line to its neighbors, read back.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub(super) struct Link {
     pub(super) chain: String,

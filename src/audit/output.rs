@@ -190,7 +190,7 @@ impl Output for FileOutput {
 
     fn finish(&mut self) {
         if let Some(file) = &self.file {
-            // A FIFO cannot be synchronised, and nobody is left to tell about a disk that fails now.
+            // A FIFO cannot be synchronized, and nobody is left to tell about a disk that fails now.
             let _ = file.sync_all();
         }
     }

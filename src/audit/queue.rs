@@ -39,7 +39,7 @@ impl Sealed<'_> {
 /// Writes a record as JSON, into memory that serves for its entry alone.
 ///
 /// # Errors
-/// Those of the serialiser; none is known for a record.
+/// Those of the serializer; none is known for a record.
 pub(super) fn seal(entry: &Entry) -> serde_json::Result<(Seal, Vec<u8>)> {
     let mut record = Vec::with_capacity(LONG_RECORD);
     serde_json::to_writer(&mut record, &entry.record)?;

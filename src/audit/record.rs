@@ -3,21 +3,7 @@
 use serde::Serialize;
 
 use crate::policy::{Difference, Witness};
-use crate::verdict::Rule;
-
-/// What was decided.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Outcome {
-    /// Admitted without a word.
-    Allowed,
-    /// Admitted with a warning.
-    Warned,
-    /// Refused.
-    Denied,
-    /// Would have been refused, but `--enforcement` is softened.
-    Softened,
-}
+use crate::verdict::{Outcome, Rule};
 
 /// One decision, without time, latency and chain: the sink adds those.
 #[derive(Debug, Clone, PartialEq, Serialize)]

@@ -3,19 +3,21 @@
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::error::{CanonError, Place, Report};
+use super::error::CanonError;
 use super::grants::StatedGrant;
 use super::identity::Index;
 use super::objects::{Stated, StatedPolicy};
-use super::{CAPABILITY_PREFIX, Canon, Documents, Grant, Policies, neighbours, yaml};
+use super::{CAPABILITY_PREFIX, Canon, Documents, Grant, Policies, neighbors};
+use crate::documents::problem::{Place, Problems};
+use crate::documents::yaml;
 use crate::policy::{Home, Selector};
 
 /// Compiles documents for the namespaces that are guarded with them.
 pub(super) fn compile(documents: &Documents, namespaces: &[String]) -> Result<Canon, CanonError> {
-    let mut report = Report::default();
-    let stated = read(documents, &mut report);
-    let written_for = written_for(&stated.policies, &mut report);
-    check_names(&stated, &mut report);
+    let mut problems = Problems::default();
+    let stated = read(documents, &mut problems);
+    let written_for = written_for(&stated.policies, &mut problems);
+    check_names(&stated, &mut problems);
 
     // A policy means the same in every namespace but for the namespace itself: its faults are told once.
     let (first, others) = match namespaces.split_first() {
@@ -23,18 +25,18 @@ pub(super) fn compile(documents: &Documents, namespaces: &[String]) -> Result<Ca
         None => (written_for.unwrap_or("default"), &[][..]),
     };
     let home = |namespace| Home { namespace, written_for };
-    let policies = Policies::compile(&stated.policies, home(first), &mut report);
-    check_labels(&stated.grants, &policies, &mut report);
-    if !report.is_clean() {
-        return Err(report.into_error(documents.source()));
+    let policies = Policies::compile(&stated.policies, home(first), &mut problems);
+    check_labels(&stated.grants, &policies, &mut problems);
+    if !problems.is_clean() {
+        return Err(CanonError::new(documents.source(), problems));
     }
 
     let mut by_namespace = BTreeMap::new();
     for namespace in others {
-        by_namespace.insert(namespace.clone(), Policies::compile(&stated.policies, home(namespace), &mut report));
+        by_namespace.insert(namespace.clone(), Policies::compile(&stated.policies, home(namespace), &mut problems));
     }
-    if !report.is_clean() {
-        return Err(report.into_error(documents.source()));
+    if !problems.is_clean() {
+        return Err(CanonError::new(documents.source(), problems));
     }
     if !namespaces.is_empty() {
         by_namespace.insert(first.to_owned(), policies);
@@ -45,26 +47,26 @@ pub(super) fn compile(documents: &Documents, namespaces: &[String]) -> Result<Ca
         hash: documents.hash().to_owned(),
         index: Index::new(&grants),
         identity_keys: identity_keys(&grants, by_namespace.values()),
-        neighbours: neighbours::collect(by_namespace.values()),
+        neighbors: neighbors::collect(by_namespace.values()),
         grants,
         namespaces: by_namespace,
     })
 }
 
-fn read(documents: &Documents, report: &mut Report) -> Stated {
+fn read(documents: &Documents, problems: &mut Problems) -> Stated {
     let mut stated = Stated::default();
     for file in documents.files() {
-        yaml::read(file, report, |document, report| stated.add(file, &document, report));
+        yaml::read(file, problems, |document, problems| stated.add(file, &document, problems));
     }
-    if stated.policies.is_empty() && report.is_clean() {
+    if stated.policies.is_empty() && problems.is_clean() {
         let message = "states no NetworkPolicy: nothing would be guarded";
-        report.add(&Place::default(), "", message);
+        problems.add(&Place::default(), "", message);
     }
     stated
 }
 
 /// Answers the namespace that the policies state, if they do.
-fn written_for<'s>(policies: &'s [StatedPolicy], report: &mut Report) -> Option<&'s str> {
+fn written_for<'s>(policies: &'s [StatedPolicy], problems: &mut Problems) -> Option<&'s str> {
     let mut stating = policies.iter().filter_map(|policy| Some((policy, policy.metadata.namespace.as_deref()?)));
     let (first, namespace) = stating.next()?;
     if let Some((other, _)) = stating.find(|(_, other)| *other != namespace) {
@@ -72,23 +74,23 @@ fn written_for<'s>(policies: &'s [StatedPolicy], report: &mut Report) -> Option<
             "differs from \"{namespace}\" in {}: a canon is written for one namespace, so state one everywhere or none at all",
             first.place
         );
-        report.add(&other.place, "metadata.namespace", message);
+        problems.add(&other.place, "metadata.namespace", message);
     }
     Some(namespace)
 }
 
 /// Reports names that stand for two things.
-fn check_names(stated: &Stated, report: &mut Report) {
+fn check_names(stated: &Stated, problems: &mut Problems) {
     let policies = stated.policies.iter().map(|policy| (policy.metadata.name.as_str(), &policy.place, "metadata.name"));
     let sets = stated.sets.iter().map(|(place, name)| (name.as_str(), place, "metadata.name"));
     let fields: Vec<String> = stated.grants.iter().map(|grant| format!("{}.name", grant.field)).collect();
     let grants = stated.grants.iter().zip(&fields).map(|(grant, field)| (grant.grant.name.as_str(), &grant.place, field.as_str()));
-    check_unique("NetworkPolicy", policies, report);
-    check_unique("Grants", sets, report);
-    check_unique("grant", grants, report);
+    check_unique("NetworkPolicy", policies, problems);
+    check_unique("Grants", sets, problems);
+    check_unique("grant", grants, problems);
 }
 
-fn check_unique<'s>(what: &str, named: impl Iterator<Item = (&'s str, &'s Place, &'s str)>, report: &mut Report) {
+fn check_unique<'s>(what: &str, named: impl Iterator<Item = (&'s str, &'s Place, &'s str)>, problems: &mut Problems) {
     let mut seen: BTreeMap<&str, &Place> = BTreeMap::new();
     for (name, place, field) in named.filter(|(name, ..)| !name.is_empty()) {
         match seen.entry(name) {
@@ -96,14 +98,14 @@ fn check_unique<'s>(what: &str, named: impl Iterator<Item = (&'s str, &'s Place,
                 entry.insert(place);
             }
             Entry::Occupied(first) => {
-                report.add(place, field, format!("another {what} has the name \"{name}\" ({}): give each its own", first.get()));
+                problems.add(place, field, format!("another {what} has the name \"{name}\" ({}): give each its own", first.get()));
             }
         }
     }
 }
 
 /// Reports granted labels that contradict each other, and those that would open nothing.
-fn check_labels(grants: &[StatedGrant], policies: &Policies, report: &mut Report) {
+fn check_labels(grants: &[StatedGrant], policies: &Policies, problems: &mut Problems) {
     let mut readers: BTreeMap<&str, Vec<&Selector>> = BTreeMap::new();
     for selector in policies.by_name.values().flat_map(|canonical| canonical.policy.pod_selectors()) {
         for key in selector.keys().filter(|key| key.starts_with(CAPABILITY_PREFIX)) {
@@ -116,12 +118,16 @@ fn check_labels(grants: &[StatedGrant], policies: &Policies, report: &mut Report
             let field = format!("{field}.labels[\"{key}\"]");
             let (first, earlier) = *given.entry(key).or_insert((&grant.name, value));
             if earlier != value {
-                report.add(place, &field, format!("grant \"{first}\" gives this key another value, \"{earlier}\": give both the same"));
+                problems.add(place, &field, format!("grant \"{first}\" gives this key another value, \"{earlier}\": give both the same"));
             }
             match readers.get(key.as_str()) {
-                None => report.add(place, &field, "no policy mentions this label: remove it, or correct its key"),
+                None => problems.add(place, &field, "no policy mentions this label: remove it, or correct its key"),
                 Some(readers) if !readers.iter().any(|selector| selector.accepts(key, Some(value))) => {
-                    report.add(place, &field, "policies read this label, but none with this value: correct the value, or remove the label");
+                    problems.add(
+                        place,
+                        &field,
+                        "policies read this label, but none with this value: correct the value, or remove the label",
+                    );
                 }
                 Some(_) => {}
             }

@@ -8,7 +8,9 @@ use std::path::{Path, PathBuf};
 use aws_lc_rs::digest;
 
 use super::builtin;
-use super::error::{CanonError, Place, Report};
+use super::error::CanonError;
+use crate::documents::File;
+use crate::documents::problem::{Place, Problems};
 
 /// The largest file that is read, in bytes: several times what a `ConfigMap` can hold.
 pub const MAX_FILE_BYTES: u64 = 4 * 1024 * 1024;
@@ -26,14 +28,6 @@ pub struct Documents {
     source: String,
     hash: String,
     files: Vec<File>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct File {
-    /// The name in its folder, or the path that was asked for: what errors name.
-    pub(super) name: String,
-    /// The content.
-    pub(super) text: String,
 }
 
 impl Documents {
@@ -123,9 +117,9 @@ impl Failure {
     }
 
     fn into_error(self, source: &str) -> CanonError {
-        let mut report = Report::default();
-        report.add(&Place { file: self.file, ..Place::default() }, "", self.message);
-        report.into_error(source)
+        let mut problems = Problems::default();
+        problems.add(&Place { file: self.file, ..Place::default() }, "", self.message);
+        CanonError::new(source, problems)
     }
 }
 

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use super::CAPABILITY_PREFIX;
-use super::error::Place;
 use super::metadata::{check_maps, read_name};
+use crate::documents::fault::{FaultKind, Faults, Path};
+use crate::documents::names::{is_subdomain, label_key_fault, label_value_fault};
+use crate::documents::node::Node;
+use crate::documents::problem::Place;
 use crate::policy::Selector;
-use crate::policy::fault::{FaultKind, Faults, Path};
-use crate::policy::node::Node;
 use crate::policy::selector;
-use crate::policy::syntax::{is_subdomain, label_key_fault, label_value_fault};
 
 /// One identity and the labels that it is granted.
 #[derive(Debug, Clone)]
@@ -103,7 +103,7 @@ fn read_selector<'n>(grant: &'n Node<'n>, field: &Path<'_>, faults: &mut Faults)
     let selector = selector::read(node, &field, selector::Labels::OfPods, faults);
     for key in stated_keys(node) {
         if key.starts_with(CAPABILITY_PREFIX) {
-            let message = format!("a grant may not read a {CAPABILITY_PREFIX} label: recognise its pods by another label");
+            let message = format!("a grant may not read a {CAPABILITY_PREFIX} label: recognize its pods by another label");
             faults.add(&field, FaultKind::Invalid, message);
         }
     }

@@ -2,9 +2,9 @@
 
 use serde_json::{Map, Value};
 
-use crate::policy::fault::{FaultKind, Faults, Path};
-use crate::policy::node::Node;
-use crate::policy::syntax::{is_subdomain, label_key_fault, label_value_fault};
+use crate::documents::fault::{FaultKind, Faults, Path};
+use crate::documents::names::{is_subdomain, label_key_fault, label_value_fault};
+use crate::documents::node::Node;
 
 /// The annotation that says why a `NetworkPolicy` is to be admitted unjudged; a member of a break-glass group sets it.
 pub const BREAK_GLASS: &str = "netpol.abcdesktop.io/break-glass";

@@ -14,11 +14,9 @@ mod identity;
 mod labels;
 mod manifest;
 mod metadata;
-mod neighbours;
+mod neighbors;
 mod objects;
 mod policies;
-pub mod reading;
-mod yaml;
 
 #[cfg(test)]
 mod tests;
@@ -26,12 +24,12 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet};
 
 pub use documents::Documents;
-pub use error::{CanonError, Problem};
+pub use error::CanonError;
 pub use grants::Grant;
 pub use identity::Identity;
 pub use labels::Labels;
 pub use metadata::BREAK_GLASS;
-pub use neighbours::Neighbour;
+pub use neighbors::Neighbor;
 pub use policies::{CanonicalPolicy, Policies};
 
 use identity::Index;
@@ -58,7 +56,7 @@ pub struct Canon {
     pub namespaces: BTreeMap<String, Policies>,
     index: Index,
     identity_keys: BTreeSet<String>,
-    neighbours: Vec<Neighbour>,
+    neighbors: Vec<Neighbor>,
 }
 
 impl Canon {
@@ -108,13 +106,13 @@ impl Canon {
 
     /// The namespaces that canonical peers name by labels that someone can set: every namespace
     /// selector, once, that reads a key other than `kubernetes.io/metadata.name`.
-    pub fn neighbours(&self) -> &[Neighbour] {
-        &self.neighbours
+    pub fn neighbors(&self) -> &[Neighbor] {
+        &self.neighbors
     }
 
-    /// The label keys of namespaces that [`Canon::neighbours`] read, in order, each once;
+    /// The label keys of namespaces that [`Canon::neighbors`] read, in order, each once;
     /// `kubernetes.io/metadata.name` is none of them, since the control plane alone sets it.
-    pub fn neighbour_keys(&self) -> impl Iterator<Item = &str> {
-        neighbours::keys(&self.neighbours).into_iter()
+    pub fn neighbor_keys(&self) -> impl Iterator<Item = &str> {
+        neighbors::keys(&self.neighbors).into_iter()
     }
 }

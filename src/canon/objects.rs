@@ -3,13 +3,13 @@
 use serde_json::Value;
 
 use super::API_GROUP;
-use super::documents::File;
-use super::error::{Place, Report};
 use super::grants::{self, StatedGrant};
 use super::metadata::Metadata;
-use super::yaml::Document;
-use crate::policy::fault::{FaultKind, Faults, Path};
-use crate::policy::node::Node;
+use crate::documents::File;
+use crate::documents::fault::{FaultKind, Faults, Path};
+use crate::documents::node::Node;
+use crate::documents::problem::{Place, Problems};
+use crate::documents::yaml::Document;
 
 /// A NetworkPolicy as it is stated.
 #[derive(Debug)]
@@ -58,16 +58,16 @@ impl Kind {
 
 impl Stated {
     /// Takes in a document.
-    pub(super) fn add(&mut self, file: &File, document: &Document, report: &mut Report) {
+    pub(super) fn add(&mut self, file: &File, document: &Document, problems: &mut Problems) {
         let place = Place { file: Some(file.name.clone()), document: Some(document.number), ..Place::default() };
-        self.add_object(place, &document.value, false, report);
+        self.add_object(place, &document.value, false, problems);
     }
 
-    fn add_object(&mut self, mut place: Place, object: &Value, listed: bool, report: &mut Report) {
+    fn add_object(&mut self, mut place: Place, object: &Value, listed: bool, problems: &mut Problems) {
         let node = Node::from(object);
         let Node::Object(_) = node else {
             let found = node.type_name();
-            report.add(&place, "", format!("must be a map with apiVersion, kind and metadata, not {found}"));
+            problems.add(&place, "", format!("must be a map with apiVersion, kind and metadata, not {found}"));
             return;
         };
         let mut faults = Faults::default();
@@ -86,13 +86,13 @@ impl Stated {
                 let items = object.get("items").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
                 for (index, item) in items.iter().enumerate() {
                     let place = Place { within: format!("items[{index}]"), ..place.clone() };
-                    self.add_object(place, item, true, report);
+                    self.add_object(place, item, true, problems);
                 }
             }
             None => {}
         }
         if let Err(faults) = faults.or(()) {
-            report.add_faults(&place, &faults);
+            problems.add_faults(&place, &faults);
         }
     }
 }

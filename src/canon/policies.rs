@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use super::Labels;
-use super::error::Report;
 use super::manifest;
 use super::objects::StatedPolicy;
-use crate::policy::{Allowed, Home, Node, Policy};
+use crate::documents::Node;
+use crate::documents::problem::Problems;
+use crate::policy::{Allowed, Home, Policy};
 
 /// The canonical policies of one namespace.
 #[derive(Debug, Default)]
@@ -32,14 +33,14 @@ pub struct CanonicalPolicy {
 
 impl Policies {
     /// Compiles policies for a namespace; those that cannot be understood are reported and left out.
-    pub(super) fn compile(stated: &[StatedPolicy], home: Home<'_>, report: &mut Report) -> Policies {
+    pub(super) fn compile(stated: &[StatedPolicy], home: Home<'_>, problems: &mut Problems) -> Policies {
         let mut by_name = BTreeMap::new();
         for policy in stated {
             match Policy::parse(&Node::from(&policy.spec), home) {
                 Ok(parsed) => {
                     by_name.insert(policy.metadata.name.clone(), CanonicalPolicy::new(policy, parsed, home));
                 }
-                Err(faults) => report.add_faults(&policy.place, &faults),
+                Err(faults) => problems.add_faults(&policy.place, &faults),
             }
         }
         let allowed = Allowed::new(by_name.values().map(|canonical| &canonical.policy));

@@ -4,12 +4,10 @@
 //! so every step of a rotation can be tried with any clock and a crash behind it. Only keys are random.
 //!
 //! [`authority`] issues; [`pair`] is what can be served; [`trust`] answers whether a bundle trusts it;
-//! [`stored`] is what a Secret keeps; [`plan`] says which step is next and [`steps`] takes it; [`lease`]
-//! decides who may; [`serving`] is what every replica does with the outcome.
+//! [`stored`] is what a Secret keeps; [`plan`] says which step is next and [`steps`] takes it; [`serving`] is what every replica does with the outcome.
 
 pub mod authority;
 pub mod key;
-pub mod lease;
 pub mod pair;
 pub mod plan;
 pub mod serving;

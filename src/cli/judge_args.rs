@@ -51,8 +51,8 @@ pub struct JudgeArgs {
     pub foreign_policies: Response,
 
     /// What becomes of labels of namespaces that canonical peers name.
-    #[arg(long, value_name = "HOW", env = "NETPOL_NEIGHBOURS", value_enum, default_value_t = Settings::default().neighbours)]
-    pub neighbours: Response,
+    #[arg(long, value_name = "HOW", env = "NETPOL_NEIGHBORS", value_enum, default_value_t = Settings::default().neighbors)]
+    pub neighbors: Response,
 
     /// What becomes of annotations that open a second network.
     #[arg(long, value_name = "HOW", env = "NETPOL_NETWORK_ANNOTATIONS", value_enum)]
@@ -86,7 +86,7 @@ impl JudgeArgs {
             ungranted_labels: self.ungranted_labels,
             extra_policies: self.extra_policies,
             foreign_policies: self.foreign_policies,
-            neighbours: self.neighbours,
+            neighbors: self.neighbors,
             network_annotations: self.network_annotations,
             host_network: self.host_network,
             workloads: self.workloads,
@@ -105,7 +105,7 @@ impl JudgeArgs {
             ("ungranted-labels", word(&|| self.ungranted_labels.to_possible_value())),
             ("extra-policies", word(&|| self.extra_policies.to_possible_value())),
             ("foreign-policies", word(&|| self.foreign_policies.to_possible_value())),
-            ("neighbours", word(&|| self.neighbours.to_possible_value())),
+            ("neighbors", word(&|| self.neighbors.to_possible_value())),
             ("network-annotations", word(&|| self.network_annotations.to_possible_value())),
             ("host-network", word(&|| self.host_network.to_possible_value())),
             ("workloads", word(&|| self.workloads.to_possible_value())),
@@ -186,7 +186,7 @@ mod tests {
             "--ungranted-labels=strip",
             "--extra-policies=allow",
             "--foreign-policies=deny",
-            "--neighbours=allow",
+            "--neighbors=allow",
             "--network-annotations=deny",
             "--host-network=allow",
             "--workloads=ignore",

@@ -5,9 +5,9 @@ use std::time::Duration;
 use anyhow::anyhow;
 
 use super::exit::Failure;
-use crate::certificates::lease::Timing;
 use crate::certificates::plan::Wanted;
 use crate::controller::Options;
+use crate::controller::Timing;
 use crate::server::deadline;
 
 const DAY: Duration = Duration::from_secs(24 * 3600);

@@ -1,7 +1,7 @@
 //! What commands write to: streams that know terminals, `NO_COLOR` and closed pipes, and the two
 //! formats.
 //!
-//! Colour is written always, with the styles here; a stream that is no terminal, or `NO_COLOR`,
+//! Color is written always, with the styles here; a stream that is no terminal, or `NO_COLOR`,
 //! strips it.
 
 use std::io::{self, BufWriter, Read, Write};

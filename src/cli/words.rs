@@ -3,8 +3,8 @@
 use anstyle::Style;
 
 use super::output::{BAD, GOOD, WARN};
-use crate::audit::record::Outcome;
 use crate::canon::{BUILT_IN, Canon};
+use crate::verdict::Outcome;
 use crate::verdict::{Rule, Settings};
 
 /// How a decision is called, and how it looks.

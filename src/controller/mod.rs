@@ -25,9 +25,9 @@ pub use cluster::{Cluster, Fault, Kind};
 pub use registrations::{Hook, Registration};
 pub use secret::{Found, MANAGED_BY, Public, RENEW, Secret};
 
-use crate::certificates::lease::Timing;
 use crate::certificates::plan::Wanted;
 use crate::server::{Clock, Keeper};
+pub use election::lease::Timing;
 use election::{Election, Leading};
 use keeping::Keeping;
 

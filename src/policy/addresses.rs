@@ -2,9 +2,9 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::fault::{FaultKind, Faults, Path};
-use super::node::Node;
 use super::ranges::RangeSet;
+use crate::documents::fault::{FaultKind, Faults, Path};
+use crate::documents::node::Node;
 
 /// The two families of addresses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

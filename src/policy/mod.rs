@@ -3,7 +3,7 @@
 //! Pure: no I/O, no clock, no async; nothing here knows of clusters, admission or HTTP. The
 //! specification is `semantics.md`; numbers of rules and of parts (2a.7) in comments are its numbers.
 //!
-//! The way of a policy: [`node`] reads JSON without losing anything, [`spec`] makes a [`Policy`] of it,
+//! The way of a policy: [`Node`](crate::documents::Node) is JSON that lost nothing, [`spec`] makes a [`Policy`] of it,
 //! `relation` merges its rules into boxes of traffic, `traffic` subtracts boxes, [`compare`](mod@compare) and
 //! [`allowed`] ask the questions, `differences` and `words` answer in words.
 
@@ -11,15 +11,12 @@ mod addresses;
 pub mod allowed;
 pub mod compare;
 mod differences;
-pub mod fault;
-pub mod node;
 mod ports;
 mod ranges;
 mod relation;
 pub mod selector;
 pub mod spec;
 pub mod steps;
-pub mod syntax;
 mod traffic;
 mod values;
 mod words;
@@ -33,8 +30,6 @@ use serde::Serialize;
 
 pub use allowed::Allowed;
 pub use compare::compare;
-pub use fault::{Fault, FaultKind};
-pub use node::Node;
 pub use selector::Selector;
 pub use spec::{Home, Policy};
 
@@ -143,7 +138,7 @@ impl fmt::Display for Difference {
 /// A connection that a policy allows and the canon does not.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Witness {
-    /// The pod that the policy selects, in words: `a pod labelled netpol/memcached=true`.
+    /// The pod that the policy selects, in words: `a pod labeled netpol/memcached=true`.
     pub subject: String,
     /// Whether it is the server or the client.
     pub direction: Direction,
@@ -157,7 +152,7 @@ pub struct Witness {
 }
 
 impl fmt::Display for Witness {
-    /// One sentence without a full stop: "a pod labelled netpol/memcached=true could reach pods run=memcached-od on TCP 443".
+    /// One sentence without a full stop: "a pod labeled netpol/memcached=true could reach pods run=memcached-od on TCP 443".
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let port = self.port.as_deref().map(|port| format!(" {port}")).unwrap_or_default();
         match self.direction {

@@ -2,10 +2,10 @@
 
 use std::sync::{Arc, LazyLock};
 
-use super::fault::{FaultKind, Faults, Path};
-use super::node::Node;
 use super::ranges::RangeSet;
-use super::syntax::is_port_name;
+use crate::documents::fault::{FaultKind, Faults, Path};
+use crate::documents::names::is_port_name;
+use crate::documents::node::Node;
 
 /// The protocols that NetworkPolicy defines (rule 30).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

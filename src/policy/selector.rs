@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use super::fault::{Fault, FaultKind, Faults, Path};
-use super::node::Node;
 use super::steps::{Exhausted, Steps};
-use super::syntax::{label_key_fault, label_value_fault};
 use super::values::ValueSet;
+use crate::documents::fault::{Fault, FaultKind, Faults, Path};
+use crate::documents::names::{label_key_fault, label_value_fault};
+use crate::documents::node::Node;
 
 /// The key that the control plane sets on every namespace (rule 19).
 pub const NAMESPACE_NAME_KEY: &str = "kubernetes.io/metadata.name";

@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use super::Direction;
 use super::addresses::Block;
-use super::fault::{Fault, FaultKind, Faults, Path};
-use super::node::Node;
 use super::ports::Ports;
 use super::relation::Relation;
 use super::selector::{self, Labels, NAMESPACE_NAME_KEY, Selector};
 use super::steps::{MAX_STEPS, Steps};
 use super::traffic::PeerSet;
+use crate::documents::fault::{Fault, FaultKind, Faults, Path};
+use crate::documents::node::Node;
 
 /// Where a policy lives: what the short forms in its peers stand for.
 #[derive(Debug, Clone, Copy)]

@@ -1,7 +1,7 @@
 //! The bound on work. Whether one union of selectors covers another is co-NP in general, so every
-//! judgement is given a number of elementary steps, and one that needs more is "not proven".
+//! judgment is given a number of elementary steps, and one that needs more is "not proven".
 
-/// Steps that one judgement may take. A step is the comparison of one label value, one range of
+/// Steps that one judgment may take. A step is the comparison of one label value, one range of
 /// ports or addresses, or one pair of boxes: some tens of nanoseconds.
 pub const MAX_STEPS: usize = 300_000;
 

@@ -10,7 +10,8 @@ mod same_meaning;
 
 use serde_json::Value;
 
-use super::{Change, Comparison, Drift, Fault, Home, Node, Policy, compare};
+use super::{Change, Comparison, Drift, Home, Policy, compare};
+use crate::documents::{Fault, Node};
 
 pub(super) const HOME: Home<'static> = Home { namespace: "abcdesktop", written_for: None };
 

@@ -175,7 +175,7 @@ fn subject(selector: &Selector) -> String {
     if labels.is_empty() { "any pod of the namespace".to_owned() } else { format!("a pod {labels}") }
 }
 
-/// One choice of labels that a selector accepts: `labelled a=b, c=d without e`; empty where none matters.
+/// One choice of labels that a selector accepts: `labeled a=b, c=d without e`; empty where none matters.
 fn labels(selector: &Selector) -> String {
     labels_of(selector.entries().iter())
 }
@@ -191,9 +191,9 @@ fn labels_of<'s>(entries: impl Iterator<Item = &'s Requirement>) -> String {
     }
     match (with.is_empty(), without.is_empty()) {
         (true, true) => String::new(),
-        (false, true) => format!("labelled {}", list(with.iter())),
+        (false, true) => format!("labeled {}", list(with.iter())),
         (true, false) => format!("without the label {}", list(without.iter())),
-        (false, false) => format!("labelled {} without the label {}", list(with.iter()), list(without.iter())),
+        (false, false) => format!("labeled {} without the label {}", list(with.iter()), list(without.iter())),
     }
 }
 

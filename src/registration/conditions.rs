@@ -87,14 +87,14 @@ pub(super) fn selector_reads_no_capabilities() -> Condition {
 }
 
 /// A namespace that gets, changes or loses a label by which canonical peers name it.
-pub(super) fn neighbour_labels_change<'k>(keys: impl IntoIterator<Item = &'k str>) -> Condition {
+pub(super) fn neighbor_labels_change<'k>(keys: impl IntoIterator<Item = &'k str>) -> Condition {
     let keys = list(keys);
     let expression = format!(
         "request.operation == 'UPDATE' \
          ? {keys}.exists(key, object.metadata.?labels[?key] != oldObject.metadata.?labels[?key]) \
          : {keys}.exists(key, object.metadata.?labels[?key].hasValue())"
     );
-    Condition { name: "neighbour-labels-change", expression }
+    Condition { name: "neighbor-labels-change", expression }
 }
 
 const NOT_UPDATE: &str = "request.operation != 'UPDATE'";
@@ -169,7 +169,7 @@ mod tests {
             spec_changes(),
             selector_reads_capabilities(),
             selector_reads_no_capabilities(),
-            neighbour_labels_change([]),
+            neighbor_labels_change([]),
         ];
         for condition in all {
             let name = condition.name;

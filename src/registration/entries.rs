@@ -113,13 +113,13 @@ pub(super) fn validating(registration: &Registration<'_>) -> Vec<Value> {
             rules: foreign_policies(),
             conditions: Vec::new(),
         },
-        // Also for a canon without neighbours, where no request matches: the set of webhooks is always the same.
+        // Also for a canon without neighbors, where no request matches: the set of webhooks is always the same.
         Entry {
-            errand: "neighbours",
+            errand: "neighbors",
             unanswered: Unanswered::Ignore,
             guarded: false,
             rules: vec![rule("", &["namespaces", "namespaces/finalize", "namespaces/status"], WRITE, "Cluster")],
-            conditions: vec![conditions::neighbour_labels_change(canon.neighbour_keys())],
+            conditions: vec![conditions::neighbor_labels_change(canon.neighbor_keys())],
         },
     ];
     entries.into_iter().map(|entry| Value::Object(entry.webhook(registration, "validate", VALIDATE_TIMEOUT))).collect()

@@ -58,7 +58,7 @@ fn every_webhook_says_what_the_design_says() {
             "workload-selectors.validate.netpol.abcdesktop.io Fail 5 s guarded",
             "workloads.validate.netpol.abcdesktop.io Ignore 5 s guarded",
             "foreign-policies.validate.netpol.abcdesktop.io Ignore 5 s guarded",
-            "neighbours.validate.netpol.abcdesktop.io Ignore 5 s everywhere",
+            "neighbors.validate.netpol.abcdesktop.io Ignore 5 s everywhere",
         ]
     );
     for webhook in webhooks(&manifests) {

@@ -184,7 +184,18 @@ mod tests {
     use std::task::Context;
 
     use super::*;
-    use crate::json::tests::Random;
+
+    /// A small generator that makes the same numbers in every run.
+    struct Random(u64);
+
+    impl Random {
+        fn below(&mut self, bound: usize) -> usize {
+            self.0 ^= self.0 << 13;
+            self.0 ^= self.0 >> 7;
+            self.0 ^= self.0 << 17;
+            usize::try_from(self.0 % bound as u64).unwrap()
+        }
+    }
 
     fn lane(capacity: usize) -> Arc<Lane> {
         Arc::new(Lane::new(capacity, 4))

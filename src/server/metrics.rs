@@ -18,7 +18,7 @@ use serde::Serialize;
 use super::keeper::KeeperMetrics;
 use super::refusal::Refusal;
 use crate::admission::Tally;
-use crate::audit::record::Outcome;
+use crate::verdict::Outcome;
 use crate::verdict::{Rule, Stage};
 
 /// The upper ends of the latency buckets in seconds. A review takes some ten microseconds.
@@ -108,7 +108,7 @@ struct Lane {
     lane: Word,
 }
 
-/// A value of an enum whose serialised name is its name here. Encoding allocates; counting does not.
+/// A value of an enum whose serialized name is its name here. Encoding allocates; counting does not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 struct Name<T>(T);
 

@@ -3,6 +3,8 @@
 
 use std::fmt::Write as _;
 
+use serde::Serialize;
+
 use super::settings::Enforcement;
 use super::{Finding, Rule, Severity};
 
@@ -14,6 +16,20 @@ const LONGEST_WARNING: usize = 120;
 
 /// The most warnings of an answer: the API server passes on 4 KiB of them.
 const MOST_WARNINGS: usize = 16;
+
+/// What was decided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// Admitted without a word.
+    Allowed,
+    /// Admitted with a warning.
+    Warned,
+    /// Refused.
+    Denied,
+    /// Would have been refused, but `--enforcement` is softened.
+    Softened,
+}
 
 /// A decision.
 #[derive(Debug, PartialEq, Eq)]
@@ -39,6 +55,21 @@ pub struct Refusal {
     pub reason: &'static str,
     /// Sentences that read well behind "denied the request:".
     pub message: String,
+}
+
+impl Verdict {
+    /// The decision in one word.
+    pub fn outcome(&self) -> Outcome {
+        if self.refusal.is_some() {
+            Outcome::Denied
+        } else if self.softened {
+            Outcome::Softened
+        } else if self.warnings.is_empty() {
+            Outcome::Allowed
+        } else {
+            Outcome::Warned
+        }
+    }
 }
 
 /// Decides. A fault is refused always; a denial unless enforcement is softened.

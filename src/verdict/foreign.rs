@@ -4,7 +4,7 @@
 use super::facts::{Change, Metadata, Step};
 use super::words::Plain;
 use super::{Ctx, Finding, Rule, Severity};
-use crate::policy::node::Node;
+use crate::documents::node::Node;
 
 /// The resource of one such kind.
 #[derive(Debug, PartialEq, Eq)]

@@ -22,7 +22,7 @@ use serde::Serialize;
 
 use crate::canon::{Canon, Policies};
 use crate::policy::{Difference, Witness};
-pub use conclude::{Refusal, Verdict, conclude};
+pub use conclude::{Outcome, Refusal, Verdict, conclude};
 use facts::{Facts, Request};
 pub use pods::Edit;
 use settings::Response;
@@ -86,8 +86,8 @@ pub enum Rule {
     ExtraPolicy,
     /// A policy of a kind that cannot be judged.
     ForeignPolicy,
-    /// A namespace becomes or stops being a neighbour that the canon's peers name.
-    Neighbour,
+    /// A namespace becomes or stops being a neighbor that the canon's peers name.
+    Neighbor,
     /// The break-glass annotation: used, or set by someone who may not.
     BreakGlass,
     /// The request cannot be understood (code 400).
@@ -184,7 +184,7 @@ impl<'r> Ctx<'r> {
 
 /// What the judges say of one request.
 #[derive(Debug, Default)]
-pub struct Judgement<'r> {
+pub struct Judgment<'r> {
     /// What they saw.
     pub findings: Vec<Finding>,
     /// What is to be changed in the labels of the object: only in [`Stage::Mutate`], only of pods.
@@ -192,7 +192,7 @@ pub struct Judgement<'r> {
 }
 
 /// Judges a request by its facts, which are those that [`Facts::wanted`] asked for.
-pub fn judge<'r>(guard: &'r Guard, stage: Stage, request: &'r Request<'_>, facts: &'r Facts<'_>) -> Judgement<'r> {
+pub fn judge<'r>(guard: &'r Guard, stage: Stage, request: &'r Request<'_>, facts: &'r Facts<'_>) -> Judgment<'r> {
     let ctx = Ctx { guard, request };
     let findings = match facts {
         Facts::Nothing => Vec::new(),
@@ -207,5 +207,5 @@ pub fn judge<'r>(guard: &'r Guard, stage: Stage, request: &'r Request<'_>, facts
         Facts::ForeignPolicy(policy) => foreign::validate(ctx, policy),
         Facts::Namespace(namespace) => namespaces::validate(ctx, namespace),
     };
-    Judgement { findings, edits: Vec::new() }
+    Judgment { findings, edits: Vec::new() }
 }

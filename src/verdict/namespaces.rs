@@ -3,7 +3,7 @@
 use super::facts::{Change, Labels, Metadata, Step};
 use super::words::List;
 use super::{Ctx, Finding, Rule};
-use crate::canon::Neighbour;
+use crate::canon::Neighbor;
 
 /// Judges a namespace that is made or changed, whichever it is.
 pub(super) fn validate(ctx: Ctx<'_>, change: &Change<Metadata<'_>>) -> Vec<Finding> {
@@ -14,32 +14,32 @@ pub(super) fn validate(ctx: Ctx<'_>, change: &Change<Metadata<'_>>) -> Vec<Findi
         Ok(Step::Delete(_) | Step::Other) => return Vec::new(),
         Err(field) => return vec![Finding::missing(field)],
     };
-    let Some(severity) = ctx.settings().neighbours.severity() else { return Vec::new() };
+    let Some(severity) = ctx.settings().neighbors.severity() else { return Vec::new() };
     let named = ctx.named("namespace", new);
     let mut findings = Vec::new();
-    for neighbour in ctx.canon().neighbours() {
-        for key in neighbour.keys() {
+    for neighbor in ctx.canon().neighbors() {
+        for key in neighbor.keys() {
             let (before, after) = (old.get(key), new.labels.get(key));
-            let policies = List { items: neighbour.policies.iter(), most: 4 };
-            let message = match (neighbour.selector.accepts(key, before), neighbour.selector.accepts(key, after)) {
+            let policies = List { items: neighbor.policies.iter(), most: 4 };
+            let message = match (neighbor.selector.accepts(key, before), neighbor.selector.accepts(key, after)) {
                 (false, true) => format!(
                     "{named} gets {}, by which canonical policies tell a peer ({policies}). Label it so only if it is meant",
-                    label(neighbour, key, after)
+                    label(neighbor, key, after)
                 ),
                 (true, false) => format!(
                     "{named} loses {}, by which canonical policies tell a peer ({policies}): they cut it off. Keep the label",
-                    label(neighbour, key, before)
+                    label(neighbor, key, before)
                 ),
                 _ => continue,
             };
-            findings.push(Finding::new(Rule::Neighbour, severity, message));
+            findings.push(Finding::new(Rule::Neighbor, severity, message));
         }
     }
     findings
 }
 
 /// A label in a sentence: its value is said only where the canon says it.
-fn label(neighbour: &Neighbour, key: &str, value: Option<&str>) -> String {
-    let listed = neighbour.selector.required_values(key).into_iter().flatten().find(|listed| Some(*listed) == value);
+fn label(neighbor: &Neighbor, key: &str, value: Option<&str>) -> String {
+    let listed = neighbor.selector.required_values(key).into_iter().flatten().find(|listed| Some(*listed) == value);
     listed.map_or_else(|| format!("another value of {key}"), |value| format!("{key}={value}"))
 }

@@ -14,7 +14,7 @@ pub struct Settings {
     /// What becomes of policy kinds that cannot be judged.
     pub foreign_policies: Response,
     /// What becomes of namespace labels that the canon's peers name.
-    pub neighbours: Response,
+    pub neighbors: Response,
     /// What becomes of annotations that open a second network.
     pub network_annotations: Response,
     /// What becomes of pods on the host's network.
@@ -35,7 +35,7 @@ impl Default for Settings {
             ungranted_labels: UngrantedLabels::Deny,
             extra_policies: ExtraPolicies::NoWider,
             foreign_policies: Response::Warn,
-            neighbours: Response::Warn,
+            neighbors: Response::Warn,
             network_annotations: Response::Warn,
             host_network: Response::Deny,
             workloads: Workloads::Warn,

@@ -8,7 +8,7 @@ use super::subject::Workload as Kind;
 use super::words::{List, Named, Plain};
 use super::{Ctx, Finding, Rule, Severity};
 use crate::canon::CAPABILITY_PREFIX;
-use crate::policy::node::Node;
+use crate::documents::node::Node;
 
 /// Judges a workload that is made or changed.
 pub(super) fn validate(ctx: Ctx<'_>, kind: Kind, change: &Change<facts::Workload<'_>>) -> Vec<Finding> {

@@ -4,8 +4,8 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use netpol::audit::record::Outcome;
 use netpol::audit::{Destination, Entry, Options, Record, Sink};
+use netpol::verdict::Outcome;
 use netpol::verdict::Rule;
 use serde_json::Value;
 
@@ -130,7 +130,7 @@ fn what_cannot_be_read_is_exit_code_two() {
 }
 
 #[test]
-fn a_pipe_gets_no_colour() {
+fn a_pipe_gets_no_color() {
     let output = command(&["audit", "verify", "-"]).env("TERM", "xterm-256color").output().unwrap();
     assert!(!output.stdout.contains(&0x1b));
 }

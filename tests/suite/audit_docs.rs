@@ -1,4 +1,4 @@
-//! `docs/audit.md` holds what the program writes: its examples are made here, by real judgements.
+//! `docs/audit.md` holds what the program writes: its examples are made here, by real judgments.
 //!
 //! `NETPOL_BLESS=1 cargo test audit_docs` writes them again.
 
@@ -36,7 +36,7 @@ const RULES: [Rule; 20] = [
     Rule::PolicyDeleted,
     Rule::ExtraPolicy,
     Rule::ForeignPolicy,
-    Rule::Neighbour,
+    Rule::Neighbor,
     Rule::BreakGlass,
     Rule::NotUnderstood,
 ];
@@ -94,8 +94,8 @@ fn example(rule: Rule) -> (&'static str, Vec<u8>) {
                 "object": {"apiVersion": "cilium.io/v2", "kind": "CiliumNetworkPolicy", "metadata": {"name": "open"}, "spec": {}}}),
             ),
         ),
-        Rule::Neighbour => (
-            "A namespace becomes, or stops being, one that canonical peers name (`--neighbours`; a warning, here on record by `--audit-level all`).",
+        Rule::Neighbor => (
+            "A namespace becomes, or stops being, one that canonical peers name (`--neighbors`; a warning, here on record by `--audit-level all`).",
             review(
                 "CREATE",
                 ["", "Namespace", "namespaces"],

@@ -80,10 +80,10 @@ fn release_4_4_drifts_from_the_documented_canon_in_two_policies() {
         wider: ingress rule 2 also allows TCP 6000, 29787-29789 from pods netpol/ocuser=true
         narrower: TCP 8000 from pods netpol/ocuser=true is missing (canonical ingress rule 1)
         wider: egress rule 1 also allows TCP 53, UDP 53 to anyone
-        witness: pods netpol/ocapplication=true could reach a pod labelled type=x11server on TCP 6000
+        witness: pods netpol/ocapplication=true could reach a pod labeled type=x11server on TCP 6000
     policy-drift: NetworkPolicy "ocuser-permits" in abcdesktop (standard input, document 18)
         wider: egress rule 1 also allows TCP 631, 29787-29789 to pods type=x11server
-        witness: a pod labelled netpol/ocuser=true could reach pods type=x11server on TCP 631
+        witness: a pod labeled netpol/ocuser=true could reach pods type=x11server on TCP 631
     not clean: 25 of 27 policies as the canon abcdesktop has them, 2 drifted
     to put them back: netpol render policies --only ocuser-rights,ocuser-permits | kubectl apply -f -
     "#);

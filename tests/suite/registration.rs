@@ -58,5 +58,5 @@ fn the_canon_says_which_labels_are_asked_about() {
     assert_eq!((ran.code, ran.err.as_str()), (0, ""));
     assert!(ran.out.contains(r#"key in ["role", "tier"]"#), "{}", ran.out);
     // No namespace is told by a label, so none is asked about, by a webhook that is there all the same.
-    assert!(ran.out.contains("name: neighbours.validate") && ran.out.contains("[].exists(key,"), "{}", ran.out);
+    assert!(ran.out.contains("name: neighbors.validate") && ran.out.contains("[].exists(key,"), "{}", ran.out);
 }

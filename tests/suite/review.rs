@@ -6,7 +6,8 @@ use std::process::Stdio;
 use std::sync::Arc;
 
 use netpol::admission;
-use netpol::canon::{Canon, reading};
+use netpol::canon::Canon;
+use netpol::documents::reading;
 use netpol::verdict::{Guard, Settings, Stage};
 use serde_json::{Value, json};
 
@@ -213,10 +214,10 @@ fn the_items_of_a_typed_list_need_not_say_what_they_are() {
 
 #[test]
 fn a_namespace_is_judged_wherever_it_is() {
-    let neighbour = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "spy", "labels": {"name": "kube-monitor"}}});
-    let [line] = &verdicts(&[], &neighbour.to_string())[..] else { panic!() };
+    let neighbor = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "spy", "labels": {"name": "kube-monitor"}}});
+    let [line] = &verdicts(&[], &neighbor.to_string())[..] else { panic!() };
     assert_eq!((line["verdict"].as_str(), line["namespace"].as_str()), (Some("warned"), Some("")));
-    assert_eq!(verdicts(&["--neighbours", "deny"], &neighbour.to_string())[0]["rule"], "neighbour");
+    assert_eq!(verdicts(&["--neighbors", "deny"], &neighbor.to_string())[0]["rule"], "neighbor");
 }
 
 #[test]
@@ -283,12 +284,12 @@ fn secrets_in_labels_are_never_shown() {
 }
 
 #[test]
-fn colour_is_for_terminals() {
+fn color_is_for_terminals() {
     let run = |name: &str, value: &str| {
         let file = recorded("netpol-delete.validate.json");
         command(&["review", &file]).env_remove("NO_COLOR").env(name, value).output().unwrap().stderr
     };
-    assert!(!run("TERM", "xterm-256color").contains(&0x1b), "a pipe gets no colour");
+    assert!(!run("TERM", "xterm-256color").contains(&0x1b), "a pipe gets no color");
     assert!(run("CLICOLOR_FORCE", "1").contains(&0x1b), "unless it is asked for");
 }
 

@@ -18,7 +18,7 @@ whole truth. Kubernetes writes variables into arguments, so what is not meant as
   (printf "--ungranted-labels=%s" $verdicts.ungrantedLabels)
   (printf "--extra-policies=%s" $verdicts.extraPolicies)
   (printf "--foreign-policies=%s" $verdicts.foreignPolicies)
-  (printf "--neighbours=%s" $verdicts.neighbours)
+  (printf "--neighbors=%s" $verdicts.neighbors)
   (printf "--network-annotations=%s" $verdicts.networkAnnotations)
   (printf "--host-network=%s" $verdicts.hostNetwork)
   (printf "--workloads=%s" $verdicts.workloads)) -}}

@@ -5,10 +5,10 @@ reads them; into somebody else's ConfigMap nobody can look, so it comes with its
 */}}
 {{- define "netpol.canonKeys" -}}
 {{- $canon := .Values.canon -}}
-{{- $found := dict "identity" (dict) "neighbours" (dict) -}}
+{{- $found := dict "identity" (dict) "neighbors" (dict) -}}
 {{- if $canon.configMap.name -}}
 {{- range $canon.configMap.identityKeys }}{{ $_ := set $found.identity . true }}{{ end -}}
-{{- range $canon.configMap.neighbourKeys }}{{ $_ := set $found.neighbours . true }}{{ end -}}
+{{- range $canon.configMap.neighborKeys }}{{ $_ := set $found.neighbors . true }}{{ end -}}
 {{- else if $canon.documents -}}
 {{- range $file, $text := $canon.documents -}}
 {{- range $part := regexSplit "(?m)^---(?:[ \\t\\r]+|$)" $text -1 -}}
@@ -27,9 +27,9 @@ reads them; into somebody else's ConfigMap nobody can look, so it comes with its
 {{- $builtIn := $canon.builtIn | default "abcdesktop" -}}
 {{- $known := index (.Files.Get "files/canons.yaml" | fromYaml) $builtIn -}}
 {{- range $known.identityKeys }}{{ $_ := set $found.identity . true }}{{ end -}}
-{{- range $known.neighbourKeys }}{{ $_ := set $found.neighbours . true }}{{ end -}}
+{{- range $known.neighborKeys }}{{ $_ := set $found.neighbors . true }}{{ end -}}
 {{- end -}}
-{{- dict "identity" (keys $found.identity | sortAlpha) "neighbours" (keys $found.neighbours | sortAlpha) | toYaml -}}
+{{- dict "identity" (keys $found.identity | sortAlpha) "neighbors" (keys $found.neighbors | sortAlpha) | toYaml -}}
 {{- end -}}
 
 {{- define "netpol.objectKeys" -}}
@@ -46,7 +46,7 @@ reads them; into somebody else's ConfigMap nobody can look, so it comes with its
 {{- range $peers -}}
 {{- include "netpol.podSelectorKeys" (dict "selector" .podSelector "found" $found) -}}
 {{- range $key := include "netpol.selectorKeys" .namespaceSelector | fromJsonArray -}}
-{{- if ne $key "kubernetes.io/metadata.name" }}{{ $_ := set $found.neighbours $key true }}{{ end -}}
+{{- if ne $key "kubernetes.io/metadata.name" }}{{ $_ := set $found.neighbors $key true }}{{ end -}}
 {{- end -}}
 {{- end -}}
 {{- else if eq (toString .object.kind) "Grants" -}}

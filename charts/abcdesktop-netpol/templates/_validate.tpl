@@ -21,7 +21,7 @@
 {{- if and $canon.configMap.name (not $canon.configMap.identityKeys) -}}
 {{- $faults = append $faults "canon.configMap.identityKeys: the chart cannot look into a ConfigMap that is not its own: list the label keys that its pod selectors and grants read" -}}
 {{- end -}}
-{{- if and (not $canon.configMap.name) (or $canon.configMap.identityKeys $canon.configMap.neighbourKeys) -}}
+{{- if and (not $canon.configMap.name) (or $canon.configMap.identityKeys $canon.configMap.neighborKeys) -}}
 {{- $faults = append $faults "canon.configMap: keys are given without a name; the keys of other canons are found by themselves" -}}
 {{- end -}}
 

@@ -8,7 +8,7 @@ compares the whole with what the program prints.
 {{- $canonKeys := include "netpol.canonKeys" $root | fromYaml -}}
 {{- $lists := dict
   "[\"identity-keys\"]" $canonKeys.identity
-  "[\"neighbour-keys\"]" $canonKeys.neighbours
+  "[\"neighbor-keys\"]" $canonKeys.neighbors
   "[\"namespace-controllers\"]" $root.Values.verdicts.namespaceControllers -}}
 {{- $webhooks := index ($root.Files.Get "files/webhooks.yaml" | fromYaml) .stage -}}
 {{- range $webhook := $webhooks -}}

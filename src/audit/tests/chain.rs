@@ -16,7 +16,7 @@ fn a_line_says_everything_once() {
         r#""dropped":3,"uid":"u","stage":"validate","verdict":"denied","rule":"policy-drift","operation":"UPDATE","#,
         r#""kind":"NetworkPolicy.networking.k8s.io","name":"memcached-permits","namespace":"abcdesktop","user":"admin","#,
         r#""groups":["system:masters"],"dryRun":false,"messages":["a sentence"],"#,
-        r#""witness":{"subject":"a pod labelled netpol/memcached=true","direction":"egress","peer":"pods run=memcached-od","#,
+        r#""witness":{"subject":"a pod labeled netpol/memcached=true","direction":"egress","peer":"pods run=memcached-od","#,
         r#""protocol":"TCP","port":"443"},"canon":"0a","clientVerified":true,"latencyMicroseconds":87}"#
     );
     assert_eq!(line.strip_suffix('\n'), Some(expected));

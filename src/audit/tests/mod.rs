@@ -10,10 +10,10 @@ use std::time::Duration;
 
 use super::chain::Chain;
 use super::queue::{Sealed, fields, seal};
-use super::record::Outcome;
 use super::verify::{Report, verify};
 use super::{Destination, Entry, Options, Record, Sink};
 use crate::policy::{Direction, Witness};
+use crate::verdict::Outcome;
 use crate::verdict::Rule;
 
 const WAIT: Duration = Duration::from_secs(20);
@@ -37,7 +37,7 @@ fn entry(uid: &str) -> Entry {
             messages: vec!["a sentence".to_owned()],
             differences: Vec::new(),
             witness: Some(Witness {
-                subject: "a pod labelled netpol/memcached=true".to_owned(),
+                subject: "a pod labeled netpol/memcached=true".to_owned(),
                 direction: Direction::Egress,
                 peer: "pods run=memcached-od".to_owned(),
                 protocol: "TCP".to_owned(),

@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use crate::canon::{BUILT_IN, Canon, Documents};
-use crate::policy::{Comparison, Home, Node, Policy, compare};
+use crate::documents::Node;
+use crate::policy::{Comparison, Home, Policy, compare};
 
 /// A row of a table: the policy's name, whom it selects, and its rules. A rule reads `in` or `out`, ports by
 /// protocol, and after `|` its peers: `label=value` pods of the namespace, `ns//label=value` pods of namespaces
-/// labelled `name=ns`, `ns:label=value` all pods of the namespaces with that label, else an address block; none is everyone.
+/// labeled `name=ns`, `ns:label=value` all pods of the namespaces with that label, else an address block; none is everyone.
 type Row = (&'static str, &'static str, &'static [&'static str]);
 
 /// What both built-ins have: release 4.4 without the user desktops.
@@ -88,17 +89,17 @@ fn built_in(name: &str) -> Canon {
     Canon::load(name, &["abcdesktop".to_owned()]).unwrap_or_else(|error| panic!("{error}"))
 }
 
-fn labelled(label: &str) -> Value {
+fn labeled(label: &str) -> Value {
     label.split_once('=').map_or(json!({}), |(key, value)| json!({"matchLabels": {key: value}}))
 }
 
 fn peer(text: &str) -> Value {
     match (text.split_once("//"), text.strip_prefix("ns:")) {
         (Some((namespace, pods)), _) => {
-            json!({"namespaceSelector": {"matchLabels": {"name": namespace}}, "podSelector": labelled(pods)})
+            json!({"namespaceSelector": {"matchLabels": {"name": namespace}}, "podSelector": labeled(pods)})
         }
-        (None, Some(namespace)) => json!({"namespaceSelector": labelled(namespace)}),
-        (None, None) if text.contains('=') => json!({"podSelector": labelled(text)}),
+        (None, Some(namespace)) => json!({"namespaceSelector": labeled(namespace)}),
+        (None, None) if text.contains('=') => json!({"podSelector": labeled(text)}),
         (None, None) => json!({"ipBlock": {"cidr": text}}),
     }
 }
@@ -120,7 +121,7 @@ fn ports(text: &str) -> Vec<Value> {
 
 /// What a row of a table means. A direction without ports is isolated and has no rule.
 fn meaning((_, subject, rules): &Row) -> Policy {
-    let mut spec = json!({"podSelector": labelled(subject), "policyTypes": [], "ingress": [], "egress": []});
+    let mut spec = json!({"podSelector": labeled(subject), "policyTypes": [], "ingress": [], "egress": []});
     for rule in *rules {
         let (side, peers) = rule.split_once(" | ").unwrap_or((rule, ""));
         let (direction, allowed) = side.split_once(' ').unwrap_or((side, ""));

@@ -154,7 +154,7 @@ fn a_selector_that_reads_a_capability_is_refused() {
     for selector in selectors {
         assert_eq!(
             problem(&with_grants(&format!("[{{name: a, podSelector: {selector}, labels: {{}}}}]"))),
-            format!("{AT}[0].podSelector: a grant may not read a netpol/ label: recognise its pods by another label")
+            format!("{AT}[0].podSelector: a grant may not read a netpol/ label: recognize its pods by another label")
         );
     }
 }

@@ -7,7 +7,8 @@ use proptest::prelude::*;
 use super::{canon, with_grants};
 use crate::canon::identity::Index;
 use crate::canon::{Canon, Grant, Identity, Labels};
-use crate::policy::{Node, Selector};
+use crate::documents::Node;
+use crate::policy::Selector;
 
 fn names(identity: &Identity<'_>) -> Vec<String> {
     identity.grants().map(|grant| grant.name.clone()).collect()

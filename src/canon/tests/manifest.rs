@@ -4,7 +4,8 @@ use serde_json::json;
 
 use super::{canon, policy};
 use crate::canon::{Canon, Documents};
-use crate::policy::{Comparison, Home, Node, Policy, compare};
+use crate::documents::Node;
+use crate::policy::{Comparison, Home, Policy, compare};
 
 #[test]
 fn the_guarded_namespace_stands_for_the_canon_s_own() {
@@ -84,7 +85,7 @@ fn owners_and_finalizers_of_the_canon_are_its_own_word() {
 }
 
 #[test]
-fn neighbours_are_namespaces_named_by_labels_that_someone_can_set() {
+fn neighbors_are_namespaces_named_by_labels_that_someone_can_set() {
     let peer = |selector: &str| format!("{{podSelector: {{}}, ingress: [{{from: [{{namespaceSelector: {selector}}}]}}]}}");
     let texts = [
         policy("{name: a}", &peer("{matchLabels: {name: kube-monitor}}")),
@@ -96,9 +97,9 @@ fn neighbours_are_namespaces_named_by_labels_that_someone_can_set() {
     ];
     let canon = canon(&texts.join("---\n"));
     let found: Vec<(String, Vec<&str>, Vec<&str>)> = canon
-        .neighbours()
+        .neighbors()
         .iter()
-        .map(|neighbour| (neighbour.selects.clone(), neighbour.keys().collect(), neighbour.policies.iter().map(String::as_str).collect()))
+        .map(|neighbor| (neighbor.selects.clone(), neighbor.keys().collect(), neighbor.policies.iter().map(String::as_str).collect()))
         .collect();
     assert_eq!(
         found,
@@ -107,7 +108,7 @@ fn neighbours_are_namespaces_named_by_labels_that_someone_can_set() {
             ("name=kube-monitor".to_owned(), vec!["name"], vec!["a", "b"]),
         ]
     );
-    assert_eq!(canon.neighbour_keys().collect::<Vec<_>>(), ["name", "tier"]);
+    assert_eq!(canon.neighbor_keys().collect::<Vec<_>>(), ["name", "tier"]);
 }
 
 #[test]

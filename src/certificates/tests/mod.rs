@@ -1,6 +1,5 @@
-//! The room's tests: issuing and reading, the Lease, the plan step by step, and the plan in a world of
+//! The room's tests: issuing and reading, the plan step by step, and the plan in a world of
 //! several replicas where everything happens in between.
 
-mod lease;
 mod rotation;
 mod world;

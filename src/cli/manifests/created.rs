@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::Manifest;
 use crate::admission::{self, Explained};
-use crate::audit::record::Outcome;
+use crate::verdict::Outcome;
 use crate::verdict::{Finding, Guard, Rule, Stage};
 
 /// Who creates it.

@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::exit::Failure;
 use super::input::Input;
-use crate::canon::reading::{self, Document};
+use crate::documents::reading::{self, Document};
 pub use kinds::Resource;
 
 /// Where an object stands.

@@ -9,10 +9,11 @@ use anyhow::anyhow;
 use serde_json::{Map, Value, json};
 
 use super::print;
-use crate::canon::{Canon, Documents, reading};
+use crate::canon::{Canon, Documents};
 use crate::cli::exit::{Ended, Failure};
 use crate::cli::judge_args::{JudgeArgs, namespace};
 use crate::cli::output::{OutputArgs, Streams};
+use crate::documents::reading;
 use crate::registration::{DEFAULT_NAME, DEFAULT_NAMESPACE, Endpoint, Registration};
 
 /// The chart's objects.

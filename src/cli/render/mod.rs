@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use super::exit::{Ended, Failure, Outcome};
 use super::output::{Format, OutputArgs, Streams};
-use crate::canon::reading;
+use crate::documents::reading;
 
 /// Its arguments.
 #[derive(Debug, clap::Args)]

@@ -5,10 +5,10 @@ use std::io::Write as _;
 use anyhow::anyhow;
 
 use crate::admission::{self, Explained};
-use crate::audit::record::Outcome as Decided;
 use crate::cli::exit::{Ended, Failure, Outcome};
 use crate::cli::output::{Format, Streams};
 use crate::cli::words::{decided, rule_name};
+use crate::verdict::Outcome as Decided;
 use crate::verdict::{Guard, Stage};
 
 /// Answers bodies, each with the name of its file.

@@ -5,7 +5,6 @@ use std::io::{self, Write};
 use json_patch::{AddOperation, Patch, PatchOperation};
 use serde::Serialize;
 
-use crate::audit::record::Outcome as Decided;
 use crate::cli::exit::{Ended, Failure, Outcome};
 use crate::cli::manifests::Manifest;
 use crate::cli::manifests::created::{self, Asker, Judged};
@@ -13,6 +12,7 @@ use crate::cli::manifests::words::{Count, Named, Plain};
 use crate::cli::output::{Format, NAME, Streams};
 use crate::cli::words::{decided, rule_name};
 use crate::policy::{Difference, Witness};
+use crate::verdict::Outcome as Decided;
 use crate::verdict::{Guard, Rule, Severity};
 
 /// What is said of one object.

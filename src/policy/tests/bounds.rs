@@ -4,8 +4,9 @@ use serde_json::{Value, json};
 
 use super::super::compare::compare_within;
 use super::super::steps::{MAX_STEPS, Steps};
-use super::super::{Allowed, Beyond, Comparison, FaultKind, Node, compare};
+use super::super::{Allowed, Beyond, Comparison, compare};
 use super::of_value;
+use crate::documents::{FaultKind, Node};
 
 #[allow(clippy::needless_pass_by_value, reason = "reads better at its callers")]
 fn egress(rules: Value) -> Value {
@@ -139,7 +140,7 @@ fn rules_times_ports_are_not_multiplied_out() {
 
 #[test]
 fn what_is_beyond_the_bound_of_values_is_a_fault_and_equal_to_nothing() {
-    let rules = vec!["{}"; super::super::node::MAX_NODES].join(",");
+    let rules = vec!["{}"; crate::documents::node::MAX_NODES].join(",");
     let text = format!(r#"{{"podSelector":{{}},"ingress":[{rules}]}}"#);
     let node: Node<'_> = serde_json::from_str(&text).expect("JSON");
     assert!(!node.same_json(&node));

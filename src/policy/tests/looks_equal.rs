@@ -115,13 +115,13 @@ fn a_witness_has_no_more_limits_than_it_needs() {
     assert_eq!(witness(r#"{"podSelector":{}}"#), "pods without the label netpol/metrics, netpol/mongodb");
     assert_eq!(
         witness(r#"{"podSelector":{"matchLabels":{"app":"x"}}}"#),
-        "pods labelled app=x without the label netpol/metrics, netpol/mongodb"
+        "pods labeled app=x without the label netpol/metrics, netpol/mongodb"
     );
     assert_eq!(
         witness(r#"{"namespaceSelector":{"matchLabels":{"name":"kube-monitor"}}}"#),
-        "pods without the label netpol/metrics, netpol/mongodb in a namespace labelled name=kube-monitor"
+        "pods without the label netpol/metrics, netpol/mongodb in a namespace labeled name=kube-monitor"
     );
     let by_name =
         r#"{"namespaceSelector":{"matchLabels":{"kubernetes.io/metadata.name":"kube-system"}},"podSelector":{"matchLabels":{"app":"x"}}}"#;
-    assert_eq!(witness(by_name), "pods labelled app=x without the label netpol/metrics in namespace kube-system");
+    assert_eq!(witness(by_name), "pods labeled app=x without the label netpol/metrics in namespace kube-system");
 }

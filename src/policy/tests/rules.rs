@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use serde_json::json;
 
-use super::super::{Change, Comparison, FaultKind, Home, Node, Policy, Selector, compare};
+use super::super::{Change, Comparison, Home, Policy, Selector, compare};
 use super::{HOME, drifts, egress, faults, ingress, parse, policy, same};
+use crate::documents::{FaultKind, Node};
 
 #[test]
 fn rule_1_an_empty_egress_list_without_types_isolates_ingress_only() {

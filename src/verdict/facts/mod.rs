@@ -9,7 +9,7 @@ use serde::Deserialize;
 use super::annotations::BREAK_GLASS;
 use super::subject::{self, Subject};
 use super::{Guard, Stage};
-use crate::policy::node::Node;
+use crate::documents::node::Node;
 pub use labels::{DuplicateKey, Labels};
 pub use text::Text;
 

@@ -2,7 +2,8 @@
 
 use super::sentences;
 use crate::canon::{CanonicalPolicy, Policies};
-use crate::policy::{Beyond, Comparison, Fault, FaultKind, Home, Policy, compare};
+use crate::documents::{Fault, FaultKind};
+use crate::policy::{Beyond, Comparison, Home, Policy, compare};
 use crate::verdict::facts::NetworkPolicy;
 use crate::verdict::settings::ExtraPolicies;
 use crate::verdict::words::{BEFORE, Named};

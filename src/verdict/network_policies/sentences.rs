@@ -1,7 +1,8 @@
 //! Sentences about what a policy means.
 
 use crate::canon::BUILT_IN;
-use crate::policy::{Drift, Fault, Witness};
+use crate::documents::Fault;
+use crate::policy::{Drift, Witness};
 use crate::verdict::Ctx;
 use crate::verdict::words::{List, Named, Plain};
 
@@ -15,7 +16,7 @@ pub(super) fn drift(ctx: Ctx<'_>, named: Named<'_>, drift: &Drift) -> String {
     let mut sentence = format!("{named} drifts from the canonical spec: {}", List { items: drift.differences.iter(), most: MOST });
     if let Some(witness) = &drift.witness {
         sentence += ". ";
-        sentence += &capitalised(witness);
+        sentence += &capitalized(witness);
     }
     sentence + ". " + &put_back(ctx, named)
 }
@@ -56,7 +57,7 @@ fn put_back(ctx: Ctx<'_>, named: Named<'_>) -> String {
     format!("To put it back: netpol render policies{canon}{namespace} --only {} | kubectl apply -f -", Plain(named.name))
 }
 
-fn capitalised(sentence: &impl ToString) -> String {
+fn capitalized(sentence: &impl ToString) -> String {
     let sentence = sentence.to_string();
     let mut characters = sentence.chars();
     characters.next().map(|first| first.to_uppercase().chain(characters).collect()).unwrap_or_default()

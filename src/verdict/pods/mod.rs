@@ -8,7 +8,7 @@ mod update;
 
 use super::annotations::MIRROR;
 use super::facts::{Change, Pod, Step};
-use super::{Ctx, Finding, Judgement, Severity};
+use super::{Ctx, Finding, Judgment, Severity};
 pub use mutation::Edit;
 
 /// The group that a node's kubelet is a member of.
@@ -29,14 +29,14 @@ pub(super) fn validate(ctx: Ctx<'_>, change: &Change<Pod<'_>>) -> Vec<Finding> {
 }
 
 /// Answers what is to be changed in the labels of a pod that is made or changed.
-pub(super) fn mutate<'r>(ctx: Ctx<'r>, change: &'r Change<Pod<'_>>) -> Judgement<'r> {
+pub(super) fn mutate<'r>(ctx: Ctx<'r>, change: &'r Change<Pod<'_>>) -> Judgment<'r> {
     match change.step(ctx.request.operation) {
-        Ok(Step::Create(pod)) if leaves_alone(ctx, pod) => Judgement::default(),
-        Ok(Step::Update { new, .. }) if leaves_alone(ctx, new) => Judgement::default(),
+        Ok(Step::Create(pod)) if leaves_alone(ctx, pod) => Judgment::default(),
+        Ok(Step::Update { new, .. }) if leaves_alone(ctx, new) => Judgment::default(),
         Ok(Step::Create(pod)) => mutation::create(ctx, pod),
         Ok(Step::Update { old, new }) => mutation::update(ctx, old, new),
-        Ok(Step::Delete(_) | Step::Other) => Judgement::default(),
-        Err(field) => Judgement { findings: vec![Finding::missing(field)], edits: Vec::new() },
+        Ok(Step::Delete(_) | Step::Other) => Judgment::default(),
+        Err(field) => Judgment { findings: vec![Finding::missing(field)], edits: Vec::new() },
     }
 }
 

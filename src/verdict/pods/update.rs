@@ -10,7 +10,7 @@ use crate::verdict::{Ctx, Finding, Rule, Severity};
 
 pub(super) fn judge(ctx: Ctx<'_>, old: &Pod<'_>, new: &Pod<'_>) -> Vec<Finding> {
     let named = ctx.named("pod", &new.metadata);
-    // Relabelling a running pod must not buy it labels: it is granted what it was granted before.
+    // Relabeling a running pod must not buy it labels: it is granted what it was granted before.
     let identity = ctx.canon().identify(&old.metadata.labels);
     let (worn, wears) = (&old.metadata.labels, &new.metadata.labels);
 

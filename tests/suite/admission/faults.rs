@@ -2,7 +2,7 @@
 //! where there is one, and never an admission.
 
 use netpol::admission::answer;
-use netpol::audit::record::Outcome;
+use netpol::verdict::Outcome;
 use netpol::verdict::settings::Enforcement;
 use netpol::verdict::{Rule, Settings, Stage};
 use serde_json::{Value, json};

@@ -2,7 +2,7 @@
 
 mod faults;
 mod made;
-mod neighbours;
+mod neighbors;
 mod pods;
 mod policies;
 mod properties;

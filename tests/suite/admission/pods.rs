@@ -1,7 +1,7 @@
 //! Pods and their bindings: identities, labels over a pod's whole life, ways out that network policies
 //! do not govern, mirror pods.
 
-use netpol::audit::record::Outcome;
+use netpol::verdict::Outcome;
 use netpol::verdict::settings::{Enforcement, Response, UngrantedLabels};
 use netpol::verdict::{Settings, Stage};
 use serde_json::{Value, json};
@@ -38,7 +38,7 @@ fn an_identity_that_is_claimed_at_creation_is_a_convention() {
 }
 
 #[test]
-fn relabelling_a_running_pod_buys_nothing_while_refusals_are_softened() {
+fn relabeling_a_running_pod_buys_nothing_while_refusals_are_softened() {
     for enforcement in [Enforcement::Warn, Enforcement::Audit] {
         let guard = guard(Settings { enforcement, ..Settings::default() });
         let answer = ask(&guard, Stage::Mutate, &recorded("pod-update-identity", Stage::Mutate));

@@ -1,6 +1,6 @@
 //! Network policies: what they mean, what hangs on them, who may delete them, and breaking the glass.
 
-use netpol::audit::record::Outcome;
+use netpol::verdict::Outcome;
 use netpol::verdict::Settings;
 use netpol::verdict::settings::ExtraPolicies::{Allow, Deny, NoWider};
 use serde_json::{Value, json};

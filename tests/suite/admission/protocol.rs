@@ -1,7 +1,7 @@
 //! Pitfalls of the protocol, each with what it did to somebody.
 
 use netpol::admission::answer;
-use netpol::audit::record::Outcome;
+use netpol::verdict::Outcome;
 use netpol::verdict::settings::{Enforcement, UngrantedLabels};
 use netpol::verdict::{Settings, Stage};
 use serde_json::{Value, json};

@@ -175,11 +175,11 @@ fn a_wider_policy_has_its_witness_as_fields_and_in_the_api_servers_audit() {
     let answer = ask(&guard, Stage::Validate, &recorded("netpol-update-drift", Stage::Validate));
     let record = serde_json::to_value(&answer.record).unwrap();
     let expected = serde_json::json!({
-        "subject": "a pod labelled netpol/memcached=true", "direction": "egress", "peer": "pods run=memcached-od", "protocol": "TCP", "port": "443"
+        "subject": "a pod labeled netpol/memcached=true", "direction": "egress", "peer": "pods run=memcached-od", "protocol": "TCP", "port": "443"
     });
     assert_eq!(record["witness"], expected);
     assert_eq!(record["differences"][0]["change"], "wider", "{record}");
-    let words = "a pod labelled netpol/memcached=true could reach pods run=memcached-od on TCP 443";
+    let words = "a pod labeled netpol/memcached=true could reach pods run=memcached-od on TCP 443";
     assert_eq!(answer.response["auditAnnotations"]["witness"], words);
     assert_eq!(answer.response["auditAnnotations"]["uid"], answer.response["uid"]);
 }

@@ -18,7 +18,7 @@ fn guards() -> Vec<Guard> {
             ungranted_labels: if enforcement == Enforcement::Warn { UngrantedLabels::Strip } else { UngrantedLabels::Deny },
             network_annotations: Response::Deny,
             host_network: Response::Deny,
-            neighbours: Response::Deny,
+            neighbors: Response::Deny,
             foreign_policies: Response::Deny,
             workloads: Workloads::Deny,
             ..Settings::default()

@@ -1,5 +1,5 @@
 //! Controllers that would make pods without end, or pods that could not pass. With `pods`, `policies`
-//! and `neighbours`: every way around the guard that was tried on a real control plane, as far as a
+//! and `neighbors`: every way around the guard that was tried on a real control plane, as far as a
 //! webhook sees it.
 
 use netpol::verdict::settings::{UngrantedLabels, Workloads};

@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use netpol::canon::{BUILT_IN, Canon, reading};
+use netpol::canon::{BUILT_IN, Canon};
+use netpol::documents::reading;
 use serde_json::{Map, Value, json};
 
 use crate::support::command::netpol;
@@ -27,7 +28,7 @@ fn the_chart_knows_the_keys_of_the_canons_that_are_built_in() {
     let keys = |name: &&str| {
         let canon = Canon::load(name, &["any".to_owned()]).unwrap();
         let keys =
-            json!({"identityKeys": canon.identity_keys().collect::<Vec<_>>(), "neighbourKeys": canon.neighbour_keys().collect::<Vec<_>>()});
+            json!({"identityKeys": canon.identity_keys().collect::<Vec<_>>(), "neighborKeys": canon.neighbor_keys().collect::<Vec<_>>()});
         ((*name).to_owned(), keys)
     };
     let all: Map<String, Value> = BUILT_IN.iter().map(keys).collect();
@@ -40,7 +41,7 @@ fn the_chart_has_the_webhooks_of_the_program() {
     let canon = json!({
         "apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": {"name": "reads"},
         "spec": {"podSelector": {"matchLabels": {"identity-keys": "x"}},
-            "ingress": [{"from": [{"namespaceSelector": {"matchLabels": {"neighbour-keys": "x"}}}]}]},
+            "ingress": [{"from": [{"namespaceSelector": {"matchLabels": {"neighbor-keys": "x"}}}]}]},
     });
     let file = tempfile::NamedTempFile::with_suffix(".yaml").unwrap();
     std::fs::write(file.path(), canon.to_string()).unwrap();
@@ -61,7 +62,7 @@ fn the_chart_has_the_webhooks_of_the_program() {
     assert_eq!(ran.code, 0, "{}", ran.err);
     let mut list: Value = serde_json::from_str(&ran.out).unwrap();
     let webhooks = json!({"mutating": list["items"][0]["webhooks"].take(), "validating": list["items"][1]["webhooks"].take()});
-    let head = "# templates/_webhooks.tpl writes the values into the places of the words identity-keys, neighbour-keys,\n\
+    let head = "# templates/_webhooks.tpl writes the values into the places of the words identity-keys, neighbor-keys,\n\
         # namespace-controllers, namespaces and of the service.\n";
     compare(&chart().join("files/webhooks.yaml"), &format!("{HEAD}{head}{}", reading::write(&webhooks).unwrap()));
 }

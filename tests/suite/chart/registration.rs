@@ -48,8 +48,8 @@ fn reading(keys: &serde_json::Map<String, Value>) -> Value {
         strings(keys.get(of).unwrap_or(&Value::Null)).map(|key| (key.to_owned(), Value::from("x"))).collect::<serde_json::Map<_, _>>()
     };
     let mut peer = serde_json::json!({"podSelector": {}});
-    if keys.contains_key("neighbourKeys") {
-        peer["namespaceSelector"] = serde_json::json!({"matchLabels": labels("neighbourKeys")});
+    if keys.contains_key("neighborKeys") {
+        peer["namespaceSelector"] = serde_json::json!({"matchLabels": labels("neighborKeys")});
     }
     serde_json::json!({
         "apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": {"name": "reads"},

@@ -10,7 +10,7 @@ pub(super) fn schema() -> Value {
 
 pub(super) fn defaults() -> Value {
     let text = std::fs::read_to_string(chart().join("values.yaml")).unwrap();
-    netpol::canon::reading::read("values.yaml", text).unwrap().remove(0).value
+    netpol::documents::reading::read("values.yaml", text).unwrap().remove(0).value
 }
 
 /// Calls `see` with every schema in a schema, and its path.

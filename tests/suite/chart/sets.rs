@@ -40,7 +40,7 @@ items:
 pub(crate) const GRANTS: &str = r#"{"apiVersion": "netpol.abcdesktop.io/v1alpha1", "kind": "Grants", "metadata": {"name": "own"},
  "grants": [{"name": "client", "podSelector": {"matchLabels": {"app": "c"}, "matchExpressions": [{"key": "old", "operator": "DoesNotExist"}]}, "labels": {"netpol/db": "true"}}]}"#;
 
-/// A canon without neighbours.
+/// A canon without neighbors.
 pub(crate) const ALONE: &str = "\
 apiVersion: networking.k8s.io/v1
 kind: NetworkPolicy
@@ -73,7 +73,7 @@ pub(crate) fn sets() -> Vec<(&'static str, Value)> {
                 "canon": {"documents": {"canon.yaml": CANON, "grants.json": GRANTS}},
                 "verdicts": {
                     "enforcement": "audit", "ungrantedLabels": "strip", "extraPolicies": "deny", "foreignPolicies": "deny",
-                    "neighbours": "deny", "networkAnnotations": "allow", "hostNetwork": "warn", "workloads": "ignore",
+                    "neighbors": "deny", "networkAnnotations": "allow", "hostNetwork": "warn", "workloads": "ignore",
                     "namespaceControllers": ["system:kube-controller-manager", "o\"brien <o@example.org> \\ $(HOME)"],
                     "breakGlassGroups": ["cn=admins,ou=groups", "'quoted': {no: yaml} # no comment", "$(HOSTNAME)"],
                 },
@@ -119,7 +119,7 @@ pub(crate) fn sets() -> Vec<(&'static str, Value)> {
         (
             "an own Secret",
             json!({"certificates": {"mode": "secret", "secret": {"name": "own-tls", "caBundle": bundle()}}, "serviceAccount": {"create": false, "name": "default"},
-                "canon": {"configMap": {"name": "own-canon", "identityKeys": ["run", "type"], "neighbourKeys": ["name"]}}}),
+                "canon": {"configMap": {"name": "own-canon", "identityKeys": ["run", "type"], "neighborKeys": ["name"]}}}),
         ),
         (
             "nothing around it",

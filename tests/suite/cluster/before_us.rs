@@ -23,7 +23,7 @@ fn an_old_ungranted_label_hinders_nobody() {
     let merge =
         |subresource: &str, patch: &Value| kubectl(&format!("patch pod thief {subresource} --type=merge -p")).word(patch.to_string());
     scene.admitted(&kubectl("annotate pod thief note=1"));
-    scene.admitted(&kubectl("label pod thief colour=blue"));
+    scene.admitted(&kubectl("label pod thief color=blue"));
     scene.admitted(&merge("--subresource=status", &json!({"status": {"phase": "Running"}})));
     scene.refused(&kubectl("label pod thief netpol/pyos=true"), &["netpol/pyos"]);
     scene.admitted(&kubectl("delete pod thief --wait=false"));

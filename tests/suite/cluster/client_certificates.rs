@@ -22,7 +22,7 @@ fn create(api: &Api, name: &str, labels: &[(&str, &str)]) -> Reply {
     api.post(&path(NAME, "pods"), &pod(name, labels))
 }
 
-/// Labels the namespace so that a neighbour's label is asked about, which is not worth waiting for an answer.
+/// Labels the namespace so that a neighbor's label is asked about, which is not worth waiting for an answer.
 fn label(api: &Api, value: &str) -> Reply {
     let patch = json!({"metadata": {"labels": {"name": value}}});
     api.call(&Call::patch(format!("/api/v1/namespaces/{NAME}"), "application/merge-patch+json", &patch))
@@ -33,7 +33,7 @@ fn counted(server: &Server, cause: &str) -> u64 {
     server.metrics().lines().find_map(|found| found.strip_prefix(&line)?.parse().ok()).unwrap_or_default()
 }
 
-/// Waits until an API server has learnt of the registration, as its answer shows.
+/// Waits until an API server has learned of the registration, as its answer shows.
 fn asks(api: &Api, words: &str) {
     until(words, || {
         let reply = api.post(&format!("{}?dryRun=All", path(NAME, "pods")), &pod("probe", &[("netpol/probe", "true")]));
@@ -90,7 +90,7 @@ fn the_api_server_proves_who_it_is() {
     assert_eq!(capabilities(&desktop), ["ocuser"]);
     let thief = create(&proving.api, "thief", &[("netpol/mongodb", "true")]);
     assert!(thief.message().contains("denied the request") && thief.message().contains("netpol/mongodb"), "{}", thief.message());
-    assert!(!label(&proving.api, "kube-monitor").warnings.is_empty(), "a neighbour is warned about");
+    assert!(!label(&proving.api, "kube-monitor").warnings.is_empty(), "a neighbor is warned about");
     let lines = server.audit_lines();
     assert!(lines.iter().any(|line| line["name"] == "thief" && line["rule"] == "ungranted-label"), "{lines:?}");
     assert!(lines.iter().all(|line| line["clientVerified"] == true), "{lines:?}");
@@ -98,9 +98,9 @@ fn the_api_server_proves_who_it_is() {
     // The one that shows nothing is not, and each webhook's failure policy decides.
     asks(&plane().api, "failed calling webhook");
     not_answered(&create(&plane().api, "desktop-2", &[("type", "x11server")]));
-    let labelled = label(&plane().api, "somewhere");
+    let labeled = label(&plane().api, "somewhere");
     // Other guards of the run are asked about every namespace, too, and may warn.
-    assert!(labelled.ok(), "{}", labelled.message());
+    assert!(labeled.ok(), "{}", labeled.message());
     assert!(counted(&server, "no_client_certificate") > 0, "{}", server.metrics());
     assert_eq!(counted(&server, "client_certificate"), 0);
 

@@ -221,7 +221,7 @@ fn a_pod_too_large_for_ordinary_webhooks_is_judged() {
         plane().api.call(&call).expect("a large status");
     }
     scene.refused(&kubectl("label pod large netpol/mongodb=true"), &["netpol/mongodb"]);
-    scene.admitted_in_silence(&kubectl("label pod large colour=blue"));
+    scene.admitted_in_silence(&kubectl("label pod large color=blue"));
     assert!(plane().api.get(&format!("{}/large", path(&scene.guarded, "pods"))).body.to_string().len() > 5_000_000);
 }
 
@@ -235,7 +235,7 @@ fn a_race_of_updates_buys_nothing() {
         for number in 0..30 {
             let target = &target;
             scope.spawn(move || {
-                let harmless = json!({"metadata": {"labels": {"colour": format!("c{number}")}}});
+                let harmless = json!({"metadata": {"labels": {"color": format!("c{number}")}}});
                 plane().api.call(&Call::patch(target, MERGE, &harmless)).expect("a harmless label");
             });
             scope.spawn(move || {

@@ -244,10 +244,10 @@ fn what_only_looks_different_is_admitted() {
             scene.admitted_in_silence(&kubectl("replace -f -").stdin(&policy(&named(case), other)));
         }
         // 10: metadata never changes meaning.
-        let mut labelled = policy(&named(case), spec);
-        labelled["metadata"]["labels"] = json!({"team": "net"});
-        labelled["metadata"]["annotations"] = json!({"note": "mine"});
-        scene.admitted_in_silence(&kubectl("apply --server-side --force-conflicts -f -").stdin(&labelled));
+        let mut labeled = policy(&named(case), spec);
+        labeled["metadata"]["labels"] = json!({"team": "net"});
+        labeled["metadata"]["annotations"] = json!({"note": "mine"});
+        scene.admitted_in_silence(&kubectl("apply --server-side --force-conflicts -f -").stdin(&labeled));
     }
     // The control: the guard does look at these.
     let wider = json!({"podSelector": {}, "policyTypes": ["Ingress"], "ingress": [{}]});

@@ -14,7 +14,7 @@ mod control_plane;
 mod deletion;
 pub(crate) mod harness;
 mod meaning;
-mod neighbours;
+mod neighbors;
 mod outage;
 mod pods;
 mod policies;

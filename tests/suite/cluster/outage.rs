@@ -147,7 +147,7 @@ fn waiting() -> Vec<Act> {
         kubectl("create -f -").stdin(&pod("new", &[("app", "any")])),
         kubectl("create -f -").stdin(&pod("thief", &[("app", "any"), ("netpol/mongodb", "true")])),
         kubectl("label pod app netpol/mongodb=true"),
-        kubectl("label pod app colour=blue"),
+        kubectl("label pod app color=blue"),
         merge("pod app --subresource=status", &json!({"metadata": {"labels": {"netpol/mongodb": "true"}}})),
         binding("app", &json!({"labels": {"netpol/mongodb": "true"}})),
         merge("networkpolicy memcached-permits", &json!({"spec": {"egress": [{}]}})),

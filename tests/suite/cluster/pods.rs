@@ -76,9 +76,9 @@ fn an_ungranted_label_does_not_come_by_a_binding() {
 #[test]
 fn a_binding_does_not_say_what_a_pod_is() {
     for path in ["pods/app/binding", "bindings"] {
-        let labelled = scene();
-        labelled.given(&pod("app", &[("app", "thief")]));
-        labelled.refused(&binding(path, &json!({"labels": {"run": "pyos-od"}})), &["bindings.validate", "run"]);
+        let labeled = scene();
+        labeled.given(&pod("app", &[("app", "thief")]));
+        labeled.refused(&binding(path, &json!({"labels": {"run": "pyos-od"}})), &["bindings.validate", "run"]);
         let annotated = scene();
         annotated.given(&pod("app", &[("app", "thief")]));
         annotated
@@ -128,20 +128,20 @@ fn what_a_pod_is_does_not_change_while_it_runs() {
     scene.refused(&kubectl("label pod app --overwrite run=mongodb-od"), &["run"]);
     scene.refused(&kubectl("label pod desktop --overwrite type=other"), &["type"]);
     scene.refused(&kubectl("label pod desktop type-"), &["type"]);
-    scene.admitted_in_silence(&kubectl("label pod desktop colour=blue"));
+    scene.admitted_in_silence(&kubectl("label pod desktop color=blue"));
     assert_eq!(scene.capabilities("desktop"), ["ocuser"]);
     assert!(scene.capabilities("app").is_empty());
 }
 
-/// While refusals are softened a relabelled pod gets no capability, then or at any later change.
+/// While refusals are softened a relabeled pod gets no capability, then or at any later change.
 #[test]
-fn relabelling_a_running_pod_buys_nothing_under_warn() {
+fn relabeling_a_running_pod_buys_nothing_under_warn() {
     let guard = Guard::registered("relabel", &["--enforcement", "warn"]);
     let scene = guard.scene();
     scene.given(&pod("app", &[("app", "any")]));
     let said = scene.admitted(&kubectl("label pod app run=pyos-od"));
     assert!(said.warned().contains("run"), "{:?}", said.warnings);
-    for later in ["annotate pod app note=1", "label pod app colour=blue", "label pod app --overwrite colour=red"] {
+    for later in ["annotate pod app note=1", "label pod app color=blue", "label pod app --overwrite color=red"] {
         scene.admitted(&kubectl(later));
         assert!(scene.capabilities("app").is_empty(), "after {later}");
     }
@@ -262,7 +262,7 @@ fn server_side_apply_keeps_what_the_guard_added() {
     scene.admitted_in_silence(&apply(&applied));
     assert_eq!(scene.capabilities("desktop"), ["ocuser"]);
     let path = format!("/api/v1/namespaces/{}/pods/desktop", scene.guarded);
-    plane().api.call(&Call::patch(path, MERGE, &labels(&json!({"colour": "blue"})))).expect("a merge patch");
+    plane().api.call(&Call::patch(path, MERGE, &labels(&json!({"color": "blue"})))).expect("a merge patch");
     assert_eq!(scene.capabilities("desktop"), ["ocuser"]);
 }
 

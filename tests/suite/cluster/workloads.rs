@@ -122,7 +122,7 @@ fn a_selector_that_reads_a_capability_is_refused() {
 }
 
 /// The control of the refusal above: what a controller does whose pods leave its selector as soon as
-/// they are labelled.
+/// they are labeled.
 #[test]
 fn without_the_refusal_a_controller_makes_pods_without_end() {
     let selector =

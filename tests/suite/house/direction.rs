@@ -7,10 +7,10 @@ use super::{Source, none, sources};
 
 /// The rooms under `src`: each may name itself and those before it.
 const ROOMS: [&str; 11] =
-    ["json", "policy", "canon", "verdict", "registration", "audit", "admission", "certificates", "server", "controller", "cli"];
+    ["documents", "policy", "canon", "verdict", "registration", "audit", "admission", "certificates", "server", "controller", "cli"];
 
 /// Rooms without I/O, clock, async, threads and log: what they answer depends on their arguments alone.
-const PURE: [&str; 5] = ["json", "policy", "verdict", "registration", "admission"];
+const PURE: [&str; 5] = ["documents", "policy", "verdict", "registration", "admission"];
 
 /// A pure room of a kind: dates and cryptography are its values, and its keys are random.
 const CERTIFICATES: &str = "certificates";
@@ -91,7 +91,10 @@ fn no_room_names_a_later_one() {
             }
         }
     }
-    none(&faults, "the direction is json <- policy <- canon <- verdict <- audit <- admission, certificates <- server <- controller <- cli");
+    none(
+        &faults,
+        "the direction is documents <- policy <- canon <- verdict <- audit <- admission, certificates <- server <- controller <- cli",
+    );
 }
 
 #[test]
@@ -104,7 +107,7 @@ fn what_decides_does_no_io_and_reads_no_clock() {
             }
         }
     }
-    none(&faults, "json, policy, verdict, registration and admission are functions of their arguments");
+    none(&faults, "documents, policy, verdict, registration and admission are functions of their arguments");
 }
 
 #[test]

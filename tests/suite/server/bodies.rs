@@ -4,7 +4,7 @@ use std::sync::{Arc, Barrier};
 use std::time::{Duration, Instant};
 
 use netpol::admission::{Answer, Tally};
-use netpol::audit::record::Outcome;
+use netpol::verdict::Outcome;
 use netpol::verdict::Stage;
 
 use crate::support::client::{Client, request};

@@ -95,7 +95,8 @@ pub(crate) fn template(values: &Value, more: &[&str]) -> Ran {
 /// The objects of a rendering.
 #[track_caller]
 pub(crate) fn objects(text: &str) -> Vec<Value> {
-    let documents = netpol::canon::reading::read("the rendered chart", text.to_owned()).unwrap_or_else(|error| panic!("{error}\n{text}"));
+    let documents =
+        netpol::documents::reading::read("the rendered chart", text.to_owned()).unwrap_or_else(|error| panic!("{error}\n{text}"));
     documents.into_iter().map(|document| document.value).filter(|value| !value.is_null()).collect()
 }
 

@@ -15,8 +15,8 @@ const CURVES: [(&str, &str, &str); 4] = [
     ("rules", "A canonical policy at /validate, by its rules", "rules"),
 ];
 
-/// Colours that are told apart by everybody.
-const COLOURS: [RGBColor; 3] = [RGBColor(0, 114, 178), RGBColor(213, 94, 0), RGBColor(0, 158, 115)];
+/// Colors that are told apart by everybody.
+const COLORS: [RGBColor; 3] = [RGBColor(0, 114, 178), RGBColor(213, 94, 0), RGBColor(0, 158, 115)];
 
 pub(crate) fn draw_all(curves: &BTreeMap<String, Vec<Point>>) -> Result<(), String> {
     for (name, title, x) in CURVES {
@@ -58,18 +58,18 @@ fn picture(title: &str, x: &str, points: &[Point]) -> Result<String, Box<dyn std
             .y_label_formatter(&|value| short(*value))
             .label_style(("sans-serif", 13))
             .draw()?;
-        for (name, colour) in names(points).into_iter().zip(COLOURS) {
+        for (name, color) in names(points).into_iter().zip(COLORS) {
             let of_series = || points.iter().filter(|point| point.series == name);
-            let solid = colour.stroke_width(2);
+            let solid = color.stroke_width(2);
             chart
                 .draw_series(LineSeries::new(of_series().map(|point| (point.x, point.cpu)), solid).point_size(3))?
                 .label(format!("{name}: CPU"))
                 .legend(move |(x, y)| PathElement::new([(x, y), (x + 22, y)], solid));
             let dashes = of_series().map(|point| (point.x, point.p50));
             chart
-                .draw_series(DashedLineSeries::new(dashes, 6, 4, colour.stroke_width(1)))?
+                .draw_series(DashedLineSeries::new(dashes, 6, 4, color.stroke_width(1)))?
                 .label(format!("{name}: p50"))
-                .legend(move |(x, y)| PathElement::new([(x + 6, y), (x + 16, y)], colour.stroke_width(1)));
+                .legend(move |(x, y)| PathElement::new([(x + 6, y), (x + 16, y)], color.stroke_width(1)));
         }
         let legend = SeriesLabelPosition::UpperLeft;
         chart.configure_series_labels().position(legend).background_style(WHITE.mix(0.8)).label_font(("sans-serif", 13)).draw()?;

@@ -84,7 +84,7 @@ fn guarded(name: &str) -> String {
 
 /// A desktop, which the guard gives its label.
 #[track_caller]
-fn is_labelled(namespace: &str, name: &str) {
+fn is_labeled(namespace: &str, name: &str) {
     assert_eq!(capabilities(&create(namespace, &pod(name, &[("type", "x11server")]))), ["ocuser"], "{namespace}");
 }
 
@@ -95,7 +95,7 @@ fn lives(life: &Life) {
     life.release.install(&life.values(&json!({})), &["--wait", "--timeout", "90s"]);
     let installed = started.elapsed();
     wait_until_asked(name, &guarded, &|| false);
-    is_labelled(&guarded, "first");
+    is_labeled(&guarded, "first");
     note("chart", json!({"release": name, "installed_ms": installed.as_millis(), "first_pod_ms": started.elapsed().as_millis()}));
     life.settle();
     let said = life.release.run("test", &Value::Null, &["--timeout", "60s"]);
@@ -108,7 +108,7 @@ fn lives(life: &Life) {
     life.upgrade(&json!({"namespaces": [guarded, second]}));
     life.settle();
     wait_until_asked(name, &second, &|| false);
-    is_labelled(&second, "second");
+    is_labeled(&second, "second");
     // A canon of one's own, and back.
     let canon = ALONE.replace("tier: front", "type: x11server") + "---\n" + &grants();
     life.upgrade(&json!({"canon": {"documents": {"canon.yaml": canon}}, "verdicts": {"enforcement": "warn"}}));
@@ -123,7 +123,7 @@ fn lives(life: &Life) {
         json!({"release": name, "created": outcome.latencies.len(), "failures": outcome.failures.len(), "latency": percentiles(&outcome.latencies)}),
     );
     outcome.assert_clean(100);
-    is_labelled(&second, "after-rollback");
+    is_labeled(&second, "after-rollback");
     assert_eq!(life.kubelet.said(), [""; 0], "a server that ended badly");
 
     // The end: nothing is left, and nothing is locked.
@@ -191,11 +191,11 @@ fn an_installation_by_hand_lives_and_dies() {
     plane().kubectl.run(["apply", "-f", "-"], &list).expect("kubectl apply");
     let kubelet = Kubelet::start(name, &forwarder);
     wait_until_asked(name, &guarded(name), &|| false);
-    is_labelled(&guarded(name), "first");
+    is_labeled(&guarded(name), "first");
     until("both servers are ready", || (forwarder.ready() == 2).then_some(()));
     // Again: nothing of what the servers wrote is undone.
     plane().kubectl.run(["apply", "-f", "-"], &list).expect("kubectl apply");
-    is_labelled(&guarded(name), "second");
+    is_labeled(&guarded(name), "second");
 
     let kinds = "validatingwebhookconfiguration,mutatingwebhookconfiguration";
     plane().kubectl.run(["delete", kinds, name], "").expect("kubectl delete");

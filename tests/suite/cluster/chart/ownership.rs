@@ -94,7 +94,7 @@ fn helm_and_the_servers_leave_each_others_fields_alone() {
     let compared = plane().kubectl.run(diff, &rendered);
     assert!(compared.ok, "{}{}", compared.stdout, compared.stderr);
 
-    // Other namespaces, another canon (one without neighbours, whose webhook must not be left half), other flags.
+    // Other namespaces, another canon (one without neighbors, whose webhook must not be left half), other flags.
     release.upgrade(&values(json!({"namespaces": ["chart-ownership-guarded", "chart-ownership-more"]})), &[]);
     assert_eq!(all_trust(&bundle, "changed namespaces"), count);
     assert!(
@@ -102,7 +102,7 @@ fn helm_and_the_servers_leave_each_others_fields_alone() {
             > 5
     );
     release.upgrade(&values(json!({"canon": {"documents": {"only.yaml": ALONE}}})), &[]);
-    assert_eq!(all_trust(&bundle, "a canon without neighbours"), count);
+    assert_eq!(all_trust(&bundle, "a canon without neighbors"), count);
     release.run("rollback", &Value::Null, &["2"]).expect("helm rollback");
     assert_eq!(all_trust(&bundle, "rolled back"), count);
     release.upgrade(&values(json!({})), &[]);

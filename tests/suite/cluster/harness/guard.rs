@@ -84,8 +84,8 @@ impl Guard {
             plane().api.call(&Call::new(Method::DELETE, path)).expect("the registration is deleted");
         }
         until(&format!("{} is asked no more", self.name), || {
-            let unlabelled = probe(&self.namespaces[0], "type", "x11server").body["metadata"]["labels"]["netpol/ocuser"].is_null();
-            (unlabelled && probe(&self.namespaces[0], "netpol/probe", "true").ok()).then_some(())
+            let unlabeled = probe(&self.namespaces[0], "type", "x11server").body["metadata"]["labels"]["netpol/ocuser"].is_null();
+            (unlabeled && probe(&self.namespaces[0], "netpol/probe", "true").ok()).then_some(())
         });
     }
 

@@ -27,7 +27,7 @@ pub(crate) struct Outcome {
     /// Why the others did not.
     pub(crate) failures: Vec<String>,
     /// Pods that came without their label.
-    pub(crate) unlabelled: Vec<String>,
+    pub(crate) unlabeled: Vec<String>,
 }
 
 impl Load {
@@ -69,9 +69,9 @@ impl Outcome {
     #[track_caller]
     pub(crate) fn assert_clean(&self, at_least: usize) {
         let show = |list: &[String]| list.iter().take(5).cloned().collect::<Vec<_>>().join("; ");
-        let (failed, bare, good) = (self.failures.len(), self.unlabelled.len(), self.latencies.len());
+        let (failed, bare, good) = (self.failures.len(), self.unlabeled.len(), self.latencies.len());
         assert!(failed == 0, "{failed} of {} creations failed: {}", good + failed, show(&self.failures));
-        assert!(bare == 0, "{bare} pods came without their label: {}\n{}", show(&self.unlabelled), went_on_without());
+        assert!(bare == 0, "{bare} pods came without their label: {}\n{}", show(&self.unlabeled), went_on_without());
         assert!(good >= at_least, "only {good} pods were created");
     }
 }
@@ -104,7 +104,7 @@ fn gather(clients: Vec<JoinHandle<Outcome>>) -> Outcome {
         let one = RUNTIME.block_on(client).expect("a client does not panic");
         all.latencies.extend(one.latencies);
         all.failures.extend(one.failures);
-        all.unlabelled.extend(one.unlabelled);
+        all.unlabeled.extend(one.unlabeled);
     }
     all
 }
@@ -116,7 +116,7 @@ async fn create(path: &str, name: &str, outcome: &mut Outcome) {
         Ok(reply) if reply.ok() => {
             outcome.latencies.push(started.elapsed());
             if reply.body["metadata"]["labels"]["netpol/ocuser"] != "true" {
-                outcome.unlabelled.push(name.to_owned());
+                outcome.unlabeled.push(name.to_owned());
             }
         }
         Ok(reply) => outcome.failures.push(format!("{name}: {} {}", reply.status, reply.message())),

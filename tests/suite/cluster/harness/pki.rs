@@ -50,7 +50,7 @@ impl Authority {
         self.issue(params(names, "server", &[], validity)?, ExtendedKeyUsagePurpose::ServerAuth)
     }
 
-    /// A client's certificate: to the API server the common name is the user, organisations are groups.
+    /// A client's certificate: to the API server the common name is the user, organizations are groups.
     pub(crate) fn client(&self, user: &str, groups: &[&str]) -> Result<Pair, rcgen::Error> {
         self.issue(params(Vec::new(), user, groups, Validity::Long)?, ExtendedKeyUsagePurpose::ClientAuth)
     }
@@ -85,13 +85,13 @@ pub(crate) fn signing_key() -> Result<(String, String), rcgen::Error> {
     Ok((key.serialize_pem(), key.public_key_pem()))
 }
 
-fn params(names: Vec<String>, common_name: &str, organisations: &[&str], validity: Validity) -> Result<CertificateParams, rcgen::Error> {
+fn params(names: Vec<String>, common_name: &str, organizations: &[&str], validity: Validity) -> Result<CertificateParams, rcgen::Error> {
     let mut params = CertificateParams::new(names)?;
     let mut name = DistinguishedName::new();
     name.push(DnType::CommonName, common_name);
     // The type holds one value a kind: one group is all that is needed.
-    for organisation in organisations {
-        name.push(DnType::OrganizationName, *organisation);
+    for organization in organizations {
+        name.push(DnType::OrganizationName, *organization);
     }
     params.distinguished_name = name;
     // Two authorities of one name in one bundle are told apart by key and serial.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::certificates::lease::{Act, Memory, Seen, Timing, decide};
+use super::lease::{Act, Memory, Seen, Timing, decide};
 
 const TIMING: Timing = Timing { lease: Duration::from_secs(15), renew_deadline: Duration::from_secs(10), retry: Duration::from_secs(2) };
 

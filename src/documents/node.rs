@@ -10,7 +10,7 @@ use std::fmt;
 
 use serde::de::{self, Deserialize, DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use super::fault::MAX_KEY;
+use super::MAX_KEY;
 
 /// The most values that one tree holds. 10,000 peers with a label each are 40,000; what stands beyond is
 /// checked for its JSON syntax only and is [`Node::Unread`], which no field of a policy can be.

@@ -12,10 +12,10 @@ use super::skip;
 use super::{Reader, Unclear};
 
 /// A small generator: what matters is that what it makes differs, and is the same in every run.
-pub(crate) struct Random(pub(crate) u64);
+struct Random(u64);
 
 impl Random {
-    pub(crate) fn below(&mut self, bound: usize) -> usize {
+    fn below(&mut self, bound: usize) -> usize {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;

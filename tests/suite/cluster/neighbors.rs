@@ -19,55 +19,55 @@ fn alone() -> MutexGuard<'static, ()> {
 }
 
 /// A namespace of its own kind of name: these acts are about namespaces, not in one.
-fn labelled(name: &str, label: &Value) -> Value {
+fn labeled(name: &str, label: &Value) -> Value {
     json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": {"name": label}}})
 }
 
-/// The acts by which a namespace becomes a neighbour, through each of its resources; `{name}` is there before.
+/// The acts by which a namespace becomes a neighbor, through each of its resources; `{name}` is there before.
 fn acts(name: &str) -> Vec<Act> {
     let patch = json!({"metadata": {"labels": {"name": "kube-monitor"}}});
-    let finalize = labelled(name, &json!("kube-monitor"));
+    let finalize = labeled(name, &json!("kube-monitor"));
     vec![
-        kubectl("create -f -").stdin(&labelled(&format!("{name}-new"), &json!("kube-monitor"))),
+        kubectl("create -f -").stdin(&labeled(&format!("{name}-new"), &json!("kube-monitor"))),
         kubectl(&format!("label namespace {name} name=kube-monitor --overwrite")),
         kubectl(&format!("patch namespace {name} --subresource=status --type=merge -p")).word(patch.to_string()),
         call(Call::new(Method::PUT, format!("/api/v1/namespaces/{name}/finalize")).json(&finalize)),
     ]
 }
 
-fn is_neighbour(name: &str) -> bool {
+fn is_neighbor(name: &str) -> bool {
     plane().api.get(&format!("/api/v1/namespaces/{name}")).body["metadata"]["labels"]["name"] == "kube-monitor"
 }
 
 fn refused(said: &Said, act: &Act) {
-    assert!(!said.ok && said.text.contains("neighbours.validate.netpol.abcdesktop.io"), "{act}: {}", said.text);
+    assert!(!said.ok && said.text.contains("neighbors.validate.netpol.abcdesktop.io"), "{act}: {}", said.text);
     assert!(said.text.contains("name=kube-monitor"), "{act}: {}", said.text);
 }
 
-/// Neighbours are of the whole cluster, so the control is the registration taken away.
+/// Neighbors are of the whole cluster, so the control is the registration taken away.
 #[test]
-fn nobody_becomes_a_neighbour_where_that_is_denied() {
+fn nobody_becomes_a_neighbor_where_that_is_denied() {
     let _alone = alone();
-    let guard = Guard::registered("neighbours-deny", &["--neighbours", "deny"]);
+    let guard = Guard::registered("neighbors-deny", &["--neighbors", "deny"]);
     let name = "tenant";
     create_namespace(name);
     for act in acts(name) {
         for dry in [true, false] {
             refused(&act.run("default", dry), &act);
         }
-        assert!(!is_neighbour(name) && !is_neighbour("tenant-new"), "after {act}");
+        assert!(!is_neighbor(name) && !is_neighbor("tenant-new"), "after {act}");
     }
-    assert!(kubectl("label namespace tenant colour=blue").run("default", false).ok, "other labels are nobody's business");
+    assert!(kubectl("label namespace tenant color=blue").run("default", false).ok, "other labels are nobody's business");
 
     guard.unregister();
     for act in acts(name) {
         let said = act.run("default", false);
         assert!(said.ok, "control of {act}: {}", said.text);
-        assert!(is_neighbour(name) || is_neighbour("tenant-new"), "control of {act}");
+        assert!(is_neighbor(name) || is_neighbor("tenant-new"), "control of {act}");
         kubectl("label namespace tenant name-").run("default", false);
     }
 
-    // What is a neighbour does not stop being one either.
+    // What is a neighbor does not stop being one either.
     kubectl("label namespace tenant name=kube-monitor").run("default", false);
     guard.register();
     let loses = kubectl("label namespace tenant name-");
@@ -77,7 +77,7 @@ fn nobody_becomes_a_neighbour_where_that_is_denied() {
 }
 
 #[test]
-fn a_new_neighbour_draws_a_warning() {
+fn a_new_neighbor_draws_a_warning() {
     let _alone = alone();
     shared();
     create_namespace("friend");

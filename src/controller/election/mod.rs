@@ -1,5 +1,9 @@
 //! The Lease: read, decided on, written.
 
+pub(super) mod lease;
+#[cfg(test)]
+mod tests;
+
 use std::time::{Duration, Instant, SystemTime};
 
 use jiff::Timestamp;
@@ -7,10 +11,10 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::time::sleep;
 
+use self::lease::{Act, Memory, Seen, Timing, decide};
 use super::Options;
 use super::cluster::{Cluster, Fault, Kind, Target, put, text};
 use super::secret::Owner;
-use crate::certificates::lease::{Act, Memory, Seen, Timing, decide};
 
 /// The longest pause after failures that do not end by themselves.
 const LONGEST: Duration = Duration::from_secs(30);

@@ -43,7 +43,7 @@ fn a_policy_that_is_not_understood_is_as_it_was_only_where_nothing_in_it_changes
     warned(&deny, &of_cilium(json!({"a": [], "b": null}), json!({"b": null, "a": []})), "foreign-policy");
 
     // Rules name sets by their labels; a policy for further networks says in an annotation for which.
-    let labelled = |value: &str| json!({"metadata": {"labels": {"role": value}}, "spec": {"nets": ["10.0.0.0/8"]}});
+    let labeled = |value: &str| json!({"metadata": {"labels": {"role": value}}, "spec": {"nets": ["10.0.0.0/8"]}});
     for (group, resource) in [
         ("crd.projectcalico.org", "networksets"),
         ("crd.projectcalico.org", "globalnetworksets"),
@@ -51,8 +51,8 @@ fn a_policy_that_is_not_understood_is_as_it_was_only_where_nothing_in_it_changes
         ("projectcalico.org", "globalnetworksets"),
         ("cilium.io", "ciliumcidrgroups"),
     ] {
-        refused(&deny, &update(group, resource, labelled("a"), labelled("b")), "foreign-policy");
-        warned(&deny, &update(group, resource, labelled("a"), labelled("a")), "foreign-policy");
+        refused(&deny, &update(group, resource, labeled("a"), labeled("b")), "foreign-policy");
+        warned(&deny, &update(group, resource, labeled("a"), labeled("a")), "foreign-policy");
     }
     let annotated = |key: &str, value: &str| json!({"metadata": {"annotations": {key: value}}, "spec": {}});
     for (group, resource, key) in [
@@ -66,22 +66,22 @@ fn a_policy_that_is_not_understood_is_as_it_was_only_where_nothing_in_it_changes
 
 #[test]
 fn a_namespace_that_becomes_a_peer_or_stops_being_one_is_judged_wherever_it_is() {
-    let guard_of = |neighbours| guard(Settings { neighbours, ..Settings::default() });
+    let guard_of = |neighbors| guard(Settings { neighbors, ..Settings::default() });
     let namespace = |labels: Value| json!({"metadata": {"name": "attic", "labels": labels}});
     let create =
         |labels: Value| Made::of("CREATE", "", "namespaces", "Namespace").namespace("attic").name("attic").object(namespace(labels));
     for value in ["kube-monitor", "kube-system"] {
         let made = create(map("name", value));
-        let answer = warned(&guard_of(Response::Warn), &made, "neighbour");
+        let answer = warned(&guard_of(Response::Warn), &made, "neighbor");
         assert!(answer.warnings.join(" ").contains(&format!("namespace \"attic\" gets name={value}")), "{:?}", answer.warnings);
-        refused(&guard_of(Response::Deny), &made, "neighbour");
+        refused(&guard_of(Response::Deny), &made, "neighbor");
         passes(&guard_of(Response::Allow), &made);
         for subresource in ["", "status", "finalize"] {
             let update =
                 |old: Value, new: Value| create(new).with("operation", json!("UPDATE")).subresource(subresource).old(namespace(old));
             let deny = guard_of(Response::Deny);
-            refused(&deny, &update(json!({}), map("name", value)), "neighbour");
-            let answer = refused(&deny, &update(map("name", value), map("name", "s3cret")), "neighbour");
+            refused(&deny, &update(json!({}), map("name", value)), "neighbor");
+            let answer = refused(&deny, &update(map("name", value), map("name", "s3cret")), "neighbor");
             assert!(answer.message.contains(&format!("loses name={value}")) && !answer.message.contains("s3cret"), "{}", answer.message);
             passes(&deny, &update(map("name", value), map("name", value)));
             passes(&deny, &update(map("a", "b"), map("kubernetes.io/metadata.name", value)));

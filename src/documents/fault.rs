@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::MAX_KEY;
 use super::node::Node;
 
 /// What is wrong with a policy or selector.
@@ -119,9 +120,6 @@ impl<'p> Path<'p> {
         Path::Index(self, index)
     }
 }
-
-/// The most characters of a foreign key that a sentence repeats.
-pub(super) const MAX_KEY: usize = 80;
 
 impl fmt::Display for Path<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -5,8 +5,8 @@ use std::fmt;
 
 use serde_json::Value;
 
-use super::documents::File;
-use super::error::{Problem, Report};
+use super::File;
+use super::problem::{Problem, Problems};
 use super::yaml;
 
 /// One document of a file.
@@ -49,33 +49,33 @@ impl std::error::Error for Unreadable {}
 pub fn read(name: &str, text: String) -> Result<Vec<Document>, Unreadable> {
     let file = File { name: name.to_owned(), text };
     if !is_json_like(&file.text) {
-        return read_as(&file, |file, report, take| yaml::read(file, report, take));
+        return read_as(&file, |file, problems, take| yaml::read(file, problems, take));
     }
     // What looks like JSON may still be a flow map of YAML; where it is neither, the error is about JSON.
-    read_as(&file, |file, report, take| yaml::read_json(file, report, take))
-        .or_else(|error| read_as(&file, |file, report, take| yaml::read(file, report, take)).map_err(|_| error))
+    read_as(&file, |file, problems, take| yaml::read_json(file, problems, take))
+        .or_else(|error| read_as(&file, |file, problems, take| yaml::read(file, problems, take)).map_err(|_| error))
 }
 
 /// Writes a value as one YAML document without its separator. Strings that a reader of YAML 1.1 would take for
 /// something else are quoted.
 ///
 /// # Errors
-/// Those of the serialiser; none is known for JSON values.
+/// Those of the serializer; none is known for JSON values.
 pub fn write(value: &Value) -> Result<String, impl std::error::Error + Send + Sync + 'static + use<>> {
     yaml::write(value)
 }
 
-type Take<'t> = &'t mut dyn FnMut(yaml::Document, &mut Report);
+type Take<'t> = &'t mut dyn FnMut(yaml::Document, &mut Problems);
 
-fn read_as(file: &File, reader: impl Fn(&File, &mut Report, Take<'_>)) -> Result<Vec<Document>, Unreadable> {
-    let mut report = Report::default();
+fn read_as(file: &File, reader: impl Fn(&File, &mut Problems, Take<'_>)) -> Result<Vec<Document>, Unreadable> {
+    let mut problems = Problems::default();
     let mut documents = Vec::new();
-    reader(file, &mut report, &mut |yaml::Document { number, value }, _: &mut Report| documents.push(Document { number, value }));
-    if report.is_clean() {
+    reader(file, &mut problems, &mut |yaml::Document { number, value }, _: &mut Problems| documents.push(Document { number, value }));
+    if problems.is_clean() {
         return Ok(documents);
     }
-    let error = report.into_error("");
-    Err(Unreadable { problems: error.problems, more: error.more })
+    let (problems, more) = problems.into_parts();
+    Err(Unreadable { problems, more })
 }
 
 fn is_json_like(text: &str) -> bool {

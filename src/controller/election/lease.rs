@@ -26,16 +26,16 @@ impl Default for Timing {
 
 /// The Lease as it was read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Seen<'l> {
+pub(crate) struct Seen<'l> {
     /// Its resource version: another one is a change.
-    pub version: &'l str,
+    pub(crate) version: &'l str,
     /// Who holds it; nobody where it was released or never taken.
-    pub holder: Option<&'l str>,
+    pub(crate) holder: Option<&'l str>,
 }
 
 /// What a process remembers. Times are of its own monotonic clock.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Memory {
+pub(crate) struct Memory {
     /// The version that was seen last, and when it was seen first.
     observed: Option<(String, Duration)>,
     /// When this process last wrote the Lease as its own; none where it does not hold it.
@@ -44,7 +44,7 @@ pub struct Memory {
 
 /// What is to be done about the Lease.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Act {
+pub(crate) enum Act {
     /// Write it as one's own: nobody holds it, or whoever did has let it run out.
     Take,
     /// Write it again.
@@ -54,7 +54,7 @@ pub enum Act {
 }
 
 /// Decides, by the Lease as it was read at `now`.
-pub fn decide(memory: &Memory, seen: &Seen<'_>, me: &str, now: Duration, timing: &Timing) -> (Memory, Act) {
+pub(crate) fn decide(memory: &Memory, seen: &Seen<'_>, me: &str, now: Duration, timing: &Timing) -> (Memory, Act) {
     let since = match &memory.observed {
         Some((version, since)) if version == seen.version => *since,
         _ => now,
@@ -72,23 +72,23 @@ impl Memory {
     /// What is remembered after the Lease was written: `asked` is when the write was sent, `version` what
     /// came of it.
     #[must_use]
-    pub fn written(version: &str, asked: Duration) -> Memory {
+    pub(crate) fn written(version: &str, asked: Duration) -> Memory {
         Memory { observed: Some((version.to_owned(), asked)), renewed: Some(asked) }
     }
 
     /// What is remembered after somebody else wrote first, or after giving it back: it is not held.
     #[must_use]
-    pub fn lost(&self) -> Memory {
+    pub(crate) fn lost(&self) -> Memory {
         Memory { observed: self.observed.clone(), renewed: None }
     }
 
     /// Whether this process leads now.
-    pub fn leads(&self, now: Duration, timing: &Timing) -> bool {
+    pub(crate) fn leads(&self, now: Duration, timing: &Timing) -> bool {
         self.renewed.is_some_and(|renewed| now.saturating_sub(renewed) < timing.renew_deadline)
     }
 
     /// When this process has to stop, if it leads.
-    pub fn ends(&self, timing: &Timing) -> Option<Duration> {
+    pub(crate) fn ends(&self, timing: &Timing) -> Option<Duration> {
         self.renewed.map(|renewed| renewed + timing.renew_deadline)
     }
 }

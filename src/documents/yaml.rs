@@ -6,9 +6,8 @@ use serde_json::Value;
 use serde_saphyr::options::{DuplicateKeyPolicy, NonFiniteFloatPolicy};
 use serde_saphyr::{Error, Options};
 
-use super::documents::File;
-use super::error::{Place, Report};
-use crate::policy::Node;
+use super::problem::{Place, Problems};
+use super::{File, MAX_KEY, Node};
 
 /// The most values (and keys) that one YAML document may state or make by aliases.
 const MAX_DOCUMENT_NODES: usize = 250_000;
@@ -16,28 +15,25 @@ const MAX_DOCUMENT_NODES: usize = 250_000;
 /// The most values that the documents of one file may state together.
 const MAX_VALUES: usize = 400_000;
 
-/// The most characters of a key that a sentence repeats.
-const MAX_KEY: usize = 80;
-
 /// The most documents of one file that cannot be read before the rest of it is left alone.
 const MAX_BROKEN: usize = 5;
 
 /// One document of a file.
 #[derive(Debug)]
-pub(super) struct Document {
+pub(crate) struct Document {
     /// From 1, empty documents left out.
-    pub(super) number: usize,
-    pub(super) value: Value,
+    pub(crate) number: usize,
+    pub(crate) value: Value,
 }
 
 /// Hands the documents of a file to `take`, in order. What cannot be read is reported, and the
 /// documents after it are read where that is possible.
-pub(super) fn read(file: &File, report: &mut Report, take: impl FnMut(Document, &mut Report)) {
+pub(crate) fn read(file: &File, problems: &mut Problems, take: impl FnMut(Document, &mut Problems)) {
     let is_json = Path::new(&file.name).extension().is_some_and(|ending| ending == "json");
-    if is_json { read_json(file, report, take) } else { read_yaml(file, report, take) }
+    if is_json { read_json(file, problems, take) } else { read_yaml(file, problems, take) }
 }
 
-fn read_yaml(file: &File, report: &mut Report, mut take: impl FnMut(Document, &mut Report)) {
+fn read_yaml(file: &File, problems: &mut Problems, mut take: impl FnMut(Document, &mut Problems)) {
     let mut broken = 0;
     let mut values = 0;
     let mut bytes = file.text.as_bytes();
@@ -48,13 +44,13 @@ fn read_yaml(file: &File, report: &mut Report, mut take: impl FnMut(Document, &m
                 values += count(&value);
                 if values > MAX_VALUES {
                     let message = format!("the file states more than {MAX_VALUES} values up to here: split it, or state less");
-                    report.add(&place(file, number), "", message);
+                    problems.add(&place(file, number), "", message);
                     break;
                 }
-                take(Document { number, value }, report);
+                take(Document { number, value }, problems);
             }
             Err(error) => {
-                report.add(&place(file, number), "", sentence(&error));
+                problems.add(&place(file, number), "", sentence(&error));
                 broken += 1;
                 if broken == MAX_BROKEN {
                     break;
@@ -65,19 +61,19 @@ fn read_yaml(file: &File, report: &mut Report, mut take: impl FnMut(Document, &m
 }
 
 /// JSON is read as such: it may hold tabs and escapes that YAML reads differently.
-pub(super) fn read_json(file: &File, report: &mut Report, mut take: impl FnMut(Document, &mut Report)) {
+pub(crate) fn read_json(file: &File, problems: &mut Problems, mut take: impl FnMut(Document, &mut Problems)) {
     if file.text.trim().is_empty() {
         return;
     }
     // A tree that refuses duplicate keys and too many values, then the values.
     match serde_json::from_str::<Node<'_>>(&file.text).and_then(|_| serde_json::from_str(&file.text)) {
-        Ok(value) => take(Document { number: 1, value }, report),
-        Err(error) => report.add(&place(file, 1), "", format!("cannot be read as JSON: {error}")),
+        Ok(value) => take(Document { number: 1, value }, problems),
+        Err(error) => problems.add(&place(file, 1), "", format!("cannot be read as JSON: {error}")),
     }
 }
 
 /// Writes a value as one document.
-pub(super) fn write(value: &Value) -> Result<String, serde_saphyr::ser::Error> {
+pub(crate) fn write(value: &Value) -> Result<String, serde_saphyr::ser::Error> {
     serde_saphyr::to_string_with_options(value, serde_saphyr::ser_options! { prefer_block_scalars: false })
 }
 

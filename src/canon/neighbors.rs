@@ -1,4 +1,4 @@
-//! Neighbours: the other namespaces that canonical peers name by labels.
+//! Neighbors: the other namespaces that canonical peers name by labels.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -9,7 +9,7 @@ use crate::policy::selector::NAMESPACE_NAME_KEY;
 /// A namespace selector of canonical peers that reads labels which someone can set: whoever sets
 /// them turns a namespace into a peer.
 #[derive(Debug, Clone)]
-pub struct Neighbour {
+pub struct Neighbor {
     /// The selector.
     pub selector: Selector,
     /// The selector in words: `name=kube-monitor`.
@@ -18,15 +18,15 @@ pub struct Neighbour {
     pub policies: BTreeSet<String>,
 }
 
-impl Neighbour {
+impl Neighbor {
     /// The keys that the selector reads, less the one that nobody can set (rule 19).
     pub fn keys(&self) -> impl Iterator<Item = &str> {
         self.selector.keys().filter(|key| *key != NAMESPACE_NAME_KEY)
     }
 }
 
-/// Collects the neighbours of policies, each selector once, in the order of their words.
-pub(super) fn collect<'p>(namespaces: impl Iterator<Item = &'p Policies>) -> Vec<Neighbour> {
+/// Collects the neighbors of policies, each selector once, in the order of their words.
+pub(super) fn collect<'p>(namespaces: impl Iterator<Item = &'p Policies>) -> Vec<Neighbor> {
     let mut found: HashMap<&Selector, BTreeSet<String>> = HashMap::new();
     for (name, canonical) in namespaces.flat_map(|policies| &policies.by_name) {
         for selector in canonical.policy.namespace_selectors() {
@@ -35,13 +35,12 @@ pub(super) fn collect<'p>(namespaces: impl Iterator<Item = &'p Policies>) -> Vec
             }
         }
     }
-    let neighbour =
-        |(selector, policies): (&Selector, _)| Neighbour { selector: selector.clone(), selects: selector.to_string(), policies };
-    let mut neighbours: Vec<Neighbour> = found.into_iter().map(neighbour).collect();
-    neighbours.sort_by(|left, right| left.selects.cmp(&right.selects));
-    neighbours
+    let neighbor = |(selector, policies): (&Selector, _)| Neighbor { selector: selector.clone(), selects: selector.to_string(), policies };
+    let mut neighbors: Vec<Neighbor> = found.into_iter().map(neighbor).collect();
+    neighbors.sort_by(|left, right| left.selects.cmp(&right.selects));
+    neighbors
 }
 
-pub(super) fn keys(neighbours: &[Neighbour]) -> BTreeSet<&str> {
-    neighbours.iter().flat_map(Neighbour::keys).collect()
+pub(super) fn keys(neighbors: &[Neighbor]) -> BTreeSet<&str> {
+    neighbors.iter().flat_map(Neighbor::keys).collect()
 }

@@ -11,6 +11,6 @@
 mod reader;
 mod skip;
 #[cfg(test)]
-pub(crate) mod tests;
+mod tests;
 
 pub use reader::{Reader, Unclear};
