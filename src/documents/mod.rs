@@ -10,6 +10,7 @@ pub mod names;
 pub mod node;
 pub mod problem;
 pub mod reading;
+pub mod text;
 pub(crate) mod yaml;
 
 pub use fault::{Fault, FaultKind};
