@@ -7,8 +7,10 @@ use std::time::Duration;
 use hyper::header::CONTENT_TYPE;
 use hyper::{Method, Request};
 use kube::{Client, Config};
-use serde_json::{Map, Value};
+use serde_json::Value;
 use tokio::time::timeout;
+
+pub(super) use crate::documents::values::{put, text};
 
 /// How long a call may take: shorter than a leader can go without renewing.
 const DEADLINE: Duration = Duration::from_secs(5);
@@ -230,24 +232,4 @@ fn chain(error: &dyn std::error::Error) -> String {
         cause = inner.source();
     }
     text
-}
-
-/// A text in an object, by its pointer; nothing where there is none.
-pub(super) fn text<'o>(object: &'o Value, pointer: &str) -> Option<&'o str> {
-    object.pointer(pointer).and_then(Value::as_str)
-}
-
-/// Puts a value into an object; maps on the way to it are made.
-pub(super) fn put(object: &mut Value, path: &[&str], value: Value) {
-    let Some((first, rest)) = path.split_first() else {
-        *object = value;
-        return;
-    };
-    if let Some(map) = object.as_object_mut() {
-        let inner = map.entry(*first).or_insert_with(|| Value::Object(Map::new()));
-        if inner.is_null() {
-            *inner = Value::Object(Map::new());
-        }
-        put(inner, rest, value);
-    }
 }

@@ -43,7 +43,7 @@ fn what_the_api_server_would_refuse_is_wrong_usage() {
     wrong(&["--namespace", "a_b"], "namespace");
     wrong(&["--ca", "no/such/file"], "no/such/file");
     let ran = netpol_reading(&["render", "registration", "--ca", "-"], b"nothing of the kind");
-    assert_eq!((ran.code, ran.err.as_str()), (2, "netpol: cannot use standard input: there is no PEM certificate in it\n"));
+    assert_eq!((ran.code, ran.err.as_str()), (2, "netpol: cannot use standard input: no PEM certificate found\n"));
 }
 
 /// Another canon reads other labels, so it wants another registration.

@@ -66,7 +66,7 @@ fn problems_name_the_file_in_the_folder() {
     let error = Canon::load(text(folder.path()), &[]).unwrap_err();
     assert_eq!(
         error.problems[0].to_string(),
-        "b.yaml, document 1 (NetworkPolicy \"same\"), metadata.name: another NetworkPolicy has the name \"same\" (a.yaml, document 1): give each its own"
+        "b.yaml, document 1 (NetworkPolicy \"same\"), metadata.name: duplicate name \"same\"; another NetworkPolicy has the same name (a.yaml, document 1)"
     );
 }
 
@@ -118,20 +118,14 @@ fn a_built_in_is_not_looked_for_on_disk() {
 
 #[test]
 fn what_is_not_there_is_told_with_what_could_be() {
-    assert_eq!(
-        problem(Path::new("no/such/canon")),
-        "there is no such file or folder, and no such canon is built in (abcdesktop, abcdesktop-4.4 are)"
-    );
-    assert!(problem(Path::new("")).starts_with("there is no such file"));
+    assert_eq!(problem(Path::new("no/such/canon")), "no such file or folder, and not a built-in canon (abcdesktop, abcdesktop-4.4)");
+    assert!(problem(Path::new("")).starts_with("no such file"));
 }
 
 #[test]
 fn an_empty_folder_is_refused() {
     let folder = folder(&[("README.md", "")]);
-    assert_eq!(
-        problem(folder.path()),
-        "the folder has no documents: put *.yaml, *.yml or *.json files directly into it (subfolders are not read)"
-    );
+    assert_eq!(problem(folder.path()), "the folder has no *.yaml, *.yml or *.json files (subfolders are not read)");
 }
 
 #[test]
@@ -145,8 +139,8 @@ fn a_dangling_link_is_told_with_its_name() {
 fn what_is_no_file_or_no_text_is_refused() {
     let folder = folder(&[]);
     fs::create_dir(folder.path().join("a.yaml")).unwrap();
-    assert_eq!(problem(folder.path()), "a.yaml: is no regular file");
-    assert!(problem(Path::new("/dev/null")).ends_with("is no regular file"));
+    assert_eq!(problem(folder.path()), "a.yaml: is not a regular file");
+    assert!(problem(Path::new("/dev/null")).ends_with("is not a regular file"));
     fs::remove_dir(folder.path().join("a.yaml")).unwrap();
     fs::write(folder.path().join("a.yaml"), [0xff, 0xfe, 0x00]).unwrap();
     assert_eq!(problem(folder.path()), "a.yaml: is not UTF-8");
@@ -162,7 +156,7 @@ fn what_is_too_large_is_refused() {
     sparse(&folder, "b.yaml", MAX_TOTAL_BYTES - MAX_FILE_BYTES);
     assert!(Documents::read(text(folder.path())).is_ok());
     sparse(&folder, "c.yaml", 1);
-    assert_eq!(problem(folder.path()), "c.yaml: the files together are larger than 8 MiB");
+    assert_eq!(problem(folder.path()), "c.yaml: the files are larger than 8 MiB in total");
 }
 
 #[test]
@@ -171,7 +165,7 @@ fn too_many_files_are_refused() {
     for number in 0..=MAX_FILES {
         symlink("/dev/null", folder.path().join(format!("{number}.yaml"))).unwrap();
     }
-    assert_eq!(problem(folder.path()), "the folder has more than 4096 documents: join them into fewer files");
+    assert_eq!(problem(folder.path()), "the folder has more than 4096 files; combine them into fewer files");
 }
 
 #[test]

@@ -20,7 +20,7 @@ fn a_grant_is_read_whole() {
 fn unknown_fields_are_refused() {
     assert_eq!(
         problem(&with_grants("[{name: a, podSelector: {}, labels: {}, serviceAccountName: x}]")),
-        format!("{AT}[0].serviceAccountName: unknown field; the fields known here are name, podSelector, labels, shared")
+        format!("{AT}[0].serviceAccountName: unknown field; the known fields are name, podSelector, labels, shared")
     );
     let text = format!(
         "{POLICIES}---\n{{apiVersion: netpol.abcdesktop.io/v1alpha1, kind: Grants, metadata: {{name: set}}, grants: [], spec: {{}}}}"
@@ -38,8 +38,8 @@ fn name_selector_and_labels_are_needed() {
         problems(&with_grants("[{}]")),
         [
             format!("{AT}[0].name: is missing"),
-            format!("{AT}[0].podSelector: is missing: say {{}} where every pod is meant"),
-            format!("{AT}[0].labels: is missing: say {{}} where a grant gives nothing"),
+            format!("{AT}[0].podSelector: is missing; write {{}} to select every pod"),
+            format!("{AT}[0].labels: is missing; write {{}} for a grant without labels"),
         ]
     );
     let text = format!("{POLICIES}---\n{{apiVersion: netpol.abcdesktop.io/v1alpha1, kind: Grants, metadata: {{}}}}");
@@ -47,7 +47,7 @@ fn name_selector_and_labels_are_needed() {
         problems(&text),
         [
             "canon.yaml, document 3 (Grants), metadata.name: is missing",
-            "canon.yaml, document 3 (Grants), grants: is missing: a list of grants is needed"
+            "canon.yaml, document 3 (Grants), grants: is missing; a list of grants is required"
         ]
     );
 }
@@ -58,7 +58,7 @@ fn fields_have_their_types() {
         ("1", "grants: must be a list, not a number"),
         ("[1]", "grants[0]: must be a map, not a number"),
         ("[{name: 1, podSelector: {}, labels: {}}]", "grants[0].name: must be a string, not a number"),
-        ("[{name: A, podSelector: {}, labels: {}}]", "grants[0].name: must be at most 63 lower-case letters"),
+        ("[{name: A, podSelector: {}, labels: {}}]", "grants[0].name: must have at most 63 lowercase letters"),
         ("[{name: a, podSelector: [], labels: {}}]", "grants[0].podSelector: must be a map, not a list"),
         ("[{name: a, podSelector: {}, labels: [netpol/db]}]", "grants[0].labels: must be a map, not a list"),
         (
@@ -77,12 +77,12 @@ fn fields_have_their_types() {
 fn two_grants_of_one_name_are_refused() {
     assert_eq!(
         problem(&with_grants("[{name: a, podSelector: {}, labels: {}}, {name: a, podSelector: {}, labels: {}}]")),
-        format!("{AT}[1].name: another grant has the name \"a\" (canon.yaml, document 3): give each its own")
+        format!("{AT}[1].name: duplicate name \"a\"; another grant has the same name (canon.yaml, document 3)")
     );
     let set = "{apiVersion: netpol.abcdesktop.io/v1alpha1, kind: Grants, metadata: {name: set}, grants: []}";
     assert_eq!(
         problem(&format!("{POLICIES}---\n{set}\n---\n{set}")),
-        "canon.yaml, document 4 (Grants \"set\"), metadata.name: another Grants has the name \"set\" (canon.yaml, document 3): give each its own"
+        "canon.yaml, document 4 (Grants \"set\"), metadata.name: duplicate name \"set\"; another Grants has the same name (canon.yaml, document 3)"
     );
 }
 
@@ -98,7 +98,7 @@ fn two_grants_that_give_one_key_different_values_are_refused() {
     );
     assert_eq!(
         problem(&text),
-        "canon.yaml, document 2 (Grants \"set\"), grants[1].labels[\"netpol/db\"]: grant \"a\" gives this key another value, \"true\": give both the same"
+        "canon.yaml, document 2 (Grants \"set\"), grants[1].labels[\"netpol/db\"]: grant \"a\" gives this label the value \"true\"; use the same value in both grants"
     );
 }
 
@@ -106,13 +106,11 @@ fn two_grants_that_give_one_key_different_values_are_refused() {
 fn a_label_that_no_policy_mentions_is_refused() {
     assert_eq!(
         problem(&with_grants("[{name: a, podSelector: {}, labels: {netpol/dbs: 'true'}}]")),
-        format!("{AT}[0].labels[\"netpol/dbs\"]: no policy mentions this label: remove it, or correct its key")
+        format!("{AT}[0].labels[\"netpol/dbs\"]: no policy reads this label; correct the key or remove the label")
     );
     assert_eq!(
         problem(&with_grants("[{name: a, podSelector: {}, labels: {netpol/db: 'yes'}}]")),
-        format!(
-            "{AT}[0].labels[\"netpol/db\"]: policies read this label, but none with this value: correct the value, or remove the label"
-        )
+        format!("{AT}[0].labels[\"netpol/db\"]: no policy selects this value of the label; correct the value or remove the label")
     );
 }
 
@@ -127,7 +125,7 @@ fn a_label_that_only_a_peer_mentions_is_known() {
 fn a_label_that_only_an_inert_rule_mentions_is_refused() {
     let inert = "{podSelector: {}, policyTypes: [Egress], ingress: [{from: [{podSelector: {matchLabels: {netpol/x: 'true'}}}]}]}";
     let grants = "{apiVersion: netpol.abcdesktop.io/v1alpha1, kind: Grants, metadata: {name: set}, grants: [{name: a, podSelector: {}, labels: {netpol/x: 'true'}}]}";
-    assert!(problem(&format!("{}---\n{grants}", policy("{name: x}", inert))).contains("no policy mentions this label"));
+    assert!(problem(&format!("{}---\n{grants}", policy("{name: x}", inert))).contains("no policy reads this label"));
 }
 
 #[test]
@@ -135,7 +133,8 @@ fn a_label_outside_the_prefix_is_refused() {
     for key in ["run", "netpol", "xnetpol/db", "netpol.io/db"] {
         let problem = problem(&with_grants(&format!("[{{name: a, podSelector: {{}}, labels: {{{key}: 'true'}}}}]")));
         assert!(
-            problem.starts_with(&format!("{AT}[0].labels")) && problem.ends_with(": a grant gives labels under netpol/ only"),
+            problem.starts_with(&format!("{AT}[0].labels"))
+                && problem.ends_with(": must start with netpol/; a grant gives no other labels"),
             "{problem}"
         );
     }
@@ -154,7 +153,7 @@ fn a_selector_that_reads_a_capability_is_refused() {
     for selector in selectors {
         assert_eq!(
             problem(&with_grants(&format!("[{{name: a, podSelector: {selector}, labels: {{}}}}]"))),
-            format!("{AT}[0].podSelector: a grant may not read a netpol/ label: recognize its pods by another label")
+            format!("{AT}[0].podSelector: must not read netpol/ labels; select the pods by other labels")
         );
     }
 }
@@ -163,12 +162,12 @@ fn a_selector_that_reads_a_capability_is_refused() {
 fn an_invalid_selector_is_refused_with_its_field() {
     let cases = [
         ("{matchLabels: {run: true}}", "podSelector.matchLabels.run: must be a string"),
-        ("{matchLabels: {'r n': a}}", "podSelector.matchLabels[\"r n\"]: a label key's name"),
+        ("{matchLabels: {'r n': a}}", "podSelector.matchLabels[\"r n\"]: the name in a label key"),
         ("{matchExpressions: [{key: run, operator: in, values: [a]}]}", "podSelector.matchExpressions[0].operator: "),
         ("{matchLabel: {run: a}}", "podSelector.matchLabel: unknown field"),
         (
             "{matchExpressions: [{key: run, operator: In, values: [a]}, {key: run, operator: In, values: [b]}]}",
-            "podSelector: no pod can match this selector",
+            "podSelector: selects no pod",
         ),
     ];
     for (selector, message) in cases {

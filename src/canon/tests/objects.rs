@@ -7,15 +7,18 @@ const SPEC: &str = "{podSelector: {}}";
 #[test]
 fn another_kind_is_refused() {
     let text = format!("{POLICIES}---\n{{apiVersion: v1, kind: Pod, metadata: {{name: p}}}}\n");
-    assert_eq!(problem(&text), "canon.yaml, document 3 (\"p\"), kind: must be NetworkPolicy or Grants: a canon holds nothing else");
+    assert_eq!(problem(&text), "canon.yaml, document 3 (\"p\"), kind: must be NetworkPolicy or Grants");
 }
 
 #[test]
 fn another_api_version_is_refused() {
     let text = "{apiVersion: extensions/v1beta1, kind: NetworkPolicy, metadata: {name: a}, spec: {podSelector: {}}}";
-    assert_eq!(problem(text), "canon.yaml, document 1 (NetworkPolicy \"a\"), apiVersion: must be networking.k8s.io/v1 for a NetworkPolicy");
+    assert_eq!(
+        problem(text),
+        "canon.yaml, document 1 (NetworkPolicy \"a\"), apiVersion: must be networking.k8s.io/v1 for kind NetworkPolicy"
+    );
     let text = format!("{POLICIES}---\n{{apiVersion: netpol.abcdesktop.io/v1, kind: Grants, metadata: {{name: a}}, grants: []}}");
-    assert!(problem(&text).ends_with("apiVersion: must be netpol.abcdesktop.io/v1alpha1 for a Grants"));
+    assert!(problem(&text).ends_with("apiVersion: must be netpol.abcdesktop.io/v1alpha1 for kind Grants"));
 }
 
 #[test]
@@ -33,24 +36,26 @@ fn unknown_fields_are_refused_at_every_level() {
     let text = "{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {name: a}, spec: {podSelector: {}}, extra: 1}";
     assert_eq!(
         problem(text),
-        "canon.yaml, document 1 (NetworkPolicy \"a\"), extra: unknown field; the fields known here are apiVersion, kind, metadata, spec, status"
+        "canon.yaml, document 1 (NetworkPolicy \"a\"), extra: unknown field; the known fields are apiVersion, kind, metadata, spec, status"
     );
     assert!(problem(&policy("{name: a, nmespace: b}", SPEC)).contains("(NetworkPolicy \"a\"), metadata.nmespace: unknown field"));
     assert_eq!(
         problem(&policy("{name: a}", "{podSelector: {}, egres: []}")),
-        "canon.yaml, document 1 (NetworkPolicy \"a\"), spec.egres: unknown field; the fields known here are podSelector, policyTypes, ingress, egress"
+        "canon.yaml, document 1 (NetworkPolicy \"a\"), spec.egres: unknown field; the known fields are podSelector, policyTypes, ingress, egress"
     );
 }
 
 #[test]
 fn a_name_is_needed_and_must_be_one() {
     assert_eq!(problem(&policy("{}", SPEC)), "canon.yaml, document 1 (NetworkPolicy), metadata.name: is missing");
-    assert_eq!(problem(&policy("null", SPEC)), "canon.yaml, document 1 (NetworkPolicy), metadata: is missing: a name is needed");
+    assert_eq!(problem(&policy("null", SPEC)), "canon.yaml, document 1 (NetworkPolicy), metadata: is missing; a name is required");
     assert_eq!(
         problem(&policy("{name: 1}", SPEC)),
         "canon.yaml, document 1 (NetworkPolicy), metadata.name: must be a string, not a number"
     );
-    assert!(problem(&policy("{name: A_b}", SPEC)).contains("(NetworkPolicy \"A_b\"), metadata.name: must be lower-case letters"));
+    assert!(
+        problem(&policy("{name: A_b}", SPEC)).contains("(NetworkPolicy \"A_b\"), metadata.name: must have at most 253 lowercase letters")
+    );
     assert_eq!(problem(&policy("[]", SPEC)), "canon.yaml, document 1 (NetworkPolicy), metadata: must be a map, not a list");
 }
 
@@ -65,7 +70,7 @@ fn two_policies_of_one_name_are_refused() {
     let text = format!("{}---\n{}", policy("{name: a}", SPEC), policy("{name: a}", SPEC));
     assert_eq!(
         problem(&text),
-        "canon.yaml, document 2 (NetworkPolicy \"a\"), metadata.name: another NetworkPolicy has the name \"a\" (canon.yaml, document 1): give each its own"
+        "canon.yaml, document 2 (NetworkPolicy \"a\"), metadata.name: duplicate name \"a\"; another NetworkPolicy has the same name (canon.yaml, document 1)"
     );
 }
 
@@ -79,12 +84,12 @@ fn two_namespaces_are_refused() {
     );
     assert_eq!(
         problem(&text),
-        "canon.yaml, document 3 (NetworkPolicy \"c\"), metadata.namespace: differs from \"one\" in canon.yaml, document 1: a canon is written for one namespace, so state one everywhere or none at all"
+        "canon.yaml, document 3 (NetworkPolicy \"c\"), metadata.namespace: differs from \"one\" in canon.yaml, document 1; all policies of a canon must have the same namespace, or none"
     );
     for namespace in ["''", "a.b", "A"] {
         assert!(
             problem(&policy(&format!("{{name: a, namespace: {namespace}}}"), SPEC))
-                .contains("metadata.namespace: must be the name of a namespace")
+                .contains("metadata.namespace: must be a valid namespace name")
         );
     }
 }
@@ -94,7 +99,7 @@ fn metadata_has_the_types_of_the_api() {
     let cases = [
         ("labels: [a]", "metadata.labels: must be a map, not a list"),
         ("labels: {a: 1}", "metadata.labels.a: must be a string (in YAML, quote it), not a number"),
-        ("labels: {a b: c}", "metadata.labels[\"a b\"]: a label key's name has 1 to 63"),
+        ("labels: {a b: c}", "metadata.labels[\"a b\"]: the name in a label key must have 1 to 63"),
         ("annotations: {a: true}", "metadata.annotations.a: must be a string (in YAML, quote it), not a boolean"),
         ("finalizers: [1]", "metadata.finalizers[0]: must be a string, not a number"),
         ("ownerReferences: [{kind: Pod, apiVersion: v1, name: x}]", "metadata.ownerReferences[0].uid: is missing"),
@@ -105,7 +110,7 @@ fn metadata_has_the_types_of_the_api() {
         ("ownerReferences: [{kind: Pod, apiVersion: v1, name: x, uid: u, extra: 1}]", "metadata.ownerReferences[0].extra: unknown field"),
         (
             "annotations: {netpol.abcdesktop.io/break-glass: why}",
-            "metadata.annotations[\"netpol.abcdesktop.io/break-glass\"]: belongs to a change of a live policy, never to the canon: remove it",
+            "metadata.annotations[\"netpol.abcdesktop.io/break-glass\"]: must not be in a canon, only in a change of a policy in the cluster; remove it",
         ),
     ];
     for (field, message) in cases {
@@ -151,7 +156,7 @@ fn a_list_is_taken_apart() {
         problems(&list(&format!("{},{},1", items[0], policy("{name: c}", "{podSelector: {}, x: 1}")))),
         [
             "canon.yaml, document 1, items[2]: must be a map with apiVersion, kind and metadata, not a number",
-            "canon.yaml, document 1 (NetworkPolicy \"c\"), items[1].spec.x: unknown field; the fields known here are podSelector, policyTypes, ingress, egress",
+            "canon.yaml, document 1 (NetworkPolicy \"c\"), items[1].spec.x: unknown field; the known fields are podSelector, policyTypes, ingress, egress",
         ]
     );
     assert!(problem(&list(&format!("{},{}", items[0], list("")))).contains("items[1].kind: must be NetworkPolicy or Grants"));

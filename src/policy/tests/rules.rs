@@ -25,7 +25,7 @@ fn rule_3_protocol_defaults_to_tcp_and_an_empty_one_is_invalid() {
     same(&ingress(r#"[{"ports":[{"port":1}]}]"#), &ingress(r#"[{"ports":[{"port":1,"protocol":"TCP"}]}]"#));
     assert_eq!(
         faults(&ingress(r#"[{"ports":[{"protocol":""}]}]"#)),
-        ["spec.ingress[0].ports[0].protocol: must be TCP, UDP or SCTP, in upper case"]
+        ["spec.ingress[0].ports[0].protocol: must be TCP, UDP or SCTP, in uppercase"]
     );
 }
 
@@ -51,7 +51,12 @@ fn rule_6_null_in_a_peer_is_not_set_and_an_empty_map_is() {
     );
     for nothing in ["{}", r#"{"podSelector":null}"#] {
         let faults = faults(&peer(nothing));
-        assert_eq!(faults, ["spec.ingress[0].from[0]: a peer needs a podSelector, a namespaceSelector or an ipBlock; {} selects all"]);
+        assert_eq!(
+            faults,
+            [
+                "spec.ingress[0].from[0]: a peer must have a podSelector, a namespaceSelector or an ipBlock; the selector {} selects everything"
+            ]
+        );
     }
 }
 
@@ -169,7 +174,7 @@ fn rule_25_blocks_and_pods_never_cover_each_other() {
 #[test]
 fn rule_35_types_are_at_most_two_and_each_ingress_or_egress() {
     assert_eq!(faults(r#"{"policyTypes":["ingress"]}"#), ["spec.policyTypes[0]: must be Ingress or Egress"]);
-    assert_eq!(faults(r#"{"policyTypes":["Ingress","Egress","Ingress"]}"#), ["spec.policyTypes: has at most two entries"]);
+    assert_eq!(faults(r#"{"policyTypes":["Ingress","Egress","Ingress"]}"#), ["spec.policyTypes: must have at most two entries"]);
 }
 
 #[test]
@@ -191,13 +196,13 @@ fn rules_36_and_37_ports() {
         let kinds: Vec<FaultKind> = parse(&port(bad)).expect_err(bad).into_iter().map(|fault| fault.kind).collect();
         assert!(kinds.iter().all(|kind| *kind == FaultKind::Invalid), "{bad}: {kinds:?}");
     }
-    assert!(faults(&port(r#"{"port":"80"}"#))[0].contains("write a number without quotes"));
+    assert!(faults(&port(r#"{"port":"80"}"#))[0].contains("remove the quotes from a port number"));
 }
 
 #[test]
 fn rule_38_a_block_stands_alone() {
     let faults = faults(&ingress(r#"[{"from":[{"ipBlock":{"cidr":"10.0.0.0/8"},"podSelector":{}}]}]"#));
-    assert_eq!(faults, ["spec.ingress[0].from[0]: an ipBlock stands alone: make it a peer of its own"]);
+    assert_eq!(faults, ["spec.ingress[0].from[0]: an ipBlock cannot be combined with a selector; make it a separate peer"]);
 }
 
 #[test]
@@ -224,7 +229,7 @@ fn rule_39_ambiguous_and_invalid_blocks_are_equal_to_nothing() {
     for except in ["10.0.0.0/8", "11.0.0.0/16", "0.0.0.0/0", "2001:db8::/32"] {
         assert_eq!(
             faults(&block(&json!({"cidr": "10.0.0.0/8", "except": [except]}).to_string())),
-            ["spec.ingress[0].from[0].ipBlock.except[0]: must lie inside the block's CIDR and be smaller than it"]
+            ["spec.ingress[0].from[0].ipBlock.except[0]: must be a smaller CIDR inside the CIDR of the block"]
         );
     }
     same(
@@ -238,15 +243,15 @@ fn rule_40_selectors_are_valid() {
     let selector = |text: &str| format!(r#"{{"podSelector":{text}}}"#);
     let expression = |text: &str| selector(&format!(r#"{{"matchExpressions":[{text}]}}"#));
     for (spec, fault) in [
-        (selector(r#"{"matchLabels":{"-":"x"}}"#), r#"spec.podSelector.matchLabels["-"]: a label key's name"#),
-        (selector(r#"{"matchLabels":{"k":"a b"}}"#), "spec.podSelector.matchLabels.k: a label value has at most 63"),
-        (expression(r#"{"key":"k","operator":"In"}"#), "spec.podSelector.matchExpressions[0].values: In needs at least one value"),
+        (selector(r#"{"matchLabels":{"-":"x"}}"#), r#"spec.podSelector.matchLabels["-"]: the name in a label key"#),
+        (selector(r#"{"matchLabels":{"k":"a b"}}"#), "spec.podSelector.matchLabels.k: a label value must have at most 63"),
+        (expression(r#"{"key":"k","operator":"In"}"#), "spec.podSelector.matchExpressions[0].values: In requires at least one value"),
         (
             expression(r#"{"key":"k","operator":"Exists","values":["x"]}"#),
-            "spec.podSelector.matchExpressions[0].values: Exists takes no values",
+            "spec.podSelector.matchExpressions[0].values: Exists must have no values",
         ),
         (expression(r#"{"key":"k","operator":"in","values":["x"]}"#), "spec.podSelector.matchExpressions[0].operator: must be In"),
-        (expression(r#"{"operator":"Exists"}"#), "spec.podSelector.matchExpressions[0].key: a key is required"),
+        (expression(r#"{"operator":"Exists"}"#), "spec.podSelector.matchExpressions[0].key: is missing"),
     ] {
         let found = faults(&spec);
         assert!(found.iter().any(|found| found.starts_with(fault)), "{spec}: {found:?}");
