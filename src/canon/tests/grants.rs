@@ -1,11 +1,11 @@
-//! Grants that give what they may not, or to whom they may not.
+//! Valid and invalid grants.
 
 use super::{POLICIES, canon, policy, problem, problems, with_grants};
 
 const AT: &str = "canon.yaml, document 3 (Grants \"set\"), grants";
 
 #[test]
-fn a_grant_is_read_whole() {
+fn a_grant_has_all_of_its_fields() {
     let canon = canon(&with_grants(
         "[{name: web, podSelector: {matchLabels: {run: web}}, labels: {netpol/db: 'true'}}, \
           {name: rest, podSelector: {matchExpressions: [{key: run, operator: Exists}]}, labels: {}, shared: true}]",
@@ -17,7 +17,7 @@ fn a_grant_is_read_whole() {
 }
 
 #[test]
-fn unknown_fields_are_refused() {
+fn unknown_fields_are_rejected() {
     assert_eq!(
         problem(&with_grants("[{name: a, podSelector: {}, labels: {}, serviceAccountName: x}]")),
         format!("{AT}[0].serviceAccountName: unknown field; the known fields are name, podSelector, labels, shared")
@@ -33,7 +33,7 @@ fn unknown_fields_are_refused() {
 }
 
 #[test]
-fn name_selector_and_labels_are_needed() {
+fn name_selector_and_labels_are_required() {
     assert_eq!(
         problems(&with_grants("[{}]")),
         [
@@ -53,7 +53,7 @@ fn name_selector_and_labels_are_needed() {
 }
 
 #[test]
-fn fields_have_their_types() {
+fn a_field_of_another_type_is_rejected() {
     let cases = [
         ("1", "grants: must be a list, not a number"),
         ("[1]", "grants[0]: must be a map, not a number"),
@@ -74,7 +74,7 @@ fn fields_have_their_types() {
 }
 
 #[test]
-fn two_grants_of_one_name_are_refused() {
+fn two_grants_with_one_name_are_rejected() {
     assert_eq!(
         problem(&with_grants("[{name: a, podSelector: {}, labels: {}}, {name: a, podSelector: {}, labels: {}}]")),
         format!("{AT}[1].name: duplicate name \"a\"; another grant has the same name (canon.yaml, document 3)")
@@ -87,7 +87,7 @@ fn two_grants_of_one_name_are_refused() {
 }
 
 #[test]
-fn two_grants_that_give_one_key_different_values_are_refused() {
+fn two_grants_that_give_one_key_different_values_are_rejected() {
     let reads = "{podSelector: {matchExpressions: [{key: netpol/db, operator: In, values: ['true', 'false']}]}}";
     let text = format!(
         "{}---\n{}",
@@ -103,7 +103,7 @@ fn two_grants_that_give_one_key_different_values_are_refused() {
 }
 
 #[test]
-fn a_label_that_no_policy_mentions_is_refused() {
+fn a_label_that_no_policy_reads_is_rejected() {
     assert_eq!(
         problem(&with_grants("[{name: a, podSelector: {}, labels: {netpol/dbs: 'true'}}]")),
         format!("{AT}[0].labels[\"netpol/dbs\"]: no policy reads this label; correct the key or remove the label")
@@ -115,21 +115,21 @@ fn a_label_that_no_policy_mentions_is_refused() {
 }
 
 #[test]
-fn a_label_that_only_a_peer_mentions_is_known() {
+fn a_label_that_only_a_peer_reads_is_accepted() {
     let peer = "{podSelector: {}, ingress: [{from: [{namespaceSelector: {}, podSelector: {matchLabels: {netpol/metrics: 'true'}}}]}]}";
     let grants = "{apiVersion: netpol.abcdesktop.io/v1alpha1, kind: Grants, metadata: {name: set}, grants: [{name: a, podSelector: {}, labels: {netpol/metrics: 'true'}}]}";
     assert_eq!(canon(&format!("{}---\n{grants}", policy("{name: x}", peer))).grants.len(), 1);
 }
 
 #[test]
-fn a_label_that_only_an_inert_rule_mentions_is_refused() {
+fn a_label_that_only_an_inert_rule_reads_is_rejected() {
     let inert = "{podSelector: {}, policyTypes: [Egress], ingress: [{from: [{podSelector: {matchLabels: {netpol/x: 'true'}}}]}]}";
     let grants = "{apiVersion: netpol.abcdesktop.io/v1alpha1, kind: Grants, metadata: {name: set}, grants: [{name: a, podSelector: {}, labels: {netpol/x: 'true'}}]}";
     assert!(problem(&format!("{}---\n{grants}", policy("{name: x}", inert))).contains("no policy reads this label"));
 }
 
 #[test]
-fn a_label_outside_the_prefix_is_refused() {
+fn a_label_outside_the_prefix_is_rejected() {
     for key in ["run", "netpol", "xnetpol/db", "netpol.io/db"] {
         let problem = problem(&with_grants(&format!("[{{name: a, podSelector: {{}}, labels: {{{key}: 'true'}}}}]")));
         assert!(
@@ -144,7 +144,7 @@ fn a_label_outside_the_prefix_is_refused() {
 }
 
 #[test]
-fn a_selector_that_reads_a_capability_is_refused() {
+fn a_selector_that_reads_a_capability_is_rejected() {
     let selectors = [
         "{matchLabels: {netpol/db: 'true'}}",
         "{matchExpressions: [{key: netpol/db, operator: DoesNotExist}]}",
@@ -159,7 +159,7 @@ fn a_selector_that_reads_a_capability_is_refused() {
 }
 
 #[test]
-fn an_invalid_selector_is_refused_with_its_field() {
+fn an_invalid_selector_is_rejected_with_its_field() {
     let cases = [
         ("{matchLabels: {run: true}}", "podSelector.matchLabels.run: must be a string"),
         ("{matchLabels: {'r n': a}}", "podSelector.matchLabels[\"r n\"]: the name in a label key"),

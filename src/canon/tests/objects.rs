@@ -1,17 +1,17 @@
-//! Objects that a canon does not hold, and fields that they do not have.
+//! Objects and fields that a canon does not accept.
 
 use super::{POLICIES, canon, compile, policy, problem, problems};
 
 const SPEC: &str = "{podSelector: {}}";
 
 #[test]
-fn another_kind_is_refused() {
+fn another_kind_is_rejected() {
     let text = format!("{POLICIES}---\n{{apiVersion: v1, kind: Pod, metadata: {{name: p}}}}\n");
     assert_eq!(problem(&text), "canon.yaml, document 3 (\"p\"), kind: must be NetworkPolicy or Grants");
 }
 
 #[test]
-fn another_api_version_is_refused() {
+fn another_api_version_is_rejected() {
     let text = "{apiVersion: extensions/v1beta1, kind: NetworkPolicy, metadata: {name: a}, spec: {podSelector: {}}}";
     assert_eq!(
         problem(text),
@@ -22,7 +22,7 @@ fn another_api_version_is_refused() {
 }
 
 #[test]
-fn kind_and_api_version_are_needed() {
+fn kind_and_api_version_are_required() {
     assert_eq!(
         problem("{kind: NetworkPolicy, metadata: {name: a}}"),
         "canon.yaml, document 1 (NetworkPolicy \"a\"), apiVersion: is missing"
@@ -32,7 +32,7 @@ fn kind_and_api_version_are_needed() {
 }
 
 #[test]
-fn unknown_fields_are_refused_at_every_level() {
+fn unknown_fields_are_rejected_at_every_level() {
     let text = "{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {name: a}, spec: {podSelector: {}}, extra: 1}";
     assert_eq!(
         problem(text),
@@ -46,7 +46,7 @@ fn unknown_fields_are_refused_at_every_level() {
 }
 
 #[test]
-fn a_name_is_needed_and_must_be_one() {
+fn a_valid_name_is_required() {
     assert_eq!(problem(&policy("{}", SPEC)), "canon.yaml, document 1 (NetworkPolicy), metadata.name: is missing");
     assert_eq!(problem(&policy("null", SPEC)), "canon.yaml, document 1 (NetworkPolicy), metadata: is missing; a name is required");
     assert_eq!(
@@ -60,13 +60,13 @@ fn a_name_is_needed_and_must_be_one() {
 }
 
 #[test]
-fn a_policy_needs_a_spec() {
+fn a_policy_without_a_spec_is_rejected() {
     let text = "{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {name: a}}";
     assert_eq!(problem(text), "canon.yaml, document 1 (NetworkPolicy \"a\"), spec: is missing");
 }
 
 #[test]
-fn two_policies_of_one_name_are_refused() {
+fn two_policies_with_one_name_are_rejected() {
     let text = format!("{}---\n{}", policy("{name: a}", SPEC), policy("{name: a}", SPEC));
     assert_eq!(
         problem(&text),
@@ -75,7 +75,7 @@ fn two_policies_of_one_name_are_refused() {
 }
 
 #[test]
-fn two_namespaces_are_refused() {
+fn two_namespaces_are_rejected() {
     let text = format!(
         "{}---\n{}---\n{}",
         policy("{name: a, namespace: one}", SPEC),
@@ -95,7 +95,7 @@ fn two_namespaces_are_refused() {
 }
 
 #[test]
-fn metadata_has_the_types_of_the_api() {
+fn invalid_metadata_is_rejected() {
     let cases = [
         ("labels: [a]", "metadata.labels: must be a map, not a list"),
         ("labels: {a: 1}", "metadata.labels.a: must be a string (in YAML, quote it), not a number"),
@@ -120,7 +120,7 @@ fn metadata_has_the_types_of_the_api() {
 }
 
 #[test]
-fn the_policy_s_own_faults_are_told_with_their_fields() {
+fn faults_of_a_policy_have_their_fields() {
     let cases = [
         ("{podSelector: {matchLabels: {'a b': c}}}", "spec.podSelector.matchLabels[\"a b\"]: "),
         ("{podSelector: {matchExpressions: [{key: a, operator: Is}]}}", "spec.podSelector.matchExpressions[0].operator: "),
@@ -148,7 +148,7 @@ fn the_policy_s_own_faults_are_told_with_their_fields() {
 }
 
 #[test]
-fn a_list_is_taken_apart() {
+fn the_items_of_a_list_are_objects() {
     let items: Vec<String> = ["a", "b"].iter().map(|name| policy(&format!("{{name: {name}}}"), SPEC)).collect();
     let list = |items: &str| format!("{{apiVersion: v1, kind: List, metadata: {{resourceVersion: ''}}, items: [{items}]}}");
     assert_eq!(canon(&list(&items.join(","))).namespaces["home"].by_name.len(), 2);
@@ -164,7 +164,7 @@ fn a_list_is_taken_apart() {
 }
 
 #[test]
-fn everything_wrong_is_told_at_once_up_to_twenty() {
+fn up_to_twenty_problems_are_reported_at_once() {
     let texts: Vec<String> = (0..30).map(|number| policy(&format!("{{name: p{number}}}"), "{x: 1}")).collect();
     let error = compile(&texts.join("---\n")).unwrap_err();
     assert_eq!((error.problems.len(), error.more), (20, 10));
