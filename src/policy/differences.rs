@@ -190,7 +190,7 @@ impl List {
         let pieces = union.uncovered(piece, MAX_PIECES, &mut self.steps)?;
         let numbers = RangeSet::new(pieces.iter().flat_map(|piece| piece.numbers.ranges()).copied());
         let mut names: Vec<NamedPort> = Vec::new();
-        if direction == Direction::Ingress || matches!(peer, PeerSet::Pods { .. }) {
+        if peer.has_named_ports(direction) {
             for name in ports.names.iter() {
                 if !union.uncovered_of_name(&Selector::all(), peer, name, 1, &mut self.steps)?.is_empty() {
                     names.push(name.clone());

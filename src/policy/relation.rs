@@ -52,8 +52,7 @@ impl Relation {
         let mut flows = IndexMap::with_capacity(peers.len());
         for (peer, ports) in peers {
             let mut ports = ports.merge(steps)?;
-            // A named port is resolved on the destination, and only pods have named ports (rule 22).
-            if direction == Direction::Egress && !matches!(peer, PeerSet::Pods { .. }) {
+            if !peer.has_named_ports(direction) {
                 ports.names = Arc::default();
             }
             if ports.len() > 0 {

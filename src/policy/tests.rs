@@ -4,6 +4,7 @@
 mod bounds;
 mod looks_equal;
 mod model;
+mod named_ports;
 mod random;
 mod rules;
 mod same_meaning;

@@ -8,6 +8,7 @@
 use std::sync::LazyLock;
 
 use super::addresses::Family;
+use super::direction::Direction;
 use super::ranges::RangeSet;
 use super::selector::Selector;
 use super::steps::{Exhausted, Steps};
@@ -43,6 +44,17 @@ impl PeerSet {
             PeerSet::Pods { namespaces, pods } => namespaces.is_empty() || pods.is_empty(),
             PeerSet::Addresses(_, addresses) => addresses.is_empty(),
             PeerSet::Others => false,
+        }
+    }
+
+    /// Returns whether a named port may resolve to a number for these peers. It is resolved on the destination:
+    /// the selected pod for ingress, the peer for egress. Network plugins disagree about an egress rule to a
+    /// block: some resolve the name on the pods whose addresses are in the block, so a block and a name are
+    /// never empty (rule 22).
+    pub(crate) fn has_named_ports(&self, direction: Direction) -> bool {
+        match (direction, self) {
+            (Direction::Ingress, _) | (Direction::Egress, PeerSet::Pods { .. } | PeerSet::Addresses(..)) => true,
+            (Direction::Egress, PeerSet::Others) => false,
         }
     }
 

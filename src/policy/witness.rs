@@ -18,6 +18,8 @@ const WELL_KNOWN: [u32; 2] = [443, 80];
 const PREFERRED_V4: u128 = 0xA9FE_A9FE;
 /// The IPv6 address that a witness prefers: an address for documentation, `2001:db8::1`.
 const PREFERRED_V6: u128 = 0x2001_0DB8 << 96 | 1;
+/// The IPv4 address that a witness prefers for a pod: `10.0.0.1`.
+const PREFERRED_POD_V4: u128 = 0x0A00_0001;
 
 /// A connection that a policy allows and the canon does not.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -58,7 +60,10 @@ pub(crate) fn witness((piece, name): &(Piece, Option<NamedPort>), direction: Dir
     Witness {
         subject: subject(&piece.subject),
         direction,
-        peer: chosen_peer(&piece.peer, home),
+        peer: match (&piece.peer, direction, name) {
+            (PeerSet::Addresses(family, addresses), Direction::Egress, Some(_)) => pod_in_block(*family, addresses),
+            (peer, ..) => chosen_peer(peer, home),
+        },
         protocol: protocol.map_or("other", Protocol::name).to_owned(),
         port,
     }
@@ -110,17 +115,24 @@ fn chosen_peer(peer: &PeerSet, home: &str) -> String {
                 None => format!("pods {}{place}", labels(pods)),
             }
         }
-        PeerSet::Addresses(family, addresses) => {
-            let preferred = match family {
-                Family::V4 => PREFERRED_V4,
-                Family::V6 => PREFERRED_V6,
-            };
-            let first = addresses.ranges().first().map(|(first, _)| *first);
-            let address = if addresses.contains(preferred) { Some(preferred) } else { first };
-            address.map(|address| family.text(address)).unwrap_or_default()
-        }
+        PeerSet::Addresses(family, addresses) => chosen_address(*family, addresses, PREFERRED_V4),
         PeerSet::Others => "an endpoint that is neither a pod nor in an ipBlock (a node)".to_owned(),
     }
+}
+
+fn chosen_address(family: Family, addresses: &RangeSet<u128>, preferred_v4: u128) -> String {
+    let preferred = match family {
+        Family::V4 => preferred_v4,
+        Family::V6 => PREFERRED_V6,
+    };
+    let first = addresses.ranges().first().map(|(first, _)| *first);
+    let address = if addresses.contains(preferred) { Some(preferred) } else { first };
+    address.map(|address| family.text(address)).unwrap_or_default()
+}
+
+/// Returns the peer of an egress rule with a named port and a block: a pod, because only pods have named ports.
+fn pod_in_block(family: Family, addresses: &RangeSet<u128>) -> String {
+    format!("a pod with address {}", chosen_address(family, addresses, PREFERRED_POD_V4))
 }
 
 /// Returns a namespace that a selector accepts, after a space. Empty for the policy's own namespace.

@@ -156,14 +156,19 @@ impl Model {
         self.side(direction).rules.is_some() && selects_pod(&self.selector, pod)
     }
 
-    /// Returns the open ports for each of [`PEERS`] if the named port `http` resolves to the number `http`.
-    pub(super) fn table(&self, direction: Direction, http: Option<u64>) -> Vec<Mask> {
+    /// Returns the open ports for each of [`PEERS`] under a reading of the named port `http`.
+    pub(super) fn table(&self, direction: Direction, http: Reading) -> Vec<Mask> {
         let mut table = vec![0; PEERS.len()];
         for (ports, is_peer) in self.side(direction).rules.iter().flatten() {
-            let (named, unnamed) = (mask(ports, http), mask(ports, None));
+            let (named, unnamed) = (mask(ports, http.number), mask(ports, None));
             for ((slot, peer), is_peer) in table.iter_mut().zip(PEERS.iter()).zip(is_peer) {
-                // A named port is resolved on the destination, and only pods have named ports.
-                let resolves = direction == Direction::Ingress || matches!(peer, Peer::Pod { .. });
+                // A named port is resolved on the destination: a pod, or a pod whose address a block matches (rule 22).
+                let resolves = match peer {
+                    _ if direction == Direction::Ingress => true,
+                    Peer::Pod { .. } => true,
+                    Peer::Address(_) => http.in_blocks,
+                    Peer::Node => false,
+                };
                 *slot |= if !is_peer {
                     0
                 } else if resolves {
@@ -204,9 +209,21 @@ fn mask(ports: &[Value], http: Option<u64>) -> Mask {
     mask
 }
 
-/// Returns the numbers that the named port `http` may resolve to.
-pub(super) fn resolutions() -> impl Iterator<Item = Option<u64>> {
-    std::iter::once(None).chain(NUMBERS.map(Some))
+/// One way to read the named port `http`. Two policies are the same only if they are the same in every reading.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Reading {
+    /// The number that the name resolves to on every pod.
+    pub(super) number: Option<u64>,
+    /// Whether a network plugin resolves the name on the pods whose addresses are in a block of an egress rule.
+    pub(super) in_blocks: bool,
+}
+
+/// Returns every reading that can make a difference. Blocks resolve no names in ingress rules.
+fn readings(direction: Direction) -> impl Iterator<Item = Reading> {
+    let in_blocks = if direction == Direction::Ingress { &[false][..] } else { &[false, true] };
+    let of_numbers =
+        NUMBERS.iter().flat_map(|number| in_blocks.iter().map(|in_blocks| Reading { number: Some(*number), in_blocks: *in_blocks }));
+    std::iter::once(Reading { number: None, in_blocks: false }).chain(of_numbers)
 }
 
 /// Returns whether one policy, together with some other policies, allows a connection that the other does not.
@@ -217,7 +234,7 @@ pub(super) fn wider(this: &Model, that: &Model) -> bool {
         let also_theirs = mine.iter().any(|pod| that.isolates(*pod, direction));
         let only_mine = mine.iter().any(|pod| !that.isolates(*pod, direction));
         isolation_lost
-            || resolutions().any(|http| {
+            || readings(direction).any(|http| {
                 let (ours, theirs) = (this.table(direction, http), that.table(direction, http));
                 let beyond = ours.iter().zip(&theirs).any(|(ours, theirs)| ours & !theirs != 0);
                 (only_mine && ours.iter().any(|mask| *mask != 0)) || (also_theirs && beyond)
@@ -227,7 +244,7 @@ pub(super) fn wider(this: &Model, that: &Model) -> bool {
 
 /// Returns whether `extra` allows a connection of a pod that the others isolate, and the others do not.
 pub(super) fn grants_beyond(others: &[Model], extra: &Model, direction: Direction) -> bool {
-    resolutions().any(|http| {
+    readings(direction).any(|http| {
         let tables: Vec<Vec<Mask>> = others.iter().map(|other| other.table(direction, http)).collect();
         let granted = extra.table(direction, http);
         pods().filter(|pod| extra.isolates(*pod, direction)).any(|pod| {

@@ -124,19 +124,29 @@ fn rewrite(spec: &mut Value, step: u32, place: usize) {
         }
         8 if count > 0 => respell(&mut rules[place % count]),
         10 if count > 0 => {
-            // Split pod peers into two complementary halves.
+            // Split pod peers and blocks into two complementary halves.
             if let Some(peers) = rules[place % count][peers_key].as_array_mut() {
                 let halves = peers.iter().flat_map(halves).collect();
                 *peers = halves;
             }
         }
         12 => spec["policyTypes"].as_array_mut().into_iter().for_each(|types| types.reverse()),
+        14 if count > 0 => {
+            // Every port of a protocol covers a named port.
+            if let Some(ports) = rules[place % count]["ports"].as_array_mut()
+                && ports.contains(&json!({"protocol": "TCP"}))
+            {
+                ports.push(json!({"port": "http"}));
+            }
+        }
         1 if count > 0 => drop(rules.remove(place % count)),
         3 if count > 0 => rules[place % count]["ports"] = json!([{"port": 80, "endPort": 81}]),
         5 if count > 0 => rules[place % count][peers_key] = json!([{"podSelector": {"matchLabels": {"a": "x"}}}]),
         7 => rules.push(json!({peers_key: [{"ipBlock": {"cidr": "10.0.0.0/31"}}], "ports": [{"port": "http"}]})),
         9 => spec["podSelector"] = json!({"matchExpressions": [{"key": "a", "operator": "Exists"}]}),
         11 => spec["policyTypes"] = json!(["Ingress"]),
+        13 if count > 0 => rules[place % count]["ports"] = json!([{"port": "http"}]),
+        15 => rules.push(json!({peers_key: [{"ipBlock": {"cidr": "10.0.0.2/31"}}], "ports": [{"protocol": "TCP"}]})),
         _ => {}
     }
 }
@@ -166,6 +176,16 @@ fn respell(value: &mut Value) {
 }
 
 fn halves(peer: &Value) -> Vec<Value> {
+    let cidr = peer.get("ipBlock").filter(|block| block.get("except").is_none()).and_then(|block| block["cidr"].as_str());
+    let halves = match cidr {
+        Some("10.0.0.0/30") => ["10.0.0.0/31", "10.0.0.2/31"],
+        Some("0.0.0.0/0") => ["0.0.0.0/1", "128.0.0.0/1"],
+        Some("2001:db8::/127") => ["2001:db8::/128", "2001:db8::1/128"],
+        _ => [""; 2],
+    };
+    if cidr.is_some() && !halves.contains(&"") {
+        return halves.map(|cidr| json!({"ipBlock": {"cidr": cidr}})).to_vec();
+    }
     let Some(pods) = peer.get("podSelector") else { return vec![peer.clone()] };
     let half = |operator: &str| {
         let mut half = peer.clone();
@@ -179,7 +199,7 @@ fn halves(peer: &Value) -> Vec<Value> {
 
 /// A spec, and a rewritten or unrelated spec.
 fn pair() -> impl Strategy<Value = (Value, Value)> {
-    let rewritten = (spec(), proptest::collection::vec((0_u32..7, 0_usize..64), 1..6), proptest::option::of((0_u32..13, 0_usize..64)));
+    let rewritten = (spec(), proptest::collection::vec((0_u32..8, 0_usize..64), 1..6), proptest::option::of((0_u32..16, 0_usize..64)));
     let rewritten = rewritten.prop_map(|(spec, steps, last)| {
         let mut other = spec.clone();
         for (step, place) in steps {
@@ -268,7 +288,7 @@ struct Point {
     subject: model::Pod,
     peer: model::Peer,
     port: model::Mask,
-    http: Option<u64>,
+    http: model::Reading,
 }
 
 impl Point {
@@ -313,7 +333,8 @@ impl Point {
             })
             .unwrap_or(("other", 0));
         let port = if protocol == "other" { model::OTHER } else { model::bit(protocol, number) };
-        Point { subject: pod(&labels(&piece.subject)), peer, port, http: named.then_some(number) }
+        let http = model::Reading { number: named.then_some(number), in_blocks: true };
+        Point { subject: pod(&labels(&piece.subject)), peer, port, http }
     }
 
     fn is_granted(&self, model: &Model, direction: Direction) -> bool {
