@@ -191,5 +191,5 @@ fn read_file(path: &Path, name: &str, left: u64) -> Result<String, Failure> {
         };
         return Err(Failure { file: Some(name.to_owned()), ..Failure::new(message) });
     }
-    String::from_utf8(bytes).map_err(|_| Failure { file: Some(name.to_owned()), ..Failure::new("is not UTF-8") })
+    String::from_utf8(bytes).map_err(|_| Failure { file: Some(name.to_owned()), ..Failure::new("is not UTF-8; save it as UTF-8") })
 }

@@ -4,7 +4,8 @@ use serde_json::{Map, Value};
 
 use super::keys::BREAK_GLASS;
 use crate::documents::fault::{FaultKind, Faults, Path};
-use crate::documents::names::{dns_subdomain_fault, is_dns_label, label_key_fault, label_value_fault};
+use crate::documents::metadata::{check_annotations, check_labels, check_namespace};
+use crate::documents::names::dns_subdomain_fault;
 use crate::documents::node::Node;
 
 /// The annotation in which `kubectl apply` stores the whole manifest.
@@ -51,12 +52,7 @@ impl Metadata {
         };
         let metadata = faults.map(node, &field, &FIELDS)?;
         let name = read_name(metadata, &field, faults);
-        let namespace = faults.string(metadata, "namespace", &field).map(str::to_owned);
-        if let Some(namespace) = &namespace
-            && !is_dns_label(namespace)
-        {
-            faults.add(&field.key("namespace"), FaultKind::Invalid, "must be a valid namespace name, or be omitted");
-        }
+        let namespace = check_namespace(metadata, &field, faults).map(str::to_owned);
         check_maps(metadata, &field, faults);
         let finalizers = read_finalizers(metadata, &field, faults);
         check_owners(metadata, &field, faults);
@@ -100,35 +96,13 @@ pub(super) fn read_name<'n>(metadata: &'n Node<'n>, field: &Path<'_>, faults: &m
 
 /// Checks labels and annotations.
 pub(super) fn check_maps<'n>(metadata: &'n Node<'n>, field: &Path<'_>, faults: &mut Faults) {
-    let labels = field.key("labels");
-    each_string(metadata, "labels", &labels, faults, |key, value, faults| {
-        for fault in label_key_fault(key).into_iter().chain(label_value_fault(value)) {
-            faults.add(&labels.key(key), FaultKind::Invalid, fault);
-        }
-    });
-    let annotations = field.key("annotations");
-    each_string(metadata, "annotations", &annotations, faults, |key, _, faults| {
+    check_labels(metadata, field, faults);
+    check_annotations(metadata, field, faults, |key, faults| {
         if key == BREAK_GLASS {
             let message = "must not be in a canon, only in a change of a policy in the cluster; remove it";
-            faults.add(&annotations.key(key), FaultKind::Invalid, message);
+            faults.add(&field.key("annotations").key(key), FaultKind::Invalid, message);
         }
     });
-}
-
-/// Calls `check` for each entry of a map of strings.
-fn each_string<'n>(parent: &'n Node<'n>, key: &str, field: &Path<'_>, faults: &mut Faults, check: impl Fn(&str, &str, &mut Faults)) {
-    match parent.get(key) {
-        None => {}
-        Some(Node::Object(entries)) => {
-            for (key, value) in entries {
-                match value {
-                    Node::String(text) => check(key, text, faults),
-                    other => faults.wrong_type(other, &field.key(key), "a string (in YAML, quote it)"),
-                }
-            }
-        }
-        Some(other) => faults.wrong_type(other, field, "a map"),
-    }
 }
 
 fn read_finalizers<'n>(metadata: &'n Node<'n>, field: &Path<'_>, faults: &mut Faults) -> Vec<String> {

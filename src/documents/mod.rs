@@ -2,11 +2,16 @@
 //!
 //! Pure: callers read the files. [`reading`] parses the text of a file into documents, [`node`] is the
 //! borrowed JSON tree of one document, [`fault`] reports what is wrong with a field, [`problem`] adds the
-//! file and the object, [`names`] checks label keys, label values and DNS names, [`values`] reads and writes
-//! fields of a `serde_json::Value`, [`text`] truncates and escapes text for messages.
+//! file and the object, [`names`] checks label keys, label values and DNS names, [`metadata`] the metadata of
+//! an object, [`values`] reads and writes fields of a `serde_json::Value`, [`text`] truncates and escapes text
+//! for messages.
 
+pub mod decoded;
+pub mod encoding;
 pub mod fault;
 mod file;
+mod json;
+pub mod metadata;
 pub mod names;
 pub mod node;
 pub mod problem;

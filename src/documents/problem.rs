@@ -108,6 +108,13 @@ impl Problems {
         }
     }
 
+    /// Adds the problems of another collection.
+    pub(crate) fn append(&mut self, other: Problems) {
+        let left = MAX_PROBLEMS.saturating_sub(self.problems.len());
+        self.more += other.more + other.problems.len().saturating_sub(left);
+        self.problems.extend(other.problems.into_iter().take(left));
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.problems.is_empty()
     }

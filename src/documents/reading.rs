@@ -7,9 +7,8 @@ use serde_json::Value;
 
 pub use super::file::Document;
 use super::file::File;
-use super::node::Node;
-use super::problem::{Place, Problem, Problems};
-use super::yaml;
+use super::problem::{Problem, Problems};
+use super::{decoded, json, yaml};
 
 /// A file that cannot be parsed, with everything that is wrong with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,18 +34,17 @@ impl fmt::Display for Unreadable {
 
 impl std::error::Error for Unreadable {}
 
-/// Parses the documents of a text that is JSON or YAML. Errors call the text `name`.
+/// Parses the documents of a text that is JSON or YAML, as [`read_file`] does. Errors call the text `name`. A text
+/// without a document is an empty list.
 ///
 /// # Errors
 /// Every document that cannot be parsed, with its number and line.
 pub fn read(name: &str, text: String) -> Result<Vec<Document>, Unreadable> {
     let file = File { name: name.to_owned(), text };
-    if !is_json_like(&file.text) {
-        return collect(|problems, take| read_file(&file, problems, take));
-    }
-    // Text that looks like JSON may be a flow map of YAML. If it is neither, the error is about JSON.
-    collect(|problems, take| read_json(&file, problems, take))
-        .or_else(|error| collect(|problems, take| read_file(&file, problems, take)).map_err(|_| error))
+    parse(|problems, take| read_file(&file, problems, take)).map_err(|problems| {
+        let (problems, more) = problems.into_parts();
+        Unreadable { problems, more }
+    })
 }
 
 /// Writes a value as one YAML document without a separator. Strings that a YAML 1.1 parser would take for
@@ -58,40 +56,39 @@ pub fn write(value: &Value) -> Result<String, impl std::error::Error + Send + Sy
     yaml::write(value)
 }
 
-/// Passes the documents of a file to `take`, in order: JSON if the file's name ends in `.json`, else YAML.
-/// Reports invalid documents, and continues with the next document if possible.
-pub(crate) fn read_file(file: &File, problems: &mut Problems, take: impl FnMut(Document, &mut Problems)) {
+/// Passes the documents of a file to `take`, in order: JSON if the file's name ends in `.json`, else JSON or
+/// YAML, whichever the text is. Numbers and labels are what `kubectl` sends for them. Reports invalid documents, and
+/// continues with the next YAML document if possible.
+pub(crate) fn read_file(file: &File, problems: &mut Problems, mut take: impl FnMut(Document, &mut Problems)) {
+    let mut take = |mut document: Document, problems: &mut Problems| {
+        decoded::as_sent(&mut document.value);
+        take(document, problems);
+    };
     let is_json = Path::new(&file.name).extension().is_some_and(|ending| ending == "json");
-    if is_json { read_json(file, problems, take) } else { yaml::read(file, problems, take) }
-}
-
-/// Parses JSON with a JSON parser: tabs and escapes have another meaning in YAML.
-fn read_json(file: &File, problems: &mut Problems, mut take: impl FnMut(Document, &mut Problems)) {
-    if file.text.trim().is_empty() {
-        return;
+    if is_json {
+        return json::read(file, problems, take);
     }
-    // The tree rejects duplicate keys, which `Value` does not.
-    match serde_json::from_str::<Node<'_>>(&file.text).and_then(|_| serde_json::from_str(&file.text)) {
-        Ok(value) => take(Document { number: 1, value }, problems),
-        Err(error) => problems.add(&Place::of_document(file, 1), "", format!("cannot be parsed as JSON: {error}")),
+    if !json::is_likely(&file.text) {
+        return yaml::read(file, problems, take);
+    }
+    // Text that starts like JSON may be a flow map of YAML, or YAML documents that look like JSON.
+    match parse(|problems, take| json::read(file, problems, take)) {
+        Ok(documents) => documents.into_iter().for_each(|document| take(document, problems)),
+        Err(faulty) => match parse(|problems, take| yaml::read(file, problems, take)) {
+            Ok(documents) => documents.into_iter().for_each(|document| take(document, problems)),
+            // If it is neither, the error is about JSON.
+            Err(_) => problems.append(faulty),
+        },
     }
 }
 
 type Take<'t> = &'t mut dyn FnMut(Document, &mut Problems);
 
-fn collect(parse: impl Fn(&mut Problems, Take<'_>)) -> Result<Vec<Document>, Unreadable> {
+fn parse(parser: impl Fn(&mut Problems, Take<'_>)) -> Result<Vec<Document>, Problems> {
     let mut problems = Problems::default();
     let mut documents = Vec::new();
-    parse(&mut problems, &mut |document, _: &mut Problems| documents.push(document));
-    if problems.is_empty() {
-        return Ok(documents);
-    }
-    let (problems, more) = problems.into_parts();
-    Err(Unreadable { problems, more })
-}
-
-fn is_json_like(text: &str) -> bool {
-    text.trim_start().strip_prefix('{').is_some_and(|rest| rest.trim_start().starts_with(['"', '}']))
+    parser(&mut problems, &mut |document, _: &mut Problems| documents.push(document));
+    if problems.is_empty() { Ok(documents) } else { Err(problems) }
 }
 
 #[cfg(test)]

@@ -1,9 +1,11 @@
 //! YAML files as JSON values. Only this file uses the YAML library.
 
 use serde_json::Value;
+use serde_saphyr::budget::BudgetBreach;
 use serde_saphyr::options::{DuplicateKeyPolicy, NonFiniteFloatPolicy};
 use serde_saphyr::{Error, Options};
 
+use super::encoding::without_marks;
 use super::file::{Document, File};
 use super::problem::{Place, Problems};
 use super::text;
@@ -17,12 +19,22 @@ const MAX_VALUES: usize = 400_000;
 /// The number of invalid documents after which the rest of a file is not read.
 const MAX_INVALID: usize = 5;
 
+/// The maximum number of lists and maps that contain each other.
+const MAX_DEPTH: usize = 64;
+
+/// The maximum number of aliases of one document.
+const MAX_ALIASES: usize = 10_000;
+
+/// The maximum number of anchors of one document.
+const MAX_ANCHORS: usize = 1_000;
+
 /// Passes the documents of a file to `take`, in order. Reports invalid documents, and continues with the
 /// next document if possible.
 pub(super) fn read(file: &File, problems: &mut Problems, mut take: impl FnMut(Document, &mut Problems)) {
     let mut invalid = 0;
     let mut values = 0;
-    let mut bytes = file.text.as_bytes();
+    let text = without_marks(&file.text);
+    let mut bytes = text.as_bytes();
     for (index, parsed) in serde_saphyr::read_with_options::<_, Value>(&mut bytes, options()).enumerate() {
         let number = index + 1;
         match parsed {
@@ -59,9 +71,11 @@ fn options() -> Options {
         budget: serde_saphyr::budget! {
             max_nodes: MAX_DOCUMENT_NODES,
             max_events: 4 * MAX_DOCUMENT_NODES,
-            max_depth: 64,
-            max_aliases: 10_000,
-            max_anchors: 1_000,
+            max_depth: MAX_DEPTH,
+            max_aliases: MAX_ALIASES,
+            max_anchors: MAX_ANCHORS,
+            // One anchor for the labels of a hundred pods is no attack: the limits above bound the work.
+            enforce_alias_anchor_ratio: false,
         },
         alias_limits: serde_saphyr::alias_limits! {
             max_total_replayed_events: MAX_DOCUMENT_NODES,
@@ -93,6 +107,15 @@ fn sentence(error: &Error) -> String {
         Error::RecursiveReferencesRequireWeakTypes { .. } => {
             format!("{line}the alias is inside its own anchor; write the value instead")
         }
+        Error::Budget { breach: BudgetBreach::Depth { .. }, .. } => too_deep(&line),
+        // The parser of `[` and `{` has a limit of its own.
+        _ if cause.to_string().starts_with("recursion limit exceeded") => too_deep(&line),
+        Error::Budget { breach: BudgetBreach::Aliases { .. }, .. } => {
+            format!("{line}the document has more than {MAX_ALIASES} aliases; write some of the values instead, or split the document")
+        }
+        Error::Budget { breach: BudgetBreach::Anchors { .. }, .. } => {
+            format!("{line}the document has more than {MAX_ANCHORS} anchors; write some of the values instead, or split the document")
+        }
         Error::Budget { .. }
         | Error::AliasReplayLimitExceeded { .. }
         | Error::AliasExpansionLimitExceeded { .. }
@@ -101,6 +124,10 @@ fn sentence(error: &Error) -> String {
         }
         _ => format!("cannot be parsed as YAML: {error}"),
     }
+}
+
+fn too_deep(line: &str) -> String {
+    format!("{line}the document is nested too deeply: more than {MAX_DEPTH} lists and maps contain each other; flatten it")
 }
 
 fn count(value: &Value) -> usize {

@@ -154,7 +154,14 @@ fn parse_entry<'n>(node: &'n Node<'n>, field: &Path<'_>, faults: &mut Faults) ->
         }
         Some(Node::String(name)) => {
             if !is_port_name(name) {
-                let hint = if name.bytes().all(|letter| letter.is_ascii_digit()) { "; remove the quotes from a port number" } else { "" };
+                let is_number = |name: &str| name.bytes().all(|letter| letter.is_ascii_digit() || letter == b'_');
+                let hint = match name.as_bytes() {
+                    // YAML parsers disagree about such numbers, so they are read as strings.
+                    [b'0', ..] if is_number(name) => "; write a port number without leading zeros and without quotes",
+                    _ if name.contains('_') && is_number(name) => "; write a port number without underscores and without quotes",
+                    _ if is_number(name) => "; remove the quotes from a port number",
+                    _ => "",
+                };
                 let message =
                     format!("must be a port name of 1 to 15 lowercase letters, digits and single hyphens, with at least one letter{hint}");
                 faults.add(&field.key("port"), FaultKind::Invalid, message);

@@ -203,7 +203,7 @@ fn without_files_it_says_what_this_build_cannot_do() {
 #[test]
 fn input_that_cannot_be_read_is_exit_code_two_and_nothing_is_written() {
     for (args, input, words) in [
-        (&["-"][..], "", "standard input holds nothing"),
+        (&["-"][..], "", "standard input is empty"),
         (&["-"], "a: [", "document 1"),
         (&["-"], r#"{"kind":"AdmissionReview"}"#, "netpol review judges those"),
         (&["/no/such/file"], "", "cannot read /no/such/file"),

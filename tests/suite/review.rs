@@ -228,8 +228,7 @@ fn input_that_cannot_be_read_is_exit_code_two_and_nothing_is_written() {
     let good = good.to_str().unwrap();
     let binary = &fs::read(env!("CARGO_BIN_EXE_netpol")).unwrap()[..4096];
     for (input, words) in [
-        (&b""[..], "standard input holds nothing"),
-        (b"# only a comment\n---\n", "standard input holds nothing"),
+        (&b""[..], "standard input is empty"),
         (b"just words", "standard input, document 1, must be a map"),
         (b"a: [", "standard input, document 1: "),
         (b"{\"kind\": \"Pod\", ", "cannot be parsed as JSON"),

@@ -143,7 +143,7 @@ fn other_file_types_and_binary_files_are_rejected() {
     assert!(problem(Path::new("/dev/null")).ends_with("is not a regular file"));
     fs::remove_dir(folder.path().join("a.yaml")).unwrap();
     fs::write(folder.path().join("a.yaml"), [0xff, 0xfe, 0x00]).unwrap();
-    assert_eq!(problem(folder.path()), "a.yaml: is not UTF-8");
+    assert_eq!(problem(folder.path()), "a.yaml: is not UTF-8; save it as UTF-8");
 }
 
 #[test]

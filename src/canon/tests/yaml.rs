@@ -82,6 +82,31 @@ fn deep_nesting_is_rejected() {
 }
 
 #[test]
+fn deep_nesting_is_called_deep() {
+    let json = format!("{{\"a\": {}{}}}", "[".repeat(130), "]".repeat(130));
+    let texts = [
+        format!("a: {}{}", "[".repeat(90), "]".repeat(90)),
+        format!("a: {}{}", "[".repeat(9000), "]".repeat(9000)),
+        (0..90).map(|level| " ".repeat(level) + "a:\n").collect(),
+        json,
+    ];
+    for text in texts {
+        let problem = problem(&text);
+        assert!(problem.contains("the document is nested too deeply: more than ") && !problem.contains("alias"), "{problem}");
+    }
+}
+
+#[test]
+fn ten_thousand_aliases_of_one_anchor_are_read_and_more_are_rejected() {
+    let with = |aliases: usize| {
+        let items: String = (0..aliases).map(|_| "- *a\n").collect();
+        problem(&format!("- &a x\n{items}"))
+    };
+    assert_eq!(with(10_000), "canon.yaml, document 1: must be a map with apiVersion, kind and metadata, not a list");
+    assert!(with(10_001).contains("the document has more than 10000 aliases"), "{}", with(10_001));
+}
+
+#[test]
 fn an_alias_inside_its_own_anchor_is_rejected() {
     assert_eq!(problem("a: &a [*a]\n"), "canon.yaml, document 1: line 1: the alias is inside its own anchor; write the value instead");
 }
@@ -140,6 +165,14 @@ fn numbers_that_kubectl_reads_differently_are_rejected_as_ports() {
 }
 
 #[test]
+fn numbers_that_every_parser_reads_are_accepted_as_ports() {
+    for port in ["80.0", "8e1", "8.0e+1", "0x50", "0o120", "+80"] {
+        let text = policy("{name: a}", &format!("{{podSelector: {{}}, ingress: [{{ports: [{{port: {port}}}]}}]}}"));
+        assert_eq!(canon(&text).namespaces["home"].by_name["a"].manifest["spec"]["ingress"][0]["ports"][0]["port"], 80, "{port}");
+    }
+}
+
+#[test]
 fn unknown_tags_are_rejected() {
     assert!(problem("a: !include other.yaml\n").contains("unsupported tag"));
 }
@@ -168,6 +201,8 @@ fn json_is_parsed_as_json() {
     assert_eq!(read(object).unwrap().namespaces["home"].by_name["a"].manifest["metadata"]["annotations"]["x"], "😀");
     let doubled = object.replacen("\"kind\"", "\"kind\": \"Grants\", \"kind\"", 1);
     assert!(read(&doubled).unwrap_err().to_string().contains("document 1: cannot be parsed as JSON: duplicate key \"kind\""));
-    assert!(read("{} {}").unwrap_err().to_string().contains("cannot be parsed as JSON"));
+    assert!(read("{} x").unwrap_err().to_string().contains("cannot be parsed as JSON"));
+    let other = object.replacen("\"a\"", "\"b\"", 1);
+    assert_eq!(read(&format!("{object}{other}\n")).unwrap().namespaces["home"].by_name.len(), 2);
     assert!(read(" ").unwrap_err().to_string().ends_with("would not protect anything"));
 }

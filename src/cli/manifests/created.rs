@@ -4,11 +4,13 @@
 use anyhow::{Context as _, ensure};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use json_patch::{AddOperation, PatchOperation, RemoveOperation};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::Manifest;
 use crate::admission::{self, Explained};
+use crate::documents::{decoded, metadata};
 use crate::verdict::Outcome;
 use crate::verdict::{Finding, Guard, Rule, Stage};
 
@@ -41,11 +43,40 @@ pub struct Judged {
     pub patch: json_patch::Patch,
 }
 
+impl Judged {
+    /// Returns the keys and values of the labels that the patch adds.
+    pub fn added_labels(&self) -> impl Iterator<Item = (String, String)> {
+        self.patch.0.iter().filter_map(|operation| match operation {
+            PatchOperation::Add(AddOperation { path, value }) => Some((label_of(path.as_str())?, value.as_str()?.to_owned())),
+            _ => None,
+        })
+    }
+
+    /// Returns the keys of the labels that the patch removes.
+    pub fn removed_labels(&self) -> impl Iterator<Item = String> {
+        self.patch.0.iter().filter_map(|operation| match operation {
+            PatchOperation::Remove(RemoveOperation { path }) => label_of(path.as_str()),
+            _ => None,
+        })
+    }
+}
+
+/// Returns the label key that a path of a patch is about.
+fn label_of(path: &str) -> Option<String> {
+    path.strip_prefix("/metadata/labels/").map(|key| key.replace("~1", "/").replace("~0", "~"))
+}
+
 /// Judges an object as if it were created in `namespace`, which is passed over for a kind of cluster scope.
 ///
 /// # Errors
 /// The webhook's own answer cannot be read: an error of ours.
 pub fn judge(guard: &Guard, asker: &Asker, manifest: &Manifest, namespace: &str) -> anyhow::Result<Judged> {
+    let faults = metadata_faults(manifest);
+    if !faults.is_empty() {
+        let findings = faults.into_iter().map(Finding::fault).collect();
+        let patch = json_patch::Patch(Vec::new());
+        return Ok(Judged { outcome: Outcome::Denied, rule: Some(Rule::NotUnderstood), findings, patch });
+    }
     let mut object = as_sent(manifest, namespace);
     let mutated = ask(guard, Stage::Mutate, asker, manifest, namespace, &object)?;
     let patch = patch_in(&mutated.answer.body)?;
@@ -62,6 +93,33 @@ pub fn judge(guard: &Guard, asker: &Asker, manifest: &Manifest, namespace: &str)
     Ok(Judged { outcome, rule: tally.rule.or(mutated.answer.tally.rule), findings, patch })
 }
 
+/// Returns what the API server rejects in the metadata of an object and of the pods that it makes. The webhook never
+/// sees such an object, and its message would name positions in a request that the user did not write.
+fn metadata_faults(manifest: &Manifest) -> Vec<String> {
+    const TEMPLATES: [&[&str]; 4] = [
+        &["metadata"],
+        &["spec", "template", "metadata"],
+        &["spec", "jobTemplate", "metadata"],
+        &["spec", "jobTemplate", "spec", "template", "metadata"],
+    ];
+    let is_workload = ["apps", "batch"].contains(&manifest.group.as_str()) || manifest.kind == "ReplicationController";
+    let paths = TEMPLATES.iter().take(if is_workload { TEMPLATES.len() } else { 1 });
+    paths.flat_map(|path| metadata::faults(&manifest.object, path)).map(|fault| fault.to_string()).collect()
+}
+
+/// Returns a finding that names the field in the user's file, not its position in the request.
+fn in_the_file(mut finding: Finding) -> Finding {
+    if finding.rule == Rule::NotUnderstood {
+        finding.message = finding.message.replace("request.object.", "");
+        if let Some((message, position)) = finding.message.rsplit_once(" (line ")
+            && position.ends_with(')')
+        {
+            finding.message = message.to_owned();
+        }
+    }
+    finding
+}
+
 /// What the API server makes of an object before it asks, as far as a judge reads it.
 fn as_sent(manifest: &Manifest, namespace: &str) -> Value {
     let mut object = manifest.object.clone();
@@ -72,6 +130,7 @@ fn as_sent(manifest: &Manifest, namespace: &str) -> Value {
         // Nothing that is created is being deleted: a manifest may have been read from a live object that was.
         metadata.remove("deletionTimestamp");
     }
+    decoded::empty_for_null_in_selectors(&mut object);
     // The one selector that is made from the template where it is left out.
     if manifest.kind == "ReplicationController"
         && let Some(spec) = object.get_mut("spec").and_then(Value::as_object_mut)
@@ -86,7 +145,9 @@ fn as_sent(manifest: &Manifest, namespace: &str) -> Value {
 fn ask(guard: &Guard, stage: Stage, asker: &Asker, manifest: &Manifest, namespace: &str, object: &Value) -> anyhow::Result<Explained> {
     let review = review(asker, manifest, namespace, object);
     let body = serde_json::to_vec(&review)?;
-    admission::explain(guard, stage, &body).map_err(|sentence| anyhow::anyhow!(sentence))
+    let mut explained = admission::explain(guard, stage, &body).map_err(|sentence| anyhow::anyhow!(sentence))?;
+    explained.findings = explained.findings.into_iter().map(in_the_file).collect();
+    Ok(explained)
 }
 
 fn review<'r>(asker: &'r Asker, manifest: &'r Manifest, namespace: &'r str, object: &'r Value) -> Review<'r> {

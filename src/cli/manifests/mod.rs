@@ -11,7 +11,8 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::exit::Failure;
-use super::input::Input;
+use super::input::{Input, STDIN, called};
+use crate::documents::encoding;
 use crate::documents::reading::{self, Document};
 pub use kinds::Resource;
 
@@ -24,12 +25,29 @@ pub struct Place {
     pub document: usize,
     /// The index in its `items`, where the document is a list.
     pub item: Option<usize>,
+    /// The indexes in the `items` of the lists in that list, the outermost first.
+    pub nested: Vec<usize>,
+}
+
+impl Place {
+    /// Returns the place of an item of the list at this place.
+    fn of_item(&self, index: usize) -> Place {
+        let mut place = self.clone();
+        match place.item {
+            None => place.item = Some(index),
+            Some(_) => place.nested.push(index),
+        }
+        place
+    }
 }
 
 impl fmt::Display for Place {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{}, document {}", self.file, self.document)?;
-        self.item.map_or(Ok(()), |index| write!(formatter, ", items[{index}]"))
+        for (level, index) in self.item.iter().chain(&self.nested).enumerate() {
+            write!(formatter, "{}items[{index}]", if level == 0 { ", " } else { "." })?;
+        }
+        Ok(())
     }
 }
 
@@ -89,14 +107,12 @@ pub fn read(input: Input) -> Result<Contents, Failure> {
     if serde_json::from_slice::<Peek>(&bytes).is_ok_and(|peek| is_review(peek.kind.as_deref())) {
         return Ok(Contents::Reviews(vec![bytes]));
     }
-    let text = String::from_utf8(bytes).map_err(|error| {
-        let line = error.as_bytes().iter().take(error.utf8_error().valid_up_to()).filter(|byte| **byte == b'\n').count() + 1;
-        Failure::input(anyhow!("cannot read {name}: line {line} is not UTF-8; manifests are YAML or JSON"))
-    })?;
-    let documents = reading::read(&name, text).map_err(|error| Failure::input(anyhow!("cannot read {error}")))?;
-    if documents.is_empty() {
-        return Err(Failure::input(anyhow!("{name} holds nothing: name a file of manifests or an AdmissionReview")));
+    let text = encoding::decode(bytes).map_err(|fault| Failure::input(anyhow!("cannot read {name}: {fault}")))?;
+    // A command before the pipe that failed writes nothing. Without this error its failure would look like success.
+    if name == called(STDIN) && text.trim().is_empty() {
+        return Err(Failure::input(anyhow!("standard input is empty; check the command that writes to it")));
     }
+    let documents = reading::read(&name, text).map_err(|error| Failure::input(anyhow!("cannot read {error}")))?;
     let is_review = |document: &Document| is_review(document.value.get("kind").and_then(Value::as_str));
     match documents.iter().filter(|document| is_review(document)).count() {
         0 => manifests(&name, documents).map(Contents::Manifests),
@@ -139,8 +155,10 @@ fn manifests(file: &str, documents: Vec<Document>) -> Result<Vec<Manifest>, Fail
     let mut manifests = Vec::new();
     let mut problems = Vec::new();
     for document in documents {
-        let place = Place { file: file.to_owned(), document: document.number, item: None };
-        for (place, object) in items(place, document.value, &mut problems) {
+        let place = Place { file: file.to_owned(), document: document.number, item: None, nested: Vec::new() };
+        let mut objects = Vec::new();
+        flatten(place, document.value, &mut objects, &mut problems);
+        for (place, object) in objects {
             match manifest(place.clone(), object) {
                 Ok(manifest) => manifests.push(manifest),
                 Err(problem) => problems.push(format!("{place}, {problem}")),
@@ -150,25 +168,35 @@ fn manifests(file: &str, documents: Vec<Document>) -> Result<Vec<Manifest>, Fail
     if problems.is_empty() { Ok(manifests) } else { Err(Failure::input(anyhow!("cannot read {}", problems.join("\n  ")))) }
 }
 
-/// The objects of a document: itself, or what is in it where it is a list. The items of a typed list (`PodList`)
-/// need not say what they are.
-fn items(place: Place, document: Value, problems: &mut Vec<String>) -> Vec<(Place, Value)> {
-    let stated = |field| document.get(field).and_then(Value::as_str).map(str::to_owned);
-    let (Some(kind), Some(api_version)) = (stated("kind"), stated("apiVersion")) else { return vec![(place, document)] };
-    let Some(of) = kind.strip_suffix("List").filter(|_| document.get("items").is_some()) else { return vec![(place, document)] };
-    let Some(Value::Array(items)) = document.get("items").cloned() else {
-        problems.push(format!("{place}, items: must be a list"));
-        return Vec::new();
+/// Adds the objects of a document: the document itself, or the items of a list. `kubectl` takes every object with
+/// `items` for a list, and kustomize also applies what is in a list in a list. The items of a typed list
+/// (`PodList`) may omit kind and API version.
+fn flatten(place: Place, mut object: Value, objects: &mut Vec<(Place, Value)>, problems: &mut Vec<String>) {
+    let text = |object: &Value, field| object.get(field).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let (kind, api_version) = (text(&object, "kind"), text(&object, "apiVersion"));
+    let is_list = !kind.is_empty() && !api_version.is_empty();
+    let items = match object.as_object_mut().filter(|_| is_list).and_then(|fields| fields.remove("items")) {
+        Some(Value::Array(items)) => items,
+        Some(Value::Null) => Vec::new(),
+        Some(_) => return problems.push(format!("{place}, items: must be a list")),
+        None if kind == "List" && api_version == "v1" => Vec::new(),
+        None => return objects.push((place, object)),
     };
-    let known = |mut item: Value| {
-        if let (false, Some(fields)) = (of.is_empty(), item.as_object_mut()) {
-            fields.entry("kind").or_insert_with(|| of.into());
-            fields.entry("apiVersion").or_insert_with(|| api_version.clone().into());
+    let is_plain_list = kind.ends_with("List");
+    let item_kind = kind.strip_suffix("List").unwrap_or(&kind);
+    for (index, mut item) in items.into_iter().enumerate() {
+        if let Some(fields) = item.as_object_mut().filter(|_| !item_kind.is_empty())
+            && !["kind", "apiVersion"].iter().any(|field| fields.get(*field).is_some_and(|value| !value.is_null()))
+        {
+            fields.insert("kind".to_owned(), item_kind.into());
+            fields.insert("apiVersion".to_owned(), api_version.as_str().into());
         }
-        item
-    };
-    let at = |(index, item)| (Place { item: Some(index), ..place.clone() }, known(item));
-    items.into_iter().enumerate().map(at).collect()
+        flatten(place.of_item(index), item, objects, problems);
+    }
+    // Some programs apply the items of an object of another kind, others the object.
+    if !is_plain_list {
+        objects.push((place, object));
+    }
 }
 
 fn manifest(place: Place, object: Value) -> Result<Manifest, String> {

@@ -79,7 +79,7 @@ pub fn run(args: &Args, streams: &mut Streams) -> Ended {
             let stage = if args.mutate { Stage::Mutate } else { Stage::Validate };
             answers::run(&guard, stage, &reviews, args.output.output, streams)
         }
-        (true, _) if args.mutate || args.validate => {
+        (true, false) if args.mutate || args.validate => {
             let flag = if args.mutate { "--mutate" } else { "--validate" };
             Err(Failure::input(anyhow!("{flag} is about AdmissionReviews: manifests are mutated, then validated")))
         }

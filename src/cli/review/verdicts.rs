@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use json_patch::{AddOperation, Patch, PatchOperation};
+use json_patch::Patch;
 use serde::Serialize;
 
 use crate::cli::exit::{Ended, Failure, Outcome};
@@ -69,7 +69,7 @@ fn text(verdicts: &[Verdict<'_>], out: &mut dyn Write) -> io::Result<()> {
             let warning = if finding.severity < Severity::Deny { "warning, " } else { "" };
             writeln!(out, "            {warning}{}: {}", rule_name(finding.rule), finding.message)?;
         }
-        if let Some(changes) = changes(&judged.patch) {
+        if let Some(changes) = changes(judged) {
             writeln!(out, "            /mutate {changes}")?;
         }
     }
@@ -80,23 +80,14 @@ fn text(verdicts: &[Verdict<'_>], out: &mut dyn Write) -> io::Result<()> {
         parts.extend(Some(count(Some(outcome))).filter(|number| *number > 0).map(|number| format!("{number} {}", decided(outcome).0)));
     }
     parts.extend(Some(count(None)).filter(|number| *number > 0).map(|number| format!("{number} not judged")));
-    writeln!(out, "{}: {}", Count(verdicts.len(), "object"), parts.join(", "))
+    let separator = if parts.is_empty() { "" } else { ": " };
+    writeln!(out, "{}{separator}{}", Count(verdicts.len(), "object"), parts.join(", "))
 }
 
 /// What a patch does, in words: it touches labels under `netpol/` alone, whose values are no secrets.
-fn changes(Patch(operations): &Patch) -> Option<String> {
-    let label = |path: &str| path.strip_prefix("/metadata/labels/").map(|key| key.replace("~1", "/").replace("~0", "~"));
-    let mut added = Vec::new();
-    let mut removed = Vec::new();
-    for operation in operations {
-        match operation {
-            PatchOperation::Add(AddOperation { path, value }) => {
-                added.extend(label(path.as_str()).map(|key| format!("{}={}", Plain(&key), Plain(value.as_str().unwrap_or_default()))));
-            }
-            PatchOperation::Remove(remove) => removed.extend(label(remove.path.as_str()).map(|key| Plain(&key).to_string())),
-            _ => {}
-        }
-    }
+fn changes(judged: &Judged) -> Option<String> {
+    let added = judged.added_labels().map(|(key, value)| format!("{}={}", Plain(&key), Plain(&value))).collect();
+    let removed = judged.removed_labels().map(|key| Plain(&key).to_string()).collect();
     let part = |verb: &str, labels: Vec<String>| (!labels.is_empty()).then(|| format!("{verb} {}", labels.join(", ")));
     let parts: Vec<String> = [part("adds", added), part("takes off", removed)].into_iter().flatten().collect();
     (!parts.is_empty()).then(|| parts.join(" and "))
@@ -109,6 +100,8 @@ struct Line<'v> {
     document: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
     item: Option<usize>,
+    #[serde(skip_serializing_if = "<[usize]>::is_empty")]
+    nested: &'v [usize],
     kind: String,
     name: &'v str,
     namespace: &'v str,
@@ -136,6 +129,7 @@ fn line<'v>(verdict: &'v Verdict<'_>) -> Line<'v> {
         file: &manifest.place.file,
         document: manifest.place.document,
         item: manifest.place.item,
+        nested: &manifest.place.nested,
         kind: manifest.qualified_kind(),
         name: manifest.name(),
         namespace,
