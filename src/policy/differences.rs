@@ -2,7 +2,7 @@
 
 use super::direction::Direction;
 use super::drift::{Change, Difference};
-use super::ports::{NamedPort, Ports};
+use super::ports::{NamedPort, OTHER_PROTOCOLS, Ports};
 use super::ranges::RangeSet;
 use super::relation::{Relation, Union};
 use super::rule::{Peers, Rule};
@@ -18,6 +18,8 @@ const MAX_DIFFERENCES: usize = 256;
 const MAX_PIECES: usize = 64;
 /// The text for a side that has nothing.
 const NOTHING: &str = "nothing";
+/// The text for every peer.
+const ANYONE: &str = "anyone";
 
 /// Returns the differences, which do not change the result of the comparison. If the limit on steps ends the
 /// list early, the last entry says so. Never empty.
@@ -118,6 +120,9 @@ impl List {
         for (index, rule) in written.iter().enumerate() {
             let mut all = Vec::new();
             let complete = self.uncovered_of_rule(rule, &union, direction, &policy.home, &mut all);
+            if change == Change::Wider && opens_everything(rule, &all) {
+                all = vec![(Peer { set: None, words: ANYONE.to_owned() }, words::ports_of(&rule.ports))];
+            }
             for (peer, left) in all {
                 if self.differences.len() >= MAX_DIFFERENCES {
                     return Err(Exhausted);
@@ -167,7 +172,7 @@ impl List {
                 }
                 match kinds.as_slice() {
                     [(_, ports), rest @ ..] if rest.len() == 3 && rest.iter().all(|(_, other)| other == ports) => {
-                        left.push((Peer { set: None, words: "anyone".to_owned() }, ports.clone()));
+                        left.push((Peer { set: None, words: ANYONE.to_owned() }, ports.clone()));
                     }
                     _ => left.extend(kinds.into_iter().map(|(words, ports)| (Peer { set: None, words }, ports))),
                 }
@@ -200,6 +205,14 @@ impl List {
         let nothing = numbers.is_empty() && names.is_empty();
         Ok((!nothing).then(|| words::ports(&numbers, &names)))
     }
+}
+
+/// Returns whether `left`, which another policy does not allow of the rule `{}`, has peers of every kind and ports
+/// of defined protocols. For the reader such a rule opens every port, not the ports that remain.
+fn opens_everything(rule: &Rule, left: &[(Peer<'_>, String)]) -> bool {
+    let other_protocols = words::ports(&RangeSet::new([(OTHER_PROTOCOLS, OTHER_PROTOCOLS)]), &[]);
+    let is_every_kind = left.len() == PeerSet::everyone().len() || left.iter().any(|(peer, _)| peer.words == ANYONE);
+    rule.allows_everything() && is_every_kind && left.iter().any(|(_, ports)| *ports != other_protocols)
 }
 
 struct Peer<'r> {

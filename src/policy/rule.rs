@@ -1,6 +1,6 @@
 //! One rule of a policy as it is written.
 
-use super::ports::Ports;
+use super::ports::{Ports, every_port};
 use super::traffic::PeerSet;
 
 /// One rule as it is written.
@@ -25,5 +25,10 @@ impl Rule {
             Peers::Everyone => PeerSet::everyone(),
             Peers::Listed(peers) => peers,
         }
+    }
+
+    /// Returns whether this is the rule `{}`: every peer and every port.
+    pub(crate) fn allows_everything(&self) -> bool {
+        matches!(self.peers, Peers::Everyone) && self.ports.numbers == every_port()
     }
 }

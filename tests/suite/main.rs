@@ -25,6 +25,7 @@ mod readme;
 mod reference;
 mod registration;
 mod render;
+mod reports;
 mod review;
 mod server;
 mod support;

@@ -1,5 +1,6 @@
 //! `netpol check`: files against the canon.
 
+mod live;
 mod report;
 mod text;
 
@@ -21,11 +22,14 @@ does not have is a finding where it grants more. Pods, workloads, bindings,
 namespaces and policies of other kinds are judged as netpol review judges them;
 what a flag only warns about (--workloads, --foreign-policies …) is shown and is
 no finding. A policy that states no namespace is checked for every guarded one.
+A running pod, as kubectl get prints it, that lacks labels that the canon grants
+to it is a finding: the webhook was not called when the pod was created.
 
 Examples:
   netpol check netpol.yaml
   netpol check --partial --canon ./canon changed.yaml
   kubectl -n abcdesktop get networkpolicies -o yaml | netpol check -
+  kubectl -n abcdesktop get pods -o yaml | netpol check --partial -
   netpol check --output json netpol.yaml | jq '.findings[].witness'")]
 pub struct Args {
     /// Manifests; - is standard input.

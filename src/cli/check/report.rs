@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
+use super::live::{self, LACKS_LABEL};
 use crate::cli::manifests::created::{self, Asker};
 use crate::cli::manifests::words::Named;
 use crate::cli::manifests::{Manifest, Place};
@@ -29,6 +30,9 @@ pub(super) struct Report {
     pub(super) canon_hash: String,
     pub(super) policies: Policies,
     pub(super) findings: Vec<Finding>,
+    /// The objects that are not canonical policies, each counted once.
+    #[serde(skip)]
+    pub(super) others: Others,
     /// What nobody judges: another kind, or another namespace.
     pub(super) not_judged: Vec<Object>,
 }
@@ -48,6 +52,19 @@ pub(super) struct Policies {
     pub(super) extra: usize,
 }
 
+/// How many objects other than canonical policies are what.
+#[derive(Debug, Default)]
+pub(super) struct Others {
+    /// Extra policies without a finding.
+    pub(super) extra: usize,
+    /// Other objects without a finding.
+    pub(super) clean: usize,
+    /// Objects with warnings only.
+    pub(super) warned: usize,
+    /// Objects with findings that count.
+    pub(super) faulty: usize,
+}
+
 /// Which object, and where it stands.
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct Object {
@@ -57,6 +74,9 @@ pub(super) struct Object {
     pub(super) document: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) item: Option<usize>,
+    /// The indexes in the lists in that list.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) nested: Vec<usize>,
     pub(super) kind: String,
     pub(super) name: String,
     pub(super) namespace: String,
@@ -100,14 +120,15 @@ impl Finding {
 
 impl Object {
     fn new(manifest: &Manifest, namespace: &str) -> Object {
-        let Place { file, document, item, .. } = manifest.place.clone();
+        let Place { file, document, item, nested } = manifest.place.clone();
         let (kind, name) = (manifest.qualified_kind(), manifest.name().to_owned());
-        Object { file: Some(file), document: Some(document), item, kind, name, namespace: namespace.to_owned() }
+        Object { file: Some(file), document: Some(document), item, nested, kind, name, namespace: namespace.to_owned() }
     }
 
     fn missing(name: &str, namespace: &str) -> Object {
         let kind = "NetworkPolicy.networking.k8s.io".to_owned();
-        Object { file: None, document: None, item: None, kind, name: name.to_owned(), namespace: namespace.to_owned() }
+        let (name, namespace) = (name.to_owned(), namespace.to_owned());
+        Object { file: None, document: None, item: None, nested: Vec::new(), kind, name, namespace }
     }
 }
 
@@ -131,6 +152,7 @@ impl Report {
             canon_hash: guard.canon.hash.clone(),
             policies: Policies::default(),
             findings: Vec::new(),
+            others: Others::default(),
             not_judged: Vec::new(),
         };
         let mut checker = Checker { guard, report, seen: BTreeMap::new() };
@@ -153,6 +175,8 @@ impl<'c> Checker<'c> {
             None if manifest.is_network_policy() => guarded().collect(),
             None => guarded().take(1).collect(),
         };
+        let known = self.report.findings.len();
+        let (mut is_judged, mut is_canonical) = (false, false);
         for namespace in namespaces {
             let object = Object::new(manifest, namespace);
             let everywhere = manifest.resource.is_judged_everywhere();
@@ -160,9 +184,14 @@ impl<'c> Checker<'c> {
                 self.report.not_judged.push(object);
                 continue;
             }
+            is_judged = true;
             let judged = created::judge(self.guard, &Asker::default(), manifest, namespace)?;
+            let lacking =
+                live::lacks_labels(manifest, &judged, namespace).map(|message| Finding::denies(object.clone(), LACKS_LABEL, message));
             let mut findings: Vec<Finding> = judged.findings.into_iter().map(|finding| Finding::of(&object, finding)).collect();
+            findings.extend(lacking);
             if manifest.is_network_policy() {
+                is_canonical |= self.guard.canon.policies(namespace).is_some_and(|policies| policies.named(manifest.name()).is_some());
                 let key = (namespace, manifest.name());
                 if let Some((first, _)) = self.seen.get(&key) {
                     let message = format!("{} stands in {first} too: kubectl apply keeps the last one", Named(manifest));
@@ -173,6 +202,16 @@ impl<'c> Checker<'c> {
                 *known_wrong |= wrong;
             }
             self.report.findings.extend(findings);
+        }
+        if is_judged && !is_canonical {
+            let found = self.report.findings.get(known..).unwrap_or_default();
+            let others = &mut self.report.others;
+            *match (found.iter().any(Finding::counts), found.is_empty()) {
+                (true, _) => &mut others.faulty,
+                (false, false) => &mut others.warned,
+                (false, true) if manifest.is_network_policy() => &mut others.extra,
+                (false, true) => &mut others.clean,
+            } += 1;
         }
         Ok(())
     }

@@ -55,7 +55,8 @@ fn lines(report: &Report, out: &mut dyn Write) -> io::Result<()> {
 fn named(object: &Object) -> String {
     let kind = object.kind.split('.').next().unwrap_or_default();
     let namespace = if object.namespace.is_empty() { String::new() } else { format!(" in {}", Plain(&object.namespace)) };
-    let item = object.item.map(|index| format!(", items[{index}]")).unwrap_or_default();
+    let items: Vec<String> = object.item.iter().chain(&object.nested).map(|index| format!("items[{index}]")).collect();
+    let item = if items.is_empty() { String::new() } else { format!(", {}", items.join(".")) };
     let place = match (&object.file, object.document) {
         (Some(file), Some(document)) => format!(" ({file}, document {document}{item})"),
         _ => String::new(),
@@ -86,22 +87,32 @@ fn difference(difference: &Difference) -> String {
     format!("{change}: {difference}")
 }
 
+/// Writes the last line, which counts each object once.
 fn summary(report: &Report, out: &mut dyn Write) -> io::Result<()> {
-    let policies = &report.policies;
-    let others = report.findings.iter().filter(|finding| finding.counts() && !finding.is_to_be_put_back()).count();
-    let warnings = report.findings.iter().filter(|finding| !finding.counts()).count();
-    let mut parts = vec![format!("{} of {} as the canon {} has them", policies.same, Count(policies.canonical, "policy"), report.canon)];
+    let (policies, others) = (&report.policies, &report.others);
+    let is_partial = policies.missing > 0 && !report.findings.iter().any(|finding| finding.rule == MISSING);
+    let canon = &report.canon;
+    let mut parts = Vec::new();
+    if is_partial && policies.missing == policies.canonical {
+        parts.push(format!("no policy of the canon {canon} in these files"));
+    } else {
+        parts.push(format!("{} of {} as the canon {canon} has them", policies.same, Count(policies.canonical, "policy")));
+    }
     let mut add = |number: usize, words: String| {
         if number > 0 {
             parts.push(words);
         }
     };
     add(policies.drifted, format!("{} drifted", policies.drifted));
-    let are_findings = report.findings.iter().any(|finding| finding.rule == MISSING);
-    add(policies.missing, format!("{} {}", policies.missing, if are_findings { "missing" } else { "not in these files" }));
-    add(policies.extra, format!("{} not of the canon", policies.extra));
-    add(others, format!("{}", Count(others, "other finding")));
-    add(warnings, format!("{}", Count(warnings, "warning")));
+    match is_partial {
+        true if policies.missing < policies.canonical => add(policies.missing, format!("{} not in these files", policies.missing)),
+        true => {}
+        false => add(policies.missing, format!("{} missing", policies.missing)),
+    }
+    add(others.extra, format!("{} without findings", Count(others.extra, "extra policy")));
+    add(others.clean, format!("{} without findings", Count(others.clean, "other object")));
+    add(others.warned, format!("{} with warnings", Count(others.warned, "other object")));
+    add(others.faulty, format!("{} with findings", Count(others.faulty, "other object")));
     add(report.not_judged.len(), format!("{} not judged", Count(report.not_judged.len(), "object")));
     let (word, style) = if report.clean { ("clean", GOOD) } else { ("not clean", BAD) };
     writeln!(out, "{style}{word}{style:#}: {}", parts.join(", "))

@@ -72,6 +72,25 @@ fn rule_13_allow_all_in_one_direction_does_not_change_the_other() {
 }
 
 #[test]
+fn the_difference_of_an_empty_rule_opens_every_port() {
+    let text = |canonical: &str| drifts(canonical, &ingress("[{}]"), Change::Wider).differences[0].to_string();
+    let every_port = "ingress rule 1 also allows every port of every protocol from anyone";
+    for rules in [
+        "[]",
+        r#"[{"ports":[{"port":443}]}]"#,
+        r#"[{"from":[{"podSelector":{}}],"ports":[{"port":443}]}]"#,
+        r#"[{"from":[{"ipBlock":{"cidr":"10.0.0.0/8"}}]}]"#,
+    ] {
+        assert_eq!(text(&ingress(rules)), every_port, "{rules}");
+    }
+    // A rule that already allows every pod does not gain pods.
+    assert_eq!(
+        text(&ingress(r#"[{"from":[{"namespaceSelector":{}}]}]"#)),
+        "ingress rule 1 also allows every port of every protocol from every IPv4 address"
+    );
+}
+
+#[test]
 fn rule_14_peers_and_ports_must_both_match() {
     let rule = r#"{"from":[{"podSelector":{}}],"ports":[{"port":1}]}"#;
     drifts(&ingress(&format!("[{rule}]")), &ingress(r#"[{"from":[{"podSelector":{}}]}]"#), Change::Wider);
