@@ -272,6 +272,10 @@ fn unquoted_pod_label() {
     2 objects: 2 denied
     "#);
     assert_eq!(run(&["check", "--partial"], &files).code, 1);
+    let selector =
+        deployment.replace("ocuser: true", "ocuser: 'true'").replace("{matchLabels: {type: x11server}}", "{matchLabels: {type: on}}");
+    let ran = run(&["review"], &[("deployment.yaml", selector.as_bytes())]);
+    assert!(ran.code == 1 && ran.out.contains("not-understood: spec.selector.matchLabels.type: must be a string"), "{}", ran.out);
     // No other message has a position in a request that the user did not write.
     let ran =
         run(&["review"], &[("pod.yaml", pod.replace("{containers: []}", "{hostNetwork: maybe}").replace("true", "'true'").as_bytes())]);

@@ -10,7 +10,8 @@ use serde_json::Value;
 
 use super::Manifest;
 use crate::admission::{self, Explained};
-use crate::documents::{decoded, metadata};
+use crate::documents::{Node, decoded, metadata};
+use crate::policy::Selector;
 use crate::verdict::Outcome;
 use crate::verdict::{Finding, Guard, Rule, Stage};
 
@@ -71,13 +72,13 @@ fn label_of(path: &str) -> Option<String> {
 /// # Errors
 /// The webhook's own answer cannot be read: an error of ours.
 pub fn judge(guard: &Guard, asker: &Asker, manifest: &Manifest, namespace: &str) -> anyhow::Result<Judged> {
-    let faults = metadata_faults(manifest);
+    let mut object = as_sent(manifest, namespace);
+    let faults = rejected_fields(manifest, &object);
     if !faults.is_empty() {
         let findings = faults.into_iter().map(Finding::fault).collect();
         let patch = json_patch::Patch(Vec::new());
         return Ok(Judged { outcome: Outcome::Denied, rule: Some(Rule::NotUnderstood), findings, patch });
     }
-    let mut object = as_sent(manifest, namespace);
     let mutated = ask(guard, Stage::Mutate, asker, manifest, namespace, &object)?;
     let patch = patch_in(&mutated.answer.body)?;
     if mutated.answer.tally.outcome == Outcome::Denied {
@@ -93,18 +94,23 @@ pub fn judge(guard: &Guard, asker: &Asker, manifest: &Manifest, namespace: &str)
     Ok(Judged { outcome, rule: tally.rule.or(mutated.answer.tally.rule), findings, patch })
 }
 
-/// Returns what the API server rejects in the metadata of an object and of the pods that it makes. The webhook never
-/// sees such an object, and its message would name positions in a request that the user did not write.
-fn metadata_faults(manifest: &Manifest) -> Vec<String> {
+/// Returns what the API server rejects in the metadata of an object and of the pods that it creates, and in the
+/// selector of those pods. The webhook never sees such an object, and its message would name positions in a
+/// request that the user did not write.
+fn rejected_fields(manifest: &Manifest, object: &Value) -> Vec<String> {
     const TEMPLATES: [&[&str]; 4] = [
         &["metadata"],
         &["spec", "template", "metadata"],
         &["spec", "jobTemplate", "metadata"],
         &["spec", "jobTemplate", "spec", "template", "metadata"],
     ];
-    let is_workload = ["apps", "batch"].contains(&manifest.group.as_str()) || manifest.kind == "ReplicationController";
+    let has_selector = ["apps", "batch"].contains(&manifest.group.as_str());
+    let is_workload = has_selector || manifest.kind == "ReplicationController";
     let paths = TEMPLATES.iter().take(if is_workload { TEMPLATES.len() } else { 1 });
-    paths.flat_map(|path| metadata::faults(&manifest.object, path)).map(|fault| fault.to_string()).collect()
+    let selector = object.pointer("/spec/selector").filter(|selector| has_selector && !selector.is_null());
+    let of_selector = selector.and_then(|selector| Selector::parse(&Node::from(selector), "spec.selector").err());
+    let faults = paths.flat_map(|path| metadata::faults(object, path)).chain(of_selector.into_iter().flatten());
+    faults.map(|fault| fault.to_string()).collect()
 }
 
 /// Returns a finding that names the field in the user's file, not its position in the request.
