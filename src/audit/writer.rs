@@ -60,38 +60,47 @@ impl Writer {
         self.output.finish();
     }
 
-    /// Writes until no entry is pending. While the log cannot be written, the oldest entries are kept and the
-    /// newest are dropped, so that the log shows how an incident began.
+    /// Writes the pending entry, then those that gathered in the queue. While the log cannot be written, the oldest
+    /// entries are kept and the newest are dropped, so that the log shows how an incident began.
     fn write_pending(&mut self) {
+        // While writing fails, the queue keeps its entries, so that its limits hold.
+        let mut is_writable = false;
         let mut doublings = 0;
-        while !self.pending.is_empty() {
-            let (written, result) = self.attempt();
+        loop {
+            let (written, result) = self.attempt(is_writable);
             if written > 0 {
                 doublings = 0;
             }
-            let Err(error) = result else { continue };
+            let Err(error) = result else {
+                if is_writable && self.pending.is_empty() {
+                    return;
+                }
+                is_writable = true;
+                continue;
+            };
+            is_writable = false;
             if !self.counters.failing.swap(true, Relaxed) {
                 tracing::warn!(%error, "cannot write the audit log; retrying, and dropping entries when the queue is full");
             }
             if self.queue.is_closed() {
-                self.drop_all();
-                return;
+                return self.drop_all();
             }
             thread::park_timeout(self.retry.saturating_mul(1 << doublings));
             doublings = (doublings + 1).min(MAX_DOUBLINGS);
         }
     }
 
-    /// Writes the pending entries, and as many from the queue as one call may write. Returns the number of
-    /// entries written, which is 0 only with an error.
-    fn attempt(&mut self) -> (usize, io::Result<()>) {
-        let Some(first) = self.pending.front() else { return (0, Ok(())) };
-        let room = match self.output.prepare(first.fields().len() + MAX_FRAME) {
+    /// Writes the pending entries and, with `take`, as many from the queue as one call may write. Returns the number
+    /// of entries written.
+    fn attempt(&mut self, take: bool) -> (usize, io::Result<()>) {
+        let Some(first) = entry(&mut self.pending, &mut self.queue, 0, take) else { return (0, Ok(())) };
+        let length = first.fields().len() + MAX_FRAME;
+        let room = match self.output.prepare(length) {
             Ok(room) => room.min(MAX_WRITE),
             Err(error) => return (0, Err(error)),
         };
         let dropped = self.counters.dropped.load(Relaxed);
-        self.make_lines(room, dropped.saturating_sub(self.counters.reported.load(Relaxed)));
+        self.make_lines(room, dropped.saturating_sub(self.counters.reported.load(Relaxed)), take);
         let (written, result) = self.lines.write(self.output.as_mut(), &self.queue);
         if let Some(position) = self.lines.position_after(written) {
             self.chain.advance(position);
@@ -108,21 +117,14 @@ impl Writer {
 
     /// Makes lines of at most `room` bytes, but at least one line. The first reports the number of dropped
     /// entries.
-    fn make_lines(&mut self, room: usize, mut dropped: u64) {
-        // After a failure the queue keeps its entries, so that it fills up and its limits hold.
-        let is_failing = self.counters.failing.load(Relaxed);
-        self.lines.clear();
+    fn make_lines(&mut self, room: usize, mut dropped: u64, take: bool) {
+        let Writer { chain, queue, pending, lines, .. } = self;
+        lines.clear();
         for index in 0.. {
-            if index == self.pending.len()
-                && !is_failing
-                && let Ok(entry) = self.queue.try_recv()
-            {
-                self.pending.push_back(entry);
-            }
-            let Some(entry) = self.pending.get(index) else { return };
-            self.lines.push(&self.chain, entry, std::mem::take(&mut dropped));
-            if index > 0 && self.lines.bytes.len() > room {
-                return self.lines.pop();
+            let Some(entry) = entry(pending, queue, index, take) else { return };
+            lines.push(chain, entry, std::mem::take(&mut dropped));
+            if index > 0 && lines.bytes.len() > room {
+                return lines.pop();
             }
         }
     }
@@ -135,6 +137,19 @@ impl Writer {
             self.counters.queued_bytes.fetch_sub(entry.size(), Relaxed);
         }
     }
+}
+
+/// Returns a pending entry. With `take`, the next entry of the queue follows the last pending one.
+fn entry<'p>(
+    pending: &'p mut VecDeque<QueuedEntry>,
+    queue: &mut Receiver<QueuedEntry>,
+    index: usize,
+    take: bool,
+) -> Option<&'p QueuedEntry> {
+    if take && index == pending.len() {
+        pending.push_back(queue.try_recv().ok()?);
+    }
+    pending.get(index)
 }
 
 /// Lines that one call writes.
