@@ -19,7 +19,7 @@ fn helm_lint_reports_nothing() {
     }
 }
 
-/// Otherwise GitOps tools would report a difference after every rendering.
+/// Otherwise tools that deploy from Git would report a difference after every rendering.
 #[test]
 fn the_same_values_render_the_same_bytes() {
     for (set, values) in sets() {
