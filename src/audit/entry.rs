@@ -7,6 +7,9 @@ use serde::Serialize;
 
 use super::record::Record;
 
+/// The length of a long record as JSON, in bytes: most records fit in the first allocation.
+const TYPICAL_LENGTH: usize = 1024;
+
 /// One decision, as the server offers it to the log.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Entry {
@@ -48,7 +51,9 @@ impl QueuedEntry {
             client_verified: entry.client_verified,
             latency_microseconds: u64::try_from(entry.latency.as_micros()).unwrap_or(u64::MAX),
         };
-        Ok(QueuedEntry { time: entry.time, json: serde_json::to_vec(&fields)?.into_boxed_slice() })
+        let mut json = Vec::with_capacity(TYPICAL_LENGTH);
+        serde_json::to_writer(&mut json, &fields)?;
+        Ok(QueuedEntry { time: entry.time, json: json.into_boxed_slice() })
     }
 
     /// Returns the fields of the JSON object, without its braces.

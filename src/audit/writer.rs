@@ -55,7 +55,8 @@ impl Writer {
         while let Some(entry) = self.queue.blocking_recv() {
             self.pending.push_back(entry);
             self.write_pending();
-            thread::sleep(GATHER);
+            // Closing the sink ends this wait.
+            thread::park_timeout(GATHER);
         }
         self.output.finish();
     }

@@ -276,6 +276,22 @@ fn an_entry_larger_than_the_queue_is_dropped_and_counted() {
 }
 
 #[test]
+fn entries_of_many_threads_form_one_chain_and_none_is_lost_uncounted() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("audit.log");
+    let sink = Sink::open(Options { queue_entries: 64, ..options(&path) }).unwrap();
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| uids(0..500).for_each(|uid| sink.offer(entry(&uid))));
+        }
+    });
+    assert!(sink.close(WAIT));
+    let result = verify_files(&[&path]);
+    assert_eq!((result.broken.len(), result.chains.len(), result.lines as u64), (0, 1, sink.written()));
+    assert_eq!((sink.written() + sink.dropped(), queued_bytes(&sink)), (2000, 0));
+}
+
+#[test]
 fn a_closed_sink_drops_and_counts_entries() {
     let folder = tempfile::tempdir().unwrap();
     let sink = Sink::open(options(&folder.path().join("audit.log"))).unwrap();

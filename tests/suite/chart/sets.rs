@@ -33,7 +33,7 @@ items:
     - {}
     egress:
     - to:
-      - podSelector: {matchLabels: {nobody-asks: inert}}
+      - podSelector: {matchLabels: {unused-key: x}}
 ";
 
 /// The grants of the canon, in another file. JSON is valid YAML.
