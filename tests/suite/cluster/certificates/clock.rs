@@ -52,21 +52,21 @@ impl Timed {
         let options = Options {
             namespace: installed.system.clone(),
             name: installed.name.to_owned(),
-            registrations: vec![installed.name.to_owned()],
+            webhook_configurations: vec![installed.name.to_owned()],
             wanted: Wanted {
                 names: vec![format!("guard.{}.svc", installed.system)],
                 ca_life: Duration::from_secs(365 * DAY.unsigned_abs()),
                 leaf_life: Duration::from_secs(30 * DAY.unsigned_abs()),
             },
             identity: "timed".to_owned(),
-            every: Duration::from_millis(200),
+            interval: Duration::from_millis(200),
             timing: Timing::default(),
         };
         let kubeconfig = Kubeconfig::read_from(installed.kubeconfig()).expect("a kubeconfig");
         let (running, controller) = RUNTIME.block_on(async {
             let config_of_cluster = kube::Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await;
             let mut running = server::start(&config, parts).expect("it starts");
-            let cluster = Cluster::of(config_of_cluster.expect("a configuration")).expect("a cluster");
+            let cluster = Cluster::from_config(config_of_cluster.expect("a configuration")).expect("a cluster");
             let keeper = running.keeper.take().expect("it waits for a certificate");
             (running, controller::start(cluster, keeper, options, clock))
         });

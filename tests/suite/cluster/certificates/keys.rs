@@ -41,7 +41,7 @@ fn no_private_key_is_in_a_log_an_error_an_event_or_an_answer() {
     installed.patch_secret(&json!({"immutable": true, "metadata": {"annotations": {"netpol.abcdesktop.io/renew": "leaf"}}}));
     until("it says that it is refused", || {
         let reply = server.admin.get("/readyz");
-        reply.body.as_str()?.contains("the API server refuses to update the secret").then_some(())
+        reply.body.as_str()?.contains("the API server rejects the request to update the secret").then_some(())
     });
     installed.delete_secret();
     until("there is another secret", || installed.kept("tls.crt").filter(|cert| !cert.is_empty()));

@@ -68,7 +68,7 @@ fn a_replica_starts_without_the_api_server_and_goes_on_without_it() {
     let [line, listen] = free_ports().expect("free ports");
     let flags = [installed.flags(), vec!["--listen".to_owned(), format!("127.0.0.1:{listen}")]].concat();
     let server = without_certificate(Starting::new(installed.name, &flags, Some(&installed.kubeconfig_at(Some(line)))));
-    assert!(!says(&server, "the API server cannot be reached"));
+    assert!(!says(&server, "cannot reach the API server"));
     assert!(!says(&server, "there is no certificate to serve yet"));
     let refused = RUNTIME.block_on(TcpStream::connect((Ipv4Addr::LOCALHOST, listen)));
     assert!(refused.is_err(), "nobody listens for reviews without a certificate");
@@ -80,7 +80,7 @@ fn a_replica_starts_without_the_api_server_and_goes_on_without_it() {
     assert!(server.metrics().contains("netpol_certificates_failures_total{cause=\"unreachable\"}"));
 
     open.cut();
-    assert!(says(&server, "the API server cannot be reached"), "it serves what it has, and is ready");
+    assert!(says(&server, "cannot reach the API server"), "it serves what it has, and is ready");
     let load = Load::start(installed.name, "pod", 2, Duration::from_millis(100));
     until("pods while the line is cut", || (load.count() >= 30).then_some(()));
     load.finish().assert_clean(30);
@@ -91,7 +91,7 @@ fn a_replica_starts_without_the_api_server_and_goes_on_without_it() {
     installed.renew("leaf");
     again.cut();
     let log = fs::read_to_string(&server.process.log).expect("a log");
-    let said = log.lines().filter(|line| line.contains("the certificate cannot be looked after")).count();
+    let said = log.lines().filter(|line| line.contains("cannot manage the certificate")).count();
     assert!((2..8).contains(&said), "what fails is said when it begins to, not each time: {said}\n{log}");
 }
 
@@ -138,7 +138,7 @@ fn a_right_that_is_missing_is_named() {
         let place = if resource.ends_with("configurations") { "a ClusterRole" } else { "a Role in" };
         assert!(text.contains(place), "{text}");
         let log = fs::read_to_string(&server.process.log).expect("a log");
-        assert!(log.contains(&format!("may not {verb} the ")), "{log}");
+        assert!(log.contains(&format!("not allowed to {verb} the ")), "{log}");
         Installed::apply(&installed.role());
     }
     for (server, resource, verb, _) in &all {
@@ -152,7 +152,7 @@ fn a_lease_that_is_not_there_is_asked_for() {
     let path = format!("/apis/coordination.k8s.io/v1/namespaces/{}/leases/{}", installed.system, installed.name);
     plane().api.call(&Call::new(Method::DELETE, path)).expect("the lease is deleted");
     let server = without_certificate(installed.starting());
-    assert!(!says(&server, "is not there and cannot be made: install it, or may not create the lease"));
+    assert!(!says(&server, "does not exist and cannot be created: not allowed to create the lease"));
     let lease = json!({
         "apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": {"name": installed.name, "namespace": installed.system},
     });

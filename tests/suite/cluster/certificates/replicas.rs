@@ -55,7 +55,7 @@ fn one_of_two_replicas_writes_and_the_other_takes_over() {
     assert!(follower.process.wait().success());
     installed.forwarder.remove(follower.port);
     let log = std::fs::read_to_string(&follower.process.log).expect("a log");
-    assert!(log.contains("the lease is given back"), "{log}");
+    assert!(log.contains("released the lease"), "{log}");
     installed.renew("ca");
     assert!(third.admin.get("/readyz").ok());
 }

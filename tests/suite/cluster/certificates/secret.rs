@@ -74,9 +74,9 @@ fn a_secret_of_somebody_elses_is_left_alone_and_what_is_served_stays() {
     installed.patch_secret(&json!({"data": stranger}));
     let sentence = until("it says whose secret it is", || {
         let text = readiness(&server).1;
-        text.contains("was not made by netpol").then_some(text)
+        text.contains("is not managed by netpol").then_some(text)
     });
-    assert!(sentence.contains("what was served before it stays"), "{sentence}");
+    assert!(sentence.contains("the current certificate stays in use"), "{sentence}");
     assert!(readiness(&server).0, "what is served is trusted: {sentence}");
     let load = Load::start(installed.name, "pod", 2, Duration::from_millis(100));
     until("pods all the same", || (load.count() >= 40).then_some(()));
@@ -93,7 +93,7 @@ fn a_secret_of_somebody_elses_is_left_alone_and_what_is_served_stays() {
     until("it says why it is not ready", || {
         let (ready, text) = readiness(&late);
         assert!(!ready, "{text}");
-        (text.contains("was not made by netpol") && text.contains("there is no certificate to serve yet")).then_some(())
+        (text.contains("is not managed by netpol") && text.contains("there is no certificate to serve yet")).then_some(())
     });
     installed.delete_secret();
     until("it is ready as soon as the stranger's is gone", || readiness(&late).0.then_some(()));

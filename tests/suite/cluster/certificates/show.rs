@@ -51,6 +51,6 @@ fn what_the_cluster_has_is_shown_and_judged() {
     plane().api.call(&call).expect("the bundle is taken away");
     let (code, report) = show(&installed, &[]);
     server.process.signal("CONT");
-    assert!(code == Some(1) && report["findings"].to_string().contains("cannot be trusted: there is no CA"), "{report}");
+    assert!(code == Some(1) && report["findings"].to_string().contains("cannot be verified: the bundle contains no CA"), "{report}");
     until("it is published again", || (show(&installed, &[]).0 == Some(0)).then_some(()));
 }
