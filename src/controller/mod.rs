@@ -1,4 +1,4 @@
-//! Manages the server's certificate: keeps it in a Secret, renews it, and publishes its CA bundle to the webhook configurations.
+//! Manages the server's certificate: stores it in a Secret, renews it, and publishes its CA bundle to the webhook configurations.
 //!
 //! ```text
 //! every replica:  read [`webhook_configurations`], then [`secret`] ─► serve the trusted certificate ─► report the [`status`]
