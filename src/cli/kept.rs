@@ -75,10 +75,10 @@ impl KeptArgs {
         Ok(Some(Options {
             namespace: secret.namespace.clone(),
             name: secret.name.clone(),
-            registrations: self.registrations.clone(),
+            webhook_configurations: self.registrations.clone(),
             wanted: Wanted { names: names.to_vec(), ca_life: self.ca_lifetime, leaf_life: self.leaf_lifetime },
             identity: identity()?,
-            every: EVERY,
+            interval: EVERY,
             timing: Timing::default(),
         }))
     }

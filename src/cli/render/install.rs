@@ -14,7 +14,7 @@ use crate::cli::exit::{Ended, Failure};
 use crate::cli::judge_args::{JudgeArgs, namespace};
 use crate::cli::output::{OutputArgs, Streams};
 use crate::documents::reading;
-use crate::documents::values::put;
+use crate::documents::values::set;
 use crate::registration::{DEFAULT_NAME, DEFAULT_NAMESPACE, Endpoint, Registration};
 
 /// The chart's objects.
@@ -90,7 +90,7 @@ fn manifests(args: &Args, documents: &Documents, canon: &Canon) -> Result<Vec<Va
         let (is_deployment, is_namespace) = (is("Deployment"), is("Namespace"));
         let webhooks = registered.iter().find(|registered| registered.get("kind") == manifest.get("kind"));
         if let Some(webhooks) = webhooks.and_then(|registered| registered.get("webhooks")) {
-            put(&mut manifest, &["webhooks"], webhooks.clone());
+            set(&mut manifest, &["webhooks"], webhooks.clone());
         }
         if is_deployment {
             deploy(&mut manifest, args, own.is_some());
@@ -116,14 +116,14 @@ fn rename(value: &mut Value, namespace: &str) {
 /// The image, and the flags in the places of those that they replace.
 fn deploy(deployment: &mut Value, args: &Args, own_canon: bool) {
     let Some(pod) = deployment.pointer_mut("/spec/template/spec") else { return };
-    put(pod, &["containers", "0", "image"], Value::from(args.image.as_str()));
+    set(pod, &["containers", "0", "image"], Value::from(args.image.as_str()));
     let mut stated = args.judge.flags();
     if own_canon {
         stated.retain(|flag| !flag.starts_with("--canon="));
         stated.push(format!("--canon={CANON_FOLDER}"));
-        put(pod, &["volumes"], json!([{"name": "canon", "configMap": {"name": canon_name()}}]));
+        set(pod, &["volumes"], json!([{"name": "canon", "configMap": {"name": canon_name()}}]));
         let mount = json!([{"name": "canon", "mountPath": CANON_FOLDER, "readOnly": true}]);
-        put(pod, &["containers", "0", "volumeMounts"], mount);
+        set(pod, &["containers", "0", "volumeMounts"], mount);
     }
     let name = |flag: &str| flag.split('=').next().unwrap_or_default().to_owned();
     let replaced: Vec<String> = stated.iter().map(|flag| name(flag)).collect();
