@@ -228,8 +228,8 @@ fn input_that_cannot_be_read_is_exit_code_two_and_nothing_is_written() {
     let good = good.to_str().unwrap();
     let binary = &fs::read(env!("CARGO_BIN_EXE_netpol")).unwrap()[..4096];
     for (input, words) in [
-        (&b""[..], "standard input holds nothing"),
-        (b"# only a comment\n---\n", "standard input holds nothing"),
+        (&b""[..], "standard input is empty"),
+        (b"# only a comment\n---\n", "standard input is empty"),
         (b"just words", "standard input, document 1, must be a map"),
         (b"a: [", "standard input, document 1: "),
         (b"{\"kind\": \"Pod\", ", "cannot be read as JSON"),
@@ -249,7 +249,7 @@ fn input_that_cannot_be_read_is_exit_code_two_and_nothing_is_written() {
     for (files, words) in [
         (&["/no/such/file"][..], "cannot read /no/such/file: No such file"),
         (&["/"], "cannot read /: it is a folder"),
-        (&["-", "-"], "standard input (-) is named twice"),
+        (&["-", "-"], "standard input (-) can be read only once"),
         (&[], "<FILE>"),
     ] {
         let ran = netpol(&[&["review", good], files].concat());
@@ -264,10 +264,10 @@ fn reviews_and_manifests_are_not_mixed() {
     let file = recorded("pod-create-desktop.validate.json");
     let ran = netpol_reading(&["review", &file, "-"], pod("a", &json!({})).to_string().as_bytes());
     assert_eq!((ran.code, ran.out.as_str()), (2, ""));
-    assert!(ran.err.contains("review them apart"), "{}", ran.err);
+    assert!(ran.err.contains("review them separately"), "{}", ran.err);
     let ran = review(&["--mutate"], &pod("a", &json!({})).to_string());
     assert_eq!((ran.code, ran.out.as_str()), (2, ""));
-    assert!(ran.err.contains("--mutate is about AdmissionReviews"), "{}", ran.err);
+    assert!(ran.err.contains("--mutate applies only to AdmissionReviews"), "{}", ran.err);
     assert_eq!(netpol(&["review", "--mutate", "--validate", &file]).code, 2);
 }
 

@@ -78,7 +78,7 @@ fn a_canon_of_ones_own_comes_along() {
 fn what_would_lock_the_cluster_is_refused() {
     for (flags, said) in [
         (vec!["--install-namespace", "abcdesktop"], "--install-namespace"),
-        (vec!["--namespace", "netpol-system"], "is to be guarded and is where the servers run"),
+        (vec!["--namespace", "netpol-system"], "the servers cannot run in the guarded namespace"),
         (vec!["--namespace", "kube-system"], "kube-system cannot be guarded"),
         (vec!["--install-namespace", "Upper"], "a namespace is"),
     ] {

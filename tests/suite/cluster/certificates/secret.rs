@@ -88,7 +88,7 @@ fn a_secret_of_somebody_elses_is_left_alone_and_what_is_served_stays() {
 
     // A replica that has never had a certificate has nothing to serve, and says so.
     let mut late = installed.starting();
-    let admin = until("its admin port is there", || late.line("the certificate is kept in a secret")).1;
+    let admin = until("its admin port is there", || late.line("waiting for a certificate in the secret")).1;
     let late = late.into_server(0, admin);
     until("it says why it is not ready", || {
         let (ready, text) = readiness(&late);

@@ -28,8 +28,8 @@ fn what_the_cluster_has_is_shown_and_judged() {
     let (code, report) = show(&installed, &[]);
     assert_eq!(code, Some(1));
     let found = report["findings"].to_string();
-    assert!(found.contains("the secret \\\"shown-system/shown\\\" is not there"), "{found}");
-    assert!(found.contains("the MutatingWebhookConfiguration \\\"shown\\\" is not there"), "{found}");
+    assert!(found.contains("the secret \\\"shown-system/shown\\\" does not exist"), "{found}");
+    assert!(found.contains("the MutatingWebhookConfiguration \\\"shown\\\" does not exist"), "{found}");
 
     installed.register();
     let server = installed.replica();
