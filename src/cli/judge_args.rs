@@ -23,6 +23,9 @@ pub struct CanonArgs {
     pub namespaces: Vec<String>,
 
     /// Canon to use: a built-in canon (abcdesktop, abcdesktop-4.4), a file or a folder.
+    ///
+    /// A canon consists of NetworkPolicies and Grants, as YAML or JSON. Of a folder, the *.yaml, *.yml and *.json files
+    /// are read, but not those of its subfolders. `netpol render policies` prints the policies of a canon.
     #[arg(long, value_name = "NAME or PATH", env = "NETPOL_CANON", default_value = "abcdesktop")]
     pub canon: String,
 }
@@ -35,7 +38,10 @@ pub struct JudgeArgs {
     #[command(flatten)]
     pub canon: CanonArgs,
 
-    /// Action for requests that violate a rule.
+    /// What to do when a rule is violated.
+    ///
+    /// Use `warn` or `audit` to see the effect of the rules before they deny requests. A request that cannot be parsed
+    /// is always denied.
     #[arg(long, value_name = "HOW", env = "NETPOL_ENFORCEMENT", value_enum, default_value_t = Settings::default().enforcement)]
     pub enforcement: Enforcement,
 
@@ -69,11 +75,16 @@ pub struct JudgeArgs {
     pub workloads: Workloads,
 
     /// User name of the namespace controller, whose deletions are always allowed (repeatable).
+    ///
+    /// The namespace controller deletes the objects in a namespace that is being deleted.
     #[arg(long = "namespace-controller", value_name = "USER", env = "NETPOL_NAMESPACE_CONTROLLER", value_delimiter = '\n')]
     #[arg(default_values_t = Settings::default().namespace_controllers, value_parser = user_or_group)]
     pub namespace_controllers: Vec<String>,
 
     /// Group whose members may bypass the checks with the break-glass annotation (repeatable); default: nobody.
+    ///
+    /// A member sets the annotation `netpol.abcdesktop.io/break-glass` of a NetworkPolicy to a reason. The request is
+    /// admitted with a warning and recorded in the audit log. If another user sets the annotation, the request is denied.
     #[arg(long = "break-glass-group", value_name = "GROUP", env = "NETPOL_BREAK_GLASS_GROUP", value_delimiter = '\n')]
     #[arg(value_parser = user_or_group)]
     pub break_glass_groups: Vec<String>,

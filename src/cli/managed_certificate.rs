@@ -18,6 +18,8 @@ const CHECK_INTERVAL: Duration = Duration::from_secs(5);
 #[derive(Debug, clap::Args)]
 pub struct ManagedCertificateArgs {
     /// Secret in which the servers store a certificate that they issue and rotate.
+    ///
+    /// The certificate has the names of --tls-name. The webhook port opens when the Secret contains a certificate.
     #[arg(long, value_name = "NS/NAME", env = "NETPOL_TLS_SECRET", value_parser = secret, requires = "tls_names")]
     tls_secret: Option<ObjectName>,
 

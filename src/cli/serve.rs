@@ -65,7 +65,9 @@ pub struct Args {
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "TLS")]
 struct TlsArgs {
-    /// File with the certificate and its chain, PEM; reloaded when it changes. Default: a certificate that the server issues.
+    /// File with the certificate and its chain, PEM; default: a certificate that the server issues.
+    ///
+    /// The server reloads the certificate and its key when the files change.
     #[arg(long, value_name = "FILE", env = "NETPOL_TLS_CERT", requires = "tls_key", conflicts_with_all = ["self_signed_dir", "tls_names", "tls_secret"])]
     tls_cert: Option<PathBuf>,
 
@@ -77,8 +79,9 @@ struct TlsArgs {
     #[arg(long, value_name = "DIR", env = "NETPOL_SELF_SIGNED_DIR", conflicts_with = "tls_secret")]
     self_signed_dir: Option<PathBuf>,
 
-    /// DNS name or IP address of the certificate that the server issues (repeatable). Without --tls-secret, the
-    /// certificate is also valid for localhost and its addresses.
+    /// DNS name or IP address of the certificate that the server issues (repeatable).
+    ///
+    /// Without --tls-secret, the certificate is also valid for localhost and its addresses.
     #[arg(long = "tls-name", value_name = "NAME", env = "NETPOL_TLS_NAME", value_delimiter = ',')]
     tls_names: Vec<String>,
 
@@ -89,8 +92,9 @@ struct TlsArgs {
     #[arg(long, value_name = "VERSION", env = "NETPOL_TLS_MIN", value_enum, default_value_t = TlsMin::Tls13)]
     tls_min: TlsMin,
 
-    /// File with the CA that must have signed the certificates of clients, PEM; reloaded when it changes. Default: clients
-    /// need no certificate.
+    /// File with the CA for client certificates, PEM; default: clients need no certificate.
+    ///
+    /// Every client must present a certificate that this CA signed. The server reloads the file when it changes.
     #[arg(long, value_name = "FILE", env = "NETPOL_CLIENT_CA")]
     client_ca: Option<PathBuf>,
 
@@ -103,11 +107,11 @@ struct TlsArgs {
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Limits")]
 struct LimitArgs {
-    /// Maximum size of a request body.
+    /// Maximum size of a request body, in bytes.
     #[arg(long, value_name = "BYTES", env = "NETPOL_MAX_BODY", default_value_t = Limits::default().max_body)]
     max_body: usize,
 
-    /// Maximum memory for all request bodies together; when it is used up, large bodies wait.
+    /// Maximum memory for all request bodies together, in bytes; when it is used up, more bodies wait.
     #[arg(long, value_name = "BYTES", env = "NETPOL_BODY_BUDGET", default_value_t = Limits::default().body_budget)]
     body_budget: usize,
 

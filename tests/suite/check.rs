@@ -201,7 +201,7 @@ fn without_files_it_says_that_clusters_are_not_supported() {
 }
 
 #[test]
-fn input_that_cannot_be_read_is_exit_code_two_and_nothing_is_written() {
+fn unreadable_input_is_exit_code_2_without_output() {
     for (args, input, words) in [
         (&["-"][..], "", "standard input is empty"),
         (&["-"], "a: [", "document 1"),

@@ -1,4 +1,4 @@
-//! `netpol render policies` and `netpol completions`.
+//! `netpol render policies`, `netpol completions`, and the examples of every command.
 
 use std::io::Read as _;
 use std::process::{Command, Stdio};
@@ -138,4 +138,28 @@ fn every_command_shows_an_example() {
     let mut bare = Vec::new();
     walk(&[], &netpol::cli::definition(), &mut bare);
     assert_eq!(bare, [] as [String; 0]);
+}
+
+/// Returns the `netpol` commands in the examples of a help text, each as its words.
+fn examples(help: &str) -> Vec<Vec<String>> {
+    let text = help.split("Examples:\n").nth(1).unwrap_or_default().replace("\\\n", " ");
+    let commands = text.lines().flat_map(|line| line.split('|')).filter_map(|command| command.split(" >").next()).map(str::trim);
+    let words = |command: &str| command.split_whitespace().map(str::to_owned).collect();
+    commands.filter(|command| command.starts_with("netpol ")).map(words).collect()
+}
+
+#[test]
+fn every_example_parses() {
+    fn walk(command: &clap::Command, found: &mut usize) {
+        let help = command.get_after_long_help().map(ToString::to_string).unwrap_or_default();
+        for example in examples(&help) {
+            *found += 1;
+            let parsed = netpol::cli::definition().try_get_matches_from(&example);
+            assert!(parsed.is_ok(), "{}: {}", example.join(" "), parsed.unwrap_err());
+        }
+        command.get_subcommands().for_each(|below| walk(below, found));
+    }
+    let mut found = 0;
+    walk(&netpol::cli::definition(), &mut found);
+    assert!(found >= 25, "{found} examples");
 }

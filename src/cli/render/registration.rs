@@ -31,6 +31,8 @@ pub(super) struct Args {
     canon: CanonArgs,
 
     /// User name of the namespace controller, whose deletions are always allowed (repeatable).
+    ///
+    /// The namespace controller deletes the objects in a namespace that is being deleted.
     #[arg(long = "namespace-controller", value_name = "USER", env = "NETPOL_NAMESPACE_CONTROLLER", value_delimiter = '\n')]
     #[arg(default_values_t = Settings::default().namespace_controllers, value_parser = user_or_group)]
     namespace_controllers: Vec<String>,

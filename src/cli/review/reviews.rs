@@ -10,7 +10,7 @@ use crate::cli::output::{Format, Streams};
 use crate::cli::words::{outcome_word, rule_name};
 use crate::verdict::{Guard, Outcome, Stage};
 
-/// Answers the bodies of reviews, each with the name of its file.
+/// Evaluates reviews, each a file name and a body, and prints the responses.
 pub(super) fn run(guard: &Guard, stage: Stage, bodies: &[(String, Vec<u8>)], format: Format, streams: &mut Streams) -> CommandResult {
     let mut explained = Vec::with_capacity(bodies.len());
     for (file, body) in bodies {
