@@ -1,14 +1,13 @@
-//! Words that several commands have for one thing.
+//! Words that several commands print.
 
 use anstyle::Style;
 
 use super::output::{BAD, GOOD, WARN};
 use crate::canon::{BUILT_IN, Canon};
-use crate::verdict::Outcome;
-use crate::verdict::{Rule, Settings};
+use crate::verdict::{Outcome, Rule, Settings};
 
-/// How a decision is called, and how it looks.
-pub fn decided(outcome: Outcome) -> (&'static str, Style) {
+/// Returns the word for an outcome, and its style.
+pub fn outcome_word(outcome: Outcome) -> (&'static str, Style) {
     match outcome {
         Outcome::Allowed => ("allowed", GOOD),
         Outcome::Warned => ("warned", WARN),
@@ -17,7 +16,7 @@ pub fn decided(outcome: Outcome) -> (&'static str, Style) {
     }
 }
 
-/// How a rule is called everywhere: in audit lines, metrics and JSON.
+/// Returns the id of a rule, as in audit lines, metrics and JSON.
 pub fn rule_name(rule: Rule) -> String {
     match serde_json::to_value(rule) {
         Ok(serde_json::Value::String(name)) => name,

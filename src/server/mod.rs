@@ -17,6 +17,7 @@ mod budget;
 mod buffer;
 mod connection;
 pub mod deadline;
+pub mod duration;
 mod framing;
 mod health;
 mod http1;

@@ -58,7 +58,7 @@ fn a_log_with_a_rotation_and_a_restart_is_intact() {
     let args: Vec<&str> = ["audit", "verify"].into_iter().chain(files.iter().map(String::as_str)).collect();
     let ran = netpol(&args);
     assert_eq!((ran.code, ran.err.as_str()), (0, ""), "{}", ran.out);
-    assert!(ran.out.ends_with(&format!("whole   6 lines in {} files, 1 chain\n", files.len())), "{}", ran.out);
+    assert!(ran.out.ends_with(&format!("intact  6 lines in {} files, 1 chain\n", files.len())), "{}", ran.out);
 
     let ran = netpol(&[&args[..], &["--output", "json"]].concat());
     let report: Value = serde_json::from_str(&ran.out).unwrap();
@@ -82,7 +82,7 @@ fn the_first_broken_line_is_reported() {
         ran.out.lines().next().unwrap(),
         format!("broken  {name}, line 3: this line or the line after it was changed after it was written")
     );
-    assert_eq!(ran.out.lines().last().unwrap(), "not whole: 1 place broken among 5 lines in 1 file");
+    assert_eq!(ran.out.lines().last().unwrap(), "not intact: 1 place broken in 5 lines of 1 file");
 }
 
 #[test]
@@ -94,13 +94,13 @@ fn a_torn_last_line_on_standard_input_is_a_note() {
     let ran = netpol_reading(&["audit", "verify", "-"], &bytes[..bytes.len() - 30]);
     assert_eq!((ran.code, ran.err.as_str()), (0, ""));
     assert_eq!(ran.out.lines().next().unwrap(), "note    standard input, line 3: skipped a torn line, left by a crash or a full disk");
-    assert_eq!(ran.out.lines().last().unwrap(), "whole   2 lines in 1 file, 1 chain");
+    assert_eq!(ran.out.lines().last().unwrap(), "intact  2 lines in 1 file, 1 chain");
 }
 
 #[test]
 fn an_empty_log_has_nothing_to_verify() {
     let ran = netpol_reading(&["audit", "verify", "-"], b"");
-    assert_eq!((ran.code, ran.out.as_str()), (0, "nothing to prove: no audit line in 1 file\n"));
+    assert_eq!((ran.code, ran.out.as_str()), (0, "nothing to verify: no audit line in 1 file\n"));
 }
 
 #[test]
@@ -115,7 +115,7 @@ fn an_unreadable_file_is_exit_code_two() {
     for (args, words) in [
         (["/no/such/log", "-"], "cannot read /no/such/log: No such file"),
         (["/", "-"], "cannot read /: "),
-        (["-", "-"], "cannot read standard input: it is named twice"),
+        (["-", "-"], "cannot read standard input: it can be read only once"),
     ] {
         let ran = netpol(&[&["audit", "verify"], &args[..]].concat());
         assert_eq!((ran.code, ran.out.as_str()), (2, ""), "{args:?}");

@@ -1,5 +1,5 @@
-//! An object, judged as if it were created now: what the API server would send is put together, mutated,
-//! then validated, by the functions that the webhook calls.
+//! Evaluates an object as if it were created now: builds the reviews that the API server would send, mutates
+//! the object and validates the result, with the same functions as the webhook.
 
 use anyhow::{Context as _, ensure};
 use base64::Engine as _;
@@ -7,53 +7,52 @@ use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::Manifest;
+use super::manifest::Manifest;
 use crate::admission::{self, Explained};
-use crate::verdict::Outcome;
-use crate::verdict::{Finding, Guard, Rule, Stage};
+use crate::verdict::{Finding, Guard, Outcome, Rule, Stage};
 
-/// Who creates it.
+/// The user who creates the object.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Asker {
-    /// The user's name.
+pub struct Requester {
+    /// The user name.
     pub user: String,
-    /// The user's groups.
+    /// The groups of the user.
     pub groups: Vec<String>,
 }
 
-impl Default for Asker {
-    /// Somebody of whom no rule knows anything.
+impl Default for Requester {
+    /// Returns an authenticated user that no rule treats specially.
     fn default() -> Self {
-        Asker { user: "somebody".to_owned(), groups: vec!["system:authenticated".to_owned()] }
+        Requester { user: "somebody".to_owned(), groups: vec!["system:authenticated".to_owned()] }
     }
 }
 
-/// What is said of an object.
+/// The result for an object.
 #[derive(Debug)]
 pub struct Judged {
-    /// What is decided.
+    /// The combined outcome of both stages.
     pub outcome: Outcome,
-    /// The rule of the gravest finding.
+    /// The rule of the most severe finding.
     pub rule: Option<Rule>,
-    /// What was seen.
+    /// The findings of both stages.
     pub findings: Vec<Finding>,
-    /// What is changed before it is stored: a JSON patch, perhaps an empty one.
+    /// The changes of `/mutate` to the object; may be empty.
     pub patch: json_patch::Patch,
 }
 
-/// Judges an object as if it were created in `namespace`, which is passed over for a kind of cluster scope.
+/// Evaluates an object as if it were created in `namespace`, which is ignored for cluster-scoped kinds.
 ///
 /// # Errors
-/// The webhook's own answer cannot be read: an error of ours.
-pub fn judge(guard: &Guard, asker: &Asker, manifest: &Manifest, namespace: &str) -> anyhow::Result<Judged> {
+/// Returns an internal error if the response of the webhook cannot be parsed.
+pub fn judge(guard: &Guard, requester: &Requester, manifest: &Manifest, namespace: &str) -> anyhow::Result<Judged> {
     let mut object = as_sent(manifest, namespace);
-    let mutated = ask(guard, Stage::Mutate, asker, manifest, namespace, &object)?;
+    let mutated = ask(guard, Stage::Mutate, requester, manifest, namespace, &object)?;
     let patch = patch_in(&mutated.answer.body)?;
     if mutated.answer.tally.outcome == Outcome::Denied {
         return Ok(Judged { outcome: Outcome::Denied, rule: mutated.answer.tally.rule, findings: mutated.findings, patch });
     }
-    json_patch::patch(&mut object, &patch).context("the patch does not fit its object")?;
-    let validated = ask(guard, Stage::Validate, asker, manifest, namespace, &object)?;
+    json_patch::patch(&mut object, &patch).context("the patch does not apply to the object")?;
+    let validated = ask(guard, Stage::Validate, requester, manifest, namespace, &object)?;
 
     let mut findings = mutated.findings;
     findings.extend(validated.findings);
@@ -62,17 +61,17 @@ pub fn judge(guard: &Guard, asker: &Asker, manifest: &Manifest, namespace: &str)
     Ok(Judged { outcome, rule: tally.rule.or(mutated.answer.tally.rule), findings, patch })
 }
 
-/// What the API server makes of an object before it asks, as far as a judge reads it.
+/// Returns the object as the API server sends it, in the fields that verdicts read.
 fn as_sent(manifest: &Manifest, namespace: &str) -> Value {
     let mut object = manifest.object.clone();
     if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
         if manifest.resource.namespaced {
             metadata.insert("namespace".to_owned(), namespace.into());
         }
-        // Nothing that is created is being deleted: a manifest may have been read from a live object that was.
+        // A new object has no deletionTimestamp, but a manifest of a live object may have one.
         metadata.remove("deletionTimestamp");
     }
-    // The one selector that is made from the template where it is left out.
+    // The API server derives only this selector from the template.
     if manifest.kind == "ReplicationController"
         && let Some(spec) = object.get_mut("spec").and_then(Value::as_object_mut)
         && spec.get("selector").is_none_or(Value::is_null)
@@ -83,18 +82,25 @@ fn as_sent(manifest: &Manifest, namespace: &str) -> Value {
     object
 }
 
-fn ask(guard: &Guard, stage: Stage, asker: &Asker, manifest: &Manifest, namespace: &str, object: &Value) -> anyhow::Result<Explained> {
-    let review = review(asker, manifest, namespace, object);
+fn ask(
+    guard: &Guard,
+    stage: Stage,
+    requester: &Requester,
+    manifest: &Manifest,
+    namespace: &str,
+    object: &Value,
+) -> anyhow::Result<Explained> {
+    let review = review(requester, manifest, namespace, object);
     let body = serde_json::to_vec(&review)?;
     admission::explain(guard, stage, &body).map_err(|sentence| anyhow::anyhow!(sentence))
 }
 
-fn review<'r>(asker: &'r Asker, manifest: &'r Manifest, namespace: &'r str, object: &'r Value) -> Review<'r> {
+fn review<'r>(requester: &'r Requester, manifest: &'r Manifest, namespace: &'r str, object: &'r Value) -> Review<'r> {
     let metadata = |field: &str| object.get("metadata").and_then(|metadata| metadata.get(field)?.as_str());
     let name = metadata("name").unwrap_or_default();
     let namespace = match (manifest.resource.namespaced, manifest.kind.as_str()) {
         (true, _) => Some(namespace),
-        // A namespace's review carries its own name.
+        // The review of a namespace states the namespace itself.
         (false, "Namespace") => Some(name),
         (false, _) => None,
     };
@@ -108,7 +114,7 @@ fn review<'r>(asker: &'r Asker, manifest: &'r Manifest, namespace: &'r str, obje
             name,
             namespace,
             operation: "CREATE",
-            user_info: UserInfo { username: &asker.user, groups: &asker.groups },
+            user_info: UserInfo { username: &requester.user, groups: &requester.groups },
             object,
             dry_run: true,
         },
@@ -116,9 +122,9 @@ fn review<'r>(asker: &'r Asker, manifest: &'r Manifest, namespace: &'r str, obje
 }
 
 fn patch_in(body: &[u8]) -> anyhow::Result<json_patch::Patch> {
-    let answer: Answer = serde_json::from_slice(body)?;
+    let answer: ReviewResponse = serde_json::from_slice(body)?;
     let Some(patch) = answer.response.patch else { return Ok(json_patch::Patch(Vec::new())) };
-    ensure!(answer.response.patch_type.as_deref() == Some("JSONPatch"), "the patch is of a type that is not known");
+    ensure!(answer.response.patch_type.as_deref() == Some("JSONPatch"), "the patch has an unknown type");
     Ok(serde_json::from_slice(&STANDARD.decode(patch)?)?)
 }
 
@@ -168,7 +174,7 @@ struct UserInfo<'r> {
 }
 
 #[derive(Deserialize)]
-struct Answer {
+struct ReviewResponse {
     response: Response,
 }
 

@@ -61,14 +61,12 @@ pub enum CertificateFrom {
     Keeper,
 }
 
-/// `--tls-min`
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+/// The minimum TLS version: `--tls-min`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TlsMin {
-    /// TLS 1.3 alone.
-    #[value(name = "1.3")]
+    /// TLS 1.3 only.
     Tls13,
-    /// TLS 1.2 too, with AEAD suites.
-    #[value(name = "1.2")]
+    /// TLS 1.2 and 1.3; TLS 1.2 only with AEAD cipher suites.
     Tls12,
 }
 

@@ -78,7 +78,7 @@ fn a_custom_canon_is_a_config_map() {
 fn flags_that_would_lock_the_cluster_are_rejected() {
     for (flags, message) in [
         (vec!["--install-namespace", "abcdesktop"], "--install-namespace"),
-        (vec!["--namespace", "netpol-system"], "is to be guarded and is where the servers run"),
+        (vec!["--namespace", "netpol-system"], "the servers cannot run in the guarded namespace"),
         (vec!["--namespace", "kube-system"], "kube-system cannot be guarded"),
         (vec!["--install-namespace", "Upper"], "a namespace is"),
     ] {

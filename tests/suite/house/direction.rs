@@ -140,6 +140,19 @@ fn only_the_controller_and_the_commands_talk_to_a_cluster() {
 }
 
 #[test]
+fn only_the_command_line_knows_clap() {
+    let mut faults = Vec::new();
+    for source in rust_of_the_rooms().iter().filter(|source| room(source).is_some_and(|room| room != "cli")) {
+        for path in paths(&source.code()) {
+            if ["clap", "clap_complete"].iter().any(|what| names(&path, what)) {
+                faults.push(format!("{} names {path}", source.path));
+            }
+        }
+    }
+    none(&faults, "flags, their values and their help belong to cli");
+}
+
+#[test]
 fn climbing_out_of_a_room_is_seen() {
     let source = |path: &str| Source { path: path.to_owned(), text: String::new() };
     assert_eq!(leads_to(&source("src/policy/mod.rs"), "super::server::run"), Some("server"));

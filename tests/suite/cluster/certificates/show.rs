@@ -28,8 +28,8 @@ fn certificates_and_bundles_of_the_cluster_are_shown_and_verified() {
     let (code, report) = show(&installed, &[]);
     assert_eq!(code, Some(1));
     let found = report["findings"].to_string();
-    assert!(found.contains("the secret \\\"shown-system/shown\\\" is not there"), "{found}");
-    assert!(found.contains("the MutatingWebhookConfiguration \\\"shown\\\" is not there"), "{found}");
+    assert!(found.contains("the secret \\\"shown-system/shown\\\" does not exist"), "{found}");
+    assert!(found.contains("the MutatingWebhookConfiguration \\\"shown\\\" does not exist"), "{found}");
 
     installed.register();
     let server = installed.replica();

@@ -1,44 +1,44 @@
-//! Manifests: a verdict an object.
+//! Manifests: prints one verdict per object.
 
 use std::io::{self, Write};
 
+use json_patch::jsonptr::Pointer;
 use json_patch::{AddOperation, Patch, PatchOperation};
 use serde::Serialize;
 
-use crate::cli::exit::{Ended, Failure, Outcome};
+use crate::cli::exit::{CommandResult, Failure, Status};
 use crate::cli::manifests::Manifest;
-use crate::cli::manifests::created::{self, Asker, Judged};
-use crate::cli::manifests::words::{Count, Named, Plain};
+use crate::cli::manifests::created::{self, Judged, Requester};
+use crate::cli::manifests::display::{Count, KindAndName, printable};
 use crate::cli::output::{Format, NAME, Streams};
-use crate::cli::words::{decided, rule_name};
+use crate::cli::words::{outcome_word, rule_name};
 use crate::policy::{Difference, Witness};
-use crate::verdict::Outcome as Decided;
-use crate::verdict::{Guard, Rule, Severity};
+use crate::verdict::{Guard, Outcome, Rule, Severity};
 
-/// What is said of one object.
+/// The verdict on one object.
 struct Verdict<'m> {
     manifest: &'m Manifest,
-    /// The namespace that it is created in; empty for cluster scope.
+    /// The namespace of the object; empty for cluster-scoped kinds.
     namespace: &'m str,
-    /// None: nobody judges it.
+    /// `None` if netpol does not evaluate the object.
     judged: Option<Judged>,
 }
 
-/// Judges objects; those that state no namespace are created in `default_namespace`.
+/// Evaluates objects. Objects without a namespace are created in `default_namespace`.
 pub(super) fn run(
     guard: &Guard,
-    asker: &Asker,
+    requester: &Requester,
     manifests: &[Manifest],
     default_namespace: &str,
     format: Format,
     streams: &mut Streams,
-) -> Ended {
+) -> CommandResult {
     let mut verdicts = Vec::with_capacity(manifests.len());
     for manifest in manifests {
         let stated = manifest.namespace.as_deref().unwrap_or(default_namespace);
         let namespace = if manifest.resource.namespaced { stated } else { "" };
         let guarded = manifest.resource.is_judged_everywhere() || guard.canon.policies(namespace).is_some();
-        let judge = || created::judge(guard, asker, manifest, namespace).map_err(Failure::ours);
+        let judge = || created::judge(guard, requester, manifest, namespace).map_err(Failure::internal);
         let judged = (guarded && manifest.resource.is_judged()).then(judge).transpose()?;
         verdicts.push(Verdict { manifest, namespace, judged });
     }
@@ -49,19 +49,19 @@ pub(super) fn run(
                 streams.out.write_all(b"\n")?;
             }
         }
-        Format::Text => text(&verdicts, &mut streams.out)?,
+        Format::Text => write_text(&verdicts, &mut streams.out)?,
     }
-    let denied = verdicts.iter().any(|verdict| verdict.judged.as_ref().is_some_and(|judged| judged.outcome == Decided::Denied));
-    Ok(if denied { Outcome::Findings } else { Outcome::Clean })
+    let denied = verdicts.iter().any(|verdict| verdict.judged.as_ref().is_some_and(|judged| judged.outcome == Outcome::Denied));
+    Ok(if denied { Status::Findings } else { Status::Clean })
 }
 
-fn text(verdicts: &[Verdict<'_>], out: &mut dyn Write) -> io::Result<()> {
+fn write_text(verdicts: &[Verdict<'_>], out: &mut dyn Write) -> io::Result<()> {
     for Verdict { manifest, namespace, judged } in verdicts {
-        let (word, style) = judged.as_ref().map_or(("not judged", NAME), |judged| decided(judged.outcome));
+        let (word, style) = judged.as_ref().map_or(("not judged", NAME), |judged| outcome_word(judged.outcome));
         let place = &manifest.place;
-        write!(out, "{style}{word:<10}{style:#}  {}", Named(manifest))?;
+        write!(out, "{style}{word:<10}{style:#}  {}", KindAndName(manifest))?;
         if !namespace.is_empty() {
-            write!(out, " in {}", Plain(namespace))?;
+            write!(out, " in {}", printable(namespace))?;
         }
         writeln!(out, " ({place})")?;
         let Some(judged) = judged else { continue };
@@ -74,31 +74,32 @@ fn text(verdicts: &[Verdict<'_>], out: &mut dyn Write) -> io::Result<()> {
         }
     }
     let count =
-        |wanted: Option<Decided>| verdicts.iter().filter(|verdict| verdict.judged.as_ref().map(|judged| judged.outcome) == wanted).count();
+        |wanted: Option<Outcome>| verdicts.iter().filter(|verdict| verdict.judged.as_ref().map(|judged| judged.outcome) == wanted).count();
     let mut parts = Vec::new();
-    for outcome in [Decided::Allowed, Decided::Warned, Decided::Softened, Decided::Denied] {
-        parts.extend(Some(count(Some(outcome))).filter(|number| *number > 0).map(|number| format!("{number} {}", decided(outcome).0)));
+    for outcome in [Outcome::Allowed, Outcome::Warned, Outcome::Softened, Outcome::Denied] {
+        parts.extend(Some(count(Some(outcome))).filter(|number| *number > 0).map(|number| format!("{number} {}", outcome_word(outcome).0)));
     }
     parts.extend(Some(count(None)).filter(|number| *number > 0).map(|number| format!("{number} not judged")));
     writeln!(out, "{}: {}", Count(verdicts.len(), "object"), parts.join(", "))
 }
 
-/// What a patch does, in words: it touches labels under `netpol/` alone, whose values are no secrets.
+/// Describes a patch. It may print values, because `/mutate` changes only labels under `netpol/`, which are
+/// not secret.
 fn changes(Patch(operations): &Patch) -> Option<String> {
-    let label = |path: &str| path.strip_prefix("/metadata/labels/").map(|key| key.replace("~1", "/").replace("~0", "~"));
+    let label = |path: &Pointer| path.strip_prefix(Pointer::from_static("/metadata/labels"))?.first().map(|key| printable(&key.decoded()));
     let mut added = Vec::new();
     let mut removed = Vec::new();
     for operation in operations {
         match operation {
             PatchOperation::Add(AddOperation { path, value }) => {
-                added.extend(label(path.as_str()).map(|key| format!("{}={}", Plain(&key), Plain(value.as_str().unwrap_or_default()))));
+                added.extend(label(path).map(|key| format!("{key}={}", printable(value.as_str().unwrap_or_default()))));
             }
-            PatchOperation::Remove(remove) => removed.extend(label(remove.path.as_str()).map(|key| Plain(&key).to_string())),
+            PatchOperation::Remove(remove) => removed.extend(label(&remove.path)),
             _ => {}
         }
     }
     let part = |verb: &str, labels: Vec<String>| (!labels.is_empty()).then(|| format!("{verb} {}", labels.join(", ")));
-    let parts: Vec<String> = [part("adds", added), part("takes off", removed)].into_iter().flatten().collect();
+    let parts: Vec<String> = [part("adds", added), part("removes", removed)].into_iter().flatten().collect();
     (!parts.is_empty()).then(|| parts.join(" and "))
 }
 
@@ -128,9 +129,9 @@ struct Line<'v> {
 fn line<'v>(verdict: &'v Verdict<'_>) -> Line<'v> {
     let Verdict { manifest, namespace, judged } = verdict;
     let findings = judged.as_ref().map(|judged| judged.findings.as_slice()).unwrap_or_default();
-    let sentences = |refuses: bool| {
-        let of = findings.iter().filter(|finding| (finding.severity >= Severity::Deny) == refuses);
-        of.map(|finding| finding.message.as_str()).collect()
+    let messages = |is_denial: bool| {
+        let selected = findings.iter().filter(|finding| (finding.severity >= Severity::Deny) == is_denial);
+        selected.map(|finding| finding.message.as_str()).collect()
     };
     Line {
         file: &manifest.place.file,
@@ -139,11 +140,11 @@ fn line<'v>(verdict: &'v Verdict<'_>) -> Line<'v> {
         kind: manifest.qualified_kind(),
         name: manifest.name(),
         namespace,
-        verdict: judged.as_ref().map_or("not-judged", |judged| decided(judged.outcome).0),
-        allowed: judged.as_ref().is_none_or(|judged| judged.outcome != Decided::Denied),
+        verdict: judged.as_ref().map_or("not-judged", |judged| outcome_word(judged.outcome).0),
+        allowed: judged.as_ref().is_none_or(|judged| judged.outcome != Outcome::Denied),
         rule: judged.as_ref().and_then(|judged| judged.rule),
-        messages: sentences(true),
-        warnings: sentences(false),
+        messages: messages(true),
+        warnings: messages(false),
         differences: findings.iter().flat_map(|finding| &finding.differences).collect(),
         witness: findings.iter().find_map(|finding| finding.witness.as_ref()),
         patch: judged.as_ref().map(|judged| &judged.patch).filter(|Patch(operations)| !operations.is_empty()),

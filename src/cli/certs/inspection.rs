@@ -1,4 +1,4 @@
-//! What there is to say of certificates and of those who are to trust them.
+//! The result of `certs show`: certificates, CAs, and whether the CAs trust the certificates.
 
 use std::io::{self, Write as _};
 use std::time::SystemTime;
@@ -9,28 +9,28 @@ use crate::certificates::trust::{Ca, Shown};
 use crate::certificates::when;
 use crate::cli::output::{BAD, GOOD, NAME, Streams, WARN};
 
-/// A certificate, and where it was found.
+/// A certificate and its source.
 pub(super) struct Subject {
     pub(super) from: String,
     pub(super) shown: Shown,
 }
 
-/// Authorities, and who goes by them.
+/// CAs and their source.
 pub(super) struct Trust {
     pub(super) from: String,
-    /// The name that the certificate must be for.
+    /// The name that a certificate must have, if the source requires one.
     pub(super) name: Option<String>,
     pub(super) cas: Vec<Ca>,
 }
 
-/// All of it, as programs read it.
+/// The result, in the form of `--output json`.
 #[derive(Debug, Serialize)]
-pub(super) struct Report {
+pub(super) struct Inspection {
     certificates: Vec<Certificate>,
     trust: Vec<Bundle>,
-    /// What else there is to know.
+    /// Facts that are not findings.
     pub(super) notes: Vec<String>,
-    /// What is wrong.
+    /// Problems.
     pub(super) findings: Vec<String>,
 }
 
@@ -51,7 +51,7 @@ struct Bundle {
     #[serde(skip_serializing_if = "Option::is_none")]
     name: Option<String>,
     cas: Vec<Authority>,
-    /// Whether it trusts every certificate above.
+    /// Whether it trusts every certificate.
     trusts: bool,
 }
 
@@ -63,15 +63,15 @@ struct Authority {
     fingerprint: String,
 }
 
-impl Report {
-    /// Judges every certificate by every bundle.
-    pub(super) fn new(subjects: &[Subject], trust: &[Trust], notes: Vec<String>, mut findings: Vec<String>, now: SystemTime) -> Report {
+impl Inspection {
+    /// Verifies every certificate with every bundle.
+    pub(super) fn new(subjects: &[Subject], trust: &[Trust], notes: Vec<String>, mut findings: Vec<String>, now: SystemTime) -> Inspection {
         for Subject { from, shown } in subjects {
             let Ca { not_before, not_after, .. } = &shown.own;
             if now < *not_before {
-                findings.push(format!("the certificate of {from} is not valid before {}", when(*not_before)));
+                findings.push(format!("the certificate from {from} is not valid before {}", when(*not_before)));
             } else if now >= *not_after {
-                findings.push(format!("the certificate of {from} expired at {}", when(*not_after)));
+                findings.push(format!("the certificate from {from} expired at {}", when(*not_after)));
             }
         }
         let mut bundles = Vec::new();
@@ -79,8 +79,8 @@ impl Report {
             let before = findings.len();
             for subject in subjects {
                 if let Err(why) = subject.shown.verify(cas, name.as_deref(), now) {
-                    let under = name.as_ref().map(|name| format!(" as {name}'s")).unwrap_or_default();
-                    findings.push(format!("{from} does not trust the certificate of {}{under}: it {why}", subject.from));
+                    let required = name.as_ref().map(|name| format!(" for {name}")).unwrap_or_default();
+                    findings.push(format!("{from} does not trust the certificate from {}{required}: it {why}", subject.from));
                 }
             }
             bundles.push(Bundle {
@@ -90,11 +90,11 @@ impl Report {
                 trusts: findings.len() == before && !subjects.is_empty(),
             });
         }
-        Report { certificates: subjects.iter().map(Certificate::of).collect(), trust: bundles, notes, findings }
+        Inspection { certificates: subjects.iter().map(Certificate::of).collect(), trust: bundles, notes, findings }
     }
 
-    /// Writes it for people.
-    pub(super) fn text(&self, streams: &mut Streams) -> io::Result<()> {
+    /// Writes the result as text.
+    pub(super) fn write_text(&self, streams: &mut Streams) -> io::Result<()> {
         let out = &mut streams.out;
         for certificate in &self.certificates {
             writeln!(out, "{NAME}{}{NAME:#}", certificate.from)?;
@@ -104,8 +104,8 @@ impl Report {
         }
         for bundle in &self.trust {
             let (word, style) = if bundle.trusts { ("trusted", GOOD) } else { ("not trusted", BAD) };
-            let by = bundle.name.as_ref().map(|name| format!(" as {name}'s")).unwrap_or_default();
-            writeln!(out, "{style}{word}{style:#} by {}{by}", bundle.from)?;
+            let required = bundle.name.as_ref().map(|name| format!(" for {name}")).unwrap_or_default();
+            writeln!(out, "{style}{word}{style:#} by {}{required}", bundle.from)?;
             for ca in &bundle.cas {
                 writeln!(out, "  {} until {}", ca.name, ca.not_after)?;
             }
@@ -114,7 +114,7 @@ impl Report {
             writeln!(out, "{WARN}note{WARN:#} {note}")?;
         }
         for finding in &self.findings {
-            writeln!(out, "{BAD}wrong{BAD:#} {finding}")?;
+            writeln!(out, "{BAD}problem{BAD:#} {finding}")?;
         }
         Ok(())
     }
