@@ -1,5 +1,4 @@
-//! Whatever the text, a canon or what is wrong with it; what is a canon renders to manifests that
-//! mean what it says.
+//! Every text is a canon or has problems. The manifests of a canon mean the same as its policies.
 
 #![no_main]
 
@@ -12,11 +11,11 @@ fuzz_target!(|text: &str| {
     let namespace = "abcdesktop";
     let canon = match Canon::from_documents(&Documents::from_text("canon.yaml", text), &[namespace.to_owned()]) {
         Ok(canon) => canon,
-        Err(error) => return assert!(!error.to_string().is_empty(), "refused without a word"),
+        Err(error) => return assert!(!error.to_string().is_empty(), "rejected without a message"),
     };
     for (name, canonical) in &canon.policies(namespace).expect("a guarded namespace").by_name {
         let spec = Node::from(&canonical.manifest["spec"]);
-        let rendered = Policy::parse(&spec, Home { namespace, written_for: None }).expect("what is rendered is a policy");
+        let rendered = Policy::parse(&spec, Home { namespace, written_for: None }).expect("a rendered manifest is a policy");
         let comparison = compare(&canonical.policy, &rendered);
         assert!(matches!(comparison, Comparison::Same | Comparison::NotProven), "{name} drifts from its own manifest: {comparison:?}");
     }

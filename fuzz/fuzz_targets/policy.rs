@@ -1,5 +1,5 @@
-//! Whatever the JSON, a policy or its faults; what is a policy means the same as itself, and
-//! comparisons of two agree with each other from either side.
+//! Every JSON spec is a policy or has faults. A policy means the same as itself, and the two comparisons of two
+//! policies agree.
 
 #![no_main]
 
@@ -19,7 +19,7 @@ fuzz_target!(|spec: &[u8]| {
     let Ok(node) = serde_json::from_slice::<Node<'_>>(spec) else { return };
     let policy = match Policy::parse(&node, HOME) {
         Ok(policy) => policy,
-        Err(faults) => return assert!(!faults.is_empty(), "refused without a fault"),
+        Err(faults) => return assert!(!faults.is_empty(), "rejected without a fault"),
     };
     assert!(matches!(compare(&policy, &policy), Comparison::Same | Comparison::NotProven), "differs from itself");
     let alone = Allowed::new([&policy]).beyond(&policy);
@@ -36,14 +36,14 @@ fn agree(there: &Comparison, back: &Comparison) {
     let (there, back) = match (there, back) {
         (Comparison::NotProven, _) | (_, Comparison::NotProven) | (Comparison::Same, Comparison::Same) => return,
         (Comparison::Drift(there), Comparison::Drift(back)) => (there, back),
-        _ => panic!("the same from one side only: {there:?}, {back:?}"),
+        _ => panic!("the comparisons disagree: {there:?}, {back:?}"),
     };
     let expected = match there.change {
         Change::Wider => Change::Narrower,
         Change::Narrower => Change::Wider,
         Change::Both => Change::Both,
     };
-    assert_eq!(back.change, expected, "{there:?} and back {back:?}");
+    assert_eq!(back.change, expected, "{there:?} and the reverse {back:?}");
     for drift in [there, back] {
         assert!(!drift.differences.is_empty(), "drift without a difference");
         assert_eq!(drift.witness.is_some(), drift.change != Change::Narrower, "{drift:?}");

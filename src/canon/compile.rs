@@ -1,47 +1,69 @@
-//! What the documents state, checked against each other, becomes a canon.
+//! Checks the documents of a canon against each other and compiles them.
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::compiled::Canon;
+use super::documents::Documents;
 use super::error::CanonError;
-use super::grants::StatedGrant;
+use super::grants::{Grant, PlacedGrant};
 use super::identity::Index;
-use super::objects::{Stated, StatedPolicy};
-use super::{CAPABILITY_PREFIX, Canon, Documents, Grant, Policies, neighbors};
+use super::keys::CAPABILITY_PREFIX;
+use super::neighbors;
+use super::objects::{Objects, PolicyDocument};
+use super::policies::Policies;
 use crate::documents::problem::{Place, Problems};
-use crate::documents::yaml;
+use crate::documents::reading;
 use crate::policy::{Home, Selector};
 
-/// Compiles documents for the namespaces that are guarded with them.
-pub(super) fn compile(documents: &Documents, namespaces: &[String]) -> Result<Canon, CanonError> {
-    let mut problems = Problems::default();
-    let stated = read(documents, &mut problems);
-    let written_for = written_for(&stated.policies, &mut problems);
-    check_names(&stated, &mut problems);
+impl Canon {
+    /// Reads and compiles a canon. `source` is the name of a built-in canon, or the path of a file or folder.
+    /// To read a path that is also the name of a built-in canon, write `./NAME`.
+    ///
+    /// # Errors
+    /// Every problem of the canon, with its file, document and field.
+    pub fn load(source: &str, namespaces: &[String]) -> Result<Canon, CanonError> {
+        Canon::from_documents(&Documents::read(source)?, namespaces)
+    }
 
-    // A policy means the same in every namespace but for the namespace itself: its faults are told once.
+    /// Compiles documents for the guarded namespaces.
+    ///
+    /// # Errors
+    /// Every problem of the documents, with its file, document and field.
+    pub fn from_documents(documents: &Documents, namespaces: &[String]) -> Result<Canon, CanonError> {
+        compile(documents, namespaces)
+    }
+}
+
+fn compile(documents: &Documents, namespaces: &[String]) -> Result<Canon, CanonError> {
+    let mut problems = Problems::default();
+    let objects = read(documents, &mut problems);
+    let written_for = written_for(&objects.policies, &mut problems);
+    check_names(&objects, &mut problems);
+
+    // Faults are the same in every namespace, so they are reported for the first one only.
     let (first, others) = match namespaces.split_first() {
         Some((first, others)) => (first.as_str(), others),
         None => (written_for.unwrap_or("default"), &[][..]),
     };
     let home = |namespace| Home { namespace, written_for };
-    let policies = Policies::compile(&stated.policies, home(first), &mut problems);
-    check_labels(&stated.grants, &policies, &mut problems);
-    if !problems.is_clean() {
+    let policies = Policies::compile(&objects.policies, home(first), &mut problems);
+    check_labels(&objects.grants, &policies, &mut problems);
+    if !problems.is_empty() {
         return Err(CanonError::new(documents.source(), problems));
     }
 
     let mut by_namespace = BTreeMap::new();
     for namespace in others {
-        by_namespace.insert(namespace.clone(), Policies::compile(&stated.policies, home(namespace), &mut problems));
+        by_namespace.insert(namespace.clone(), Policies::compile(&objects.policies, home(namespace), &mut problems));
     }
-    if !problems.is_clean() {
+    if !problems.is_empty() {
         return Err(CanonError::new(documents.source(), problems));
     }
     if !namespaces.is_empty() {
         by_namespace.insert(first.to_owned(), policies);
     }
-    let grants: Vec<Grant> = stated.grants.into_iter().map(|stated| stated.grant).collect();
+    let grants: Vec<Grant> = objects.grants.into_iter().map(|document| document.grant).collect();
     Ok(Canon {
         source: documents.source().to_owned(),
         hash: documents.hash().to_owned(),
@@ -53,44 +75,41 @@ pub(super) fn compile(documents: &Documents, namespaces: &[String]) -> Result<Ca
     })
 }
 
-fn read(documents: &Documents, problems: &mut Problems) -> Stated {
-    let mut stated = Stated::default();
+fn read(documents: &Documents, problems: &mut Problems) -> Objects {
+    let mut objects = Objects::default();
     for file in documents.files() {
-        yaml::read(file, problems, |document, problems| stated.add(file, &document, problems));
+        reading::read_file(file, problems, |document, problems| objects.add(file, &document, problems));
     }
-    if stated.policies.is_empty() && problems.is_clean() {
-        let message = "states no NetworkPolicy: nothing would be guarded";
-        problems.add(&Place::default(), "", message);
+    if objects.policies.is_empty() && problems.is_empty() {
+        problems.add(&Place::default(), "", "the canon has no NetworkPolicy, so it would not protect anything");
     }
-    stated
+    objects
 }
 
-/// Answers the namespace that the policies state, if they do.
-fn written_for<'s>(policies: &'s [StatedPolicy], problems: &mut Problems) -> Option<&'s str> {
-    let mut stating = policies.iter().filter_map(|policy| Some((policy, policy.metadata.namespace.as_deref()?)));
-    let (first, namespace) = stating.next()?;
-    if let Some((other, _)) = stating.find(|(_, other)| *other != namespace) {
-        let message = format!(
-            "differs from \"{namespace}\" in {}: a canon is written for one namespace, so state one everywhere or none at all",
-            first.place
-        );
+/// Returns the namespace in the policies' metadata, if any. Reports policies with different namespaces.
+fn written_for<'s>(policies: &'s [PolicyDocument], problems: &mut Problems) -> Option<&'s str> {
+    let mut with_namespace = policies.iter().filter_map(|policy| Some((policy, policy.metadata.namespace.as_deref()?)));
+    let (first, namespace) = with_namespace.next()?;
+    if let Some((other, _)) = with_namespace.find(|(_, other)| *other != namespace) {
+        let message =
+            format!("differs from \"{namespace}\" in {}; all policies of a canon must have the same namespace, or none", first.place);
         problems.add(&other.place, "metadata.namespace", message);
     }
     Some(namespace)
 }
 
-/// Reports names that stand for two things.
-fn check_names(stated: &Stated, problems: &mut Problems) {
-    let policies = stated.policies.iter().map(|policy| (policy.metadata.name.as_str(), &policy.place, "metadata.name"));
-    let sets = stated.sets.iter().map(|(place, name)| (name.as_str(), place, "metadata.name"));
-    let fields: Vec<String> = stated.grants.iter().map(|grant| format!("{}.name", grant.field)).collect();
-    let grants = stated.grants.iter().zip(&fields).map(|(grant, field)| (grant.grant.name.as_str(), &grant.place, field.as_str()));
+/// Reports duplicate names.
+fn check_names(objects: &Objects, problems: &mut Problems) {
+    let policies = objects.policies.iter().map(|policy| (policy.metadata.name.as_str(), &policy.place, "metadata.name"));
+    let sets = objects.grant_sets.iter().map(|(place, name)| (name.as_str(), place, "metadata.name"));
+    let fields: Vec<String> = objects.grants.iter().map(|grant| format!("{}.name", grant.field)).collect();
+    let grants = objects.grants.iter().zip(&fields).map(|(grant, field)| (grant.grant.name.as_str(), &grant.place, field.as_str()));
     check_unique("NetworkPolicy", policies, problems);
     check_unique("Grants", sets, problems);
     check_unique("grant", grants, problems);
 }
 
-fn check_unique<'s>(what: &str, named: impl Iterator<Item = (&'s str, &'s Place, &'s str)>, problems: &mut Problems) {
+fn check_unique<'s>(kind: &str, named: impl Iterator<Item = (&'s str, &'s Place, &'s str)>, problems: &mut Problems) {
     let mut seen: BTreeMap<&str, &Place> = BTreeMap::new();
     for (name, place, field) in named.filter(|(name, ..)| !name.is_empty()) {
         match seen.entry(name) {
@@ -98,14 +117,14 @@ fn check_unique<'s>(what: &str, named: impl Iterator<Item = (&'s str, &'s Place,
                 entry.insert(place);
             }
             Entry::Occupied(first) => {
-                problems.add(place, field, format!("another {what} has the name \"{name}\" ({}): give each its own", first.get()));
+                problems.add(place, field, format!("duplicate name \"{name}\"; another {kind} has the same name ({})", first.get()));
             }
         }
     }
 }
 
-/// Reports granted labels that contradict each other, and those that would open nothing.
-fn check_labels(grants: &[StatedGrant], policies: &Policies, problems: &mut Problems) {
+/// Reports granted labels with different values for one key, and those that no policy reads.
+fn check_labels(grants: &[PlacedGrant], policies: &Policies, problems: &mut Problems) {
     let mut readers: BTreeMap<&str, Vec<&Selector>> = BTreeMap::new();
     for selector in policies.by_name.values().flat_map(|canonical| canonical.policy.pod_selectors()) {
         for key in selector.keys().filter(|key| key.starts_with(CAPABILITY_PREFIX)) {
@@ -113,21 +132,21 @@ fn check_labels(grants: &[StatedGrant], policies: &Policies, problems: &mut Prob
         }
     }
     let mut given: BTreeMap<&str, (&str, &str)> = BTreeMap::new();
-    for StatedGrant { place, field, grant } in grants {
+    for PlacedGrant { place, field, grant } in grants {
         for (key, value) in &grant.labels {
             let field = format!("{field}.labels[\"{key}\"]");
             let (first, earlier) = *given.entry(key).or_insert((&grant.name, value));
             if earlier != value {
-                problems.add(place, &field, format!("grant \"{first}\" gives this key another value, \"{earlier}\": give both the same"));
+                problems.add(
+                    place,
+                    &field,
+                    format!("grant \"{first}\" gives this label the value \"{earlier}\"; use the same value in both grants"),
+                );
             }
             match readers.get(key.as_str()) {
-                None => problems.add(place, &field, "no policy mentions this label: remove it, or correct its key"),
+                None => problems.add(place, &field, "no policy reads this label; correct the key or remove the label"),
                 Some(readers) if !readers.iter().any(|selector| selector.accepts(key, Some(value))) => {
-                    problems.add(
-                        place,
-                        &field,
-                        "policies read this label, but none with this value: correct the value, or remove the label",
-                    );
+                    problems.add(place, &field, "no policy selects this value of the label; correct the value or remove the label");
                 }
                 Some(_) => {}
             }
@@ -140,7 +159,7 @@ fn identity_keys<'p>(grants: &[Grant], namespaces: impl Iterator<Item = &'p Poli
     let of_policies = namespaces.flat_map(|policies| policies.by_name.values()).flat_map(|canonical| canonical.policy.pod_selectors());
     let selectors = of_grants.chain(of_policies);
     let keys = selectors.flat_map(Selector::keys).filter(|key| !key.starts_with(CAPABILITY_PREFIX));
-    // Policies by the thousand read the same few keys.
+    // Thousands of policies may read the same few keys.
     let distinct: BTreeSet<&str> = keys.collect();
     distinct.into_iter().map(str::to_owned).collect()
 }

@@ -1,28 +1,28 @@
-//! Where the documents of a canon come from: a built-in, a file, or a folder.
+//! Reads the documents of a canon: a built-in canon, a file, or a folder.
 
-use std::fmt::Write as _;
 use std::fs;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use aws_lc_rs::digest;
 
-use super::builtin;
+use super::builtin::{self, BUILT_IN};
 use super::error::CanonError;
 use crate::documents::File;
 use crate::documents::problem::{Place, Problems};
+use crate::documents::text;
 
-/// The largest file that is read, in bytes: several times what a `ConfigMap` can hold.
+/// The maximum size of a file, in bytes: several times the size limit of a `ConfigMap`.
 pub const MAX_FILE_BYTES: u64 = 4 * 1024 * 1024;
-/// The largest sum of files that is read, in bytes.
+/// The maximum total size of the files, in bytes.
 pub const MAX_TOTAL_BYTES: u64 = 8 * 1024 * 1024;
-/// The most files that are read from a folder.
+/// The maximum number of files in a folder.
 pub const MAX_FILES: usize = 4096;
 
-/// How often a folder is read again that was swapped while it was read.
+/// The number of attempts to read a folder that is replaced while it is read.
 const ATTEMPTS: usize = 3;
 
-/// The documents of a canon as they were read: not yet parsed, cheap to compare by their hash.
+/// The files of a canon, not yet parsed. Their hash makes them cheap to compare.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Documents {
     source: String,
@@ -31,21 +31,21 @@ pub struct Documents {
 }
 
 impl Documents {
-    /// Reads what `source` names: a built-in, or else the path of a file or folder. Of a folder, the
-    /// files `*.yaml`, `*.yml` and `*.json` directly in it are read in the order of their names;
-    /// names that start with a dot are passed over, so a mounted `ConfigMap` is a folder like any other.
+    /// Reads the built-in canon named `source`, or else the file or folder at that path. In a folder, the
+    /// `*.yaml`, `*.yml` and `*.json` files are read in the order of their names. Names that start with a dot
+    /// are skipped, so a folder can be a mounted `ConfigMap`.
     ///
     /// # Errors
-    /// What cannot be read, what is larger than a canon may be, and a folder without documents.
+    /// A file that cannot be read or is too large, and a folder without such files.
     pub fn read(source: &str) -> Result<Documents, CanonError> {
-        if let Some(parts) = builtin::parts(source) {
-            let files = parts.iter().map(|(name, text)| File { name: (*name).to_owned(), text: (*text).to_owned() }).collect();
+        if let Some(files) = builtin::files(source) {
+            let files = files.iter().map(|(name, text)| File { name: (*name).to_owned(), text: (*text).to_owned() }).collect();
             return Ok(Documents::new(source, files));
         }
         read_path(source).map(|files| Documents::new(source, files)).map_err(|failure| failure.into_error(source))
     }
 
-    /// Takes one document file from memory: what it is called in errors, and its content as YAML.
+    /// Creates documents from one file in memory: its name in errors, and its content as YAML.
     pub fn from_text(name: &str, text: &str) -> Documents {
         Documents::new(name, vec![File { name: name.to_owned(), text: text.to_owned() }])
     }
@@ -54,23 +54,23 @@ impl Documents {
         Documents { source: source.to_owned(), hash: hash(&files), files }
     }
 
-    /// The name or path that they were read from.
+    /// Returns the name or path that the documents were read from.
     pub fn source(&self) -> &str {
         &self.source
     }
 
-    /// SHA-256 in lower-case hexadecimal, of the content alone: of a single file what `sha256sum`
-    /// prints, of several files the SHA-256 of their SHA-256 (as bytes) in the order of their names.
+    /// Returns the SHA-256 of the content in lowercase hexadecimal. For one file, that is what `sha256sum` prints.
+    /// For several files, it is the SHA-256 of their SHA-256 hashes (as bytes) in the order of the file names.
     pub fn hash(&self) -> &str {
         &self.hash
     }
 
-    /// Whether they are built in: such documents never change.
+    /// Returns whether this is a built-in canon, which never changes.
     pub fn is_built_in(&self) -> bool {
-        builtin::parts(&self.source).is_some()
+        builtin::files(&self.source).is_some()
     }
 
-    /// The name in its folder, or the path that was asked for, and the content of each file.
+    /// Returns the name (in its folder, or the path that the user gave) and the content of each file.
     pub fn texts(&self) -> impl Iterator<Item = (&str, &str)> {
         self.files.iter().map(|file| (file.name.as_str(), file.text.as_str()))
     }
@@ -91,18 +91,15 @@ fn hash(files: &[File]) -> String {
             context.finish()
         }
     };
-    digest.as_ref().iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    text::hex(digest.as_ref())
 }
 
-/// Why a path could not be read.
+/// The reason why a path could not be read.
 struct Failure {
-    /// The file of a folder that it is about.
+    /// The name of the file in the folder.
     file: Option<String>,
     message: String,
-    /// Whether something vanished while it was read.
+    /// Whether a file or folder does not exist, perhaps because it was removed in the meantime.
     vanished: bool,
 }
 
@@ -126,9 +123,7 @@ impl Failure {
 fn read_path(source: &str) -> Result<Vec<File>, Failure> {
     let path = Path::new(source);
     let found = fs::metadata(path).map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound => {
-            Failure::new(format!("there is no such file or folder, and no such canon is built in ({} are)", super::BUILT_IN.join(", ")))
-        }
+        io::ErrorKind::NotFound => Failure::new(format!("no such file or folder, and not a built-in canon ({})", BUILT_IN.join(", "))),
         _ => Failure::io(None, &error),
     })?;
     if !found.is_dir() {
@@ -139,29 +134,27 @@ fn read_path(source: &str) -> Result<Vec<File>, Failure> {
     loop {
         match read_folder(path) {
             Err(failure) if failure.vanished && attempt < ATTEMPTS => attempt += 1,
-            answer => return answer,
+            result => return result,
         }
     }
 }
 
 fn read_folder(path: &Path) -> Result<Vec<File>, Failure> {
-    let folder = settled(path).map_err(|error| Failure::io(None, &error))?;
+    let folder = resolved(path).map_err(|error| Failure::io(None, &error))?;
     let mut names: Vec<String> = Vec::new();
     for entry in fs::read_dir(&folder).map_err(|error| Failure::io(None, &error))? {
         let entry = entry.map_err(|error| Failure::io(None, &error))?;
-        // A name that is not UTF-8 ends in none of the endings as far as we can say it in an error.
+        // A name that is not UTF-8 cannot be shown in an error, so such a file is skipped.
         let Ok(name) = entry.file_name().into_string() else { continue };
         if !name.starts_with('.') && [".yaml", ".yml", ".json"].iter().any(|ending| name.ends_with(ending)) {
             names.push(name);
         }
         if names.len() > MAX_FILES {
-            return Err(Failure::new(format!("the folder has more than {MAX_FILES} documents: join them into fewer files")));
+            return Err(Failure::new(format!("the folder has more than {MAX_FILES} files; combine them into fewer files")));
         }
     }
     if names.is_empty() {
-        return Err(Failure::new(
-            "the folder has no documents: put *.yaml, *.yml or *.json files directly into it (subfolders are not read)",
-        ));
+        return Err(Failure::new("the folder has no *.yaml, *.yml or *.json files (subfolders are not read)"));
     }
     names.sort_unstable();
     let mut left = MAX_TOTAL_BYTES;
@@ -174,18 +167,18 @@ fn read_folder(path: &Path) -> Result<Vec<File>, Failure> {
     Ok(files)
 }
 
-/// Answers the folder to read from. The kubelet replaces a mount by swapping the symlink `..data`:
-/// files that are read through one resolved folder belong together, or one of them is gone.
-fn settled(path: &Path) -> io::Result<PathBuf> {
+/// Returns the folder to read from. The kubelet updates a mounted volume by replacing the symlink `..data`.
+/// Reading through the resolved folder never mixes two versions: the old files are removed instead.
+fn resolved(path: &Path) -> io::Result<PathBuf> {
     let folder = fs::canonicalize(path)?;
     Ok(fs::canonicalize(folder.join("..data")).ok().filter(|data| data.is_dir()).unwrap_or(folder))
 }
 
 fn read_file(path: &Path, name: &str, left: u64) -> Result<String, Failure> {
     let fail = |error: io::Error| Failure::io(Some(name), &error);
-    // Asked before it is opened: opening a FIFO waits for a writer.
+    // Checked before the file is opened: opening a FIFO waits for a writer.
     if !fs::metadata(path).map_err(fail)?.is_file() {
-        return Err(Failure { file: Some(name.to_owned()), ..Failure::new("is no regular file") });
+        return Err(Failure { file: Some(name.to_owned()), ..Failure::new("is not a regular file") });
     }
     let limit = left.min(MAX_FILE_BYTES);
     let mut bytes = Vec::new();
@@ -194,7 +187,7 @@ fn read_file(path: &Path, name: &str, left: u64) -> Result<String, Failure> {
         let message = if limit == MAX_FILE_BYTES {
             format!("the file is larger than {} MiB", MAX_FILE_BYTES >> 20)
         } else {
-            format!("the files together are larger than {} MiB", MAX_TOTAL_BYTES >> 20)
+            format!("the files are larger than {} MiB in total", MAX_TOTAL_BYTES >> 20)
         };
         return Err(Failure { file: Some(name.to_owned()), ..Failure::new(message) });
     }

@@ -1,4 +1,4 @@
-//! The error for a canon that cannot be used.
+//! The error of a canon that cannot be used.
 
 use std::fmt;
 
@@ -7,16 +7,16 @@ use crate::documents::problem::{Problem, Problems};
 /// A canon that cannot be used, with everything that is wrong with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CanonError {
-    /// The source as it was asked for.
+    /// The name or path that the user gave.
     pub source: String,
-    /// What is wrong, in the order of the documents: never empty, at most 20.
+    /// What is wrong, in the order of the documents: at least one problem, at most 20.
     pub problems: Vec<Problem>,
-    /// How many further problems there are.
+    /// The number of further problems.
     pub more: usize,
 }
 
 impl fmt::Display for CanonError {
-    /// One line where there is one problem, else a line for each.
+    /// One line if there is one problem, else one line for each.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.problems.as_slice() {
             [only] if self.more == 0 => write!(formatter, "canon \"{}\" cannot be used: {only}", self.source),

@@ -1,48 +1,48 @@
-//! Grants: which pods may wear which `netpol/` labels.
+//! Grants: which pods may have which `netpol/` labels.
 
 use std::collections::BTreeMap;
 
-use super::CAPABILITY_PREFIX;
+use super::keys::CAPABILITY_PREFIX;
 use super::metadata::{check_maps, read_name};
 use crate::documents::fault::{FaultKind, Faults, Path};
-use crate::documents::names::{is_subdomain, label_key_fault, label_value_fault};
+use crate::documents::names::{is_dns_subdomain, label_key_fault, label_value_fault};
 use crate::documents::node::Node;
 use crate::documents::problem::Place;
 use crate::policy::Selector;
 use crate::policy::selector;
 
-/// One identity and the labels that it is granted.
+/// A grant: an identity, and the labels that its pods may have.
 #[derive(Debug, Clone)]
 pub struct Grant {
-    /// Its name, unique in a canon.
+    /// The name, unique in the canon.
     pub name: String,
-    /// The selector of the pods that have this identity: never reads a `netpol/` key.
+    /// The selector of the pods that have this identity. It reads no `netpol/` key.
     pub selector: Selector,
-    /// The selector in words, for refusals: `run=mongodb-od`.
+    /// The selector as text for messages: `run=mongodb-od`.
     pub selects: String,
-    /// The labels they may wear: keys under `netpol/`.
+    /// The labels that the pods may have. All keys start with `netpol/`.
     pub labels: BTreeMap<String, String>,
-    /// Whether a pod may have this one beside another.
+    /// Whether a pod may have this identity in addition to another.
     pub shared: bool,
 }
 
-/// A grant and where it is stated.
+/// A grant and its place in the documents.
 #[derive(Debug)]
-pub(super) struct StatedGrant {
+pub(super) struct PlacedGrant {
     pub(super) place: Place,
-    /// `grants[2]`
+    /// The path of the grant: `grants[2]`.
     pub(super) field: String,
     pub(super) grant: Grant,
 }
 
-/// Reads an object of kind Grants: its name, and its grants as far as they can be understood.
-pub(super) fn read_set(place: &Place, object: &Node<'_>, faults: &mut Faults) -> (Option<String>, Vec<StatedGrant>) {
+/// Parses an object of kind Grants. Returns its name and its valid grants.
+pub(super) fn read_set(place: &Place, object: &Node<'_>, faults: &mut Faults) -> (Option<String>, Vec<PlacedGrant>) {
     let root = Path::Root("");
     faults.map(object, &root, &["apiVersion", "kind", "metadata", "grants"]);
     let field = Path::Root("metadata");
     let name = match object.get("metadata") {
         None => {
-            faults.add(&field, FaultKind::Invalid, "is missing: a name is needed");
+            faults.add(&field, FaultKind::Invalid, "is missing; a name is required");
             None
         }
         Some(metadata) => faults.map(metadata, &field, &["name", "labels", "annotations"]).map(|metadata| {
@@ -52,19 +52,19 @@ pub(super) fn read_set(place: &Place, object: &Node<'_>, faults: &mut Faults) ->
     };
     let list = Path::Root("grants");
     if object.get("grants").is_none() {
-        faults.add(&list, FaultKind::Invalid, "is missing: a list of grants is needed");
+        faults.add(&list, FaultKind::Invalid, "is missing; a list of grants is required");
     }
     let mut grants = Vec::new();
     for (index, node) in faults.list(object, "grants", &root).iter().enumerate() {
         let field = list.index(index);
-        if let Some(grant) = read(node, &field, faults) {
-            grants.push(StatedGrant { place: place.clone(), field: field.to_string(), grant });
+        if let Some(grant) = parse(node, &field, faults) {
+            grants.push(PlacedGrant { place: place.clone(), field: field.to_string(), grant });
         }
     }
     (name, grants)
 }
 
-fn read<'n>(node: &'n Node<'n>, field: &Path<'_>, faults: &mut Faults) -> Option<Grant> {
+fn parse<'n>(node: &'n Node<'n>, field: &Path<'_>, faults: &mut Faults) -> Option<Grant> {
     let grant = faults.map(node, field, &["name", "podSelector", "labels", "shared"])?;
     let name = read_grant_name(grant, field, faults);
     let selector = read_selector(grant, field, faults);
@@ -87,8 +87,8 @@ fn read_grant_name<'n>(grant: &'n Node<'n>, field: &Path<'_>, faults: &mut Fault
         return None;
     };
     let name = faults.string(grant, "name", field)?;
-    if value.as_str().is_some() && (name.len() > 63 || !is_subdomain(name)) {
-        let message = "must be at most 63 lower-case letters, digits, '-' and '.', and begin and end with a letter or digit";
+    if value.as_str().is_some() && (name.len() > 63 || !is_dns_subdomain(name)) {
+        let message = "must have at most 63 lowercase letters, digits, '-' or '.', and each part must start and end with a letter or digit";
         faults.add(&field.key("name"), FaultKind::Invalid, message);
     }
     Some(name.to_owned())
@@ -97,24 +97,24 @@ fn read_grant_name<'n>(grant: &'n Node<'n>, field: &Path<'_>, faults: &mut Fault
 fn read_selector<'n>(grant: &'n Node<'n>, field: &Path<'_>, faults: &mut Faults) -> Option<Selector> {
     let field = field.key("podSelector");
     let Some(node) = grant.get("podSelector") else {
-        faults.add(&field, FaultKind::Invalid, "is missing: say {} where every pod is meant");
+        faults.add(&field, FaultKind::Invalid, "is missing; write {} to select every pod");
         return None;
     };
-    let selector = selector::read(node, &field, selector::Labels::OfPods, faults);
-    for key in stated_keys(node) {
+    let selector = selector::parse(node, &field, selector::Selects::Pods, faults);
+    for key in written_keys(node) {
         if key.starts_with(CAPABILITY_PREFIX) {
-            let message = format!("a grant may not read a {CAPABILITY_PREFIX} label: recognize its pods by another label");
+            let message = format!("must not read {CAPABILITY_PREFIX} labels; select the pods by other labels");
             faults.add(&field, FaultKind::Invalid, message);
         }
     }
     if selector.is_empty() {
-        faults.add(&field, FaultKind::Invalid, "no pod can match this selector");
+        faults.add(&field, FaultKind::Invalid, "selects no pod");
     }
     Some(selector)
 }
 
-/// The keys that a selector reads as it is written, also where they cancel out.
-fn stated_keys<'n>(selector: &'n Node<'n>) -> impl Iterator<Item = &'n str> {
+/// Returns the keys in a selector as it is written, including terms without effect.
+fn written_keys<'n>(selector: &'n Node<'n>) -> impl Iterator<Item = &'n str> {
     let labels = match selector.get("matchLabels") {
         Some(Node::Object(entries)) => entries.as_ref(),
         _ => &[],
@@ -130,12 +130,12 @@ fn read_labels<'n>(grant: &'n Node<'n>, field: &Path<'_>, faults: &mut Faults) -
     let field = field.key("labels");
     let mut labels = BTreeMap::new();
     match grant.get("labels") {
-        None => faults.add(&field, FaultKind::Invalid, "is missing: say {} where a grant gives nothing"),
+        None => faults.add(&field, FaultKind::Invalid, "is missing; write {} for a grant without labels"),
         Some(Node::Object(entries)) => {
             for (key, value) in entries {
                 let field = field.key(key);
                 if !key.starts_with(CAPABILITY_PREFIX) {
-                    faults.add(&field, FaultKind::Invalid, format!("a grant gives labels under {CAPABILITY_PREFIX} only"));
+                    faults.add(&field, FaultKind::Invalid, format!("must start with {CAPABILITY_PREFIX}; a grant gives no other labels"));
                     continue;
                 }
                 let Node::String(text) = value else {

@@ -1,51 +1,50 @@
-//! Which grants select a pod.
+//! The identity of a pod: the grants that select it.
 //!
-//! Every grant that requires one of finitely many values of some label is found under that label's
-//! value; only the others are tried one by one. So what a pod costs depends on its labels, not on
-//! how many grants there are.
+//! Grants that require a label with a value from a finite list are indexed by label and value. Only the other
+//! grants are tried one by one. The cost of a pod depends on its labels, not on the number of grants.
 
 use std::collections::BTreeMap;
 
-use super::{Grant, Labels};
+use super::grants::Grant;
+use super::labels::Labels;
 
 /// The grants that select a pod.
 #[derive(Debug, Clone)]
 pub struct Identity<'c> {
     canon: &'c [Grant],
-    /// Positions in the canon, ascending.
+    /// Indexes in the canon, ascending.
     selecting: Vec<usize>,
     conflict: bool,
 }
 
 impl<'c> Identity<'c> {
-    /// Every grant that selects the pod, in the order of the canon.
+    /// Returns every grant that selects the pod, in the order of the canon.
     pub fn grants(&self) -> impl Iterator<Item = &'c Grant> {
         self.selecting.iter().filter_map(|position| self.canon.get(*position))
     }
 
-    /// Whether no grant selects the pod.
+    /// Returns whether no grant selects the pod.
     pub fn is_unknown(&self) -> bool {
         self.selecting.is_empty()
     }
 
-    /// Whether two grants that exclude each other select the pod: it is two things at once, and
-    /// is granted nothing.
+    /// Returns whether more than one exclusive grant selects the pod. Then the pod is granted nothing.
     pub fn is_conflict(&self) -> bool {
         self.conflict
     }
 
-    /// The grants that exclude each other: those that are not shared.
+    /// Returns the grants that exclude each other, which are those that are not shared.
     pub fn exclusive(&self) -> impl Iterator<Item = &'c Grant> {
         self.grants().filter(|grant| !grant.shared)
     }
 
-    /// Answers the value that the pod may wear under a key of `netpol/`; `None` where it may not
-    /// wear the key at all, as in a conflict.
+    /// Returns the value that the pod may have for a `netpol/` key, or `None` if it may not have the key. In a
+    /// conflict it may have none.
     pub fn value(&self, key: &str) -> Option<&'c str> {
         self.giving().find_map(|grant| grant.labels.get(key)).map(String::as_str)
     }
 
-    /// The labels that the pod is to wear, each key once: none in a conflict.
+    /// Returns the labels that the pod must have, without duplicates. In a conflict there are none.
     pub fn labels(&self) -> impl Iterator<Item = (&'c str, &'c str)> {
         self.giving().enumerate().flat_map(move |(position, grant)| {
             grant
@@ -61,20 +60,20 @@ impl<'c> Identity<'c> {
     }
 }
 
-/// The grants by what they require and by what they give; numbers are positions in the canon.
+/// The grants by the labels that they require and by the labels that they give, as indexes in the canon.
 #[derive(Debug, Default)]
 pub(super) struct Index {
-    /// Label key and value to the grants that are found under them.
+    /// From label key and value to the grants that require them.
     required: BTreeMap<String, BTreeMap<String, Vec<usize>>>,
-    /// Those that are tried for every pod.
+    /// The grants that are tried for every pod.
     others: Vec<usize>,
-    /// The label keys that grants give.
+    /// From label key to the grants that give it.
     given: BTreeMap<String, Vec<usize>>,
 }
 
 impl Index {
     pub(super) fn new(grants: &[Grant]) -> Index {
-        // Of the keys that a grant requires, the one that the fewest others share tells most.
+        // Each grant is indexed by the required key and value that the fewest grants share.
         let mut shared_by: BTreeMap<(&str, &str), usize> = BTreeMap::new();
         for grant in grants {
             for key in grant.selector.keys() {
@@ -113,7 +112,7 @@ impl Index {
     pub(super) fn identify<'c>(&self, grants: &'c [Grant], labels: &(impl Labels + ?Sized)) -> Identity<'c> {
         let found = labels.pairs().filter_map(|(key, value)| self.required.get(key)?.get(value)).flatten();
         let selects = |position: &usize| grants.get(*position).is_some_and(|grant| grant.selector.matches(|key| labels.value(key)));
-        // A grant stands under one key only, and a pod has one value of it: no position comes twice.
+        // A grant is indexed by one key, and a pod has one value of it, so there are no duplicates.
         let mut selecting: Vec<usize> = found.chain(&self.others).copied().filter(selects).collect();
         selecting.sort_unstable();
         let mut identity = Identity { canon: grants, selecting, conflict: false };

@@ -1,13 +1,13 @@
-//! What the canon needs of a label map, however its owner stores it.
+//! The interface of label maps, independent of how they are stored.
 
 use std::collections::BTreeMap;
 
-/// The labels of an object: every key once.
+/// The labels of an object, without duplicate keys.
 pub trait Labels {
-    /// Answers the value under a key.
+    /// Returns the value of a key.
     fn value(&self, key: &str) -> Option<&str>;
 
-    /// Iterates over keys and values, in any order.
+    /// Iterates over the keys and values, in any order.
     fn pairs(&self) -> impl Iterator<Item = (&str, &str)>;
 }
 
@@ -21,7 +21,7 @@ impl Labels for BTreeMap<String, String> {
     }
 }
 
-/// Looks a key up from the front: for the handful of labels that a pod has.
+/// Looks a key up by linear search, for the few labels that a pod has.
 impl<K: AsRef<str>, V: AsRef<str>> Labels for [(K, V)] {
     fn value(&self, key: &str) -> Option<&str> {
         self.iter().find(|(name, _)| name.as_ref() == key).map(|(_, value)| value.as_ref())

@@ -1,14 +1,15 @@
-//! A canonical policy as a manifest for the namespace that is guarded with it.
+//! A canonical policy as a manifest for a guarded namespace.
 
 use serde_json::{Value, json};
 
-use super::objects::StatedPolicy;
+use super::objects::PolicyDocument;
 use crate::policy::Home;
 use crate::policy::selector::NAMESPACE_NAME_KEY;
 
-/// Renders what `kubectl apply -f -` takes: the guarded namespace stands wherever the canon names its own.
-pub(super) fn render(stated: &StatedPolicy, home: Home<'_>) -> Value {
-    let mut spec = stated.spec.clone();
+/// Renders a manifest for `kubectl apply -f -`. The guarded namespace replaces the namespace that the canon was
+/// written for.
+pub(super) fn render(document: &PolicyDocument, home: Home<'_>) -> Value {
+    let mut spec = document.spec.clone();
     if let Some(written_for) = home.written_for.filter(|written_for| *written_for != home.namespace) {
         for selector in namespace_selectors(&mut spec) {
             rename(selector, written_for, home.namespace);
@@ -17,7 +18,7 @@ pub(super) fn render(stated: &StatedPolicy, home: Home<'_>) -> Value {
     json!({
         "apiVersion": "networking.k8s.io/v1",
         "kind": "NetworkPolicy",
-        "metadata": stated.metadata.manifest(home.namespace),
+        "metadata": document.metadata.manifest(home.namespace),
         "spec": spec,
     })
 }
@@ -29,7 +30,7 @@ fn namespace_selectors(spec: &mut Value) -> impl Iterator<Item = &mut Value> {
     peers.filter_map(|(_, list)| list.as_array_mut()).flatten().filter_map(|peer| peer.get_mut("namespaceSelector"))
 }
 
-/// Renames a namespace where a selector names it by the label that the control plane sets.
+/// Renames a namespace in the values that a selector has for `kubernetes.io/metadata.name`.
 fn rename(selector: &mut Value, from: &str, to: &str) {
     if let Some(value) = selector.get_mut("matchLabels").and_then(|labels| labels.get_mut(NAMESPACE_NAME_KEY))
         && value == from

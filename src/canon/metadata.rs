@@ -1,18 +1,16 @@
-//! The metadata of a canonical policy: what is the canon's own word in it, and what a cluster added.
+//! The metadata of a canonical policy, without the fields that a cluster adds.
 
 use serde_json::{Map, Value};
 
+use super::keys::BREAK_GLASS;
 use crate::documents::fault::{FaultKind, Faults, Path};
-use crate::documents::names::{is_subdomain, label_key_fault, label_value_fault};
+use crate::documents::names::{dns_subdomain_fault, is_dns_label, label_key_fault, label_value_fault};
 use crate::documents::node::Node;
 
-/// The annotation that says why a `NetworkPolicy` is to be admitted unjudged; a member of a break-glass group sets it.
-pub const BREAK_GLASS: &str = "netpol.abcdesktop.io/break-glass";
-
-/// What `kubectl apply` notes; it would repeat the whole manifest.
+/// The annotation in which `kubectl apply` stores the whole manifest.
 const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
-/// The fields of `ObjectMeta` that an author writes, and those that a cluster fills in.
+/// The fields of `ObjectMeta`: those that an author writes, and those that a cluster sets.
 const FIELDS: [&str; 15] = [
     "name",
     "namespace",
@@ -31,33 +29,33 @@ const FIELDS: [&str; 15] = [
     "managedFields",
 ];
 
-/// The metadata that a canonical policy keeps.
+/// The metadata of a canonical policy.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Metadata {
-    /// Empty where it is missing, which is a fault.
+    /// Empty if the name is missing, which is a fault.
     pub(super) name: String,
     pub(super) namespace: Option<String>,
     pub(super) owner_references: Vec<Value>,
     pub(super) finalizers: Vec<String>,
-    /// `labels` and `annotations` as they are written, less what a cluster or a tool added.
+    /// `labels` and `annotations`, without what a cluster or tool adds.
     kept: Map<String, Value>,
 }
 
 impl Metadata {
-    /// Reads the metadata of an object, of which `node` and `object` are two views.
-    pub(super) fn read(node: &Node<'_>, object: &Value, faults: &mut Faults) -> Option<Metadata> {
+    /// Parses the metadata of an object. `node` and `object` are two views of the same object.
+    pub(super) fn parse(node: &Node<'_>, object: &Value, faults: &mut Faults) -> Option<Metadata> {
         let field = Path::Root("metadata");
         let Some(node) = node.get("metadata") else {
-            faults.add(&field, FaultKind::Invalid, "is missing: a name is needed");
+            faults.add(&field, FaultKind::Invalid, "is missing; a name is required");
             return None;
         };
         let metadata = faults.map(node, &field, &FIELDS)?;
         let name = read_name(metadata, &field, faults);
         let namespace = faults.string(metadata, "namespace", &field).map(str::to_owned);
         if let Some(namespace) = &namespace
-            && !is_namespace(namespace)
+            && !is_dns_label(namespace)
         {
-            faults.add(&field.key("namespace"), FaultKind::Invalid, "must be the name of a namespace, or be left out");
+            faults.add(&field.key("namespace"), FaultKind::Invalid, "must be a valid namespace name, or be omitted");
         }
         check_maps(metadata, &field, faults);
         let finalizers = read_finalizers(metadata, &field, faults);
@@ -67,7 +65,7 @@ impl Metadata {
         Some(Metadata { name, namespace, owner_references: list("ownerReferences"), finalizers, kept: kept(object) })
     }
 
-    /// The metadata of a manifest for one namespace.
+    /// Returns the metadata of a manifest for one namespace.
     pub(super) fn manifest(&self, namespace: &str) -> Value {
         let mut metadata = self.kept.clone();
         metadata.insert("name".to_owned(), self.name.as_str().into());
@@ -82,13 +80,12 @@ impl Metadata {
     }
 }
 
-/// Reads the name of an object, which must be there.
+/// Reads the name of an object, which is required.
 pub(super) fn read_name<'n>(metadata: &'n Node<'n>, field: &Path<'_>, faults: &mut Faults) -> String {
     let field_name = field.key("name");
     match (faults.string(metadata, "name", field), metadata.get("name")) {
         (Some(name), _) => {
-            if !is_subdomain(name) {
-                let message = "must be lower-case letters, digits, '-' and '.', begin and end with a letter or digit, and have at most 253 characters";
+            if let Some(message) = dns_subdomain_fault(name) {
                 faults.add(&field_name, FaultKind::Invalid, message);
             }
             name.to_owned()
@@ -99,11 +96,6 @@ pub(super) fn read_name<'n>(metadata: &'n Node<'n>, field: &Path<'_>, faults: &m
         }
         (None, Some(_)) => String::new(),
     }
-}
-
-/// Answers whether a name can be a namespace's: a DNS label.
-fn is_namespace(name: &str) -> bool {
-    name.len() <= 63 && !name.contains('.') && is_subdomain(name)
 }
 
 /// Checks labels and annotations.
@@ -117,7 +109,7 @@ pub(super) fn check_maps<'n>(metadata: &'n Node<'n>, field: &Path<'_>, faults: &
     let annotations = field.key("annotations");
     each_string(metadata, "annotations", &annotations, faults, |key, _, faults| {
         if key == BREAK_GLASS {
-            let message = "belongs to a change of a live policy, never to the canon: remove it";
+            let message = "must not be in a canon, only in a change of a policy in the cluster; remove it";
             faults.add(&annotations.key(key), FaultKind::Invalid, message);
         }
     });

@@ -1,31 +1,31 @@
-//! Neighbors: the other namespaces that canonical peers name by labels.
+//! Neighbor namespaces: the namespaces that canonical peers select by label.
 
 use std::collections::{BTreeSet, HashMap};
 
-use super::Policies;
+use super::policies::Policies;
 use crate::policy::Selector;
 use crate::policy::selector::NAMESPACE_NAME_KEY;
 
-/// A namespace selector of canonical peers that reads labels which someone can set: whoever sets
-/// them turns a namespace into a peer.
+/// A namespace selector of canonical peers that reads labels which users can set. Setting them turns a
+/// namespace into a peer.
 #[derive(Debug, Clone)]
 pub struct Neighbor {
     /// The selector.
     pub selector: Selector,
-    /// The selector in words: `name=kube-monitor`.
+    /// The selector as text: `name=kube-monitor`.
     pub selects: String,
-    /// The canonical policies that have such a peer, by name, in order.
+    /// The names of the canonical policies that have such a peer, sorted.
     pub policies: BTreeSet<String>,
 }
 
 impl Neighbor {
-    /// The keys that the selector reads, less the one that nobody can set (rule 19).
+    /// Returns the keys that the selector reads, without the key that users cannot set (`semantics.md` rule 19).
     pub fn keys(&self) -> impl Iterator<Item = &str> {
         self.selector.keys().filter(|key| *key != NAMESPACE_NAME_KEY)
     }
 }
 
-/// Collects the neighbors of policies, each selector once, in the order of their words.
+/// Returns the neighbor namespaces of policies: each selector once, sorted by its text.
 pub(super) fn collect<'p>(namespaces: impl Iterator<Item = &'p Policies>) -> Vec<Neighbor> {
     let mut found: HashMap<&Selector, BTreeSet<String>> = HashMap::new();
     for (name, canonical) in namespaces.flat_map(|policies| &policies.by_name) {
@@ -41,6 +41,7 @@ pub(super) fn collect<'p>(namespaces: impl Iterator<Item = &'p Policies>) -> Vec
     neighbors
 }
 
+/// Returns the keys that neighbors read, sorted and without duplicates.
 pub(super) fn keys(neighbors: &[Neighbor]) -> BTreeSet<&str> {
     neighbors.iter().flat_map(Neighbor::keys).collect()
 }

@@ -1,34 +1,34 @@
-//! Documents as objects: what kinds a canon holds, and what their fields may be.
+//! The objects in the documents of a canon: their kinds and fields.
 
 use serde_json::Value;
 
-use super::API_GROUP;
-use super::grants::{self, StatedGrant};
+use super::grants::{self, PlacedGrant};
+use super::keys::API_GROUP;
 use super::metadata::Metadata;
-use crate::documents::File;
 use crate::documents::fault::{FaultKind, Faults, Path};
 use crate::documents::node::Node;
 use crate::documents::problem::{Place, Problems};
-use crate::documents::yaml::Document;
+use crate::documents::text::escaped;
+use crate::documents::{Document, File};
 
-/// A NetworkPolicy as it is stated.
+/// A NetworkPolicy and its place in the documents.
 #[derive(Debug)]
-pub(super) struct StatedPolicy {
+pub(super) struct PolicyDocument {
     pub(super) place: Place,
     pub(super) metadata: Metadata,
     pub(super) spec: Value,
 }
 
-/// Everything that the documents state, in their order.
+/// The objects in the documents, in their order.
 #[derive(Debug, Default)]
-pub(super) struct Stated {
-    pub(super) policies: Vec<StatedPolicy>,
-    pub(super) grants: Vec<StatedGrant>,
-    /// The objects of kind Grants: where they stand, and their names.
-    pub(super) sets: Vec<(Place, String)>,
+pub(super) struct Objects {
+    pub(super) policies: Vec<PolicyDocument>,
+    pub(super) grants: Vec<PlacedGrant>,
+    /// The places and names of the objects of kind Grants.
+    pub(super) grant_sets: Vec<(Place, String)>,
 }
 
-/// The kinds that a document may be.
+/// The kinds of objects that a canon may have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     NetworkPolicy,
@@ -56,11 +56,10 @@ impl Kind {
     }
 }
 
-impl Stated {
-    /// Takes in a document.
+impl Objects {
+    /// Adds the objects of a document.
     pub(super) fn add(&mut self, file: &File, document: &Document, problems: &mut Problems) {
-        let place = Place { file: Some(file.name.clone()), document: Some(document.number), ..Place::default() };
-        self.add_object(place, &document.value, false, problems);
+        self.add_object(Place::of_document(file, document.number), &document.value, false, problems);
     }
 
     fn add_object(&mut self, mut place: Place, object: &Value, listed: bool, problems: &mut Problems) {
@@ -77,7 +76,7 @@ impl Stated {
             Some(Kind::NetworkPolicy) => self.policies.extend(read_policy(&place, &node, object, &mut faults)),
             Some(Kind::Grants) => {
                 let (name, grants) = grants::read_set(&place, &node, &mut faults);
-                self.sets.extend(name.map(|name| (place.clone(), name)));
+                self.grant_sets.extend(name.map(|name| (place.clone(), name)));
                 self.grants.extend(grants);
             }
             Some(Kind::List) => {
@@ -91,30 +90,33 @@ impl Stated {
             }
             None => {}
         }
-        if let Err(faults) = faults.or(()) {
+        if let Err(faults) = faults.into_result(()) {
             problems.add_faults(&place, &faults);
         }
     }
 }
 
+/// The maximum length of a name in a message, in characters.
+const MAX_NAME: usize = 63;
+
 const ROOT: Path<'static> = Path::Root("");
 
 fn read_kind(node: &Node<'_>, listed: bool, faults: &mut Faults) -> Option<Kind> {
     let field = ROOT;
-    let stated = |faults: &mut Faults, key| {
+    let read = |faults: &mut Faults, key| {
         let text = faults.string(node, key, &field);
         if node.get(key).is_none() {
             faults.add(&field.key(key), FaultKind::Invalid, "is missing");
         }
         text
     };
-    let api_version = stated(faults, "apiVersion")?;
-    let name = stated(faults, "kind")?;
+    let api_version = read(faults, "apiVersion")?;
+    let name = read(faults, "kind")?;
     let kind = Kind::ALL.into_iter().find(|kind| kind.name() == name && !(listed && *kind == Kind::List));
     match kind {
-        None => faults.add(&field.key("kind"), FaultKind::Invalid, "must be NetworkPolicy or Grants: a canon holds nothing else"),
+        None => faults.add(&field.key("kind"), FaultKind::Invalid, "must be NetworkPolicy or Grants"),
         Some(kind) if kind.api_version() != api_version => {
-            let message = format!("must be {} for a {name}", kind.api_version());
+            let message = format!("must be {} for kind {name}", kind.api_version());
             faults.add(&field.key("apiVersion"), FaultKind::Invalid, message);
             return None;
         }
@@ -123,32 +125,27 @@ fn read_kind(node: &Node<'_>, listed: bool, faults: &mut Faults) -> Option<Kind>
     kind
 }
 
-/// Kind and name of an object, as far as they are known.
+/// Returns the kind and name of an object for messages, as far as they are known.
 fn title(node: &Node<'_>) -> Option<String> {
     let kind = node.get("kind").and_then(Node::as_str);
     let kind = Kind::ALL.into_iter().find(|known| Some(known.name()) == kind);
     let name = node.get("metadata").and_then(|metadata| metadata.get("name")).and_then(Node::as_str);
     match (kind, name) {
         (Some(Kind::List), _) | (None, None) => None,
-        (Some(kind), Some(name)) => Some(format!("{} \"{}\"", kind.name(), shown(name))),
+        (Some(kind), Some(name)) => Some(format!("{} \"{}\"", kind.name(), escaped(name, MAX_NAME))),
         (Some(kind), None) => Some(kind.name().to_owned()),
-        (None, Some(name)) => Some(format!("\"{}\"", shown(name))),
+        (None, Some(name)) => Some(format!("\"{}\"", escaped(name, MAX_NAME))),
     }
 }
 
-/// A name as a title shows it: a document may hold anything there.
-fn shown(name: &str) -> String {
-    name.chars().take(63).flat_map(char::escape_debug).collect()
-}
-
-fn read_policy(place: &Place, node: &Node<'_>, object: &Value, faults: &mut Faults) -> Option<StatedPolicy> {
-    // Clusters of 1.24 to 1.27 print a status (rule 41); it never says anything.
+fn read_policy(place: &Place, node: &Node<'_>, object: &Value, faults: &mut Faults) -> Option<PolicyDocument> {
+    // Kubernetes 1.24 to 1.27 has a status, which is always empty (`semantics.md` rule 41).
     faults.map(node, &ROOT, &["apiVersion", "kind", "metadata", "spec", "status"]);
-    let metadata = Metadata::read(node, object, faults);
+    let metadata = Metadata::parse(node, object, faults);
     if node.get("spec").is_none() {
         faults.add(&Path::Root("spec"), FaultKind::Invalid, "is missing");
         return None;
     }
     let spec = object.get("spec")?.clone();
-    Some(StatedPolicy { place: place.clone(), metadata: metadata?, spec })
+    Some(PolicyDocument { place: place.clone(), metadata: metadata?, spec })
 }

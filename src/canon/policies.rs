@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::Labels;
+use super::labels::Labels;
 use super::manifest;
-use super::objects::StatedPolicy;
+use super::objects::PolicyDocument;
 use crate::documents::Node;
 use crate::documents::problem::Problems;
 use crate::policy::{Allowed, Home, Policy};
@@ -12,47 +12,47 @@ use crate::policy::{Allowed, Home, Policy};
 /// The canonical policies of one namespace.
 #[derive(Debug, Default)]
 pub struct Policies {
-    /// By name.
+    /// The policies by name.
     pub by_name: BTreeMap<String, CanonicalPolicy>,
-    /// What they allow together.
+    /// What the policies allow together.
     pub allowed: Allowed,
 }
 
 /// One canonical policy in one namespace.
 #[derive(Debug)]
 pub struct CanonicalPolicy {
-    /// What it means.
+    /// The parsed policy.
     pub policy: Policy,
-    /// The manifest as `kubectl apply -f -` takes it, with the namespace filled in.
+    /// The manifest for `kubectl apply -f -`, with the namespace.
     pub manifest: serde_json::Value,
-    /// The owner references that the canon itself gives it (each as JSON): any other is drift.
+    /// The owner references in the canon, as JSON. Any other owner reference is drift.
     pub owner_references: Vec<serde_json::Value>,
-    /// The finalizers that the canon itself gives it.
+    /// The finalizers in the canon.
     pub finalizers: Vec<String>,
 }
 
 impl Policies {
-    /// Compiles policies for a namespace; those that cannot be understood are reported and left out.
-    pub(super) fn compile(stated: &[StatedPolicy], home: Home<'_>, problems: &mut Problems) -> Policies {
+    /// Compiles policies for a namespace. Reports invalid policies and omits them.
+    pub(super) fn compile(documents: &[PolicyDocument], home: Home<'_>, problems: &mut Problems) -> Policies {
         let mut by_name = BTreeMap::new();
-        for policy in stated {
-            match Policy::parse(&Node::from(&policy.spec), home) {
-                Ok(parsed) => {
-                    by_name.insert(policy.metadata.name.clone(), CanonicalPolicy::new(policy, parsed, home));
+        for document in documents {
+            match Policy::parse(&Node::from(&document.spec), home) {
+                Ok(policy) => {
+                    by_name.insert(document.metadata.name.clone(), CanonicalPolicy::new(document, policy, home));
                 }
-                Err(faults) => problems.add_faults(&policy.place, &faults),
+                Err(faults) => problems.add_faults(&document.place, &faults),
             }
         }
         let allowed = Allowed::new(by_name.values().map(|canonical| &canonical.policy));
         Policies { by_name, allowed }
     }
 
-    /// Answers a policy by its name.
+    /// Returns the policy with a name.
     pub fn named(&self, name: &str) -> Option<&CanonicalPolicy> {
         self.by_name.get(name)
     }
 
-    /// The policies that select a pod with these labels, by name and in its order.
+    /// Returns the names and policies that select a pod with these labels, sorted by name.
     pub fn selecting<'p>(&'p self, labels: &'p (impl Labels + ?Sized)) -> impl Iterator<Item = (&'p str, &'p CanonicalPolicy)> {
         self.by_name
             .iter()
@@ -62,12 +62,12 @@ impl Policies {
 }
 
 impl CanonicalPolicy {
-    fn new(stated: &StatedPolicy, policy: Policy, home: Home<'_>) -> CanonicalPolicy {
+    fn new(document: &PolicyDocument, policy: Policy, home: Home<'_>) -> CanonicalPolicy {
         CanonicalPolicy {
             policy,
-            manifest: manifest::render(stated, home),
-            owner_references: stated.metadata.owner_references.clone(),
-            finalizers: stated.metadata.finalizers.clone(),
+            manifest: manifest::render(document, home),
+            owner_references: document.metadata.owner_references.clone(),
+            finalizers: document.metadata.finalizers.clone(),
         }
     }
 }

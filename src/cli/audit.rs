@@ -8,7 +8,7 @@ use anyhow::anyhow;
 use super::exit::{Ended, Failure, Outcome};
 use super::input::{STDIN, called};
 use super::output::{BAD, Format, GOOD, OutputArgs, Streams, WARN};
-use crate::audit::verify::{Report, verify};
+use crate::audit::verify::{Verification, verify};
 
 /// Its arguments.
 #[derive(Debug, clap::Args)]
@@ -72,7 +72,7 @@ fn open<'i>(name: &str, input: &mut Option<&'i mut Box<dyn io::Read>>) -> io::Re
     Ok(Box::new(BufReader::new(File::open(name)?)))
 }
 
-fn text(report: &Report, streams: &mut Streams) -> io::Result<()> {
+fn text(report: &Verification, streams: &mut Streams) -> io::Result<()> {
     let out = &mut streams.out;
     for note in &report.notes {
         writeln!(out, "{WARN}note{WARN:#}    {}, line {}: {}", note.file, note.line, note.message)?;

@@ -10,6 +10,7 @@ use clap::{Args, ValueEnum as _};
 
 use super::exit::Failure;
 use crate::canon::Canon;
+use crate::documents::names::is_dns_label;
 use crate::verdict::settings::{Enforcement, ExtraPolicies, Response, UngrantedLabels, Workloads};
 use crate::verdict::{Guard, Settings};
 
@@ -129,9 +130,7 @@ impl JudgeArgs {
 
 /// Reads a namespace's name: a DNS label, as the API has it.
 pub(super) fn namespace(text: &str) -> Result<String, String> {
-    let inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-    let is_label = (1..=63).contains(&text.len()) && text.bytes().all(inner) && !text.starts_with('-') && !text.ends_with('-');
-    is_label
+    is_dns_label(text)
         .then(|| text.to_owned())
         .ok_or_else(|| "a namespace is 1 to 63 lower-case letters, digits and dashes, with no dash at either end".to_owned())
 }

@@ -8,6 +8,7 @@ use super::exit::Failure;
 use crate::certificates::plan::Wanted;
 use crate::controller::Options;
 use crate::controller::Timing;
+use crate::documents::names::is_dns_subdomain;
 use crate::server::deadline;
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
@@ -74,10 +75,10 @@ impl KeptArgs {
         Ok(Some(Options {
             namespace: secret.namespace.clone(),
             name: secret.name.clone(),
-            registrations: self.registrations.clone(),
+            webhook_configurations: self.registrations.clone(),
             wanted: Wanted { names: names.to_vec(), ca_life: self.ca_lifetime, leaf_life: self.leaf_lifetime },
             identity: identity()?,
-            every: EVERY,
+            interval: EVERY,
             timing: Timing::default(),
         }))
     }
@@ -107,13 +108,7 @@ pub fn object(text: &str) -> Result<ObjectName, String> {
 /// # Errors
 /// It is none.
 pub fn name(text: &str) -> Result<String, String> {
-    let is_part = |part: &str| {
-        let edges = [part.bytes().next(), part.bytes().last()];
-        edges.into_iter().all(|edge| edge.is_some_and(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit()))
-            && part.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
-    };
-    let is_name = text.len() <= 253 && text.split('.').all(is_part);
-    is_name.then(|| text.to_owned()).ok_or_else(|| {
+    is_dns_subdomain(text).then(|| text.to_owned()).ok_or_else(|| {
         "a name is at most 253 lower-case letters, digits, dashes and dots, and starts and ends each part with no dash".to_owned()
     })
 }

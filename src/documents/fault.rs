@@ -1,33 +1,33 @@
-//! What can be wrong with a policy or a selector, and the reading of fields that finds it.
+//! Faults of fields, and the functions that read fields and report them.
 
 use std::fmt;
 
-use super::MAX_KEY;
-use super::node::Node;
+use super::node::{MAX_NODES, Node};
+use super::text;
 
-/// What is wrong with a policy or selector.
+/// What is wrong with a field of a policy, a selector or a grant.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
-    /// Where: `spec.egress[0].ports[1].port`.
+    /// The path of the field: `spec.egress[0].ports[1].port`.
     pub field: String,
-    /// What kind of fault.
+    /// The kind of fault.
     pub kind: FaultKind,
-    /// What is wrong, and what to write instead: a lower-case sentence without its field.
+    /// What is wrong and what to do: a lowercase sentence without the field.
     pub message: String,
 }
 
 /// Kinds of faults.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FaultKind {
-    /// A value of a JSON type that the field cannot have: the object cannot be understood.
+    /// The field cannot have a value of this JSON type, so the object cannot be understood.
     WrongType,
-    /// A field that is not known: whatever it means, the canon does not say it.
+    /// The field is unknown. It may have an effect that the canon does not know.
     UnknownField,
-    /// A value that the API's validation refuses.
+    /// The API server's validation rejects the value.
     Invalid,
-    /// A spelling that readers take differently: leading zeros in a CIDR, an IPv4-mapped block.
+    /// Parsers disagree about the value: leading zeros in a CIDR, an IPv4-mapped IPv6 CIDR.
     Ambiguous,
-    /// More than is judged ([`MAX_NODES`](super::node::MAX_NODES)): not proven to be anything.
+    /// The object has more values than [`MAX_NODES`], so nothing about it is proven.
     TooLarge,
 }
 
@@ -37,10 +37,10 @@ impl fmt::Display for Fault {
     }
 }
 
-/// How many faults of one object are told; a hostile object has thousands.
+/// The maximum number of faults that are reported for one object. A hostile object has thousands.
 const MAX_FAULTS: usize = 32;
 
-/// Collects faults.
+/// Collects the faults of one object.
 #[derive(Debug, Default)]
 pub(crate) struct Faults {
     found: Vec<Fault>,
@@ -53,12 +53,12 @@ impl Faults {
         }
     }
 
-    /// The value, unless there was a fault.
-    pub(crate) fn or<T>(self, value: T) -> Result<T, Vec<Fault>> {
+    /// Returns `value` if there is no fault, or else the faults.
+    pub(crate) fn into_result<T>(self, value: T) -> Result<T, Vec<Fault>> {
         if self.found.is_empty() { Ok(value) } else { Err(self.found) }
     }
 
-    /// The entries of a map, every key of which must be in `known`.
+    /// Checks that `node` is a map, and that `known` lists all of its keys. Returns the map.
     pub(crate) fn map<'n>(&mut self, node: &'n Node<'n>, field: &Path<'_>, known: &[&str]) -> Option<&'n Node<'n>> {
         let Node::Object(entries) = node else {
             self.wrong_type(node, field, "a map");
@@ -67,13 +67,13 @@ impl Faults {
         for (key, _) in entries {
             if !known.contains(&key.as_ref()) {
                 let known = known.join(", ");
-                self.add(&field.key(key), FaultKind::UnknownField, format!("unknown field; the fields known here are {known}"));
+                self.add(&field.key(key), FaultKind::UnknownField, format!("unknown field; the known fields are {known}"));
             }
         }
         Some(node)
     }
 
-    /// The items of a list; none where the field is missing or `null` (rule 4).
+    /// Returns the items of a list. A missing field and `null` are an empty list (`semantics.md` rule 4).
     pub(crate) fn list<'n>(&mut self, parent: &'n Node<'n>, key: &str, field: &Path<'_>) -> &'n [Node<'n>] {
         match parent.get(key) {
             None => &[],
@@ -85,7 +85,7 @@ impl Faults {
         }
     }
 
-    /// A string; `None` where the field is missing or `null`.
+    /// Returns a string, or `None` if the field is missing or `null`.
     pub(crate) fn string<'n>(&mut self, parent: &'n Node<'n>, key: &str, field: &Path<'_>) -> Option<&'n str> {
         let node = parent.get(key)?;
         let text = node.as_str();
@@ -97,13 +97,13 @@ impl Faults {
 
     pub(crate) fn wrong_type(&mut self, node: &Node<'_>, field: &Path<'_>, expected: &str) {
         if matches!(node, Node::Unread) {
-            return self.add(field, FaultKind::TooLarge, "the policy has more values than are judged: split it");
+            return self.add(field, FaultKind::TooLarge, format!("the object has more than {MAX_NODES} values; split it"));
         }
         self.add(field, FaultKind::WrongType, format!("must be {expected}, not {}", node.type_name()));
     }
 }
 
-/// The path of a field, spelled out only where a fault is told.
+/// The path of a field. The text is built only when a fault is reported.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Path<'p> {
     Root(&'p str),
@@ -126,9 +126,9 @@ impl fmt::Display for Path<'_> {
         match self {
             Path::Root(name) => formatter.write_str(name),
             Path::Key(parent, key) => {
-                let cut: String = key.chars().take(MAX_KEY).flat_map(char::escape_debug).collect();
                 let plain = key.chars().all(|letter| letter.is_ascii_alphanumeric());
-                if plain { write!(formatter, "{parent}.{cut}") } else { write!(formatter, "{parent}[\"{cut}\"]") }
+                let key = text::key(key);
+                if plain { write!(formatter, "{parent}.{key}") } else { write!(formatter, "{parent}[\"{key}\"]") }
             }
             Path::Index(parent, index) => write!(formatter, "{parent}[{index}]"),
         }

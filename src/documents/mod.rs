@@ -1,30 +1,22 @@
-//! Kubernetes documents as values: the JSON tree that everything else reads, YAML and JSON files, the
-//! names that the API accepts, and what to say about a field that is wrong.
+//! Reading Kubernetes documents: the JSON tree, YAML and JSON files, name syntax, and faults of fields.
 //!
-//! Pure: callers read the files. [`reading`] turns the text of a file into documents, [`node`] is the
-//! borrowed tree of one document, [`fault`] names a field and what is wrong with it, [`problem`] adds
-//! the file and the object, [`names`] checks label keys, label values and DNS names.
+//! Pure: callers read the files. [`reading`] parses the text of a file into documents, [`node`] is the
+//! borrowed JSON tree of one document, [`fault`] reports what is wrong with a field, [`problem`] adds the
+//! file and the object, [`names`] checks label keys, label values and DNS names, [`values`] reads and writes
+//! fields of a `serde_json::Value`, [`text`] truncates and escapes text for messages.
 
 pub mod fault;
+mod file;
 pub mod names;
 pub mod node;
 pub mod problem;
 pub mod reading;
 pub mod text;
-pub(crate) mod yaml;
+pub mod values;
+mod yaml;
 
 pub use fault::{Fault, FaultKind};
+pub use file::Document;
+pub(crate) use file::File;
 pub use node::Node;
 pub use problem::Problem;
-
-/// The maximum number of characters of a key in a message.
-const MAX_KEY: usize = 80;
-
-/// The text of a file and the name that messages use for it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct File {
-    /// The file's name in its folder, or the path that the user gave.
-    pub(crate) name: String,
-    /// The content.
-    pub(crate) text: String,
-}

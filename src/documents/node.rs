@@ -1,8 +1,8 @@
-//! A JSON tree borrowed from the body it was read from.
+//! A JSON tree that borrows from the text it was parsed from.
 //!
-//! `serde_json::Value` keeps the last of two equal keys and spends over 600 bytes on a one-field
-//! object. This tree refuses duplicate keys, keeps the order of the document, stores an object in
-//! one slice of its entries, and counts what it builds, so that a hostile body cannot make it large.
+//! `serde_json::Value` keeps the last of two duplicate keys and uses over 600 bytes for an object with one
+//! field. This tree rejects duplicate keys, keeps the order of the document, stores an object in one slice,
+//! and counts its values, so that a hostile body cannot make it large.
 
 use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
@@ -10,10 +10,10 @@ use std::fmt;
 
 use serde::de::{self, Deserialize, DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use super::MAX_KEY;
+use super::text;
 
-/// The most values that one tree holds. 10,000 peers with a label each are 40,000; what stands beyond is
-/// checked for its JSON syntax only and is [`Node::Unread`], which no field of a policy can be.
+/// The maximum number of values in one tree. 10,000 peers with one label each are 40,000 values. For values
+/// past the maximum only the JSON syntax is checked. They become [`Node::Unread`], which no field accepts.
 pub const MAX_NODES: usize = 50_000;
 
 /// One JSON value.
@@ -23,30 +23,30 @@ pub enum Node<'a> {
     Null,
     /// `true` or `false`
     Bool(bool),
-    /// A whole number.
+    /// An integer.
     Integer(i64),
-    /// A number that is not a whole one, or lies outside the range of an `i64`.
+    /// A number that is not an integer, or is outside the range of an `i64`.
     Float(f64),
-    /// A string, borrowed where the document has no escape in it.
+    /// A string, borrowed if it has no escapes.
     String(Cow<'a, str>),
     /// A list.
     Array(Box<[Node<'a>]>),
-    /// What stands beyond [`MAX_NODES`]: equal to nothing.
+    /// Values past [`MAX_NODES`]. Not equal to anything.
     Unread,
-    /// A map: its entries in document order, every key once.
+    /// A map: its entries in the order of the document, without duplicate keys.
     Object(Box<[(Cow<'a, str>, Node<'a>)]>),
 }
 
 impl<'a> Node<'a> {
-    /// Answers the value under `key`: `None` where there is no such key, where it is `null`, or
-    /// where this is no object. The API treats a missing field and `null` alike (`semantics.md` rule 4).
+    /// Returns the value of `key`, or `None` if there is no such key, the value is `null`, or this is not a
+    /// map. The API treats a missing field and `null` the same (`semantics.md` rule 4).
     pub fn get(&self, key: &str) -> Option<&Node<'a>> {
         let Node::Object(entries) = self else { return None };
         let (_, value) = entries.iter().find(|(name, _)| name == key)?;
         (!matches!(value, Node::Null)).then_some(value)
     }
 
-    /// Answers the string that this value is.
+    /// Returns the string, or `None` if this is not a string.
     pub fn as_str(&self) -> Option<&str> {
         match self {
             Node::String(text) => Some(text),
@@ -54,7 +54,7 @@ impl<'a> Node<'a> {
         }
     }
 
-    /// Names the JSON type, for error sentences.
+    /// Returns the JSON type for error messages.
     pub fn type_name(&self) -> &'static str {
         match self {
             Node::Null => "null",
@@ -63,12 +63,12 @@ impl<'a> Node<'a> {
             Node::String(_) => "a string",
             Node::Array(_) => "a list",
             Node::Object(_) => "a map",
-            Node::Unread => "more than is judged",
+            Node::Unread => "unread",
         }
     }
 
-    /// Answers whether both state the same JSON: order of keys does not count, nor does the
-    /// difference between a missing field, `null` and an empty list (`semantics.md` rule 4).
+    /// Returns whether both are the same JSON, regardless of the order of keys. A missing field, `null` and an
+    /// empty list are the same (`semantics.md` rule 4).
     pub fn same_json(&self, other: &Node<'_>) -> bool {
         match (self, other) {
             (Node::Array(left), Node::Array(right)) => left.len() == right.len() && left.iter().zip(right).all(|(l, r)| l.same_json(r)),
@@ -78,8 +78,8 @@ impl<'a> Node<'a> {
         }
     }
 
-    /// Answers whether both state exactly the same JSON: only the order of keys does not count. Of the
-    /// outermost maps the fields `but` are left out.
+    /// Returns whether both are exactly the same JSON, regardless of the order of keys. The fields `but` of the
+    /// outermost maps are ignored.
     pub fn is_exactly(&self, other: &Node<'_>, but: &[&str]) -> bool {
         match (self, other) {
             (Node::Array(left), Node::Array(right)) => {
@@ -95,8 +95,8 @@ impl<'a> Node<'a> {
         }
     }
 
-    /// Answers whether this is a value of a document, word for word: only the order of keys does not count.
-    /// Of numbers only whole ones are told to be equal.
+    /// Returns whether this is exactly the same JSON as `value`, regardless of the order of keys. Only integers
+    /// are compared: other numbers are never equal.
     pub fn is_word_for_word(&self, value: &serde_json::Value) -> bool {
         use serde_json::Value;
         match (self, value) {
@@ -107,7 +107,7 @@ impl<'a> Node<'a> {
             (Node::Array(found), Value::Array(stated)) => {
                 found.len() == stated.len() && found.iter().zip(stated).all(|(found, stated)| found.is_word_for_word(stated))
             }
-            // Keys stand once on either side: as many, each of them found, are the same. Most come in the same order.
+            // Neither side has duplicate keys, so equal counts and each key found are enough. The order is usually the same.
             (Node::Object(found), Value::Object(stated)) => {
                 let mut in_order = stated.iter();
                 let is_stated = |(key, found): &Field<'_>| {
@@ -133,18 +133,18 @@ impl<'a> Node<'a> {
 /// A field of a map.
 type Field<'a> = (Cow<'a, str>, Node<'a>);
 
-/// The fields of a map that say something.
+/// Returns the fields of a map that are set.
 fn stated<'n, 'a>(fields: &'n [Field<'a>]) -> impl Iterator<Item = &'n Field<'a>> + Clone {
     fields.iter().filter(|(_, value)| !value.is_unset())
 }
 
-/// Answers whether two maps have the same keys, each once, and values that are the same.
+/// Returns whether two maps have the same keys and the same values.
 fn same_entries<'n, 'm, 'a: 'n, 'b: 'm>(
     left: impl Iterator<Item = &'n Field<'a>> + Clone,
     right: impl Iterator<Item = &'m Field<'b>> + Clone,
     same: impl Fn(&Node<'a>, &Node<'b>) -> bool,
 ) -> bool {
-    // Most maps come in the same order; only those that do not are sorted.
+    // The order is usually the same; only maps in another order are sorted.
     if left.clone().map(|(key, _)| key).eq(right.clone().map(|(key, _)| key)) {
         return left.zip(right).all(|((_, left), (_, right))| same(left, right));
     }
@@ -177,16 +177,16 @@ impl<'de: 'a, 'a> Deserialize<'de> for Node<'a> {
     }
 }
 
-/// What was read of lists and maps whose ends are still to come, the innermost last: each is stored once it
-/// is known how large it is.
+/// The items and fields of lists and maps that are not complete yet, the innermost last. Each list or map is
+/// allocated once, when its size is known.
 #[derive(Default)]
 struct Pending<'a> {
     items: Vec<Node<'a>>,
     fields: Vec<Field<'a>>,
 }
 
-/// As many items or fields as nearly every policy has pending at once.
-const MOST_PENDING: usize = 16;
+/// The number of pending items or fields that nearly every policy stays below.
+const PENDING_CAPACITY: usize = 16;
 
 #[derive(Clone, Copy)]
 struct Seed<'c, 'a> {
@@ -228,7 +228,7 @@ impl<'de> Visitor<'de> for Seed<'_, 'de> {
     }
 
     fn visit_u64<E>(self, value: u64) -> Result<Node<'de>, E> {
-        #[allow(clippy::cast_precision_loss, reason = "no field of a policy takes a number that large: it is wrong as either")]
+        #[allow(clippy::cast_precision_loss, reason = "no field accepts a number that large, as an integer or as a float")]
         Ok(i64::try_from(value).map_or(Node::Float(value as f64), Node::Integer))
     }
 
@@ -249,9 +249,9 @@ impl<'de> Visitor<'de> for Seed<'_, 'de> {
         while let Some(item) = access.next_element_seed(self)? {
             let items = &mut self.pending.borrow_mut().items;
             if items.is_empty() {
-                items.reserve(MOST_PENDING);
+                items.reserve(PENDING_CAPACITY);
             }
-            // One that is not read stands for all that follow.
+            // One unread item represents all that follow.
             if !matches!(item, Node::Unread) || !matches!(items.get(start..), Some([.., Node::Unread])) {
                 items.push(item);
             }
@@ -265,7 +265,7 @@ impl<'de> Visitor<'de> for Seed<'_, 'de> {
             let value = access.next_value_seed(self)?;
             let fields = &mut self.pending.borrow_mut().fields;
             if fields.is_empty() {
-                fields.reserve(MOST_PENDING);
+                fields.reserve(PENDING_CAPACITY);
             }
             if !matches!(value, Node::Unread) || !matches!(fields.get(start..), Some([.., (_, Node::Unread)])) {
                 fields.push((key, value));
@@ -273,15 +273,13 @@ impl<'de> Visitor<'de> for Seed<'_, 'de> {
         }
         let fields = &mut self.pending.borrow_mut().fields;
         if let Some(key) = fields.get(start..).and_then(duplicate) {
-            // Whoever wrote it chose its length and its letters.
-            let key: String = key.chars().take(MAX_KEY).flat_map(char::escape_debug).collect();
-            return Err(de::Error::custom(format_args!("duplicate key `{key}`")));
+            return Err(de::Error::custom(format_args!("duplicate key \"{}\"", text::key(key))));
         }
         Ok(Node::Object(fields.drain(start..).collect()))
     }
 }
 
-/// Answers a key that stands in `entries` twice.
+/// Returns a key that `entries` has more than once.
 fn duplicate<'e>(entries: &'e [(Cow<'_, str>, Node<'_>)]) -> Option<&'e str> {
     if entries.len() <= 16 {
         return entries
@@ -330,7 +328,7 @@ mod tests {
     }
 
     #[test]
-    fn word_for_word_is_every_word_in_any_order_of_keys() {
+    fn word_for_word_ignores_only_the_order_of_keys() {
         let value = json!({"a": [1, -2, "x", true, null, {}], "b": {"c": "", "d": [[]]}});
         assert!(Node::from(&value).is_word_for_word(&value));
         assert!(read(r#"{"b":{"d":[[]],"c":""},"a":[1,-2,"x",true,null,{}]}"#).is_word_for_word(&value));

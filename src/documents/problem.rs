@@ -1,27 +1,29 @@
-//! Problems in documents: what is wrong, and in which file, document, object and field.
+//! Problems in documents: what is wrong, with the file, the document, the object and the field.
 
 use std::fmt;
 
 use super::fault::Fault;
+use super::file::File;
+use super::text;
 
-/// The most problems that one error lists; the rest are counted.
+/// The maximum number of problems that one error lists. The rest are counted.
 const MAX_PROBLEMS: usize = 20;
 
-/// The longest text of a document or library that one problem repeats, in characters.
+/// The maximum length of a field or message of one problem, in characters.
 const MAX_TEXT: usize = 300;
 
 /// One problem in a document.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
-    /// The file, as far as it is about one: its name in the folder, or the path that was asked for.
+    /// The file's name in its folder or the path that the user gave, if the problem is about one file.
     pub file: Option<String>,
-    /// The number of the document in the file, from 1; empty documents do not count.
+    /// The number of the document in the file, from 1. Empty documents are not counted.
     pub document: Option<usize>,
-    /// Kind and name of the object, as far as they are known: `NetworkPolicy "memcached-rights"`.
+    /// The kind and name of the object, as far as they are known: `NetworkPolicy "memcached-rights"`.
     pub object: Option<String>,
-    /// Where in the object: `spec.egress[0].ports[1].port`.
+    /// The path of the field in the object: `spec.egress[0].ports[1].port`.
     pub field: Option<String>,
-    /// What is wrong, and what to do: a lower-case sentence without a full stop.
+    /// What is wrong and what to do: a lowercase sentence without a full stop.
     pub message: String,
 }
 
@@ -42,19 +44,27 @@ impl fmt::Display for Problem {
     }
 }
 
-/// Where something stands that may be wrong.
+/// The place that a problem is about.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Place {
     pub(crate) file: Option<String>,
+    /// The number of the document in the file, from 1.
     pub(crate) document: Option<usize>,
-    /// Kind and name.
+    /// The kind and name of the object.
     pub(crate) object: Option<String>,
-    /// What stands before a field of the object: `items[3]` where it is one of a list.
+    /// The prefix of the object's fields: `items[3]` for an item of a List, else empty.
     pub(crate) within: String,
 }
 
+impl Place {
+    /// Returns the place of a document of a file.
+    pub(crate) fn of_document(file: &File, number: usize) -> Place {
+        Place { file: Some(file.name.clone()), document: Some(number), ..Place::default() }
+    }
+}
+
 impl fmt::Display for Place {
-    /// `policies.yaml, document 3`, for problems that point at another place.
+    /// `policies.yaml, document 3`, for problems that refer to a second place.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(self.file.as_deref().unwrap_or_default())?;
         if let Some(document) = self.document {
@@ -67,7 +77,7 @@ impl fmt::Display for Place {
     }
 }
 
-/// What was found wrong so far.
+/// Collects problems.
 #[derive(Debug, Default)]
 pub(crate) struct Problems {
     problems: Vec<Problem>,
@@ -75,7 +85,7 @@ pub(crate) struct Problems {
 }
 
 impl Problems {
-    /// Notes a problem; `field` is empty where it is about the whole.
+    /// Adds a problem. `field` is empty if the problem is about the whole object or document.
     pub(crate) fn add(&mut self, place: &Place, field: &str, message: impl Into<String>) {
         if self.problems.len() >= MAX_PROBLEMS {
             self.more += 1;
@@ -86,8 +96,8 @@ impl Problems {
             file: place.file.clone(),
             document: place.document,
             object: place.object.clone(),
-            field: (!field.is_empty()).then(|| cut(&field)),
-            message: cut(&message.into()),
+            field: (!field.is_empty()).then(|| text::one_line(&field, MAX_TEXT)),
+            message: text::one_line(&message.into(), MAX_TEXT),
         });
     }
 
@@ -98,17 +108,17 @@ impl Problems {
         }
     }
 
-    pub(crate) fn is_clean(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.problems.is_empty()
     }
 
-    /// The problems in the order in which they were found, and how many more there were.
+    /// Returns the problems in the order in which they were found, and how many more there were.
     pub(crate) fn into_parts(self) -> (Vec<Problem>, usize) {
         (self.problems, self.more)
     }
 }
 
-/// Joins two parts of a field's path; the second may begin with the dot that follows a root without a name.
+/// Joins two parts of a field's path. The second part starts with a dot if its root has no name.
 fn join(before: &str, field: &str) -> String {
     match (before, field.strip_prefix('.').unwrap_or(field)) {
         ("", field) => field.to_owned(),
@@ -116,13 +126,4 @@ fn join(before: &str, field: &str) -> String {
         (before, field) if field.starts_with('[') => format!("{before}{field}"),
         (before, field) => format!("{before}.{field}"),
     }
-}
-
-/// Cuts a text that a document may have made long, and keeps it on one line.
-fn cut(text: &str) -> String {
-    let mut short: String = text.chars().take(MAX_TEXT).map(|character| if character.is_control() { ' ' } else { character }).collect();
-    if text.chars().nth(MAX_TEXT).is_some() {
-        short.push('…');
-    }
-    short
 }

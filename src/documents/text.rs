@@ -1,15 +1,18 @@
-//! Text that is safe to print: cut at a limit, on one line.
+//! Text that is safe to print in a message: truncated and on one line.
 
 use std::fmt::Write as _;
 
-/// Returns the start of `text`, at most `max` bytes, cut at a character boundary.
+/// The maximum length of a map key in a message, in characters.
+const MAX_KEY: usize = 80;
+
+/// Returns the start of `text`, at most `max` bytes, ending at a character boundary.
 pub fn truncated(text: &str, max: usize) -> &str {
     let end = (0..=max.min(text.len())).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
     text.get(..end).unwrap_or_default()
 }
 
-/// Returns `text` on one line with control characters and quotes escaped, at most `max` characters of it. A
-/// text that is longer ends with `…`.
+/// Returns the first `max` characters of `text` with control characters and quotes escaped, and `…` if there
+/// are more.
 pub fn escaped(text: &str, max: usize) -> String {
     let mut short: String = text.chars().take(max).flat_map(char::escape_debug).collect();
     if text.chars().nth(max).is_some() {
@@ -18,7 +21,21 @@ pub fn escaped(text: &str, max: usize) -> String {
     short
 }
 
-/// Returns bytes in lower-case hexadecimal.
+/// Returns a map key for a message: escaped, at most 80 characters.
+pub fn key(key: &str) -> String {
+    escaped(key, MAX_KEY)
+}
+
+/// Returns the first `max` characters of `text` with control characters as blanks, and `…` if there are more.
+pub fn one_line(text: &str, max: usize) -> String {
+    let mut line: String = text.chars().take(max).map(|letter| if letter.is_control() { ' ' } else { letter }).collect();
+    if text.chars().nth(max).is_some() {
+        line.push('…');
+    }
+    line
+}
+
+/// Returns bytes in lowercase hexadecimal.
 pub fn hex(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len() * 2);
     for byte in bytes {
@@ -33,16 +50,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn text_is_cut_between_characters() {
+    fn text_is_truncated_between_characters() {
         assert_eq!(truncated("añb", 2), "a");
         assert_eq!(truncated("añb", 3), "añ");
         assert_eq!(truncated("añb", 9), "añb");
         assert_eq!(escaped("a\nb\"c", 4), "a\\nb\\\"…");
         assert_eq!(escaped("ab", 2), "ab");
+        assert_eq!(one_line("a\nb\"c", 4), "a b\"…");
     }
 
     #[test]
-    fn bytes_are_two_digits_each() {
+    fn each_byte_is_two_digits() {
         assert_eq!(hex(&[0, 10, 255]), "000aff");
     }
 }

@@ -1,58 +1,44 @@
-//! YAML and JSON files as JSON values: the one place that knows the YAML library.
-
-use std::path::Path;
+//! YAML files as JSON values. Only this file uses the YAML library.
 
 use serde_json::Value;
 use serde_saphyr::options::{DuplicateKeyPolicy, NonFiniteFloatPolicy};
 use serde_saphyr::{Error, Options};
 
+use super::file::{Document, File};
 use super::problem::{Place, Problems};
-use super::{File, MAX_KEY, Node};
+use super::text;
 
-/// The most values (and keys) that one YAML document may state or make by aliases.
+/// The maximum number of values and keys of one YAML document, after aliases are expanded.
 const MAX_DOCUMENT_NODES: usize = 250_000;
 
-/// The most values that the documents of one file may state together.
+/// The maximum number of values of all documents of one file.
 const MAX_VALUES: usize = 400_000;
 
-/// The most documents of one file that cannot be read before the rest of it is left alone.
-const MAX_BROKEN: usize = 5;
+/// The number of invalid documents after which the rest of a file is not read.
+const MAX_INVALID: usize = 5;
 
-/// One document of a file.
-#[derive(Debug)]
-pub(crate) struct Document {
-    /// From 1, empty documents left out.
-    pub(crate) number: usize,
-    pub(crate) value: Value,
-}
-
-/// Hands the documents of a file to `take`, in order. What cannot be read is reported, and the
-/// documents after it are read where that is possible.
-pub(crate) fn read(file: &File, problems: &mut Problems, take: impl FnMut(Document, &mut Problems)) {
-    let is_json = Path::new(&file.name).extension().is_some_and(|ending| ending == "json");
-    if is_json { read_json(file, problems, take) } else { read_yaml(file, problems, take) }
-}
-
-fn read_yaml(file: &File, problems: &mut Problems, mut take: impl FnMut(Document, &mut Problems)) {
-    let mut broken = 0;
+/// Passes the documents of a file to `take`, in order. Reports invalid documents, and continues with the
+/// next document if possible.
+pub(super) fn read(file: &File, problems: &mut Problems, mut take: impl FnMut(Document, &mut Problems)) {
+    let mut invalid = 0;
     let mut values = 0;
     let mut bytes = file.text.as_bytes();
-    for (index, read) in serde_saphyr::read_with_options::<_, Value>(&mut bytes, options()).enumerate() {
+    for (index, parsed) in serde_saphyr::read_with_options::<_, Value>(&mut bytes, options()).enumerate() {
         let number = index + 1;
-        match read {
+        match parsed {
             Ok(value) => {
                 values += count(&value);
                 if values > MAX_VALUES {
-                    let message = format!("the file states more than {MAX_VALUES} values up to here: split it, or state less");
-                    problems.add(&place(file, number), "", message);
+                    let message = format!("the file has more than {MAX_VALUES} values up to this document; split the file");
+                    problems.add(&Place::of_document(file, number), "", message);
                     break;
                 }
                 take(Document { number, value }, problems);
             }
             Err(error) => {
-                problems.add(&place(file, number), "", sentence(&error));
-                broken += 1;
-                if broken == MAX_BROKEN {
+                problems.add(&Place::of_document(file, number), "", sentence(&error));
+                invalid += 1;
+                if invalid == MAX_INVALID {
                     break;
                 }
             }
@@ -60,30 +46,14 @@ fn read_yaml(file: &File, problems: &mut Problems, mut take: impl FnMut(Document
     }
 }
 
-/// JSON is read as such: it may hold tabs and escapes that YAML reads differently.
-pub(crate) fn read_json(file: &File, problems: &mut Problems, mut take: impl FnMut(Document, &mut Problems)) {
-    if file.text.trim().is_empty() {
-        return;
-    }
-    // A tree that refuses duplicate keys and too many values, then the values.
-    match serde_json::from_str::<Node<'_>>(&file.text).and_then(|_| serde_json::from_str(&file.text)) {
-        Ok(value) => take(Document { number: 1, value }, problems),
-        Err(error) => problems.add(&place(file, 1), "", format!("cannot be read as JSON: {error}")),
-    }
-}
-
 /// Writes a value as one document.
-pub(crate) fn write(value: &Value) -> Result<String, serde_saphyr::ser::Error> {
+pub(super) fn write(value: &Value) -> Result<String, serde_saphyr::ser::Error> {
     serde_saphyr::to_string_with_options(value, serde_saphyr::ser_options! { prefer_block_scalars: false })
 }
 
-fn place(file: &File, number: usize) -> Place {
-    Place { file: Some(file.name.clone()), document: Some(number), ..Place::default() }
-}
-
-/// The library's YAML, less what `kubectl` would read as something else: a number with a leading zero
-/// (octal there) and one with underscores become strings, which a port refuses. Words like `yes` and
-/// `on` are booleans here as there, so that a label value of that kind asks for quotes.
+/// Returns the options of the YAML library. `kubectl` reads numbers with a leading zero as octal and accepts
+/// underscores in numbers; here both are strings, which a port does not accept. `yes` and `on` are booleans,
+/// as in `kubectl`, so a label value of that kind must be quoted.
 fn options() -> Options {
     serde_saphyr::options! {
         budget: serde_saphyr::budget! {
@@ -106,7 +76,7 @@ fn options() -> Options {
     }
 }
 
-/// The sentence for an error: the library speaks to programmers where it speaks of duplicates and aliases.
+/// Returns the message for an error. The library's own messages about duplicate keys and aliases name its options.
 fn sentence(error: &Error) -> String {
     let line = error.location().map(|location| format!("line {}: ", location.line())).unwrap_or_default();
     let mut cause = error;
@@ -115,19 +85,21 @@ fn sentence(error: &Error) -> String {
     }
     match cause {
         Error::DuplicateMappingKey { key, .. } => {
-            let key = key.as_ref().map(|key| format!(" \"{}\"", key.chars().take(MAX_KEY).collect::<String>())).unwrap_or_default();
-            format!("{line}the key{key} stands twice in one map: remove one")
+            let key = key.as_ref().map(|key| format!(" \"{}\"", text::key(key))).unwrap_or_default();
+            format!("{line}duplicate key{key}; remove one of the two")
         }
-        Error::NullIntoString { .. } => format!("{line}a key of a map is null: write a name, or quote it"),
-        Error::UnknownAnchor { .. } => format!("{line}an alias names no anchor of its document: anchors end with their document"),
-        Error::RecursiveReferencesRequireWeakTypes { .. } => format!("{line}an alias stands within its own anchor: write it out"),
+        Error::NullIntoString { .. } => format!("{line}a map key is null; write a name or quote the key"),
+        Error::UnknownAnchor { .. } => format!("{line}the alias refers to an anchor that is not in the same document"),
+        Error::RecursiveReferencesRequireWeakTypes { .. } => {
+            format!("{line}the alias is inside its own anchor; write the value instead")
+        }
         Error::Budget { .. }
         | Error::AliasReplayLimitExceeded { .. }
         | Error::AliasExpansionLimitExceeded { .. }
         | Error::AliasReplayStackDepthExceeded { .. } => {
-            format!("{line}states, or makes by its aliases, more than a document may: write less, without aliases")
+            format!("{line}the document is too large after its aliases are expanded; split it or remove the aliases")
         }
-        _ => format!("cannot be read as YAML: {error}"),
+        _ => format!("cannot be parsed as YAML: {error}"),
     }
 }
 

@@ -1,34 +1,46 @@
-//! What a set of policies allows, and what another policy grants beyond it.
+//! What a set of policies allows, and what another policy allows beyond it.
 
+use super::direction::Direction;
 use super::ports::NamedPort;
 use super::relation::{Relation, Union};
 use super::selector::Selector;
 use super::spec::Policy;
 use super::steps::{Exhausted, MAX_STEPS, Steps};
 use super::traffic::Piece;
-use super::{Beyond, Direction, words};
+use super::witness::{Witness, witness};
 
-/// What a set of policies of one namespace allows together, prepared for questions about another policy.
+/// What a policy grants beyond a set of others.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Beyond {
+    /// Nothing.
+    Nothing,
+    /// This connection, and possibly others.
+    Grants(Witness),
+    /// The limit on steps was reached first.
+    NotProven,
+}
+
+/// What a set of policies of one namespace allows together, prepared for comparison with another policy.
 #[derive(Debug, Default)]
 pub struct Allowed {
     ingress: Side,
     egress: Side,
-    /// A policy of the set was too large to be merged: nothing is provable beside it.
+    /// Whether a policy of the set is too large to be merged. Then nothing can be proven.
     too_large: bool,
 }
 
-/// One direction: the pods that are isolated, and what their policies' rules allow.
+/// One direction: the isolated pods, and what the rules of their policies allow.
 #[derive(Debug, Default)]
 struct Side {
     members: Vec<(Selector, Relation)>,
 }
 
 impl Allowed {
-    /// Prepares a set.
+    /// Prepares a set of policies.
     pub fn new<'p>(policies: impl IntoIterator<Item = &'p Policy>) -> Allowed {
         let mut allowed = Allowed::default();
         for policy in policies {
-            for direction in [Direction::Ingress, Direction::Egress] {
+            for direction in Direction::BOTH {
                 let Some(rules) = policy.rules(direction) else { continue };
                 match &rules.relation {
                     Some(relation) => allowed.side_mut(direction).members.push((policy.subject.clone(), relation.clone())),
@@ -39,8 +51,8 @@ impl Allowed {
         allowed
     }
 
-    /// Answers what `extra` grants beyond the set, isolation included: a pod that the set does not
-    /// isolate gains nothing by a rule (rule 10), and a policy that only isolates grants nothing.
+    /// Returns what `extra` grants beyond the set. Isolation counts: a rule grants nothing to a pod that the set
+    /// does not isolate (rule 10), and a policy that only isolates grants nothing.
     pub fn beyond(&self, extra: &Policy) -> Beyond {
         self.beyond_within(extra, &mut Steps::new(MAX_STEPS))
     }
@@ -49,17 +61,17 @@ impl Allowed {
         if self.too_large {
             return Beyond::NotProven;
         }
-        for direction in [Direction::Ingress, Direction::Egress] {
+        for direction in Direction::BOTH {
             match self.granted(extra, direction, steps) {
                 Ok(None) => {}
-                Ok(Some(left)) => return Beyond::Grants(words::witness(&left, direction, &extra.home)),
+                Ok(Some(left)) => return Beyond::Grants(witness(&left, direction, &extra.home)),
                 Err(Exhausted) => return Beyond::NotProven,
             }
         }
         Beyond::Nothing
     }
 
-    /// Traffic that `extra` grants beyond the set in one direction, with the named port that it stands for, if any.
+    /// Returns traffic that `extra` grants beyond the set in one direction, with the named port that it represents, if any.
     pub(crate) fn granted(
         &self,
         extra: &Policy,
@@ -70,7 +82,7 @@ impl Allowed {
         let relation = rules.relation.as_ref().ok_or(Exhausted)?;
         let side = self.side(direction);
         let union = Union::new(side.members.iter().map(|(subject, relation)| (subject, relation)));
-        // Only pods that the set isolates can gain: each isolating selector in turn, those that were looked at before left out.
+        // Only pods that the set isolates can gain anything: compare with each isolating selector once.
         let mut seen: Vec<&Selector> = Vec::new();
         for (isolated, _) in &side.members {
             if seen.contains(&isolated) {

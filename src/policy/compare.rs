@@ -1,26 +1,40 @@
-//! Whether a policy means what its canonical namesake means, and where it does not.
+//! Whether a policy means the same as the canonical policy of the same name, and how it differs.
 //!
-//! Two policies are the same where they isolate the same pods in the same directions and their rules
-//! allow the same traffic of those pods (`semantics.md` 2c). One is wider than the other if in the
-//! company of some other policies it lets a connection through that the other does not: isolation is
-//! lost, or a rule allows what no rule of the other does. Narrower is the reverse; isolation gained
-//! with rules in it is both.
+//! Two policies are the same if they isolate the same pods in the same directions and their rules allow the
+//! same traffic of those pods (`semantics.md` 2c). A policy is wider than another if, together with some other
+//! policies, it allows a connection that the other does not: it does not isolate a pod, or a rule allows
+//! traffic that no rule of the other allows. Narrower is the reverse. A policy that isolates more pods and has
+//! rules for them is both.
 
 use super::differences::differences;
+use super::direction::Direction;
+use super::drift::{Change, Drift};
+use super::ports::every_port;
 use super::relation::{Relation, Union};
 use super::selector::Selector;
 use super::spec::Policy;
 use super::steps::{Exhausted, MAX_STEPS, Steps};
 use super::traffic::{PeerSet, Piece};
-use super::{Change, Comparison, Direction, Drift, Witness, words};
+use super::witness::{Witness, witness};
 
-/// Answers whether `found` means what `canonical` means, within [`MAX_STEPS`] steps.
+/// The result of a comparison of two policies.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Comparison {
+    /// Both mean the same.
+    Same,
+    /// They do not.
+    Drift(Drift),
+    /// The limit on steps was reached first.
+    NotProven,
+}
+
+/// Compares `found` with `canonical`, within [`MAX_STEPS`] steps.
 pub fn compare(canonical: &Policy, found: &Policy) -> Comparison {
     compare_within(canonical, found, &mut Steps::new(MAX_STEPS))
 }
 
 pub(crate) fn compare_within(canonical: &Policy, found: &Policy, steps: &mut Steps) -> Comparison {
-    // Each question on its own: one that exhausts the bound leaves what the other has found.
+    // Both are evaluated: if one reaches the limit, the result of the other still counts.
     let wider = grants_beyond(found, canonical, steps);
     let narrower = grants_beyond(canonical, found, steps);
     let change = match (&wider, &narrower) {
@@ -33,14 +47,14 @@ pub(crate) fn compare_within(canonical: &Policy, found: &Policy, steps: &mut Ste
     Comparison::Drift(Drift { change, differences: differences(canonical, found, change), witness: wider.ok().flatten() })
 }
 
-/// A connection that `this` lets through in some company and `that` does not.
+/// Returns a connection that `this` allows, together with some other policies, and `that` does not.
 fn grants_beyond(this: &Policy, that: &Policy, steps: &mut Steps) -> Result<Option<Witness>, Exhausted> {
-    for direction in [Direction::Ingress, Direction::Egress] {
+    for direction in Direction::BOTH {
         if let Some(witness) = rules_beyond(this, that, direction, steps)? {
             return Ok(Some(witness));
         }
     }
-    for direction in [Direction::Ingress, Direction::Egress] {
+    for direction in Direction::BOTH {
         if let Some(witness) = isolation_lost(this, that, direction, steps)? {
             return Ok(Some(witness));
         }
@@ -48,7 +62,7 @@ fn grants_beyond(this: &Policy, that: &Policy, steps: &mut Steps) -> Result<Opti
     Ok(None)
 }
 
-/// The pods of `this` that `that` does not isolate in a direction; of several pieces the first.
+/// Returns pods that `this` isolates in a direction and `that` does not: the first piece, if there are several.
 fn subjects_beyond(this: &Policy, that: &Policy, direction: Direction, steps: &mut Steps) -> Result<Option<Selector>, Exhausted> {
     if this.rules(direction).is_none() || this.subject.is_empty() {
         return Ok(None);
@@ -71,7 +85,7 @@ fn rules_beyond(this: &Policy, that: &Policy, direction: Direction, steps: &mut 
     if ours.is_empty() || this.subject.is_empty() {
         return Ok(None);
     }
-    // First what is wider for pods that both select: it says more than that more pods are selected.
+    // A wider rule for pods that both policies select is a better witness than an additional pod.
     let theirs = relation(that, direction)?;
     let both = this.subject.intersect(&that.subject, steps)?;
     if let Some(theirs) = theirs
@@ -80,25 +94,25 @@ fn rules_beyond(this: &Policy, that: &Policy, direction: Direction, steps: &mut 
         let everything = Selector::all();
         let union = Union::new([(&everything, theirs)]);
         if let Some(left) = union.first_beyond(&both, ours, steps)? {
-            return Ok(Some(words::witness(&left, direction, &this.home)));
+            return Ok(Some(witness(&left, direction, &this.home)));
         }
     }
     let Some(subject) = subjects_beyond(this, that, direction, steps)? else { return Ok(None) };
     let left = Union::default().first_beyond(&subject, ours, steps)?;
-    Ok(left.map(|left| words::witness(&left, direction, &this.home)))
+    Ok(left.map(|left| witness(&left, direction, &this.home)))
 }
 
-/// A connection of pods that `that` isolates and `this` does not; one that no rule of `that` allows if there is one.
+/// Returns a connection of pods that `that` isolates and `this` does not, preferably one that no rule of `that` allows.
 fn isolation_lost(this: &Policy, that: &Policy, direction: Direction, steps: &mut Steps) -> Result<Option<Witness>, Exhausted> {
     let Some(subject) = subjects_beyond(that, this, direction, steps)? else { return Ok(None) };
     let everything = Selector::all();
     let union = Union::new(relation(that, direction)?.map(|theirs| (&everything, theirs)));
-    let any = |peer: &PeerSet| Piece { subject: subject.clone(), peer: peer.clone(), numbers: super::ports::every_port() };
+    let any = |peer: &PeerSet| Piece { subject: subject.clone(), peer: peer.clone(), numbers: every_port() };
     for peer in PeerSet::everyone() {
-        if let Some(piece) = union.leaves(any(peer), 1, steps)?.pop() {
-            return Ok(Some(words::witness(&(piece, None), direction, &this.home)));
+        if let Some(piece) = union.uncovered(any(peer), 1, steps)?.pop() {
+            return Ok(Some(witness(&(piece, None), direction, &this.home)));
         }
     }
     let [pods, ..] = PeerSet::everyone();
-    Ok(Some(words::witness(&(any(pods), None), direction, &this.home)))
+    Ok(Some(witness(&(any(pods), None), direction, &this.home)))
 }

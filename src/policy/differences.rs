@@ -1,27 +1,30 @@
-//! Every difference between a policy and its canonical namesake, for people: which rule, peer and port.
+//! The differences between a policy and the canonical policy of the same name: rule, peer and ports in words.
 
+use super::direction::Direction;
+use super::drift::{Change, Difference};
 use super::ports::{NamedPort, Ports};
 use super::ranges::RangeSet;
 use super::relation::{Relation, Union};
+use super::rule::{Peers, Rule};
 use super::selector::Selector;
-use super::spec::{Peers, Policy, Rule};
+use super::spec::Policy;
 use super::steps::{Exhausted, MAX_STEPS, Steps};
 use super::traffic::{PeerSet, Piece};
-use super::{Change, Difference, Direction, words};
+use super::words;
 
-/// How many differences are told of one policy.
+/// The maximum number of differences that are listed.
 const MAX_DIFFERENCES: usize = 256;
-/// How many pieces of one peer are looked at for the ports that are left.
+/// The maximum number of pieces of one peer that are inspected for uncovered ports.
 const MAX_PIECES: usize = 64;
-/// What stands where a side has nothing.
+/// The text for a side that has nothing.
 const NOTHING: &str = "nothing";
 
-/// Lists what differs. The verdict stands already: where the bound on work ends the list early, its
-/// last entry says so. Never empty.
+/// Returns the differences, which do not change the result of the comparison. If the limit on steps ends the
+/// list early, the last entry says so. Never empty.
 pub(crate) fn differences(canonical: &Policy, found: &Policy, change: Change) -> Vec<Difference> {
     let mut list = List { differences: Vec::new(), steps: Steps::new(MAX_STEPS / 4) };
-    let complete = list.subjects(canonical, found).and_then(|()| {
-        for direction in [Direction::Ingress, Direction::Egress] {
+    let complete = list.pod_selectors(canonical, found).and_then(|()| {
+        for direction in Direction::BOTH {
             list.isolation(canonical, found, direction);
             list.rules(canonical, found, direction)?;
         }
@@ -48,7 +51,7 @@ struct List {
 }
 
 impl List {
-    fn subjects(&mut self, canonical: &Policy, found: &Policy) -> Result<(), Exhausted> {
+    fn pod_selectors(&mut self, canonical: &Policy, found: &Policy) -> Result<(), Exhausted> {
         if canonical.subject == found.subject {
             return Ok(());
         }
@@ -58,7 +61,7 @@ impl List {
         };
         let selects_more = !found.subject.is_subset(&canonical.subject, &mut self.steps)?;
         let selects_less = !canonical.subject.is_subset(&found.subject, &mut self.steps)?;
-        // More pods are isolated and have the rules; fewer lose both.
+        // Additional pods are isolated and get the rules; missing pods lose both.
         let wider = selects_less || rules(found);
         let narrower = selects_more || rules(canonical);
         self.differences.push(Difference {
@@ -107,14 +110,14 @@ impl List {
         self.missing(canonical, &is, direction, Change::Narrower)
     }
 
-    /// What rules of `policy` allow and `other` does not.
+    /// Adds what rules of `policy` allow and `other` does not.
     fn missing(&mut self, policy: &Policy, other: &Relation, direction: Direction, change: Change) -> Result<(), Exhausted> {
         let everything = Selector::all();
         let union = Union::new([(&everything, other)]);
         let written = policy.rules(direction).map_or(&[][..], |rules| &rules.written);
         for (index, rule) in written.iter().enumerate() {
             let mut all = Vec::new();
-            let complete = self.left_of_rule(rule, &union, direction, &policy.home, &mut all);
+            let complete = self.uncovered_of_rule(rule, &union, direction, &policy.home, &mut all);
             for (peer, left) in all {
                 if self.differences.len() >= MAX_DIFFERENCES {
                     return Err(Exhausted);
@@ -124,7 +127,7 @@ impl List {
                 let (expected, found) = if change == Change::Wider { (there, here) } else { (here, there) };
                 self.differences.push(Difference {
                     change,
-                    field: format!("spec.{}[{index}]", direction.list_name()),
+                    field: format!("spec.{}[{index}]", direction.rules_field()),
                     direction: Some(direction),
                     rule: Some(index + 1),
                     peer: Some(peer.words),
@@ -138,8 +141,8 @@ impl List {
         Ok(())
     }
 
-    /// Adds the peers of a rule to which a union leaves ports, each with those ports in words.
-    fn left_of_rule<'r>(
+    /// Adds the peers of a rule that a union does not cover, each with the uncovered ports in words.
+    fn uncovered_of_rule<'r>(
         &mut self,
         rule: &'r Rule,
         union: &Union<'_>,
@@ -150,7 +153,7 @@ impl List {
         match &rule.peers {
             Peers::Listed(peers) => {
                 for set in peers.iter().filter(|set| !set.is_empty()) {
-                    if let Some(ports) = self.left_of_peer(set, &rule.ports, union, direction)? {
+                    if let Some(ports) = self.uncovered_of_peer(set, &rule.ports, union, direction)? {
                         left.push((Peer { set: Some(set), words: words::peers(set, home) }, ports));
                     }
                 }
@@ -158,7 +161,7 @@ impl List {
             Peers::Everyone => {
                 let mut kinds: Vec<(String, String)> = Vec::new();
                 for set in PeerSet::everyone() {
-                    if let Some(ports) = self.left_of_peer(set, &rule.ports, union, direction)? {
+                    if let Some(ports) = self.uncovered_of_peer(set, &rule.ports, union, direction)? {
                         kinds.push((words::peers(set, home), ports));
                     }
                 }
@@ -173,23 +176,23 @@ impl List {
         Ok(())
     }
 
-    /// The ports that a union leaves open to one peer, in words; `None` where it covers them all.
-    fn left_of_peer(
+    /// Returns the ports of one peer that a union does not cover, in words, or `None` if it covers all of them.
+    fn uncovered_of_peer(
         &mut self,
         peer: &PeerSet,
         ports: &Ports,
         union: &Union<'_>,
         direction: Direction,
     ) -> Result<Option<String>, Exhausted> {
-        // What follows goes through all of them, be none of them covered.
+        // The loops below visit every port, covered or not.
         self.steps.take(ports.len())?;
         let piece = Piece { subject: Selector::all(), peer: peer.clone(), numbers: ports.numbers.clone() };
-        let pieces = union.leaves(piece, MAX_PIECES, &mut self.steps)?;
+        let pieces = union.uncovered(piece, MAX_PIECES, &mut self.steps)?;
         let numbers = RangeSet::new(pieces.iter().flat_map(|piece| piece.numbers.ranges()).copied());
         let mut names: Vec<NamedPort> = Vec::new();
         if direction == Direction::Ingress || matches!(peer, PeerSet::Pods { .. }) {
             for name in ports.names.iter() {
-                if !union.leaves_of_name(&Selector::all(), peer, name, 1, &mut self.steps)?.is_empty() {
+                if !union.uncovered_of_name(&Selector::all(), peer, name, 1, &mut self.steps)?.is_empty() {
                     names.push(name.clone());
                 }
             }
@@ -200,7 +203,7 @@ impl List {
 }
 
 struct Peer<'r> {
-    /// The peers, where the rule lists them.
+    /// The peers, if the rule lists them.
     set: Option<&'r PeerSet>,
     words: String,
 }

@@ -1,4 +1,4 @@
-//! Ports: numbers of each protocol as one set, names beside it (rules 15, 20 to 22).
+//! Ports: the numbers of all protocols as one set, and named ports (rules 15, 20 to 22).
 
 use std::sync::{Arc, LazyLock};
 
@@ -17,11 +17,11 @@ pub(crate) enum Protocol {
 
 pub(crate) const PROTOCOLS: [Protocol; 3] = [Protocol::Tcp, Protocol::Udp, Protocol::Sctp];
 
-/// The numbers of one protocol lie this far from those of the next on the line of all ports.
+/// The offset between the port numbers of two protocols in the set of all ports.
 const STRIDE: u32 = 1 << 16;
-/// The last port number.
+/// The highest port number.
 const LAST: u32 = 65_535;
-/// All that no protocol of NetworkPolicy carries, as one point of the line: only a rule without ports allows it (2b.5).
+/// All protocols that NetworkPolicy does not define, as one point of the set. Only a rule without ports allows it (2b.5).
 pub(crate) const OTHER_PROTOCOLS: u32 = 3 * STRIDE + 1;
 
 impl Protocol {
@@ -41,30 +41,30 @@ impl Protocol {
         }
     }
 
-    /// The first and last point of its ports.
+    /// Returns the first and the last point of its ports.
     pub(crate) fn all(self) -> (u32, u32) {
         (self.base() + 1, self.base() + LAST)
     }
 
-    /// The protocol and number of a point; `None` for [`OTHER_PROTOCOLS`].
+    /// Returns the protocol and port number of a point, or `None` for [`OTHER_PROTOCOLS`].
     pub(crate) fn of(point: u32) -> Option<(Protocol, u32)> {
         let protocol = PROTOCOLS.into_iter().find(|protocol| point <= protocol.all().1)?;
         Some((protocol, point - protocol.base()))
     }
 }
 
-/// A named port: resolved on the destination pod, so the same as no number (rule 22).
+/// A named port. It is resolved on the destination pod, so it equals no number (rule 22).
 pub(crate) type NamedPort = (Protocol, Arc<str>);
 
 /// The ports of one rule.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Ports {
     pub(crate) numbers: RangeSet<u32>,
-    /// Sorted, each once; none of a protocol whose numbers are all there (2a.5).
+    /// Sorted and without duplicates. A protocol with all of its numbers has no names (2a.5).
     pub(crate) names: Arc<[NamedPort]>,
 }
 
-/// Every port of every protocol, those that are not defined included.
+/// Returns every port of every protocol, including undefined protocols.
 pub(crate) fn every_port() -> RangeSet<u32> {
     static EVERY_PORT: LazyLock<RangeSet<u32>> =
         LazyLock::new(|| RangeSet::new(PROTOCOLS.map(Protocol::all).into_iter().chain([(OTHER_PROTOCOLS, OTHER_PROTOCOLS)])));
@@ -72,8 +72,8 @@ pub(crate) fn every_port() -> RangeSet<u32> {
 }
 
 impl Ports {
-    /// Reads the `ports` of a rule: none is every port of every protocol.
-    pub(crate) fn read<'n>(rule: &'n Node<'n>, field: &Path<'_>, faults: &mut Faults) -> Ports {
+    /// Parses the `ports` of a rule. No entry means every port of every protocol.
+    pub(crate) fn parse<'n>(rule: &'n Node<'n>, field: &Path<'_>, faults: &mut Faults) -> Ports {
         let entries = faults.list(rule, "ports", field);
         if entries.is_empty() {
             return Ports { numbers: every_port(), names: Arc::default() };
@@ -82,7 +82,7 @@ impl Ports {
         let mut numbers = Vec::with_capacity(entries.len());
         let mut names = Vec::new();
         for (index, entry) in entries.iter().enumerate() {
-            match read_entry(entry, &list.index(index), faults) {
+            match parse_entry(entry, &list.index(index), faults) {
                 Some(Entry::Numbers(first, last)) => numbers.push((first, last)),
                 Some(Entry::Name(named)) => names.push(named),
                 None => {}
@@ -99,13 +99,13 @@ impl Ports {
         Ports { numbers, names: names.into() }
     }
 
-    /// How many ranges and names it lists.
+    /// Returns the number of ranges and names.
     pub(crate) fn len(&self) -> usize {
         self.numbers.ranges().len() + self.names.len()
     }
 }
 
-/// Whether a set has every number of a protocol.
+/// Returns whether a set has every number of a protocol.
 fn is_whole(numbers: &RangeSet<u32>, protocol: Protocol) -> bool {
     let (first, last) = protocol.all();
     numbers.ranges().iter().any(|(begin, end)| *begin <= first && last <= *end)
@@ -116,14 +116,14 @@ enum Entry {
     Name(NamedPort),
 }
 
-fn read_entry<'n>(node: &'n Node<'n>, field: &Path<'_>, faults: &mut Faults) -> Option<Entry> {
+fn parse_entry<'n>(node: &'n Node<'n>, field: &Path<'_>, faults: &mut Faults) -> Option<Entry> {
     let entry = faults.map(node, field, &["protocol", "port", "endPort"])?;
     let protocol = match faults.string(entry, "protocol", field) {
         None | Some("TCP") => Protocol::Tcp,
         Some("UDP") => Protocol::Udp,
         Some("SCTP") => Protocol::Sctp,
         Some(_) => {
-            faults.add(&field.key("protocol"), FaultKind::Invalid, "must be TCP, UDP or SCTP, in upper case");
+            faults.add(&field.key("protocol"), FaultKind::Invalid, "must be TCP, UDP or SCTP, in uppercase");
             return None;
         }
     };
@@ -132,7 +132,7 @@ fn read_entry<'n>(node: &'n Node<'n>, field: &Path<'_>, faults: &mut Faults) -> 
     match entry.get("port") {
         None => {
             if end.is_some() {
-                faults.add(&end_field, FaultKind::Invalid, "needs a port to begin at");
+                faults.add(&end_field, FaultKind::Invalid, "requires a port, which is the start of the range");
             }
             let (first, last) = protocol.all();
             Some(Entry::Numbers(first, last))
@@ -143,7 +143,7 @@ fn read_entry<'n>(node: &'n Node<'n>, field: &Path<'_>, faults: &mut Faults) -> 
                 None => first,
                 Some(Node::Integer(number)) => port_number(*number, &end_field, faults)?,
                 Some(other) => {
-                    faults.wrong_type(other, &end_field, "a whole number");
+                    faults.wrong_type(other, &end_field, "an integer");
                     return None;
                 }
             };
@@ -154,17 +154,18 @@ fn read_entry<'n>(node: &'n Node<'n>, field: &Path<'_>, faults: &mut Faults) -> 
         }
         Some(Node::String(name)) => {
             if !is_port_name(name) {
-                let hint = if name.bytes().all(|letter| letter.is_ascii_digit()) { "; write a number without quotes" } else { "" };
-                let message = format!("a port name has 1 to 15 lower-case letters, digits and single hyphens, a letter among them{hint}");
+                let hint = if name.bytes().all(|letter| letter.is_ascii_digit()) { "; remove the quotes from a port number" } else { "" };
+                let message =
+                    format!("must be a port name of 1 to 15 lowercase letters, digits and single hyphens, with at least one letter{hint}");
                 faults.add(&field.key("port"), FaultKind::Invalid, message);
             }
             if end.is_some() {
-                faults.add(&end_field, FaultKind::Invalid, "needs a numeric port");
+                faults.add(&end_field, FaultKind::Invalid, "requires a port number, not a port name");
             }
             Some(Entry::Name((protocol, Arc::from(name.as_ref()))))
         }
         Some(other) => {
-            faults.wrong_type(other, &field.key("port"), "a whole number or a name");
+            faults.wrong_type(other, &field.key("port"), "an integer or a port name");
             None
         }
     }

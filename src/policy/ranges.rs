@@ -1,4 +1,4 @@
-//! Sets of whole numbers as ranges: ports and addresses.
+//! Sets of integers as ranges, for ports and addresses.
 
 use std::sync::Arc;
 
@@ -6,9 +6,9 @@ use super::steps::{Exhausted, Steps};
 
 /// A number of a [`RangeSet`].
 pub(crate) trait Number: Copy + Ord + std::fmt::Debug + std::hash::Hash {
-    /// The next number; `None` at the end of the line.
+    /// Returns the next number, or `None` for the highest.
     fn next(self) -> Option<Self>;
-    /// The number before; `None` at the start of the line.
+    /// Returns the previous number, or `None` for the lowest.
     fn previous(self) -> Option<Self>;
 }
 
@@ -26,14 +26,14 @@ macro_rules! number {
 }
 number!(u32, u128);
 
-/// A set of numbers: inclusive ranges, sorted, none touching the next. Equal sets are equal values.
+/// A set of numbers: inclusive ranges, sorted, with a gap between each range and the next. Equal sets are equal values.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct RangeSet<N> {
     ranges: Arc<[(N, N)]>,
 }
 
 impl<N: Number> RangeSet<N> {
-    /// The union of inclusive ranges in any order; a range whose end is before its start is empty.
+    /// Returns the union of inclusive ranges in any order. A range whose end is before its start is empty.
     pub(crate) fn new(ranges: impl IntoIterator<Item = (N, N)>) -> Self {
         let mut ranges: Vec<(N, N)> = ranges.into_iter().filter(|(first, last)| first <= last).collect();
         ranges.sort_unstable();
@@ -60,7 +60,7 @@ impl<N: Number> RangeSet<N> {
         after.checked_sub(1).and_then(|index| self.ranges.get(index)).is_some_and(|(_, last)| number <= *last)
     }
 
-    /// The ranges of `self` that can overlap `first..=last`, found by bisection.
+    /// Returns the ranges of `self` that can overlap `first..=last`, by binary search.
     fn near(&self, first: N, last: N) -> impl Iterator<Item = &(N, N)> {
         let start = self.ranges.partition_point(|(_, end)| *end < first);
         self.ranges.iter().skip(start).take_while(move |(begin, _)| *begin <= last)
@@ -79,14 +79,14 @@ impl<N: Number> RangeSet<N> {
         Ok(RangeSet { ranges: both.into() })
     }
 
-    /// What is in `self` and not in `other`.
+    /// Returns the numbers that are in `self` and not in `other`.
     pub(crate) fn subtract(&self, other: &Self, steps: &mut Steps) -> Result<Self, Exhausted> {
         let rest = self.less(other);
         steps.take(self.ranges.len() + rest.ranges.len())?;
         Ok(rest)
     }
 
-    /// What is in `self` and not in `other`, where both are bounded by what was read.
+    /// The same without a limit on steps, for sets whose size the document bounds.
     pub(crate) fn less(&self, other: &Self) -> Self {
         let mut rest = Vec::new();
         for (first, last) in self.ranges.iter() {
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn the_ends_of_the_line_are_numbers_like_others() {
+    fn the_lowest_and_highest_numbers_are_ordinary_members() {
         let steps = &mut Steps::new(1_000);
         let all = RangeSet::new([(0_u128, u128::MAX)]);
         assert_eq!(all, RangeSet::new([(5, u128::MAX), (0, 4)]));

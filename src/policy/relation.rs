@@ -1,27 +1,27 @@
-//! What the rules of one policy allow in one direction, as boxes without their subject.
+//! What the rules of one policy allow in one direction: boxes of traffic without the subject pods.
 
 use std::sync::Arc;
 
 use indexmap::IndexMap;
 
-use super::Direction;
 use super::addresses::Family;
+use super::direction::Direction;
 use super::ports::{NamedPort, Ports, Protocol};
 use super::ranges::RangeSet;
+use super::rule::Rule;
 use super::selector::Selector;
-use super::spec::Rule;
 use super::steps::{Exhausted, Steps};
 use super::traffic::{Cover, PeerSet, Piece, residue};
 
-/// The union of a policy's rules in one direction: peers, each once, with the ports that are open to them.
-/// Rules with equal peers have their ports merged, blocks with equal ports their addresses (2a.6, 2a.7).
+/// The union of a policy's rules in one direction: a map from peers to their ports. The ports of rules with
+/// equal peers are merged, and so are the addresses of blocks with equal ports (2a.6, 2a.7).
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Relation {
     flows: IndexMap<PeerSet, Ports>,
 }
 
 impl Relation {
-    /// Merges rules.
+    /// Merges the rules of one direction.
     pub(crate) fn new(rules: &[Rule], direction: Direction, steps: &mut Steps) -> Result<Relation, Exhausted> {
         let mut blocks: IndexMap<(Family, &Ports), Vec<(u128, u128)>> = IndexMap::new();
         let mut peers: IndexMap<PeerSet, OneOrMore<'_>> = IndexMap::new();
@@ -52,7 +52,7 @@ impl Relation {
         let mut flows = IndexMap::with_capacity(peers.len());
         for (peer, ports) in peers {
             let mut ports = ports.merge(steps)?;
-            // A name is resolved on the destination: only pods have any (rule 22).
+            // A named port is resolved on the destination, and only pods have named ports (rule 22).
             if direction == Direction::Egress && !matches!(peer, PeerSet::Pods { .. }) {
                 ports.names = Arc::default();
             }
@@ -67,13 +67,13 @@ impl Relation {
         self.flows.is_empty()
     }
 
-    /// The ports that it opens to exactly these peers.
+    /// Returns the ports that are open to exactly these peers.
     pub(crate) fn ports_to(&self, peer: &PeerSet) -> Option<&Ports> {
         self.flows.get(peer)
     }
 }
 
-/// The ports of the rules that name one peer: mostly of one.
+/// The ports of the rules that have one peer. Usually there is one such rule.
 #[derive(Default)]
 struct OneOrMore<'r> {
     first: Option<&'r Ports>,
@@ -100,7 +100,7 @@ impl<'r> OneOrMore<'r> {
     }
 }
 
-/// Relations, each with the pods that it holds for: what they allow together.
+/// Relations, each with its subject pods, and the traffic that they allow together.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Union<'u> {
     members: Vec<(&'u Selector, &'u Relation)>,
@@ -118,8 +118,8 @@ impl<'u> Union<'u> {
         Union { members, covers }
     }
 
-    /// What the union leaves of a numeric flow: at most `limit` pieces.
-    pub(crate) fn leaves(&self, piece: Piece, limit: usize, steps: &mut Steps) -> Result<Vec<Piece>, Exhausted> {
+    /// Returns the parts of `piece`, which has no named ports, that the union does not cover: at most `limit` pieces.
+    pub(crate) fn uncovered(&self, piece: Piece, limit: usize, steps: &mut Steps) -> Result<Vec<Piece>, Exhausted> {
         if piece.numbers.is_empty() {
             return Ok(Vec::new());
         }
@@ -135,8 +135,8 @@ impl<'u> Union<'u> {
         residue(piece, &self.covers, limit, steps)
     }
 
-    /// Traffic that a relation allows pods of `subject` and the union does not, with the named port that it
-    /// stands for, if any.
+    /// Returns traffic that a relation allows the pods of `subject` and the union does not, with the named port
+    /// that it represents, if any.
     pub(crate) fn first_beyond(
         &self,
         subject: &Selector,
@@ -145,11 +145,11 @@ impl<'u> Union<'u> {
     ) -> Result<Option<(Piece, Option<NamedPort>)>, Exhausted> {
         for (peer, ports) in &relation.flows {
             let piece = Piece { subject: subject.clone(), peer: peer.clone(), numbers: ports.numbers.clone() };
-            if let Some(piece) = self.leaves(piece, 1, steps)?.pop() {
+            if let Some(piece) = self.uncovered(piece, 1, steps)?.pop() {
                 return Ok(Some((piece, None)));
             }
             for name in ports.names.iter() {
-                if let Some(piece) = self.leaves_of_name(subject, peer, name, 1, steps)?.pop() {
+                if let Some(piece) = self.uncovered_of_name(subject, peer, name, 1, steps)?.pop() {
                     return Ok(Some((piece, Some(name.clone()))));
                 }
             }
@@ -157,10 +157,10 @@ impl<'u> Union<'u> {
         Ok(None)
     }
 
-    /// What the union leaves of one named port. A name is covered by itself, and where every number of
-    /// its protocol is allowed, since it resolves to one of them (rule 22). The numbers of a piece that
-    /// is left are those that the name may resolve to and that nothing allows.
-    pub(crate) fn leaves_of_name(
+    /// Returns the parts of one named port that the union does not cover: at most `limit` pieces. A named port is
+    /// covered by the same name, and by every number of its protocol, because it resolves to one of them (rule
+    /// 22). The numbers of a returned piece are numbers that the name may resolve to and that nothing allows.
+    pub(crate) fn uncovered_of_name(
         &self,
         subject: &Selector,
         peer: &PeerSet,

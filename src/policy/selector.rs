@@ -1,4 +1,4 @@
-//! Label selectors: for each key that one reads, the values that it accepts (rule 18).
+//! Label selectors: for each key, the set of values that the selector accepts (rule 18).
 
 use std::sync::Arc;
 
@@ -8,68 +8,67 @@ use crate::documents::fault::{Fault, FaultKind, Faults, Path};
 use crate::documents::names::{label_key_fault, label_value_fault};
 use crate::documents::node::Node;
 
-/// The key that the control plane sets on every namespace (rule 19).
+/// The label key that the control plane sets on every namespace (rule 19).
 pub const NAMESPACE_NAME_KEY: &str = "kubernetes.io/metadata.name";
 
-/// A label selector, understood: the product of one set of values a key. Selectors that select the
-/// same are equal values: keys that accept everything are left out, and one that selects nothing has
-/// one form.
+/// A parsed label selector: for each key, a set of accepted values. Selectors that select the same objects are
+/// equal values: a key that accepts everything is omitted, and there is only one selector that selects nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Selector {
-    /// Sorted by key; no set in it is full or empty. `None`: nothing can match.
+    /// Sorted by key; no set is full or empty. `None` if nothing can match.
     keys: Option<Arc<[Requirement]>>,
 }
 
-/// A key and the values of it that are accepted.
+/// A key and its accepted values.
 pub(crate) type Requirement = (Arc<str>, ValueSet);
 
 impl Selector {
-    /// Reads a `LabelSelector`: `matchLabels` and `matchExpressions`.
+    /// Parses a `LabelSelector` of pods: `matchLabels` and `matchExpressions`.
     ///
     /// # Errors
-    /// Every fault, with its field, which starts with `field`.
+    /// Every fault. The path of its field starts with `field`.
     pub fn parse(selector: &Node<'_>, field: &str) -> Result<Selector, Vec<Fault>> {
         let mut faults = Faults::default();
-        let parsed = read(selector, &Path::Root(field), Labels::OfPods, &mut faults);
-        faults.or(parsed)
+        let parsed = parse(selector, &Path::Root(field), Selects::Pods, &mut faults);
+        faults.into_result(parsed)
     }
 
-    /// The selector that everything matches.
+    /// Returns the selector that everything matches.
     pub fn all() -> Selector {
         Selector { keys: Some(Arc::default()) }
     }
 
-    /// The selector that one label with one value is required by.
+    /// Returns the selector that requires one label with one value.
     pub(crate) fn label(key: &str, value: &str) -> Selector {
         Selector { keys: Some(Arc::from([(Arc::from(key), ValueSet::one_of([Arc::from(value)]))])) }
     }
 
-    /// Answers whether labels match; `label` answers the value under a key.
+    /// Returns whether labels match. `label` returns the value of a key.
     pub fn matches<'l>(&self, label: impl Fn(&str) -> Option<&'l str>) -> bool {
         self.keys.as_ref().is_some_and(|keys| keys.iter().all(|(key, values)| values.accepts(label(key))))
     }
 
-    /// Answers whether nothing can match.
+    /// Returns whether nothing can match.
     pub fn is_empty(&self) -> bool {
         self.keys.is_none()
     }
 
-    /// Answers whether everything matches.
+    /// Returns whether everything matches.
     pub fn is_all(&self) -> bool {
         self.keys.as_ref().is_some_and(|keys| keys.is_empty())
     }
 
-    /// The keys that it reads, in order.
+    /// Returns the keys that the selector reads, sorted.
     pub fn keys(&self) -> impl Iterator<Item = &str> {
         self.entries().iter().map(|(key, _)| key.as_ref())
     }
 
-    /// Answers whether a value (or absence) of one key is accepted, whatever the other keys say.
+    /// Returns whether the selector accepts a value (`None`: absence) of one key. Other keys are ignored.
     pub fn accepts(&self, key: &str, value: Option<&str>) -> bool {
         self.keys.is_some() && self.values(key).is_none_or(|values| values.accepts(value))
     }
 
-    /// The values that `key` must be one of, where it must be present with one of finitely many.
+    /// Returns the accepted values of `key` if the key is required and has a finite list of accepted values.
     pub fn required_values(&self, key: &str) -> Option<impl Iterator<Item = &str>> {
         let values = self.values(key).filter(|values| values.is_finite() && !values.accepts_absence())?;
         Some(values.listed().iter().map(AsRef::as_ref))
@@ -108,7 +107,7 @@ impl Selector {
         Ok(Selector { keys: Some(both.into()) })
     }
 
-    /// Whether nothing matches both.
+    /// Returns whether nothing matches both.
     pub(crate) fn is_disjoint(&self, other: &Self, steps: &mut Steps) -> Result<bool, Exhausted> {
         if self.is_empty() || other.is_empty() {
             return Ok(true);
@@ -124,7 +123,7 @@ impl Selector {
         Ok(false)
     }
 
-    /// Whether `other` matches wherever `self` does.
+    /// Returns whether everything that matches `self` matches `other`.
     pub(crate) fn is_subset(&self, other: &Self, steps: &mut Steps) -> Result<bool, Exhausted> {
         if self.is_empty() {
             return Ok(true);
@@ -143,7 +142,7 @@ impl Selector {
         Ok(true)
     }
 
-    /// What matches `self` and not `other`, as disjoint selectors: at most one a key of `other`.
+    /// Returns what matches `self` and not `other`, as disjoint selectors: at most one for each key of `other`.
     pub(crate) fn subtract(&self, other: &Self, steps: &mut Steps) -> Result<Vec<Selector>, Exhausted> {
         if self.is_empty() {
             return Ok(Vec::new());
@@ -168,7 +167,8 @@ impl Selector {
         Ok(pieces)
     }
 
-    /// The same among namespaces, where no [`NAMESPACE_NAME_KEY`] is absent (rule 19); `None` where nothing is left.
+    /// Returns the same selector for namespaces, which always have [`NAMESPACE_NAME_KEY`] (rule 19), or `None` if it
+    /// selects nothing.
     pub(crate) fn among_namespaces(self, steps: &mut Steps) -> Result<Option<Self>, Exhausted> {
         let Some(values) = self.values(NAMESPACE_NAME_KEY).filter(|values| values.accepts_absence()) else { return Ok(Some(self)) };
         let present = values.without_absence();
@@ -179,7 +179,7 @@ impl Selector {
         self.with(&Arc::from(NAMESPACE_NAME_KEY), values, steps).map(Some)
     }
 
-    /// The same selector with other values for one key: not empty.
+    /// Returns the same selector with other values, not empty, for one key.
     fn with(&self, key: &Arc<str>, values: ValueSet, steps: &mut Steps) -> Result<Self, Exhausted> {
         steps.take(1 + self.entries().len())?;
         let mut entries = self.entries().to_vec();
@@ -196,17 +196,19 @@ impl Selector {
     }
 }
 
-/// Whose labels a selector reads.
+/// The kind of objects that a selector selects.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Labels<'a> {
-    /// Those of pods.
-    OfPods,
-    /// Those of namespaces, where every one has [`NAMESPACE_NAME_KEY`]: a value of it that equals the first name means the second.
-    OfNamespaces { renamed: Option<(&'a str, &'a str)> },
+pub(crate) enum Selects<'a> {
+    Pods,
+    /// Every namespace has [`NAMESPACE_NAME_KEY`]. Where a selector has the first name of `renamed` as its value, it
+    /// means the second.
+    Namespaces {
+        renamed: Option<(&'a str, &'a str)>,
+    },
 }
 
-/// Reads a selector; what is wrong goes to `faults`.
-pub(crate) fn read<'n>(selector: &'n Node<'n>, field: &Path<'_>, labels: Labels<'_>, faults: &mut Faults) -> Selector {
+/// Parses a selector and adds its faults to `faults`.
+pub(crate) fn parse<'n>(selector: &'n Node<'n>, field: &Path<'_>, selects: Selects<'_>, faults: &mut Faults) -> Selector {
     let mut terms: Vec<(&str, Term)> = Vec::new();
     let Some(selector) = faults.map(selector, field, &["matchLabels", "matchExpressions"]) else {
         return Selector::all();
@@ -221,7 +223,7 @@ pub(crate) fn read<'n>(selector: &'n Node<'n>, field: &Path<'_>, labels: Labels<
                 match value.as_str() {
                     Some(value) => {
                         check_value(value, &field, faults);
-                        terms.push((key, Term::Within(ValueSet::exactly(labels.value(key, value)))));
+                        terms.push((key, Term::Within(ValueSet::exactly(selects.value(key, value)))));
                     }
                     None => faults.wrong_type(value, &field, "a string (in YAML, quote it)"),
                 }
@@ -231,17 +233,17 @@ pub(crate) fn read<'n>(selector: &'n Node<'n>, field: &Path<'_>, labels: Labels<
     }
     let expressions = field.key("matchExpressions");
     for (index, expression) in faults.list(selector, "matchExpressions", field).iter().enumerate() {
-        read_expression(expression, &expressions.index(index), labels, &mut terms, faults);
+        parse_expression(expression, &expressions.index(index), selects, &mut terms, faults);
     }
-    // Stable: a key's terms stay beside each other, each read once however many there are.
+    // Groups the terms of each key, so that each term is visited once.
     terms.sort_by_key(|(key, _)| *key);
     let mut terms = terms.into_iter().peekable();
     let mut keys: Vec<Requirement> = Vec::with_capacity(terms.len());
     while let Some((key, first)) = terms.next() {
         let more = std::iter::from_fn(|| terms.next_if(|(next, _)| *next == key)).map(|(_, term)| term);
         let mut values = combine(first, more);
-        if matches!(labels, Labels::OfNamespaces { .. }) && key == NAMESPACE_NAME_KEY {
-            // Every namespace has it: absence is impossible, and presence says nothing (rule 19).
+        if matches!(selects, Selects::Namespaces { .. }) && key == NAMESPACE_NAME_KEY {
+            // Every namespace has the key, so absence is impossible and presence is no restriction (rule 19).
             values = values.without_absence();
             if values == ValueSet::present() {
                 continue;
@@ -257,14 +259,14 @@ pub(crate) fn read<'n>(selector: &'n Node<'n>, field: &Path<'_>, labels: Labels<
     Selector { keys: Some(keys.into()) }
 }
 
-/// What one entry of a selector says of its key.
+/// The restriction that one entry of a selector puts on its key.
 enum Term {
     Within(ValueSet),
     NoneOf(Vec<Arc<str>>),
 }
 
-/// The values that all terms of a key accept. Exclusions are gathered and sorted once; an intersection is never
-/// longer than the list that was read last, so that the whole is linear in what was read.
+/// Returns the values that all terms of a key accept. Exclusions are collected and sorted once, and an
+/// intersection is never longer than the last list, so the work is linear in the size of the selector.
 fn combine(first: Term, more: impl Iterator<Item = Term>) -> ValueSet {
     let mut within: Option<ValueSet> = None;
     let mut excluded: Vec<Arc<str>> = Vec::new();
@@ -282,12 +284,12 @@ fn combine(first: Term, more: impl Iterator<Item = Term>) -> ValueSet {
     }
 }
 
-fn read_expression<'n>(node: &'n Node<'n>, field: &Path<'_>, labels: Labels<'_>, terms: &mut Vec<(&'n str, Term)>, faults: &mut Faults) {
+fn parse_expression<'n>(node: &'n Node<'n>, field: &Path<'_>, selects: Selects<'_>, terms: &mut Vec<(&'n str, Term)>, faults: &mut Faults) {
     let Some(expression) = faults.map(node, field, &["key", "operator", "values"]) else { return };
     let key = faults.string(expression, "key", field);
     match key {
         Some(key) => check_key(key, &field.key("key"), faults),
-        None => faults.add(&field.key("key"), FaultKind::Invalid, "a key is required"),
+        None => faults.add(&field.key("key"), FaultKind::Invalid, "is missing"),
     }
     let key = key.unwrap_or_default();
     let mut values: Vec<Arc<str>> = Vec::new();
@@ -297,15 +299,15 @@ fn read_expression<'n>(node: &'n Node<'n>, field: &Path<'_>, labels: Labels<'_>,
         match value.as_str() {
             Some(value) => {
                 check_value(value, &field, faults);
-                values.push(labels.value(key, value));
+                values.push(selects.value(key, value));
             }
             None => faults.wrong_type(value, &field, "a string (in YAML, quote it)"),
         }
     }
     let operator = faults.string(expression, "operator", field).unwrap_or_default();
     match operator {
-        "In" | "NotIn" if values.is_empty() => faults.add(&list, FaultKind::Invalid, format!("{operator} needs at least one value")),
-        "Exists" | "DoesNotExist" if !values.is_empty() => faults.add(&list, FaultKind::Invalid, format!("{operator} takes no values")),
+        "In" | "NotIn" if values.is_empty() => faults.add(&list, FaultKind::Invalid, format!("{operator} requires at least one value")),
+        "Exists" | "DoesNotExist" if !values.is_empty() => faults.add(&list, FaultKind::Invalid, format!("{operator} must have no values")),
         _ => {}
     }
     let term = match operator {
@@ -321,10 +323,10 @@ fn read_expression<'n>(node: &'n Node<'n>, field: &Path<'_>, labels: Labels<'_>,
     terms.push((key, term));
 }
 
-impl Labels<'_> {
+impl Selects<'_> {
     fn value(self, key: &str, value: &str) -> Arc<str> {
         match self {
-            Labels::OfNamespaces { renamed: Some((from, to)) } if key == NAMESPACE_NAME_KEY && value == from => Arc::from(to),
+            Selects::Namespaces { renamed: Some((from, to)) } if key == NAMESPACE_NAME_KEY && value == from => Arc::from(to),
             _ => Arc::from(value),
         }
     }
@@ -342,7 +344,7 @@ fn check_value(value: &str, field: &Path<'_>, faults: &mut Faults) {
     }
 }
 
-/// The keys of two selectors in order, each with the sets that either has for it.
+/// Iterates over the keys of two selectors in order, with the set of values that each selector has for the key.
 struct Merged<'s> {
     left: &'s [Requirement],
     right: &'s [Requirement],

@@ -1,17 +1,17 @@
-//! The bound on work. Whether one union of selectors covers another is co-NP in general, so every
-//! judgment is given a number of elementary steps, and one that needs more is "not proven".
+//! The limit on work. Whether one union of selectors covers another is a co-NP problem in general, so every
+//! comparison has a limit on elementary steps. A comparison that reaches the limit is "not proven".
 
-/// Steps that one judgment may take. A step is the comparison of one label value, one range of
-/// ports or addresses, or one pair of boxes: some tens of nanoseconds.
+/// The maximum number of steps of one comparison. A step compares one label value, one range of ports or
+/// addresses, or one pair of boxes, which takes tens of nanoseconds.
 pub const MAX_STEPS: usize = 300_000;
 
-/// What is left of the bound.
+/// The remaining steps.
 #[derive(Debug)]
 pub(crate) struct Steps {
     left: usize,
 }
 
-/// The bound on work was reached.
+/// The limit on steps was reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Exhausted;
 
@@ -20,19 +20,19 @@ impl Steps {
         Steps { left: limit }
     }
 
-    /// Takes `count` steps.
+    /// Takes `count` steps, or fails if fewer remain.
     pub(crate) fn take(&mut self, count: usize) -> Result<(), Exhausted> {
         if let Some(left) = self.left.checked_sub(count) {
             self.left = left;
             Ok(())
         } else {
-            // What comes after must not slip through with the crumbs.
+            // Smaller requests after this one must fail too.
             self.left = 0;
             Err(Exhausted)
         }
     }
 
-    /// How many are left.
+    /// Returns the remaining steps.
     #[cfg(test)]
     pub(crate) fn left(&self) -> usize {
         self.left

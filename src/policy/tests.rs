@@ -1,5 +1,5 @@
-//! What policies mean: each numbered rule, each line of parts 2a and 2b of `semantics.md`, and random
-//! small policies against a naive model.
+//! The meaning of policies: the numbered rules and the parts 2a and 2b of `semantics.md`, and random small
+//! policies against a naive model.
 
 mod bounds;
 mod looks_equal;
@@ -15,18 +15,18 @@ use crate::documents::{Fault, Node};
 
 pub(super) const HOME: Home<'static> = Home { namespace: "abcdesktop", written_for: None };
 
-/// Reads a spec from JSON text.
+/// Parses a spec from JSON.
 pub(super) fn parse(spec: &str) -> Result<Policy, Vec<Fault>> {
     let node: Node<'_> = serde_json::from_str(spec).expect("JSON");
     Policy::parse(&node, HOME)
 }
 
-/// Reads a spec that has no fault.
+/// Parses a spec without faults.
 pub(super) fn policy(spec: &str) -> Policy {
     parse(spec).unwrap_or_else(|faults| panic!("{spec}: {faults:?}"))
 }
 
-/// Reads a spec that has faults, each as `field: message`.
+/// Returns the faults of a spec, each as `field: message`.
 pub(super) fn faults(spec: &str) -> Vec<String> {
     parse(spec).expect_err("a fault").iter().map(ToString::to_string).collect()
 }
@@ -35,14 +35,14 @@ pub(super) fn of_value(spec: &Value) -> Policy {
     Policy::parse(&Node::from(spec), HOME).unwrap_or_else(|faults| panic!("{spec}: {faults:?}"))
 }
 
-/// Asserts that two specs mean the same, both ways round.
+/// Asserts that two specs mean the same, compared in both orders.
 #[track_caller]
 pub(super) fn same(left: &str, right: &str) {
     assert_eq!(compare(&policy(left), &policy(right)), Comparison::Same, "{left} and {right}");
     assert_eq!(compare(&policy(right), &policy(left)), Comparison::Same, "{right} and {left}");
 }
 
-/// Asserts that `found` differs from `canonical` this way, and that the reverse differs the other way.
+/// Asserts that `found` has this change from `canonical`, and that the reverse has the opposite change.
 #[track_caller]
 pub(super) fn drifts(canonical: &str, found: &str, change: Change) -> Drift {
     let back = match change {
@@ -68,12 +68,12 @@ fn drift(canonical: &str, found: &str) -> Drift {
     }
 }
 
-/// An ingress policy of every pod with these rules.
+/// Returns an ingress policy of every pod with these rules.
 pub(super) fn ingress(rules: &str) -> String {
     format!(r#"{{"podSelector":{{}},"policyTypes":["Ingress"],"ingress":{rules}}}"#)
 }
 
-/// An egress policy of every pod with these rules.
+/// Returns an egress policy of every pod with these rules.
 pub(super) fn egress(rules: &str) -> String {
     format!(r#"{{"podSelector":{{}},"policyTypes":["Egress"],"egress":{rules}}}"#)
 }

@@ -1,9 +1,9 @@
 //! Traffic as boxes, and their subtraction.
 //!
-//! A box is a product: subject pods × peers of one kind × ports. One box less another is at most one
-//! box a dimension, so what a union leaves of a box is found by subtracting its members one after the
-//! other; what is left is a witness. Depth first: a piece that nothing covers is found before the
-//! other pieces are made (`semantics.md` 2c).
+//! A box is a product: subject pods × peers of one kind × ports. Subtracting one box from another gives at
+//! most one box for each dimension. Subtracting all members of a union from a box gives the part that the
+//! union does not cover, and any remaining piece is a witness. The subtraction is depth first, so it finds an
+//! uncovered piece before it creates the others (`semantics.md` 2c).
 
 use std::sync::LazyLock;
 
@@ -12,19 +12,20 @@ use super::ranges::RangeSet;
 use super::selector::Selector;
 use super::steps::{Exhausted, Steps};
 
-/// Peers of one kind. The kinds never cover each other (rule 25).
+/// Peers of one kind. Peers of different kinds never cover each other (rule 25).
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum PeerSet {
-    /// Pods with these labels in namespaces with those.
+    /// The pods that `pods` selects, in the namespaces that `namespaces` selects.
     Pods { namespaces: Selector, pods: Selector },
-    /// Addresses that an `ipBlock` can name.
+    /// Addresses of an `ipBlock`.
     Addresses(Family, RangeSet<u128>),
-    /// What only a rule without peers reaches: nodes and all else that plugins keep out of blocks (2b.2).
+    /// Endpoints that only a rule without peers allows: nodes, and everything else that network plugins exclude from
+    /// IP blocks (2b.2).
     Others,
 }
 
 impl PeerSet {
-    /// The kinds of "every peer" (rule 15).
+    /// Returns every peer: one set for each kind (rule 15).
     pub(crate) fn everyone() -> &'static [PeerSet; 4] {
         static EVERYONE: LazyLock<[PeerSet; 4]> = LazyLock::new(|| {
             [
@@ -58,7 +59,7 @@ impl PeerSet {
         }
     }
 
-    /// The pieces of `self` outside `other`, and what is in both.
+    /// Returns the pieces of `self` outside `other`, and the intersection of both.
     fn split(&self, other: &Self, steps: &mut Steps) -> Result<(Vec<PeerSet>, PeerSet), Exhausted> {
         match (self, other) {
             (PeerSet::Pods { namespaces, pods }, PeerSet::Pods { namespaces: their_namespaces, pods: their_pods }) => {
@@ -86,7 +87,7 @@ impl PeerSet {
     }
 }
 
-/// A box that is being cut.
+/// A box from which covers are subtracted.
 #[derive(Debug, Clone)]
 pub(crate) struct Piece {
     pub(crate) subject: Selector,
@@ -94,7 +95,7 @@ pub(crate) struct Piece {
     pub(crate) numbers: RangeSet<u32>,
 }
 
-/// A box that cuts: a member of a union.
+/// A box that is subtracted: a member of a union.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Cover<'c> {
     pub(crate) subject: &'c Selector,
@@ -110,7 +111,7 @@ impl Piece {
             || self.subject.is_disjoint(cover.subject, steps)?)
     }
 
-    /// The disjoint pieces of `self` outside a cover that overlaps it.
+    /// Returns the disjoint pieces of `self` outside a cover that overlaps it.
     fn subtract(self, cover: &Cover<'_>, steps: &mut Steps) -> Result<Vec<Piece>, Exhausted> {
         let mut pieces = Vec::new();
         let outside = self.numbers.subtract(cover.numbers, steps)?;
@@ -129,7 +130,7 @@ impl Piece {
     }
 }
 
-/// What the union of `covers` leaves of `piece`, as disjoint pieces: at most `limit` of them, in the
+/// Returns the disjoint pieces of `piece` that the union of `covers` does not cover: at most `limit`, in the
 /// order in which they are found.
 pub(crate) fn residue(piece: Piece, covers: &[Cover<'_>], limit: usize, steps: &mut Steps) -> Result<Vec<Piece>, Exhausted> {
     let mut near = Vec::new();
@@ -149,7 +150,7 @@ pub(crate) fn residue(piece: Piece, covers: &[Cover<'_>], limit: usize, steps: &
             }
         }
         if let Some((index, cover)) = hit {
-            // The piece that was cut first has the fewest limits: as a witness it says the most.
+            // The first piece of a subtraction has the fewest restrictions, so it is the best witness.
             open.extend(piece.subtract(cover, steps)?.into_iter().rev().map(|piece| (piece, index + 1)));
         } else {
             left.push(piece);

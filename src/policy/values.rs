@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use super::steps::{Exhausted, Steps};
 
-/// Which values of a key are accepted. Label values are practically without end, so a set is a
-/// finite list of strings or everything but such a list, and absence on its own (`semantics.md` 2c).
+/// The accepted values of a key: a finite list of strings or everything except such a list, and separately
+/// whether the key may be absent. No list can contain every label value (`semantics.md` 2c).
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct ValueSet {
     absent: bool,
-    /// Whether `values` lists what is left out.
+    /// Whether `values` lists the strings that are not accepted.
     inverted: bool,
-    /// Sorted, each once.
+    /// Sorted and without duplicates.
     values: Arc<[Arc<str>]>,
 }
 
@@ -46,7 +46,7 @@ impl ValueSet {
         ValueSet { absent: true, inverted: true, values: Arc::default() }
     }
 
-    /// The same without absence.
+    /// Returns the same set without absence.
     pub(crate) fn without_absence(&self) -> Self {
         ValueSet { absent: false, ..self.clone() }
     }
@@ -67,12 +67,12 @@ impl ValueSet {
         value.map_or(self.absent, |value| self.lists(value) != self.inverted)
     }
 
-    /// The strings that are accepted where they are finitely many, or else those that are not.
+    /// Returns the accepted strings if the set is finite, or else the strings that are not accepted.
     pub(crate) fn listed(&self) -> &[Arc<str>] {
         &self.values
     }
 
-    /// Whether [`Self::listed`] are the accepted strings.
+    /// Returns whether [`Self::listed`] returns the accepted strings.
     pub(crate) fn is_finite(&self) -> bool {
         !self.inverted
     }
@@ -86,10 +86,10 @@ impl ValueSet {
         Ok(self.and(other))
     }
 
-    /// The intersection, where its size is bounded by what was read.
+    /// Returns the intersection without a limit on steps, for sets whose size the document bounds.
     pub(crate) fn and(&self, other: &Self) -> Self {
         let values = match (self.inverted, other.inverted) {
-            // Presence that is said again and again is not put to every value.
+            // Repeated `Exists` terms must not visit every value.
             (_, true) if other.values.is_empty() => self.values.clone(),
             (true, _) if self.values.is_empty() => other.values.clone(),
             (false, false) => self.keep(|value| other.lists(value)),
@@ -100,13 +100,13 @@ impl ValueSet {
         ValueSet { absent: self.absent && other.absent, inverted: self.inverted && other.inverted, values }
     }
 
-    /// What is in `self` and not in `other`.
+    /// Returns the values that are in `self` and not in `other`.
     pub(crate) fn subtract(&self, other: &Self, steps: &mut Steps) -> Result<Self, Exhausted> {
         let rest = ValueSet { absent: !other.absent, inverted: !other.inverted, values: other.values.clone() };
         self.intersect(&rest, steps)
     }
 
-    /// Whether nothing is in both.
+    /// Returns whether no value is in both.
     pub(crate) fn is_disjoint(&self, other: &Self, steps: &mut Steps) -> Result<bool, Exhausted> {
         if self.absent && other.absent {
             return Ok(false);
@@ -141,7 +141,7 @@ impl ValueSet {
         }
     }
 
-    /// One accepted value, as a witness: `None` is absence.
+    /// Returns one accepted value for a witness. `None` is absence.
     pub(crate) fn example(&self) -> Option<Arc<str>> {
         if !self.inverted {
             return self.values.first().cloned();
@@ -149,7 +149,7 @@ impl ValueSet {
         if self.absent {
             return None;
         }
-        // A value that is not listed: the first of "any", "any1", "any2" …
+        // The first of "any", "any1", "any2" … that is not listed.
         let mut candidate = Arc::from("any");
         let mut number = 0_u32;
         while self.lists(&candidate) {

@@ -1,25 +1,19 @@
-//! Selectors, peers, ports and witnesses in words, as people who live in `kubectl` write them.
+//! Selectors, peers and ports in words, in the syntax of `kubectl`.
 
 use std::fmt::{self, Write as _};
 
 use super::addresses::Family;
-use super::ports::{NamedPort, OTHER_PROTOCOLS, PROTOCOLS, Ports, Protocol, every_port};
+use super::ports::{NamedPort, OTHER_PROTOCOLS, PROTOCOLS, Ports, every_port};
 use super::ranges::RangeSet;
-use super::selector::{NAMESPACE_NAME_KEY, Requirement, Selector};
-use super::traffic::{PeerSet, Piece};
+use super::selector::{NAMESPACE_NAME_KEY, Selector};
+use super::traffic::PeerSet;
 use super::values::ValueSet;
-use super::{Direction, Witness};
 
-/// How many values, ports or keys of a list are spelled out.
+/// The maximum number of values, ports or keys that a list shows.
 const MAX_LISTED: usize = 16;
-/// The ports that a witness prefers where it may choose: people know what they are.
-const WELL_KNOWN: [u32; 2] = [443, 80];
-/// The addresses that a witness prefers: the metadata service of clouds, and a documentation address.
-const TELLING_V4: u128 = 0xA9FE_A9FE;
-const TELLING_V6: u128 = 0x2001_0DB8 << 96 | 1;
 
 impl fmt::Display for Selector {
-    /// As `kubectl get -l` takes it: `run=memcached-od,!legacy,tier in (a, b)`.
+    /// The syntax of `kubectl get -l`: `run=memcached-od,!legacy,tier in (a, b)`.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.is_empty() {
             return formatter.write_str("nothing");
@@ -56,15 +50,16 @@ fn requirement(formatter: &mut fmt::Formatter<'_>, key: &str, values: &ValueSet)
     }
 }
 
-fn list<T: fmt::Display>(items: impl ExactSizeIterator<Item = T>) -> String {
+/// Returns items separated by commas: the first of them, and how many more there are.
+pub(crate) fn list<T: fmt::Display>(items: impl ExactSizeIterator<Item = T>) -> String {
     list_of(items.len(), items)
 }
 
-/// The first of `count` items, and how many more there are; only those that are listed are made.
+/// The same for `count` items. Only the items that are shown are created.
 fn list_of<T: fmt::Display>(count: usize, items: impl Iterator<Item = T>) -> String {
     let mut text = String::new();
     for (index, item) in items.take(MAX_LISTED).enumerate() {
-        // Writing to a string does not fail.
+        // Writing to a string cannot fail.
         let _ = write!(text, "{}{item}", if index > 0 { ", " } else { "" });
     }
     if count > MAX_LISTED {
@@ -73,7 +68,7 @@ fn list_of<T: fmt::Display>(count: usize, items: impl Iterator<Item = T>) -> Str
     text
 }
 
-/// The peers of a set: `pods run=memcached-od`, `every address of 10.0.0.0-10.255.255.255`.
+/// Returns the peers of a set in words: `pods run=memcached-od`, `every address of 10.0.0.0-10.255.255.255`.
 pub(crate) fn peers(peers: &PeerSet, home: &str) -> String {
     match peers {
         PeerSet::Pods { namespaces, pods } => {
@@ -110,7 +105,7 @@ fn is_home(namespaces: &Selector, home: &str) -> bool {
     namespaces.keys().eq([NAMESPACE_NAME_KEY]) && namespaces.required_values(NAMESPACE_NAME_KEY).is_some_and(|values| values.eq([home]))
 }
 
-/// Ports in words: `TCP 80, 443, 8000-8080, UDP 53`, `every port`, `TCP http`.
+/// Returns ports in words: `TCP 80, 443, 8000-8080, UDP 53`, `every port`, `TCP http`.
 pub(crate) fn ports(numbers: &RangeSet<u32>, names: &[NamedPort]) -> String {
     if *numbers == every_port() {
         return "every port of every protocol".to_owned();
@@ -121,7 +116,7 @@ pub(crate) fn ports(numbers: &RangeSet<u32>, names: &[NamedPort]) -> String {
         let ranges = numbers.ranges().iter().filter(|(first, last)| base <= *last && *first <= end);
         let names = names.iter().filter(|(of, _)| *of == protocol);
         let count = ranges.clone().count() + names.clone().count();
-        // Ranges of two protocols never touch, but those of all protocols may be one piece in a residue.
+        // Ranges of two protocols never touch, but a residue may have one range that covers all protocols.
         let ranges = ranges.map(|(first, last)| (first.max(&base) - base + 1, last.min(&end) - base + 1));
         let ranges = ranges.map(|(first, last)| match last - first {
             0 => first.to_string(),
@@ -139,111 +134,7 @@ pub(crate) fn ports(numbers: &RangeSet<u32>, names: &[NamedPort]) -> String {
     parts.join(", ")
 }
 
-pub(crate) fn ports_of(ports_of_rule: &Ports) -> String {
-    ports(&ports_of_rule.numbers, &ports_of_rule.names)
-}
-
-/// The witness that a piece holds, with the named port that it stands for, if any.
-pub(crate) fn witness((piece, name): &(Piece, Option<NamedPort>), direction: Direction, home: &str) -> Witness {
-    let (protocol, port) = match name {
-        Some((protocol, name)) => (Some(*protocol), Some(name.to_string())),
-        None => match chosen_port(&piece.numbers) {
-            Some((protocol, number)) => (Some(protocol), Some(number.to_string())),
-            None => (None, None),
-        },
-    };
-    Witness {
-        subject: subject(&piece.subject),
-        direction,
-        peer: chosen_peer(&piece.peer, home),
-        protocol: protocol.map_or("other", Protocol::name).to_owned(),
-        port,
-    }
-}
-
-fn chosen_port(numbers: &RangeSet<u32>) -> Option<(Protocol, u32)> {
-    let known = PROTOCOLS
-        .into_iter()
-        .flat_map(|protocol| WELL_KNOWN.map(|number| protocol.all().0 - 1 + number))
-        .find(|point| numbers.contains(*point));
-    let first = || numbers.ranges().first().map(|(first, _)| *first);
-    known.or_else(first).and_then(Protocol::of)
-}
-
-fn subject(selector: &Selector) -> String {
-    let labels = labels(selector);
-    if labels.is_empty() { "any pod of the namespace".to_owned() } else { format!("a pod {labels}") }
-}
-
-/// One choice of labels that a selector accepts: `labeled a=b, c=d without e`; empty where none matters.
-fn labels(selector: &Selector) -> String {
-    labels_of(selector.entries().iter())
-}
-
-fn labels_of<'s>(entries: impl Iterator<Item = &'s Requirement>) -> String {
-    let mut with = Vec::new();
-    let mut without = Vec::new();
-    for (key, values) in entries {
-        match values.example() {
-            Some(value) => with.push(format!("{key}={value}")),
-            None => without.push(key.as_ref()),
-        }
-    }
-    match (with.is_empty(), without.is_empty()) {
-        (true, true) => String::new(),
-        (false, true) => format!("labeled {}", list(with.iter())),
-        (true, false) => format!("without the label {}", list(without.iter())),
-        (false, false) => format!("labeled {} without the label {}", list(with.iter()), list(without.iter())),
-    }
-}
-
-fn chosen_peer(peer: &PeerSet, home: &str) -> String {
-    match peer {
-        PeerSet::Pods { namespaces, pods } => {
-            let place = place(namespaces, home);
-            match simple(pods) {
-                Some(labels) => format!("pods {labels}{place}"),
-                None if pods.is_all() => format!("any pod{place}"),
-                None => format!("pods {}{place}", labels(pods)),
-            }
-        }
-        PeerSet::Addresses(family, addresses) => {
-            let telling = match family {
-                Family::V4 => TELLING_V4,
-                Family::V6 => TELLING_V6,
-            };
-            let first = addresses.ranges().first().map(|(first, _)| *first);
-            let address = if addresses.contains(telling) { Some(telling) } else { first };
-            address.map(|address| family.text(address)).unwrap_or_default()
-        }
-        PeerSet::Others => "an endpoint that is neither a pod nor in an ipBlock (a node)".to_owned(),
-    }
-}
-
-/// One namespace that a selector accepts, behind a space; empty for the policy's own.
-fn place(namespaces: &Selector, home: &str) -> String {
-    let (name, others): (Vec<_>, Vec<_>) = namespaces.entries().iter().partition(|(key, _)| **key == *NAMESPACE_NAME_KEY);
-    let labels = labels_of(others.into_iter());
-    let name = match name.first() {
-        None if labels.is_empty() => return " in any namespace".to_owned(),
-        None => return format!(" in a namespace {labels}"),
-        Some((_, names)) if names.is_finite() => names.example().map(|name| name.to_string()).unwrap_or_default(),
-        Some((_, names)) => return format!(" in a namespace other than {}{}", list(names.listed().iter()), comma(&labels)),
-    };
-    match (name == home, labels.is_empty()) {
-        (true, true) => String::new(),
-        (true, false) => format!(" of the namespace{}", comma(&labels)),
-        (false, _) => format!(" in namespace {name}{}", comma(&labels)),
-    }
-}
-
-fn comma(labels: &str) -> String {
-    if labels.is_empty() { String::new() } else { format!(", which is {labels}") }
-}
-
-/// Labels as `key=value`, where every key must be present.
-fn simple(selector: &Selector) -> Option<String> {
-    let pairs: Option<Vec<String>> =
-        selector.entries().iter().map(|(key, values)| values.example().map(|value| format!("{key}={value}"))).collect();
-    pairs.filter(|pairs| !pairs.is_empty()).map(|pairs| list(pairs.iter()).replace(", ", ","))
+/// Returns the ports of a rule in words.
+pub(crate) fn ports_of(rule: &Ports) -> String {
+    ports(&rule.numbers, &rule.names)
 }

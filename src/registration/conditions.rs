@@ -1,10 +1,8 @@
-//! Match conditions: CEL expressions that keep a request inside the API server when it cannot
-//! concern the guard.
+//! Match conditions: CEL expressions that tell the API server which requests to send.
 //!
-//! An expression that fails to evaluate refuses the request where the failure policy is Fail. So
-//! every field that may be absent is read as an optional (`?`), and what only an update has stands
-//! behind a question for the operation. `request.subResource` is not read at all: it is absent,
-//! not empty, for a main resource.
+//! If an expression fails to evaluate, the API server rejects the request when the failure policy is Fail. So
+//! expressions read every field that may be absent as an optional (`?`), and check the operation before they
+//! read the old object. They do not read `request.subResource`, which is absent, not empty, for a main resource.
 
 use serde_json::{Value, json};
 
@@ -24,14 +22,13 @@ impl Condition {
     }
 }
 
-/// Of an update, a changed label.
+/// Excludes updates that change no label.
 pub(super) fn labels_change() -> Condition {
     let expression = format!("{NOT_UPDATE} || {LABELS_CHANGE}");
     Condition { name: "labels-change", expression }
 }
 
-/// Of an update, a changed label or network annotation: the kubelet's status, a finalizer, whatever
-/// controllers note on a pod stays between them and the API server.
+/// Excludes updates that change no label and no network annotation, such as the kubelet's status updates.
 pub(super) fn labels_or_network_change() -> Condition {
     let keys = list(annotations::NETWORK);
     let expression = format!(
@@ -40,8 +37,8 @@ pub(super) fn labels_or_network_change() -> Condition {
     Condition { name: "labels-or-network-annotations-change", expression }
 }
 
-/// A binding that carries what would be copied onto the pod and means something there. The API server
-/// itself gives bindings the zone and region of the node, so "any label" would be every binding.
+/// Matches bindings with labels or annotations that the API server copies to the pod and that matter there. The
+/// API server adds the labels of the node's zone and region to every binding, so other labels do not match.
 pub(super) fn binding_carries<'k>(identity_keys: impl IntoIterator<Item = &'k str>) -> Condition {
     let labels = list(identity_keys);
     let annotated = list(annotations::NETWORK.into_iter().chain([annotations::MIRROR]));
@@ -53,40 +50,40 @@ pub(super) fn binding_carries<'k>(identity_keys: impl IntoIterator<Item = &'k st
     Condition { name: "carries-what-the-pod-would-get", expression }
 }
 
-/// Every deletion but the namespace controller's: it deletes what is left of a namespace that is
-/// going away, and must not wait for us.
+/// Excludes deletions by the namespace controller, so that the deletion of a namespace does not depend on the
+/// webhook.
 pub(super) fn not_by_namespace_controller<'k>(users: impl IntoIterator<Item = &'k str>) -> Condition {
     let expression = format!("request.operation != 'DELETE' || !(request.userInfo.username in {})", list(users));
     Condition { name: "not-the-namespace-controller-deleting", expression }
 }
 
-/// The end of a deletion: finalizers go from an object that is being deleted, and nothing else
-/// changes. It always passes, so it must not wait for us; while we are there we write it down.
+/// Matches the end of a deletion: an update that only removes finalizers from an object that is being deleted.
+/// It is always allowed, so it must not depend on the webhook. It is sent for the audit log.
 pub(super) fn ends_a_deletion() -> Condition {
     Condition { name: "ends-a-deletion", expression: ENDS_A_DELETION.to_owned() }
 }
 
-/// Everything else.
+/// Matches every other request.
 pub(super) fn ends_no_deletion() -> Condition {
     Condition { name: "ends-no-deletion", expression: format!("!({ENDS_A_DELETION})") }
 }
 
-/// A workload that is made, or whose spec changes.
+/// Excludes updates that do not change the spec of a workload.
 pub(super) fn spec_changes() -> Condition {
     Condition { name: "spec-changes", expression: format!("{NOT_UPDATE} || object.?spec != oldObject.?spec") }
 }
 
-/// A workload whose selector reads a capability, unless it did so before.
+/// Matches workloads whose selector reads a capability label, unless an update leaves the selector unchanged.
 pub(super) fn selector_reads_capabilities() -> Condition {
     Condition { name: "selector-reads-capabilities", expression: selector_expression() }
 }
 
-/// Every other workload.
+/// Matches every other workload.
 pub(super) fn selector_reads_no_capabilities() -> Condition {
     Condition { name: "selector-reads-no-capabilities", expression: format!("!({})", selector_expression()) }
 }
 
-/// A namespace that gets, changes or loses a label by which canonical peers name it.
+/// Matches namespaces in which a label that canonical peers read is added, changed or removed.
 pub(super) fn neighbor_labels_change<'k>(keys: impl IntoIterator<Item = &'k str>) -> Condition {
     let keys = list(keys);
     let expression = format!(
@@ -107,8 +104,8 @@ const ENDS_A_DELETION: &str = "request.operation == 'UPDATE' && has(oldObject.me
     && object.metadata.?ownerReferences == oldObject.metadata.?ownerReferences \
     && object.metadata.?finalizers.orValue([]).all(name, name in oldObject.metadata.?finalizers.orValue([]))";
 
-/// A `ReplicationController`'s selector is a plain map, which may have keys called `matchLabels` and
-/// `matchExpressions`; a `CronJob` keeps its own in the template of its jobs.
+/// The selector of a `ReplicationController` is a plain map, which may have keys named `matchLabels` and
+/// `matchExpressions`. The selector of a `CronJob` is in its job template.
 fn selector_expression() -> String {
     let prefix = literal(CAPABILITY_PREFIX);
     let of =
@@ -122,13 +119,13 @@ fn selector_expression() -> String {
     )
 }
 
-/// A list of string literals.
+/// Returns a CEL list of string literals.
 fn list<'k>(items: impl IntoIterator<Item = &'k str>) -> String {
     let items: Vec<String> = items.into_iter().map(literal).collect();
     format!("[{}]", items.join(", "))
 }
 
-/// A string literal. The escapes of a JSON string are escapes of CEL too.
+/// Returns a CEL string literal. The escapes of a JSON string are also escapes in CEL.
 fn literal(text: &str) -> String {
     Value::from(text).to_string()
 }
@@ -138,7 +135,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_literal_cannot_be_left() {
+    fn a_literal_cannot_be_escaped_from() {
         assert_eq!(literal("name"), r#""name""#);
         assert_eq!(literal(r#"a" || true || "\"#), r#""a\" || true || \"\\""#);
         assert_eq!(literal("line\nbreak\u{1}"), r#""line\nbreak\u0001""#);
@@ -151,14 +148,14 @@ mod tests {
     }
 
     #[test]
-    fn a_binding_is_asked_about_for_identity_and_network_keys() {
+    fn a_binding_matches_by_identity_and_network_keys() {
         let expression = binding_carries(["run", "type"]).expression;
         assert!(expression.contains(r#"key.startsWith("netpol/") || key in ["run", "type"]"#), "{expression}");
         assert!(expression.contains(r#""kubernetes.io/config.mirror"]"#), "{expression}");
     }
 
     #[test]
-    fn names_are_what_the_api_takes() {
+    fn names_are_valid() {
         let all = [
             labels_change(),
             labels_or_network_change(),

@@ -1,4 +1,4 @@
-//! Where the API server finds the guard, and whom it trusts there.
+//! The address of the server and the CA bundle, as the API server needs them.
 
 use std::fmt;
 use std::str::FromStr;
@@ -9,56 +9,62 @@ use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 use serde_json::{Map, Value, json};
 
-use super::{DEFAULT_NAME, DEFAULT_NAMESPACE};
+use crate::documents::names::is_dns_label;
 
-/// Where the guard is.
+/// The default name of both configurations and of the Service.
+pub const DEFAULT_NAME: &str = "abcdesktop-netpol";
+
+/// The default namespace of the servers.
+pub const DEFAULT_NAMESPACE: &str = "netpol-system";
+
+/// The address of the server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Endpoint {
-    /// A Service of the cluster.
+    /// A Service.
     Service {
-        /// Its namespace.
+        /// The namespace of the Service.
         namespace: String,
-        /// Its name.
+        /// The name of the Service.
         name: String,
-        /// Its port.
+        /// The port of the Service.
         port: u16,
     },
-    /// An address: `https://HOST[:PORT][/PATH]`, without a trailing slash.
+    /// A URL: `https://HOST[:PORT][/PATH]`, without a trailing slash.
     Url(String),
 }
 
-/// What is wrong with an endpoint or its authorities.
+/// What is wrong with an endpoint or a CA bundle.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum EndpointError {
     /// Not `NAMESPACE/NAME[:PORT]`.
-    #[error("\"{0}\" is no service: write NAMESPACE/NAME or NAMESPACE/NAME:PORT")]
+    #[error("\"{0}\" is not a Service; write NAMESPACE/NAME or NAMESPACE/NAME:PORT")]
     Service(String),
-    /// Not a URL that the API server takes.
-    #[error("\"{text}\" is no address of a webhook: {reason}")]
+    /// Not a URL that the API server accepts.
+    #[error("\"{text}\" is not a webhook URL: {reason}")]
     Url {
-        /// What was given.
+        /// The text that the user gave.
         text: String,
         /// What is wrong with it.
         reason: &'static str,
     },
-    /// No certificate in what should hold some.
-    #[error("there is no PEM certificate in it")]
+    /// No certificate.
+    #[error("no PEM certificate found")]
     NoCertificate,
-    /// A certificate that cannot be read.
-    #[error("a certificate in it cannot be read: {0}")]
+    /// A certificate that cannot be parsed.
+    #[error("a PEM certificate cannot be parsed: {0}")]
     Certificate(String),
 }
 
 impl Endpoint {
-    /// The Service that the chart makes where it is installed as its README says.
+    /// Returns the Service of a default installation of the chart.
     pub fn default_service() -> Endpoint {
         Endpoint::Service { namespace: DEFAULT_NAMESPACE.to_owned(), name: DEFAULT_NAME.to_owned(), port: 443 }
     }
 
-    /// Reads `NAMESPACE/NAME[:PORT]`; without a port, 443.
+    /// Parses `NAMESPACE/NAME[:PORT]`. The default port is 443.
     ///
     /// # Errors
-    /// Where it is not that.
+    /// The text has another form.
     pub fn service(text: &str) -> Result<Endpoint, EndpointError> {
         let read = || {
             let (namespace, rest) = text.split_once('/')?;
@@ -66,7 +72,7 @@ impl Endpoint {
                 Some((name, port)) => (name, u16::from_str(port).ok().filter(|port| *port > 0)?),
                 None => (rest, 443),
             };
-            (is_label(namespace) && is_label(name)).then(|| Endpoint::Service {
+            (is_dns_label(namespace) && is_dns_label(name)).then(|| Endpoint::Service {
                 namespace: namespace.to_owned(),
                 name: name.to_owned(),
                 port,
@@ -75,27 +81,27 @@ impl Endpoint {
         read().ok_or_else(|| EndpointError::Service(text.to_owned()))
     }
 
-    /// Reads an address as the API server takes it: `https`, a host, and no query, fragment or user.
+    /// Parses a URL that the API server accepts: `https`, a host, and no query, fragment or user.
     ///
     /// # Errors
-    /// Where it is not that.
+    /// The API server would reject the URL.
     pub fn url(text: &str) -> Result<Endpoint, EndpointError> {
         let fault = |reason| EndpointError::Url { text: text.to_owned(), reason };
         let rest = text.strip_prefix("https://").ok_or_else(|| fault("it must start with https://"))?;
         if rest.contains(|letter: char| letter.is_whitespace() || letter.is_control()) {
-            return Err(fault("it must have no blanks"));
+            return Err(fault("it must not contain whitespace"));
         }
         if rest.contains(['?', '#', '@']) {
-            return Err(fault("it must have no query, fragment or user"));
+            return Err(fault("it must not have a query, fragment or user"));
         }
         let trimmed = rest.trim_end_matches('/');
         if trimmed.is_empty() || trimmed.starts_with(['/', ':']) {
-            return Err(fault("it must name a host"));
+            return Err(fault("it must have a host"));
         }
         Ok(Endpoint::Url(format!("https://{trimmed}")))
     }
 
-    /// The `clientConfig` of a webhook behind `path` (`/mutate`, `/validate`).
+    /// Returns the `clientConfig` of a webhook with this `path` (`/mutate`, `/validate`).
     pub(super) fn client_config(&self, path: &str, authorities: Option<&Authorities>) -> Value {
         let mut config = Map::new();
         match self {
@@ -120,17 +126,17 @@ impl fmt::Display for Endpoint {
     }
 }
 
-/// The certificates that the API server trusts.
+/// A CA bundle: the certificates that the API server trusts for this endpoint.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Authorities {
     pem: Vec<u8>,
 }
 
 impl Authorities {
-    /// Reads a bundle of PEM certificates.
+    /// Parses a bundle of PEM certificates.
     ///
     /// # Errors
-    /// Where there is none in it, or one that cannot be read.
+    /// There is no certificate, or one cannot be parsed.
     pub fn from_pem(pem: &[u8]) -> Result<Authorities, EndpointError> {
         let mut count = 0;
         for certificate in CertificateDer::pem_slice_iter(pem) {
@@ -141,24 +147,19 @@ impl Authorities {
     }
 }
 
-fn is_label(text: &str) -> bool {
-    let inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-    (1..=63).contains(&text.len()) && text.bytes().all(inner) && !text.starts_with('-') && !text.ends_with('-')
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn a_service_is_read_with_and_without_its_port() {
+    fn a_service_is_parsed_with_and_without_a_port() {
         let expected = |port| Endpoint::Service { namespace: "guard".to_owned(), name: "netpol".to_owned(), port };
         assert_eq!(Endpoint::service("guard/netpol"), Ok(expected(443)));
         assert_eq!(Endpoint::service("guard/netpol:8443"), Ok(expected(8443)));
     }
 
     #[test]
-    fn what_is_no_service_is_refused() {
+    fn other_forms_of_a_service_are_errors() {
         for text in
             ["", "netpol", "/netpol", "guard/", "guard/netpol:", "guard/netpol:0", "guard/netpol:65536", "guard/a/b", "Guard/netpol"]
         {
@@ -167,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn a_url_keeps_its_path_and_loses_its_last_slash() {
+    fn a_url_keeps_its_path_without_the_trailing_slash() {
         let config = Endpoint::url("https://127.0.0.1:8443/").unwrap().client_config("/mutate", None);
         assert_eq!(config, json!({"url": "https://127.0.0.1:8443/mutate"}));
         let config = Endpoint::url("https://[::1]/netpol").unwrap().client_config("/validate", None);
@@ -175,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_that_the_api_server_refuses_is_refused_here() {
+    fn a_url_that_the_api_server_rejects_is_an_error() {
         for text in [
             "http://host",
             "host",
@@ -192,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn authorities_are_certificates() {
+    fn a_ca_bundle_must_contain_certificates() {
         assert_eq!(Authorities::from_pem(b""), Err(EndpointError::NoCertificate));
         let broken = b"-----BEGIN CERTIFICATE-----\n%%%\n-----END CERTIFICATE-----\n";
         assert!(matches!(Authorities::from_pem(broken), Err(EndpointError::Certificate(_))));

@@ -1,6 +1,9 @@
 use std::collections::BTreeSet;
 
-use super::*;
+use serde_json::{Value, json};
+
+use super::{DEFAULT_NAME, Endpoint, Registration};
+use crate::canon::Canon;
 use crate::verdict::{Settings, Subject};
 
 fn render(canon: &Canon) -> [Value; 2] {
@@ -24,7 +27,7 @@ fn webhooks(manifests: &[Value; 2]) -> Vec<&Value> {
     manifests.iter().flat_map(|manifest| manifest["webhooks"].as_array().unwrap()).collect()
 }
 
-/// Every resource of the rules, as group, resource and subresource.
+/// Returns every resource of the rules as group, resource and subresource.
 fn resources(webhook: &Value) -> Vec<(String, String, String)> {
     let mut found = Vec::new();
     for rule in webhook["rules"].as_array().unwrap() {
@@ -37,9 +40,9 @@ fn resources(webhook: &Value) -> Vec<(String, String, String)> {
 }
 
 #[test]
-fn every_webhook_says_what_the_design_says() {
+fn each_webhook_has_its_failure_policy_timeout_and_scope() {
     let manifests = render(&built_in());
-    let said: Vec<String> = webhooks(&manifests)
+    let found: Vec<String> = webhooks(&manifests)
         .iter()
         .map(|webhook| {
             let text = |field: &str| webhook[field].as_str().unwrap_or("-").to_owned();
@@ -48,7 +51,7 @@ fn every_webhook_says_what_the_design_says() {
         })
         .collect();
     assert_eq!(
-        said,
+        found,
         [
             "pods.mutate.netpol.abcdesktop.io Ignore 3 s guarded",
             "pods.validate.netpol.abcdesktop.io Fail 5 s guarded",
@@ -70,7 +73,7 @@ fn every_webhook_says_what_the_design_says() {
 }
 
 #[test]
-fn nothing_is_asked_about_that_no_judge_takes() {
+fn every_resource_of_a_rule_has_a_judge() {
     for webhook in webhooks(&render(&built_in())) {
         for (group, resource, subresource) in resources(webhook) {
             assert_ne!(Subject::of(&group, &resource, &subresource).0, Subject::Other, "{group}/{resource}/{subresource}");
@@ -79,17 +82,17 @@ fn nothing_is_asked_about_that_no_judge_takes() {
 }
 
 #[test]
-fn every_foreign_kind_is_asked_about_in_whatever_scope() {
+fn every_foreign_kind_is_matched_in_any_scope() {
     let manifests = render(&built_in());
     let webhook = webhooks(&manifests).into_iter().find(|webhook| webhook["name"].as_str().unwrap().starts_with("foreign")).unwrap();
-    let asked: BTreeSet<_> = resources(webhook).into_iter().map(|(group, resource, _)| (group, resource)).collect();
+    let matched: BTreeSet<_> = resources(webhook).into_iter().map(|(group, resource, _)| (group, resource)).collect();
     let known = crate::verdict::foreign::KINDS.iter().map(|kind| (kind.group.to_owned(), kind.resource.to_owned())).collect();
-    assert_eq!(asked, known);
+    assert_eq!(matched, known);
     assert!(webhook["rules"].as_array().unwrap().iter().all(|rule| rule["scope"] == "*"));
 }
 
 #[test]
-fn names_of_users_and_namespaces_arrive() {
+fn manifests_have_the_given_users_and_namespaces() {
     let canon = built_in();
     let manifests = Registration {
         canon: &canon,

@@ -1,4 +1,4 @@
-//! The built-in canons against what release 4.4 published, where that is at hand.
+//! The built-in canons against the published manifests of release 4.4, if they are available.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -16,7 +16,7 @@ fn canon(source: &str) -> Canon {
     Canon::load(source, &[NAMESPACE.to_owned()]).unwrap_or_else(|error| panic!("{error}"))
 }
 
-/// The policies of `found` that do not mean what their namesakes mean, and the missing ones.
+/// Returns the names of canonical policies that are missing in `found` or do not mean the same there.
 fn drifted<'c>(canonical: &'c Policies, found: &Policies) -> Vec<&'c str> {
     let differs = |(name, policy): &(&String, &netpol::canon::CanonicalPolicy)| {
         found.named(name).is_none_or(|found| compare(&policy.policy, &found.policy) != Comparison::Same)
@@ -25,7 +25,7 @@ fn drifted<'c>(canonical: &'c Policies, found: &Policies) -> Vec<&'c str> {
 }
 
 #[test]
-fn the_release_s_policies_are_a_canon_that_means_what_the_built_in_means() {
+fn the_published_policies_mean_the_same_as_the_built_in_canon() {
     let Some(path) = shared("upstream/netpol-default-4.4.yaml") else { return };
     let published = canon(path.to_str().unwrap());
     let built_in = canon("abcdesktop-4.4");
@@ -35,7 +35,7 @@ fn the_release_s_policies_are_a_canon_that_means_what_the_built_in_means() {
 }
 
 #[test]
-fn the_release_drifts_from_what_is_documented_in_the_desktops_alone() {
+fn the_published_policies_drift_from_the_documentation_only_for_desktops() {
     let Some(path) = shared("upstream/netpol-default-4.4.yaml") else { return };
     let published = canon(path.to_str().unwrap());
     let documented = canon("abcdesktop");
@@ -51,7 +51,7 @@ fn older_releases_can_be_read_as_canons() {
     }
 }
 
-/// The labels of a pod, or of the pods that a workload makes.
+/// Returns the labels of a pod, or of the pod template of a workload.
 fn pod_labels(object: &Value) -> Option<BTreeMap<String, String>> {
     let metadata = match object["kind"].as_str()?.trim() {
         "Pod" => &object["metadata"],
@@ -68,7 +68,7 @@ fn pods(path: &Path) -> Vec<BTreeMap<String, String>> {
 }
 
 #[test]
-fn the_release_s_pods_are_granted_exactly_the_labels_that_they_carry() {
+fn the_published_pods_are_granted_exactly_the_labels_that_they_have() {
     let Some(workloads) = shared("upstream/abcdesktop-4.4.yaml") else { return };
     let Some(desktop) = shared("upstream/poduser-3.2.yaml") else { return };
     for source in netpol::canon::BUILT_IN {
@@ -77,13 +77,13 @@ fn the_release_s_pods_are_granted_exactly_the_labels_that_they_carry() {
         for labels in pods(&workloads).into_iter().chain(pods(&desktop)) {
             let identity = canon.identify(&labels);
             let granted: BTreeMap<&str, &str> = identity.labels().collect();
-            let carried: BTreeMap<&str, &str> = labels
+            let actual: BTreeMap<&str, &str> = labels
                 .iter()
                 .filter(|(key, _)| key.starts_with(CAPABILITY_PREFIX))
                 .map(|(key, value)| (key.as_str(), value.as_str()))
                 .collect();
             let names: Vec<&str> = identity.grants().map(|grant| grant.name.as_str()).collect();
-            assert_eq!(granted, carried, "{names:?}");
+            assert_eq!(granted, actual, "{names:?}");
             assert!(!identity.is_conflict() && names.len() == 1, "{names:?}");
             identities.extend(names.iter().map(|name| (*name).to_owned()));
         }

@@ -4,23 +4,23 @@ use serde_json::Value;
 
 use crate::support::command::{netpol, netpol_reading};
 
-/// A word of the command line that is refused, and what is said.
+/// Asserts that the command line is rejected with this text.
 #[track_caller]
-fn wrong(args: &[&str], said: &str) {
+fn rejected(args: &[&str], text: &str) {
     let ran = netpol(&[&["render", "registration"], args].concat());
     assert_eq!((ran.code, ran.out.as_str()), (2, ""), "{args:?}");
-    assert!(ran.err.contains(said), "{args:?}: {}", ran.err);
+    assert!(ran.err.contains(text), "{args:?}: {}", ran.err);
 }
 
 #[test]
-fn both_configurations_are_yaml_that_kubectl_takes() {
+fn both_configurations_are_yaml_that_kubectl_accepts() {
     let ran = netpol(&["render", "registration"]);
     assert_eq!((ran.code, ran.err.as_str()), (0, ""));
     insta::assert_snapshot!(ran.out);
 }
 
 #[test]
-fn both_are_one_list_as_json() {
+fn both_configurations_are_one_list_as_json() {
     let ran = netpol(&["render", "registration", "--url", "https://127.0.0.1:8443", "-n", "a,b", "--name", "second", "--output", "json"]);
     let list: Value = serde_json::from_str(&ran.out).unwrap();
     let items = list["items"].as_array().unwrap();
@@ -35,20 +35,20 @@ fn both_are_one_list_as_json() {
 }
 
 #[test]
-fn what_the_api_server_would_refuse_is_wrong_usage() {
-    wrong(&["--service", "netpol"], "NAMESPACE/NAME");
-    wrong(&["--url", "http://guard"], "https://");
-    wrong(&["--url", "https://guard", "--service", "a/b"], "cannot be used with");
-    wrong(&["--name", "Upper"], "lower-case");
-    wrong(&["--namespace", "a_b"], "namespace");
-    wrong(&["--ca", "no/such/file"], "no/such/file");
+fn arguments_that_the_api_server_would_reject_are_usage_errors() {
+    rejected(&["--service", "netpol"], "NAMESPACE/NAME");
+    rejected(&["--url", "http://guard"], "https://");
+    rejected(&["--url", "https://guard", "--service", "a/b"], "cannot be used with");
+    rejected(&["--name", "Upper"], "lower-case");
+    rejected(&["--namespace", "a_b"], "namespace");
+    rejected(&["--ca", "no/such/file"], "no/such/file");
     let ran = netpol_reading(&["render", "registration", "--ca", "-"], b"nothing of the kind");
-    assert_eq!((ran.code, ran.err.as_str()), (2, "netpol: cannot use standard input: there is no PEM certificate in it\n"));
+    assert_eq!((ran.code, ran.err.as_str()), (2, "netpol: cannot use standard input: no PEM certificate found\n"));
 }
 
-/// Another canon reads other labels, so it wants another registration.
+/// The registration depends on the labels that the canon reads.
 #[test]
-fn the_canon_says_which_labels_are_asked_about() {
+fn conditions_have_the_labels_that_the_canon_reads() {
     let canon = "\
         apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: only}\n\
         spec:\n  podSelector: {matchLabels: {tier: front}}\n  ingress:\n  - from:\n    - podSelector: {matchLabels: {role: client}}\n";
@@ -57,6 +57,6 @@ fn the_canon_says_which_labels_are_asked_about() {
     let ran = netpol(&["render", "registration", "--canon", file.path().to_str().unwrap()]);
     assert_eq!((ran.code, ran.err.as_str()), (0, ""));
     assert!(ran.out.contains(r#"key in ["role", "tier"]"#), "{}", ran.out);
-    // No namespace is told by a label, so none is asked about, by a webhook that is there all the same.
+    // The canon has no neighbors, so the condition of this webhook never matches. The webhook itself remains.
     assert!(ran.out.contains("name: neighbors.validate") && ran.out.contains("[].exists(key,"), "{}", ran.out);
 }

@@ -1,4 +1,4 @@
-//! The built-in canons against the tables of what release 4.4 ships and what is documented.
+//! The built-in canons against tables of release 4.4 and of the documentation.
 
 use std::collections::BTreeMap;
 
@@ -8,12 +8,13 @@ use crate::canon::{BUILT_IN, Canon, Documents};
 use crate::documents::Node;
 use crate::policy::{Comparison, Home, Policy, compare};
 
-/// A row of a table: the policy's name, whom it selects, and its rules. A rule reads `in` or `out`, ports by
-/// protocol, and after `|` its peers: `label=value` pods of the namespace, `ns//label=value` pods of namespaces
-/// labeled `name=ns`, `ns:label=value` all pods of the namespaces with that label, else an address block; none is everyone.
+/// A row of a table: the policy's name, the label of the selected pods, and the rules. A rule is `in` or `out`,
+/// ports by protocol, and after `|` the peers: `label=value` for pods of the namespace, `ns//label=value` for pods
+/// of namespaces labeled `name=ns`, `ns:label=value` for all pods of namespaces with that label, or an address
+/// block. No peers means everyone.
 type Row = (&'static str, &'static str, &'static [&'static str]);
 
-/// What both built-ins have: release 4.4 without the user desktops.
+/// The policies of both built-in canons: release 4.4 without the user desktops.
 const COMMON: [Row; 25] = [
     ("memcached-rights", "run=memcached-od", &["in TCP 11211 | netpol/memcached=true kube-monitor//netpol/metrics=true"]),
     ("memcached-permits", "netpol/memcached=true", &["out TCP 11211 | run=memcached-od"]),
@@ -119,7 +120,7 @@ fn ports(text: &str) -> Vec<Value> {
     ports
 }
 
-/// What a row of a table means. A direction without ports is isolated and has no rule.
+/// Returns the policy of a row. A direction without ports is isolated and has no rule.
 fn meaning((_, subject, rules): &Row) -> Policy {
     let mut spec = json!({"podSelector": labeled(subject), "policyTypes": [], "ingress": [], "egress": []});
     for rule in *rules {
@@ -139,7 +140,7 @@ fn meaning((_, subject, rules): &Row) -> Policy {
 }
 
 #[test]
-fn each_is_what_its_table_says() {
+fn each_built_in_canon_means_what_its_table_says() {
     for (name, desktops) in BUILT_IN.into_iter().zip([DOCUMENTED, RELEASE]) {
         let canon = built_in(name);
         let policies = canon.policies("abcdesktop").unwrap();
@@ -153,7 +154,7 @@ fn each_is_what_its_table_says() {
 }
 
 #[test]
-fn every_pod_of_the_architecture_wears_its_labels() {
+fn every_pod_of_the_architecture_is_granted_its_labels() {
     let pods = [
         ("router", "run=router-od", "console dns nginx ocuser pyos speedtest"),
         ("pyos", "run=pyos-od", "api auth cifs dns graylog https ldaps memcached mongodb nginx router"),
@@ -181,14 +182,14 @@ fn every_pod_of_the_architecture_wears_its_labels() {
 }
 
 #[test]
-fn a_desktop_with_a_service_s_label_is_two_things() {
+fn a_desktop_with_the_label_of_a_service_has_two_identities() {
     let canon = built_in("abcdesktop");
     assert!(canon.identify(&[("type", "x11server"), ("run", "pyos-od")][..]).is_conflict());
     assert!(!canon.identify(&[("type", "service"), ("run", "pyos-od")][..]).is_conflict());
 }
 
 #[test]
-fn neither_names_a_namespace_of_its_own() {
+fn no_built_in_canon_depends_on_the_namespace() {
     for source in BUILT_IN {
         let elsewhere = Canon::load(source, &["desks".to_owned()]).unwrap();
         let at_home = built_in(source);
@@ -200,7 +201,7 @@ fn neither_names_a_namespace_of_its_own() {
 }
 
 #[test]
-fn they_differ_and_say_where_they_come_from() {
+fn the_built_in_canons_differ_and_have_their_sources() {
     let [documented, release] = BUILT_IN.map(built_in);
     assert_ne!(documented.hash, release.hash);
     assert_eq!((documented.source.as_str(), release.source.as_str()), ("abcdesktop", "abcdesktop-4.4"));

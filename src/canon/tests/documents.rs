@@ -1,4 +1,4 @@
-//! Files and folders, and mounts that are swapped under a reader.
+//! Files, folders, and mounted volumes that are updated while they are read.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -31,7 +31,7 @@ fn names(path: &Path) -> Vec<String> {
     canon.namespaces["home"].by_name.keys().cloned().collect()
 }
 
-/// What is wrong with a source, without the source.
+/// Returns the problem of a source, without the name of the source.
 #[track_caller]
 fn problem(path: &Path) -> String {
     let error = Documents::read(text(path)).unwrap_err();
@@ -46,7 +46,7 @@ fn a_file_is_a_canon() {
 }
 
 #[test]
-fn a_folder_is_a_canon_of_its_documents_and_of_nothing_else() {
+fn only_the_document_files_directly_in_a_folder_are_read() {
     let folder = folder(&[
         ("b.yaml", &a_policy("b")),
         ("a.yml", &a_policy("a")),
@@ -61,16 +61,16 @@ fn a_folder_is_a_canon_of_its_documents_and_of_nothing_else() {
 }
 
 #[test]
-fn problems_name_the_file_in_the_folder() {
+fn problems_have_the_name_of_the_file_in_the_folder() {
     let folder = folder(&[("a.yaml", &a_policy("same")), ("b.yaml", &format!("---\n{}", a_policy("same")))]);
     let error = Canon::load(text(folder.path()), &[]).unwrap_err();
     assert_eq!(
         error.problems[0].to_string(),
-        "b.yaml, document 1 (NetworkPolicy \"same\"), metadata.name: another NetworkPolicy has the name \"same\" (a.yaml, document 1): give each its own"
+        "b.yaml, document 1 (NetworkPolicy \"same\"), metadata.name: duplicate name \"same\"; another NetworkPolicy has the same name (a.yaml, document 1)"
     );
 }
 
-/// Lays files out as the kubelet mounts a `ConfigMap`, or swaps them for others.
+/// Creates files as the kubelet mounts a `ConfigMap`, or replaces them.
 fn mount(folder: &Path, version: &str, files: &[(&str, &str)]) {
     let data = folder.join(format!("..{version}"));
     fs::create_dir(&data).unwrap();
@@ -83,14 +83,14 @@ fn mount(folder: &Path, version: &str, files: &[(&str, &str)]) {
 }
 
 #[test]
-fn a_mounted_config_map_is_read_again_by_content() {
+fn a_mounted_config_map_is_compared_by_content() {
     let folder = TempDir::new().unwrap();
     mount(folder.path(), "1", &[("a.yaml", &a_policy("a"))]);
     let first = Documents::read(text(folder.path())).unwrap();
     assert_eq!(names(folder.path()), ["a"]);
     mount(folder.path(), "2", &[("a.yaml", &a_policy("a"))]);
     fs::remove_dir_all(folder.path().join("..1")).unwrap();
-    assert_eq!(Documents::read(text(folder.path())).unwrap(), first, "swapped, but the same");
+    assert_eq!(Documents::read(text(folder.path())).unwrap(), first, "replaced by the same content");
     mount(folder.path(), "3", &[("a.yaml", &a_policy("b"))]);
     let third = Documents::read(text(folder.path())).unwrap();
     assert_ne!(third.hash(), first.hash());
@@ -98,7 +98,7 @@ fn a_mounted_config_map_is_read_again_by_content() {
 }
 
 #[test]
-fn the_hash_is_that_of_the_content_wherever_it_lies() {
+fn the_hash_depends_on_the_content_only() {
     let file = folder(&[("a.yaml", "abc")]);
     let copy = folder(&[("copy.yaml", "abc")]);
     let hash = |path: &Path| Documents::read(text(path)).unwrap().hash().to_owned();
@@ -110,50 +110,44 @@ fn the_hash_is_that_of_the_content_wherever_it_lies() {
 }
 
 #[test]
-fn a_built_in_is_not_looked_for_on_disk() {
+fn a_built_in_canon_is_not_read_from_disk() {
     let documents = Documents::read("abcdesktop").unwrap();
     assert!(documents.is_built_in() && documents.source() == "abcdesktop");
     assert!(Documents::read("./abcdesktop").is_err());
 }
 
 #[test]
-fn what_is_not_there_is_told_with_what_could_be() {
-    assert_eq!(
-        problem(Path::new("no/such/canon")),
-        "there is no such file or folder, and no such canon is built in (abcdesktop, abcdesktop-4.4 are)"
-    );
-    assert!(problem(Path::new("")).starts_with("there is no such file"));
+fn a_missing_source_is_reported_with_the_built_in_canons() {
+    assert_eq!(problem(Path::new("no/such/canon")), "no such file or folder, and not a built-in canon (abcdesktop, abcdesktop-4.4)");
+    assert!(problem(Path::new("")).starts_with("no such file"));
 }
 
 #[test]
-fn an_empty_folder_is_refused() {
+fn an_empty_folder_is_rejected() {
     let folder = folder(&[("README.md", "")]);
-    assert_eq!(
-        problem(folder.path()),
-        "the folder has no documents: put *.yaml, *.yml or *.json files directly into it (subfolders are not read)"
-    );
+    assert_eq!(problem(folder.path()), "the folder has no *.yaml, *.yml or *.json files (subfolders are not read)");
 }
 
 #[test]
-fn a_dangling_link_is_told_with_its_name() {
+fn a_dangling_link_is_reported_with_its_name() {
     let folder = folder(&[("a.yaml", "")]);
     symlink("gone", folder.path().join("b.yaml")).unwrap();
     assert_eq!(problem(folder.path()), "b.yaml: cannot be read: No such file or directory (os error 2)");
 }
 
 #[test]
-fn what_is_no_file_or_no_text_is_refused() {
+fn other_file_types_and_binary_files_are_rejected() {
     let folder = folder(&[]);
     fs::create_dir(folder.path().join("a.yaml")).unwrap();
-    assert_eq!(problem(folder.path()), "a.yaml: is no regular file");
-    assert!(problem(Path::new("/dev/null")).ends_with("is no regular file"));
+    assert_eq!(problem(folder.path()), "a.yaml: is not a regular file");
+    assert!(problem(Path::new("/dev/null")).ends_with("is not a regular file"));
     fs::remove_dir(folder.path().join("a.yaml")).unwrap();
     fs::write(folder.path().join("a.yaml"), [0xff, 0xfe, 0x00]).unwrap();
     assert_eq!(problem(folder.path()), "a.yaml: is not UTF-8");
 }
 
 #[test]
-fn what_is_too_large_is_refused() {
+fn files_that_are_too_large_are_rejected() {
     let sparse = |folder: &TempDir, name: &str, bytes: u64| fs::File::create(folder.path().join(name)).unwrap().set_len(bytes).unwrap();
     let folder = TempDir::new().unwrap();
     sparse(&folder, "a.yaml", MAX_FILE_BYTES + 1);
@@ -162,20 +156,20 @@ fn what_is_too_large_is_refused() {
     sparse(&folder, "b.yaml", MAX_TOTAL_BYTES - MAX_FILE_BYTES);
     assert!(Documents::read(text(folder.path())).is_ok());
     sparse(&folder, "c.yaml", 1);
-    assert_eq!(problem(folder.path()), "c.yaml: the files together are larger than 8 MiB");
+    assert_eq!(problem(folder.path()), "c.yaml: the files are larger than 8 MiB in total");
 }
 
 #[test]
-fn too_many_files_are_refused() {
+fn too_many_files_are_rejected() {
     let folder = TempDir::new().unwrap();
     for number in 0..=MAX_FILES {
         symlink("/dev/null", folder.path().join(format!("{number}.yaml"))).unwrap();
     }
-    assert_eq!(problem(folder.path()), "the folder has more than 4096 documents: join them into fewer files");
+    assert_eq!(problem(folder.path()), "the folder has more than 4096 files; combine them into fewer files");
 }
 
 #[test]
-fn a_folder_below_a_mount_is_read_through_its_link() {
+fn a_folder_in_a_mounted_volume_is_read_through_its_link() {
     let folder = TempDir::new().unwrap();
     fs::create_dir_all(folder.path().join("..1/sub")).unwrap();
     fs::write(folder.path().join("..1/sub/a.yaml"), a_policy("a")).unwrap();

@@ -1,11 +1,11 @@
-//! Grants that give what they may not, or to whom they may not.
+//! Valid and invalid grants.
 
 use super::{POLICIES, canon, policy, problem, problems, with_grants};
 
 const AT: &str = "canon.yaml, document 3 (Grants \"set\"), grants";
 
 #[test]
-fn a_grant_is_read_whole() {
+fn a_grant_has_all_of_its_fields() {
     let canon = canon(&with_grants(
         "[{name: web, podSelector: {matchLabels: {run: web}}, labels: {netpol/db: 'true'}}, \
           {name: rest, podSelector: {matchExpressions: [{key: run, operator: Exists}]}, labels: {}, shared: true}]",
@@ -17,10 +17,10 @@ fn a_grant_is_read_whole() {
 }
 
 #[test]
-fn unknown_fields_are_refused() {
+fn unknown_fields_are_rejected() {
     assert_eq!(
         problem(&with_grants("[{name: a, podSelector: {}, labels: {}, serviceAccountName: x}]")),
-        format!("{AT}[0].serviceAccountName: unknown field; the fields known here are name, podSelector, labels, shared")
+        format!("{AT}[0].serviceAccountName: unknown field; the known fields are name, podSelector, labels, shared")
     );
     let text = format!(
         "{POLICIES}---\n{{apiVersion: netpol.abcdesktop.io/v1alpha1, kind: Grants, metadata: {{name: set}}, grants: [], spec: {{}}}}"
@@ -33,13 +33,13 @@ fn unknown_fields_are_refused() {
 }
 
 #[test]
-fn name_selector_and_labels_are_needed() {
+fn name_selector_and_labels_are_required() {
     assert_eq!(
         problems(&with_grants("[{}]")),
         [
             format!("{AT}[0].name: is missing"),
-            format!("{AT}[0].podSelector: is missing: say {{}} where every pod is meant"),
-            format!("{AT}[0].labels: is missing: say {{}} where a grant gives nothing"),
+            format!("{AT}[0].podSelector: is missing; write {{}} to select every pod"),
+            format!("{AT}[0].labels: is missing; write {{}} for a grant without labels"),
         ]
     );
     let text = format!("{POLICIES}---\n{{apiVersion: netpol.abcdesktop.io/v1alpha1, kind: Grants, metadata: {{}}}}");
@@ -47,18 +47,18 @@ fn name_selector_and_labels_are_needed() {
         problems(&text),
         [
             "canon.yaml, document 3 (Grants), metadata.name: is missing",
-            "canon.yaml, document 3 (Grants), grants: is missing: a list of grants is needed"
+            "canon.yaml, document 3 (Grants), grants: is missing; a list of grants is required"
         ]
     );
 }
 
 #[test]
-fn fields_have_their_types() {
+fn a_field_of_another_type_is_rejected() {
     let cases = [
         ("1", "grants: must be a list, not a number"),
         ("[1]", "grants[0]: must be a map, not a number"),
         ("[{name: 1, podSelector: {}, labels: {}}]", "grants[0].name: must be a string, not a number"),
-        ("[{name: A, podSelector: {}, labels: {}}]", "grants[0].name: must be at most 63 lower-case letters"),
+        ("[{name: A, podSelector: {}, labels: {}}]", "grants[0].name: must have at most 63 lowercase letters"),
         ("[{name: a, podSelector: [], labels: {}}]", "grants[0].podSelector: must be a map, not a list"),
         ("[{name: a, podSelector: {}, labels: [netpol/db]}]", "grants[0].labels: must be a map, not a list"),
         (
@@ -74,20 +74,20 @@ fn fields_have_their_types() {
 }
 
 #[test]
-fn two_grants_of_one_name_are_refused() {
+fn two_grants_with_one_name_are_rejected() {
     assert_eq!(
         problem(&with_grants("[{name: a, podSelector: {}, labels: {}}, {name: a, podSelector: {}, labels: {}}]")),
-        format!("{AT}[1].name: another grant has the name \"a\" (canon.yaml, document 3): give each its own")
+        format!("{AT}[1].name: duplicate name \"a\"; another grant has the same name (canon.yaml, document 3)")
     );
     let set = "{apiVersion: netpol.abcdesktop.io/v1alpha1, kind: Grants, metadata: {name: set}, grants: []}";
     assert_eq!(
         problem(&format!("{POLICIES}---\n{set}\n---\n{set}")),
-        "canon.yaml, document 4 (Grants \"set\"), metadata.name: another Grants has the name \"set\" (canon.yaml, document 3): give each its own"
+        "canon.yaml, document 4 (Grants \"set\"), metadata.name: duplicate name \"set\"; another Grants has the same name (canon.yaml, document 3)"
     );
 }
 
 #[test]
-fn two_grants_that_give_one_key_different_values_are_refused() {
+fn two_grants_that_give_one_key_different_values_are_rejected() {
     let reads = "{podSelector: {matchExpressions: [{key: netpol/db, operator: In, values: ['true', 'false']}]}}";
     let text = format!(
         "{}---\n{}",
@@ -98,44 +98,43 @@ fn two_grants_that_give_one_key_different_values_are_refused() {
     );
     assert_eq!(
         problem(&text),
-        "canon.yaml, document 2 (Grants \"set\"), grants[1].labels[\"netpol/db\"]: grant \"a\" gives this key another value, \"true\": give both the same"
+        "canon.yaml, document 2 (Grants \"set\"), grants[1].labels[\"netpol/db\"]: grant \"a\" gives this label the value \"true\"; use the same value in both grants"
     );
 }
 
 #[test]
-fn a_label_that_no_policy_mentions_is_refused() {
+fn a_label_that_no_policy_reads_is_rejected() {
     assert_eq!(
         problem(&with_grants("[{name: a, podSelector: {}, labels: {netpol/dbs: 'true'}}]")),
-        format!("{AT}[0].labels[\"netpol/dbs\"]: no policy mentions this label: remove it, or correct its key")
+        format!("{AT}[0].labels[\"netpol/dbs\"]: no policy reads this label; correct the key or remove the label")
     );
     assert_eq!(
         problem(&with_grants("[{name: a, podSelector: {}, labels: {netpol/db: 'yes'}}]")),
-        format!(
-            "{AT}[0].labels[\"netpol/db\"]: policies read this label, but none with this value: correct the value, or remove the label"
-        )
+        format!("{AT}[0].labels[\"netpol/db\"]: no policy selects this value of the label; correct the value or remove the label")
     );
 }
 
 #[test]
-fn a_label_that_only_a_peer_mentions_is_known() {
+fn a_label_that_only_a_peer_reads_is_accepted() {
     let peer = "{podSelector: {}, ingress: [{from: [{namespaceSelector: {}, podSelector: {matchLabels: {netpol/metrics: 'true'}}}]}]}";
     let grants = "{apiVersion: netpol.abcdesktop.io/v1alpha1, kind: Grants, metadata: {name: set}, grants: [{name: a, podSelector: {}, labels: {netpol/metrics: 'true'}}]}";
     assert_eq!(canon(&format!("{}---\n{grants}", policy("{name: x}", peer))).grants.len(), 1);
 }
 
 #[test]
-fn a_label_that_only_an_inert_rule_mentions_is_refused() {
+fn a_label_that_only_an_inert_rule_reads_is_rejected() {
     let inert = "{podSelector: {}, policyTypes: [Egress], ingress: [{from: [{podSelector: {matchLabels: {netpol/x: 'true'}}}]}]}";
     let grants = "{apiVersion: netpol.abcdesktop.io/v1alpha1, kind: Grants, metadata: {name: set}, grants: [{name: a, podSelector: {}, labels: {netpol/x: 'true'}}]}";
-    assert!(problem(&format!("{}---\n{grants}", policy("{name: x}", inert))).contains("no policy mentions this label"));
+    assert!(problem(&format!("{}---\n{grants}", policy("{name: x}", inert))).contains("no policy reads this label"));
 }
 
 #[test]
-fn a_label_outside_the_prefix_is_refused() {
+fn a_label_outside_the_prefix_is_rejected() {
     for key in ["run", "netpol", "xnetpol/db", "netpol.io/db"] {
         let problem = problem(&with_grants(&format!("[{{name: a, podSelector: {{}}, labels: {{{key}: 'true'}}}}]")));
         assert!(
-            problem.starts_with(&format!("{AT}[0].labels")) && problem.ends_with(": a grant gives labels under netpol/ only"),
+            problem.starts_with(&format!("{AT}[0].labels"))
+                && problem.ends_with(": must start with netpol/; a grant gives no other labels"),
             "{problem}"
         );
     }
@@ -145,7 +144,7 @@ fn a_label_outside_the_prefix_is_refused() {
 }
 
 #[test]
-fn a_selector_that_reads_a_capability_is_refused() {
+fn a_selector_that_reads_a_capability_is_rejected() {
     let selectors = [
         "{matchLabels: {netpol/db: 'true'}}",
         "{matchExpressions: [{key: netpol/db, operator: DoesNotExist}]}",
@@ -154,21 +153,21 @@ fn a_selector_that_reads_a_capability_is_refused() {
     for selector in selectors {
         assert_eq!(
             problem(&with_grants(&format!("[{{name: a, podSelector: {selector}, labels: {{}}}}]"))),
-            format!("{AT}[0].podSelector: a grant may not read a netpol/ label: recognize its pods by another label")
+            format!("{AT}[0].podSelector: must not read netpol/ labels; select the pods by other labels")
         );
     }
 }
 
 #[test]
-fn an_invalid_selector_is_refused_with_its_field() {
+fn an_invalid_selector_is_rejected_with_its_field() {
     let cases = [
         ("{matchLabels: {run: true}}", "podSelector.matchLabels.run: must be a string"),
-        ("{matchLabels: {'r n': a}}", "podSelector.matchLabels[\"r n\"]: a label key's name"),
+        ("{matchLabels: {'r n': a}}", "podSelector.matchLabels[\"r n\"]: the name in a label key"),
         ("{matchExpressions: [{key: run, operator: in, values: [a]}]}", "podSelector.matchExpressions[0].operator: "),
         ("{matchLabel: {run: a}}", "podSelector.matchLabel: unknown field"),
         (
             "{matchExpressions: [{key: run, operator: In, values: [a]}, {key: run, operator: In, values: [b]}]}",
-            "podSelector: no pod can match this selector",
+            "podSelector: selects no pod",
         ),
     ];
     for (selector, message) in cases {

@@ -1,4 +1,4 @@
-//! Who is who: the index answers what trying every grant would.
+//! Identities: the index finds the same grants as trying every grant.
 
 use std::collections::BTreeMap;
 
@@ -24,7 +24,7 @@ fn three() -> Canon {
 }
 
 #[test]
-fn a_pod_is_what_its_grants_say() {
+fn a_pod_has_the_identity_of_the_grants_that_select_it() {
     let canon = three();
     let identity = canon.identify(&[("run", "web"), ("app", "x"), ("opted-out", "")][..]);
     assert_eq!((names(&identity), identity.is_conflict(), identity.is_unknown()), (vec!["web".to_owned()], false, false));
@@ -33,7 +33,7 @@ fn a_pod_is_what_its_grants_say() {
 }
 
 #[test]
-fn a_pod_that_no_grant_selects_is_given_nothing() {
+fn a_pod_that_no_grant_selects_is_granted_nothing() {
     let canon = three();
     let identity = canon.identify(&[("app", "x"), ("opted-out", "yes")][..]);
     assert!(identity.is_unknown() && !identity.is_conflict());
@@ -41,7 +41,7 @@ fn a_pod_that_no_grant_selects_is_given_nothing() {
 }
 
 #[test]
-fn a_grant_that_gives_nothing_still_is_an_identity() {
+fn a_grant_without_labels_is_an_identity() {
     let canon = three();
     let identity = canon.identify(&[("run", "db"), ("type", "desk"), ("opted-out", "")][..]);
     assert_eq!((names(&identity), identity.is_conflict()), (vec!["db".to_owned(), "desk".to_owned()], true));
@@ -50,7 +50,7 @@ fn a_grant_that_gives_nothing_still_is_an_identity() {
 }
 
 #[test]
-fn a_shared_grant_excludes_nothing_and_a_key_is_given_once() {
+fn a_shared_grant_causes_no_conflict_and_no_duplicate_labels() {
     let canon = three();
     let identity = canon.identify(&[("run", "web")][..]);
     assert_eq!((names(&identity), identity.is_conflict()), (vec!["web".to_owned(), "every".to_owned()], false));
@@ -59,14 +59,14 @@ fn a_shared_grant_excludes_nothing_and_a_key_is_given_once() {
 }
 
 #[test]
-fn capabilities_do_not_identify() {
+fn capability_labels_are_not_part_of_an_identity() {
     let canon = three();
-    let worn = canon.identify(&[("netpol/db", "true"), ("netpol/run", "web"), ("opted-out", "")][..]);
-    assert!(worn.is_unknown());
+    let labeled = canon.identify(&[("netpol/db", "true"), ("netpol/run", "web"), ("opted-out", "")][..]);
+    assert!(labeled.is_unknown());
 }
 
 #[test]
-fn granters_of_a_key_are_named_in_order() {
+fn granters_of_a_key_are_in_order() {
     let canon = three();
     let granters = |key| canon.granters(key).map(|grant| format!("{} for {}", grant.name, grant.selects)).collect::<Vec<_>>();
     assert_eq!(granters("netpol/db"), ["web for run=web", "desk for type=desk", "every for !opted-out"]);
@@ -81,14 +81,14 @@ fn identity_keys_are_those_that_pod_selectors_and_grants_read() {
 }
 
 #[test]
-fn a_slice_and_a_map_of_labels_are_one_thing() {
+fn a_slice_and_a_map_of_labels_are_equivalent() {
     let map: BTreeMap<String, String> = [("run", "web"), ("app", "x")].map(|(key, value)| (key.to_owned(), value.to_owned())).into();
     assert_eq!(map.value("run"), [("app", "x"), ("run", "web")][..].value("run"));
     assert_eq!(map.pairs().collect::<Vec<_>>(), [("app", "x"), ("run", "web")]);
     assert_eq!(names(&three().identify(&map)), ["web", "every"]);
 }
 
-/// One requirement on one of few keys with few values, so that grants and pods often meet.
+/// A requirement on one of few keys with few values, so that grants often select pods.
 fn requirement() -> impl Strategy<Value = serde_json::Value> {
     let key = prop::sample::select(vec!["run", "type", "name", "app"]);
     let values = prop::collection::vec(prop::sample::select(vec!["a", "b", "c", ""]), 1..3);
@@ -113,7 +113,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn the_index_answers_what_trying_every_grant_would(
+    fn the_index_finds_the_same_grants_as_trying_every_grant(
         grants in prop::collection::vec(grant(), 0..12),
         pod in prop::collection::btree_map(
             prop::sample::select(vec!["run", "type", "name", "app", "netpol/0"]).prop_map(str::to_owned),

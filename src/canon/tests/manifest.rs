@@ -1,4 +1,4 @@
-//! What a canon becomes in the namespaces that are guarded with it.
+//! The manifests and neighbors of a canon in its guarded namespaces.
 
 use serde_json::json;
 
@@ -8,7 +8,7 @@ use crate::documents::Node;
 use crate::policy::{Comparison, Home, Policy, compare};
 
 #[test]
-fn the_guarded_namespace_stands_for_the_canon_s_own() {
+fn the_guarded_namespace_replaces_the_namespace_of_the_canon() {
     let spec = "{podSelector: {}, ingress: [{from: [\
         {namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: own, name: own}}, podSelector: {matchLabels: {kubernetes.io/metadata.name: own}}},\
         {namespaceSelector: {matchExpressions: [{key: kubernetes.io/metadata.name, operator: In, values: [own, other]}, {key: name, operator: In, values: [own]}]}}]}],\
@@ -55,7 +55,7 @@ fn a_manifest_means_what_its_policy_means() {
 }
 
 #[test]
-fn what_a_cluster_added_is_left_out() {
+fn fields_that_a_cluster_adds_are_removed() {
     let metadata = "{name: a, namespace: x, uid: u, resourceVersion: '1', generation: 3, creationTimestamp: 2024-01-01T00:00:00Z, selfLink: /x, \
         generateName: a-, deletionTimestamp: null, managedFields: [{manager: kubectl}], labels: {app: x}, \
         annotations: {kubectl.kubernetes.io/last-applied-configuration: '{}', note: kept}}";
@@ -74,7 +74,7 @@ fn what_a_cluster_added_is_left_out() {
 }
 
 #[test]
-fn owners_and_finalizers_of_the_canon_are_its_own_word() {
+fn owners_and_finalizers_of_the_canon_are_kept() {
     let owner = "{apiVersion: v1, kind: ConfigMap, name: x, uid: u}";
     let canon = canon(&policy(&format!("{{name: a, ownerReferences: [{owner}], finalizers: [a.b/c]}}"), "{podSelector: {}}"));
     let canonical = &canon.namespaces["home"].by_name["a"];
@@ -85,7 +85,7 @@ fn owners_and_finalizers_of_the_canon_are_its_own_word() {
 }
 
 #[test]
-fn neighbors_are_namespaces_named_by_labels_that_someone_can_set() {
+fn neighbors_are_namespaces_that_peers_select_by_labels_that_users_can_set() {
     let peer = |selector: &str| format!("{{podSelector: {{}}, ingress: [{{from: [{{namespaceSelector: {selector}}}]}}]}}");
     let texts = [
         policy("{name: a}", &peer("{matchLabels: {name: kube-monitor}}")),
@@ -112,7 +112,7 @@ fn neighbors_are_namespaces_named_by_labels_that_someone_can_set() {
 }
 
 #[test]
-fn the_policies_that_select_a_pod_are_told() {
+fn the_policies_that_select_a_pod_are_found() {
     let canon = canon(&format!(
         "{}---\n{}",
         policy("{name: b}", "{podSelector: {}}"),

@@ -1,4 +1,4 @@
-//! Tests of the room: what a canon may state, each refusal with its sentence, and who is who.
+//! Tests of the canon: what a canon may contain, the message for each problem, and the identities of pods.
 
 mod builtin;
 mod documents;
@@ -28,15 +28,15 @@ fn canon(text: &str) -> Canon {
     compile(text).unwrap_or_else(|error| panic!("{error}"))
 }
 
-/// What is wrong with a canon of these documents.
+/// Returns the problems of a canon with these documents.
 #[track_caller]
 fn problems(text: &str) -> Vec<String> {
-    let error = compile(text).expect_err("this canon must be refused");
+    let error = compile(text).expect_err("this canon must be rejected");
     assert_eq!(error.more, 0);
     error.problems.iter().map(ToString::to_string).collect()
 }
 
-/// The one thing that is wrong with a canon of these documents.
+/// Returns the only problem of a canon with these documents.
 #[track_caller]
 fn problem(text: &str) -> String {
     let mut problems = problems(text);
@@ -44,12 +44,12 @@ fn problem(text: &str) -> String {
     problems.remove(0)
 }
 
-/// A canon of [`POLICIES`] and these grants, given as a YAML flow list.
+/// Returns a canon of [`POLICIES`] and these grants, which are a YAML flow list.
 fn with_grants(grants: &str) -> String {
     format!("{POLICIES}---\n{{apiVersion: netpol.abcdesktop.io/v1alpha1, kind: Grants, metadata: {{name: set}}, grants: {grants}}}\n")
 }
 
-/// One policy with these metadata and this spec, given as YAML flow maps.
+/// Returns a policy with this metadata and this spec, which are YAML flow maps.
 fn policy(metadata: &str, spec: &str) -> String {
     format!("{{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {metadata}, spec: {spec}}}\n")
 }

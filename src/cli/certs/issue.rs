@@ -1,7 +1,6 @@
 //! `netpol certs issue`.
 
-use std::fs::{self, File};
-use std::io::{self, Write as _};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -14,7 +13,7 @@ use crate::certificates::when;
 use crate::cli::exit::{Ended, Failure, Outcome};
 use crate::cli::kept::lifetime;
 use crate::cli::output::{NAME, Streams};
-use crate::server::tls;
+use crate::server::tls::{self, folder};
 
 /// The names that a certificate for development has in any case.
 const OWN: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
@@ -56,7 +55,7 @@ pub(super) fn run(args: &Args, streams: &mut Streams) -> Ended {
     let now = SystemTime::now();
     let dir = args.dir.as_path();
     // Two of these at once would leave a certificate of one's CA beside the other's.
-    let _lock = lock(dir).map_err(|error| Failure::input(anyhow!("the folder \"{}\" cannot be used: {error}", dir.display())))?;
+    let _lock = folder::lock(dir).map_err(|error| Failure::input(anyhow!("the folder \"{}\" cannot be used: {error}", dir.display())))?;
     let found = found(dir)?;
     let is_new = found.is_none();
     let authority = match found {
@@ -75,30 +74,13 @@ pub(super) fn run(args: &Args, streams: &mut Streams) -> Ended {
     let issued = authority
         .issue(&names, now, args.leaf_lifetime)
         .map_err(|error| Failure::input(anyhow!("no certificate can have one of the names {}: {error}", names.join(", "))))?;
-    let write = |name: &str, text: &str, mode: u32| {
-        let path = dir.join(name);
-        tls::replace(&path, text.as_bytes(), mode)
-            .map_err(|error| Failure::input(anyhow!("\"{}\" cannot be written: {error}", path.display())))
-    };
-    if is_new {
-        write("ca.key", authority.key.pem(), 0o600)?;
-        write("ca.crt", &authority.ca.pem(), 0o644)?;
-    }
-    write("tls.key", issued.key.pem(), 0o600)?;
-    write("tls.crt", &issued.cert, 0o644)?;
+    let (ca_key, ca) = (is_new.then_some(&authority.key), is_new.then(|| authority.ca.pem()));
+    folder::write(dir, ca_key, ca.as_deref(), &issued).map_err(Failure::input)?;
     let whose = if is_new { "a new CA" } else { "the CA that was there" };
     writeln!(streams.out, "{NAME}{}{NAME:#}", dir.join("tls.crt").display())?;
     writeln!(streams.out, "  for {}", names.join(", "))?;
     writeln!(streams.out, "  until {}, signed by {whose} (until {})", when(issued.pair.not_after), when(authority.ca.not_after))?;
     Ok(Outcome::Clean)
-}
-
-/// Keeps other processes out of the folder; it makes the folder where there is none.
-fn lock(dir: &Path) -> io::Result<File> {
-    fs::create_dir_all(dir)?;
-    let handle = File::open(dir)?;
-    handle.lock()?;
-    Ok(handle)
 }
 
 /// The CA that is in the folder.

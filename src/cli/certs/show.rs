@@ -8,12 +8,12 @@ use anyhow::anyhow;
 
 use super::report::{Report, Subject, Trust};
 use super::served;
-use crate::certificates::pair::certificates;
+use crate::certificates::pem::certificates;
 use crate::certificates::trust::{Bundle, Shown};
 use crate::cli::exit::{Ended, Failure, Outcome};
 use crate::cli::kept::{ObjectName, name, object};
 use crate::cli::output::{Format, OutputArgs, Streams};
-use crate::controller::{Cluster, Fault, Public, Registration};
+use crate::controller::{Cluster, ClusterError, PublicSecret, WebhookConfiguration};
 use crate::server::tls;
 
 /// Its arguments.
@@ -112,29 +112,29 @@ fn read(path: &Path) -> Result<Vec<u8>, Failure> {
 /// Reads what the cluster has.
 async fn cluster(args: &Args, all: &mut Gathered) -> Result<(), Failure> {
     let cluster = Cluster::find().await.map_err(|error| Failure::input(anyhow!(error)))?;
-    let failed = |fault: Fault| Failure::ours(anyhow!(fault));
+    let failed = |error: ClusterError| Failure::ours(anyhow!(error));
     if let Some(ObjectName { namespace, name }) = &args.tls_secret {
         let from = format!("the secret \"{namespace}/{name}\"");
-        match Public::read(&cluster, namespace, name).await.map_err(failed)? {
+        match PublicSecret::read(&cluster, namespace, name).await.map_err(failed)? {
             None => all.findings.push(format!("{from} is not there")),
             Some(secret) => secret_found(&from, &secret, all),
         }
     }
-    for registration in Registration::read_all(&cluster, &args.registrations).await.map_err(failed)? {
-        if !registration.is_there {
-            all.findings.push(format!("{} is not there", registration.words()));
+    for registration in WebhookConfiguration::read_all(&cluster, &args.registrations).await.map_err(failed)? {
+        if !registration.exists {
+            all.findings.push(format!("{registration} is not there"));
         }
-        for hook in &registration.hooks {
-            let is_known = |known: &Trust| known.name == hook.server && known.cas == hook.bundle && known.from == registration.words();
+        for hook in &registration.webhooks {
+            let is_known = |known: &Trust| known.name == hook.server && known.cas == hook.bundle && known.from == registration.to_string();
             if !all.trust.iter().any(is_known) {
-                all.trust.push(Trust { from: registration.words(), name: hook.server.clone(), cas: hook.bundle.clone() });
+                all.trust.push(Trust { from: registration.to_string(), name: hook.server.clone(), cas: hook.bundle.clone() });
             }
         }
     }
     Ok(())
 }
 
-fn secret_found(from: &str, secret: &Public, all: &mut Gathered) {
+fn secret_found(from: &str, secret: &PublicSecret, all: &mut Gathered) {
     match certificates(&secret.cert).ok().and_then(Shown::read) {
         Some(shown) => all.subjects.push(Subject { from: from.to_owned(), shown }),
         None => all.findings.push(format!("{from} has no certificate in it")),
@@ -145,7 +145,7 @@ fn secret_found(from: &str, secret: &Public, all: &mut Gathered) {
     if secret.is_rotating {
         all.notes.push(format!("{from} has a new CA that is being made known and does not sign yet"));
     }
-    if !secret.is_ours {
+    if !secret.is_managed {
         all.notes.push(format!("{from} is not kept by netpol"));
     }
 }

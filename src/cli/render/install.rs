@@ -14,6 +14,7 @@ use crate::cli::exit::{Ended, Failure};
 use crate::cli::judge_args::{JudgeArgs, namespace};
 use crate::cli::output::{OutputArgs, Streams};
 use crate::documents::reading;
+use crate::documents::values::set;
 use crate::registration::{DEFAULT_NAME, DEFAULT_NAMESPACE, Endpoint, Registration};
 
 /// The chart's objects.
@@ -89,7 +90,7 @@ fn manifests(args: &Args, documents: &Documents, canon: &Canon) -> Result<Vec<Va
         let (is_deployment, is_namespace) = (is("Deployment"), is("Namespace"));
         let webhooks = registered.iter().find(|registered| registered.get("kind") == manifest.get("kind"));
         if let Some(webhooks) = webhooks.and_then(|registered| registered.get("webhooks")) {
-            put(&mut manifest, "/webhooks", webhooks.clone());
+            set(&mut manifest, &["webhooks"], webhooks.clone());
         }
         if is_deployment {
             deploy(&mut manifest, args, own.is_some());
@@ -114,19 +115,19 @@ fn rename(value: &mut Value, namespace: &str) {
 
 /// The image, and the flags in the places of those that they replace.
 fn deploy(deployment: &mut Value, args: &Args, own_canon: bool) {
-    let container = "/spec/template/spec/containers/0";
-    put(deployment, &format!("{container}/image"), Value::from(args.image.as_str()));
+    let Some(pod) = deployment.pointer_mut("/spec/template/spec") else { return };
+    set(pod, &["containers", "0", "image"], Value::from(args.image.as_str()));
     let mut stated = args.judge.flags();
     if own_canon {
         stated.retain(|flag| !flag.starts_with("--canon="));
         stated.push(format!("--canon={CANON_FOLDER}"));
-        put(deployment, "/spec/template/spec/volumes", json!([{"name": "canon", "configMap": {"name": canon_name()}}]));
+        set(pod, &["volumes"], json!([{"name": "canon", "configMap": {"name": canon_name()}}]));
         let mount = json!([{"name": "canon", "mountPath": CANON_FOLDER, "readOnly": true}]);
-        put(deployment, &format!("{container}/volumeMounts"), mount);
+        set(pod, &["containers", "0", "volumeMounts"], mount);
     }
     let name = |flag: &str| flag.split('=').next().unwrap_or_default().to_owned();
     let replaced: Vec<String> = stated.iter().map(|flag| name(flag)).collect();
-    if let Some(flags) = deployment.pointer_mut(&format!("{container}/args")).and_then(Value::as_array_mut) {
+    if let Some(flags) = pod.pointer_mut("/containers/0/args").and_then(Value::as_array_mut) {
         flags.retain(|flag| flag.as_str().is_some_and(|flag| !replaced.contains(&name(flag))));
         // A variable in an argument is Kubernetes' to replace; none is meant here.
         flags.extend(stated.iter().map(|flag| Value::from(flag.replace("$(", "$$("))));
@@ -151,12 +152,4 @@ fn config_map(args: &Args, documents: &Documents) -> Value {
 
 fn canon_name() -> String {
     format!("{DEFAULT_NAME}-canon")
-}
-
-/// Sets a field of a map that is there.
-fn put(manifest: &mut Value, pointer: &str, value: Value) {
-    let Some((parent, field)) = pointer.rsplit_once('/') else { return };
-    if let Some(parent) = manifest.pointer_mut(parent).and_then(Value::as_object_mut) {
-        parent.insert(field.to_owned(), value);
-    }
 }

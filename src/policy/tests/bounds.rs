@@ -1,4 +1,4 @@
-//! The bound on work: hostile policies are answered within it.
+//! The limit on work also holds for hostile policies.
 
 use serde_json::{Value, json};
 
@@ -64,7 +64,7 @@ fn ten_thousand_blocks_are_one_set_of_addresses() {
     assert_eq!(answer, Comparison::Same);
 }
 
-/// Peers that each leave out one value of one key more: their complement has exponentially many pieces.
+/// Returns peers whose complement has exponentially many pieces: each requires one key and excludes another.
 fn exploding(keys: usize) -> Vec<Value> {
     let pair = |left: usize, right: usize| {
         json!({"podSelector": {"matchExpressions": [
@@ -76,8 +76,8 @@ fn exploding(keys: usize) -> Vec<Value> {
 }
 
 #[test]
-fn a_union_built_to_explode_ends_at_the_bound_or_before() {
-    // All but "every key is x" and "no key is x" is covered: a cover must visit what is between.
+fn a_union_with_an_exponential_complement_stays_within_the_limit() {
+    // The last two peers cover what the others do not: every key is x, and no key is x.
     let mut covered = exploding(40);
     covered.push(json!({"podSelector": {"matchExpressions": (0..40).map(|key| json!({"key": format!("k{key}"), "operator": "In", "values": ["x"]})).collect::<Vec<_>>()}}));
     covered.push(json!({"podSelector": {"matchExpressions": (0..40).map(|key| json!({"key": format!("k{key}"), "operator": "NotIn", "values": ["x"]})).collect::<Vec<_>>()}}));
@@ -86,13 +86,13 @@ fn a_union_built_to_explode_ends_at_the_bound_or_before() {
     let (answer, steps) = steps_of(&union, &everything);
     assert!(steps <= MAX_STEPS);
     assert!(matches!(answer, Comparison::NotProven | Comparison::Same), "{answer:?}");
-    // As an extra policy: refused or proven, never granted by exhaustion.
+    // As an extra policy it is proven harmless or not proven, but never reported as a grant.
     let canon = of_value(&union);
     assert!(!matches!(Allowed::new([&canon]).beyond(&of_value(&everything)), Beyond::Grants(_)));
 }
 
 #[test]
-fn a_bound_that_is_reached_is_not_proven() {
+fn a_comparison_that_reaches_the_limit_is_not_proven() {
     let peers = |from: usize| {
         egress(json!([{"to": (from..from + 3_000).map(|number| json!({"podSelector": {"matchExpressions": [
         {"key": "run", "operator": "NotIn", "values": [format!("v{number}")]}, {"key": format!("k{number}"), "operator": "Exists"}]}})).collect::<Vec<_>>()}]))
@@ -102,16 +102,16 @@ fn a_bound_that_is_reached_is_not_proven() {
     assert_eq!(steps.left(), 0);
 }
 
-/// Each of these would be some hundred million steps that no bound counts, were each entry put to each other.
+/// Comparing each entry with each other entry would take hundreds of millions of uncounted steps in each case.
 #[test]
-fn many_entries_are_never_put_to_each_other() {
-    // Values, then presence again and again.
+fn the_work_is_not_quadratic_in_the_number_of_entries() {
+    // Values, then many `Exists` terms.
     let mut terms = vec![json!({"key": "a", "operator": "In", "values": (0..24_000).map(|number| number.to_string()).collect::<Vec<_>>()})];
     terms.extend((0..8_000).map(|_| json!({"key": "a", "operator": "Exists"})));
     let selected = of_value(&json!({"podSelector": {"matchExpressions": terms}}));
     assert_eq!(selected.subject().required_values("a").unwrap().count(), 24_000);
 
-    // Keys, and the same in another order.
+    // Keys, and the same keys in another order.
     let text = |keys: &mut dyn Iterator<Item = usize>| {
         format!("{{{}}}", keys.map(|number| format!("\"k{number}\":{number}")).collect::<Vec<_>>().join(","))
     };
@@ -120,7 +120,7 @@ fn many_entries_are_never_put_to_each_other() {
     let (forth, back) = (read(forth.leak()), read(back.leak()));
     assert!(forth.same_json(&back) && forth.is_exactly(&back, &[]));
 
-    // Ports, told of for each of many peers.
+    // Ports that are listed for each of many peers.
     let ports: Vec<Value> = (0..14_000).map(|number| json!({"port": 2 * number + 1})).collect();
     let peers: Vec<Value> = (0..256).map(peer).collect();
     let found = of_value(&egress(json!([{"to": peers, "ports": ports}])));
@@ -131,7 +131,7 @@ fn many_entries_are_never_put_to_each_other() {
 }
 
 #[test]
-fn rules_times_ports_are_not_multiplied_out() {
+fn peers_and_ports_of_a_rule_are_not_multiplied() {
     let peers: Vec<Value> = (0..4_000).map(peer).collect();
     let ports: Vec<Value> = (0..4_000).map(|number| json!({"port": 2 * number + 1})).collect();
     let policy = egress(json!([{"to": peers.clone(), "ports": ports.clone()}, {"to": peers, "ports": ports[1..]}]));
@@ -139,13 +139,13 @@ fn rules_times_ports_are_not_multiplied_out() {
 }
 
 #[test]
-fn what_is_beyond_the_bound_of_values_is_a_fault_and_equal_to_nothing() {
+fn a_spec_with_too_many_values_is_a_fault_and_equal_to_nothing() {
     let rules = vec!["{}"; crate::documents::node::MAX_NODES].join(",");
     let text = format!(r#"{{"podSelector":{{}},"ingress":[{rules}]}}"#);
     let node: Node<'_> = serde_json::from_str(&text).expect("JSON");
     assert!(!node.same_json(&node));
     let faults = super::parse(&text).expect_err("too large");
     assert_eq!(faults.iter().map(|fault| fault.kind).collect::<Vec<_>>(), [FaultKind::TooLarge]);
-    // The syntax is checked to the end.
+    // The syntax of the remaining values is checked.
     assert!(serde_json::from_str::<Node<'_>>(&format!("[{rules},}}]")).is_err());
 }

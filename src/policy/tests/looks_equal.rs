@@ -1,4 +1,4 @@
-//! Part 2b of `semantics.md`: what looks equal and is not.
+//! Part 2b of `semantics.md`: specs that look equal and are not.
 
 use super::super::{Allowed, Beyond, Change};
 use super::{drifts, egress, ingress, policy};
@@ -26,7 +26,7 @@ fn part_2b_2_no_peers_and_every_address() {
     drifts(&to(&block("0.0.0.0/0")), &to(""), Change::Wider);
     drifts(&to(&block("0.0.0.0/0")), &to(&[block("0.0.0.0/0"), block("::/0")].join(",")), Change::Wider);
     drifts(&to(&[block("0.0.0.0/0"), block("::/0")].join(",")), &to(""), Change::Wider);
-    // Nor with every pod beside it: nodes are neither.
+    // Every pod and every block still do not cover nodes.
     let all = [block("0.0.0.0/0"), block("::/0"), r#"{"namespaceSelector":{}}"#.to_owned()].join(",");
     let drift = drifts(&to(&all), &to(""), Change::Wider);
     assert!(drift.witness.unwrap().peer.contains("a node"));
@@ -57,18 +57,18 @@ fn part_2b_5_every_port_and_every_port_of_the_three_protocols() {
 
 #[test]
 fn part_2b_6_fewer_policies_more_traffic() {
-    // Of one object: the last isolating type taken away.
+    // In one object: the last policy type that isolates is removed.
     let deny = r#"{"podSelector":{},"policyTypes":["Ingress","Egress"]}"#;
     let drift = drifts(deny, r#"{"podSelector":{},"policyTypes":["Ingress"]}"#, Change::Wider);
     assert_eq!(drift.witness.unwrap().to_string(), "any pod of the namespace could reach any pod in any namespace on TCP 443");
-    // Of a set: beside no isolating policy nothing is granted, since everything was.
+    // In a set: without an isolating policy everything is allowed, so another policy grants nothing.
     let allow = policy(&egress("[{}]"));
     assert_eq!(Allowed::new([]).beyond(&allow), Beyond::Nothing);
     assert!(matches!(Allowed::new([&policy(deny)]).beyond(&allow), Beyond::Grants(_)));
 }
 
 #[test]
-fn part_2b_7_absence() {
+fn part_2b_7_not_in_accepts_absence() {
     let not = from(r#"[{"podSelector":{"matchExpressions":[{"key":"k","operator":"NotIn","values":["x"]}]}}]"#);
     let present =
         from(r#"[{"podSelector":{"matchExpressions":[{"key":"k","operator":"NotIn","values":["x"]},{"key":"k","operator":"Exists"}]}}]"#);
@@ -80,12 +80,12 @@ fn part_2b_7_absence() {
 fn isolation_lost_is_wider_and_gained_is_narrower() {
     drifts(r#"{"policyTypes":["Ingress","Egress"]}"#, r#"{"policyTypes":["Egress"]}"#, Change::Wider);
     drifts(r#"{"policyTypes":["Ingress"]}"#, r#"{"policyTypes":["Ingress","Egress"]}"#, Change::Narrower);
-    // An empty list of rules and no list: only the types tell (rule 1).
+    // An empty list of rules is the same as no list, so only the types count (rule 1).
     drifts(r#"{"egress":[]}"#, r#"{"egress":[],"policyTypes":["Ingress","Egress"]}"#, Change::Narrower);
 }
 
 #[test]
-fn a_wider_pod_selector_lends_the_rules_to_more_pods() {
+fn a_wider_pod_selector_applies_the_rules_to_more_pods() {
     let permits = |subject: &str| {
         format!(
             r#"{{"podSelector":{subject},"policyTypes":["Egress"],"egress":[{{"to":[{{"podSelector":{{"matchLabels":{{"run":"memcached-od"}}}}}}],"ports":[{{"port":11211}}]}}]}}"#
@@ -97,7 +97,7 @@ fn a_wider_pod_selector_lends_the_rules_to_more_pods() {
 }
 
 #[test]
-fn a_witness_has_no_more_limits_than_it_needs() {
+fn a_witness_has_as_few_restrictions_as_possible() {
     let canon = policy(
         r#"{"podSelector":{"matchLabels":{"run":"mongodb-od"}},"ingress":[{"ports":[{"port":27017}],"from":[
             {"podSelector":{"matchLabels":{"netpol/mongodb":"true"}}},

@@ -1,7 +1,7 @@
-//! The naive model: policies as tables over a small universe, read straight from their JSON.
+//! The naive model: policies as tables over a small universe, built directly from their JSON.
 //!
-//! Every label, address and port that can make a difference to the specs that `random` makes is in the
-//! universe, so what holds for each of its points holds at large. Nothing of the code under test is used.
+//! The universe has every label, address and port that the specs of `random` can tell apart, so a result for
+//! all of its points is a result in general. The model uses nothing of the code under test.
 
 use std::sync::LazyLock;
 
@@ -9,17 +9,17 @@ use serde_json::Value;
 
 use super::super::Direction;
 
-/// Values of a pod's keys `a` and `b`: absent, those that specs name, and one that none names.
+/// Values of a pod's keys `a` and `b`: absent, the values that specs use, and one that no spec uses.
 pub(super) const VALUES: [Option<&str>; 4] = [None, Some("x"), Some("y"), Some("any")];
 pub(super) const OWN: &str = "abcdesktop";
 const NAMESPACES: [&str; 3] = [OWN, "other", "any"];
 /// Values of a namespace's key `t`.
 const TEAMS: [Option<&str>; 3] = [None, Some("x"), Some("any")];
 const ADDRESSES: [&str; 8] = ["10.0.0.0", "10.0.0.1", "10.0.0.2", "10.0.0.3", "10.0.0.4", "2001:db8::", "2001:db8::1", "2001:db8::2"];
-/// One number of each range that specs can make.
+/// One number of each range that specs can have.
 pub(super) const NUMBERS: [u64; 6] = [1, 79, 80, 81, 82, 65_535];
 
-/// A pod by the places of its labels `a` and `b` in [`VALUES`].
+/// A pod, as the indexes of its labels `a` and `b` in [`VALUES`].
 pub(super) type Pod = (usize, usize);
 
 /// The other end of a connection.
@@ -46,7 +46,7 @@ pub(super) static PEERS: LazyLock<Vec<Peer>> = LazyLock::new(|| {
     peers
 });
 
-/// A set of ports as bits: TCP numbers, UDP numbers, and one for protocols that are not defined.
+/// A set of ports as bits: TCP ports, UDP ports, and one bit for undefined protocols.
 pub(super) type Mask = u16;
 
 pub(super) fn bit(protocol: &str, number: u64) -> Mask {
@@ -57,9 +57,9 @@ pub(super) fn bit(protocol: &str, number: u64) -> Mask {
 pub(super) const OTHER: Mask = 1 << (2 * NUMBERS.len());
 pub(super) const EVERY_PORT: Mask = (1 << (2 * NUMBERS.len() + 1)) - 1;
 
-/// What a spec does in one direction.
+/// One direction of a spec.
 pub(super) struct Side {
-    /// For each rule its ports and, for each of [`PEERS`], whether it is one; `None` where the direction is not isolated.
+    /// The ports of each rule, and which of [`PEERS`] are its peers. `None` if the direction is not isolated.
     rules: Option<Vec<(Vec<Value>, Vec<bool>)>>,
 }
 
@@ -156,13 +156,13 @@ impl Model {
         self.side(direction).rules.is_some() && selects_pod(&self.selector, pod)
     }
 
-    /// For each of [`PEERS`] the ports that rules open, where `http` resolves to `http`.
+    /// Returns the open ports for each of [`PEERS`] if the named port `http` resolves to the number `http`.
     pub(super) fn table(&self, direction: Direction, http: Option<u64>) -> Vec<Mask> {
         let mut table = vec![0; PEERS.len()];
         for (ports, is_peer) in self.side(direction).rules.iter().flatten() {
             let (named, unnamed) = (mask(ports, http), mask(ports, None));
             for ((slot, peer), is_peer) in table.iter_mut().zip(PEERS.iter()).zip(is_peer) {
-                // A name is resolved on the destination: outside of pods there is none.
+                // A named port is resolved on the destination, and only pods have named ports.
                 let resolves = direction == Direction::Ingress || matches!(peer, Peer::Pod { .. });
                 *slot |= if !is_peer {
                     0
@@ -204,12 +204,12 @@ fn mask(ports: &[Value], http: Option<u64>) -> Mask {
     mask
 }
 
-/// What `http` may resolve to.
+/// Returns the numbers that the named port `http` may resolve to.
 pub(super) fn resolutions() -> impl Iterator<Item = Option<u64>> {
     std::iter::once(None).chain(NUMBERS.map(Some))
 }
 
-/// Whether one policy, in some company, lets a connection through that the other does not.
+/// Returns whether one policy, together with some other policies, allows a connection that the other does not.
 pub(super) fn wider(this: &Model, that: &Model) -> bool {
     [Direction::Ingress, Direction::Egress].into_iter().any(|direction| {
         let isolation_lost = pods().any(|pod| that.isolates(pod, direction) && !this.isolates(pod, direction));
@@ -225,7 +225,7 @@ pub(super) fn wider(this: &Model, that: &Model) -> bool {
     })
 }
 
-/// Whether `extra` lets a pod through that the others, by isolating it, keep in.
+/// Returns whether `extra` allows a connection of a pod that the others isolate, and the others do not.
 pub(super) fn grants_beyond(others: &[Model], extra: &Model, direction: Direction) -> bool {
     resolutions().any(|http| {
         let tables: Vec<Vec<Mask>> = others.iter().map(|other| other.table(direction, http)).collect();
@@ -239,12 +239,12 @@ pub(super) fn grants_beyond(others: &[Model], extra: &Model, direction: Directio
     })
 }
 
-/// The address at a place.
+/// Returns the address at an index.
 pub(super) fn address(place: usize) -> std::net::IpAddr {
     ADDRESSES[place].parse().expect("an address")
 }
 
-/// A pod in a namespace with this name and this label `t`.
+/// Returns a pod in a namespace with this name and this label `t`.
 pub(super) fn pod_peer(pod: Pod, namespace: &str, team: Option<&str>) -> Peer {
     let namespace = NAMESPACES.iter().position(|name| *name == namespace).expect("a namespace of the universe");
     let team = TEAMS.iter().position(|value| *value == team).expect("a team of the universe");

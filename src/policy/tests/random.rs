@@ -1,4 +1,4 @@
-//! Random small policies: the code's answers against the naive model's, point by point.
+//! Random small policies: the results of the code against those of the naive model, point by point.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -14,9 +14,9 @@ use super::super::{Allowed, Change, Comparison, Direction, compare};
 use super::model::{self, Model};
 use super::of_value;
 
-/// Pairs a run.
+/// Pairs in a run.
 const PAIRS: u32 = 10_000;
-/// Sets with an extra policy a run: each costs as much as several pairs.
+/// Sets with an extra policy in a run. Each costs as much as several pairs.
 const SETS: u32 = 4_000;
 
 fn selector(keys: &'static [&'static str], values: &'static [&'static str]) -> impl Strategy<Value = Value> {
@@ -95,7 +95,7 @@ fn spec() -> impl Strategy<Value = Value> {
     )
 }
 
-/// Rewrites a spec. Even numbers keep its meaning, odd ones may change it; the model says which it was.
+/// Rewrites a spec. Even steps keep its meaning, odd steps may change it. The model decides which it was.
 fn rewrite(spec: &mut Value, step: u32, place: usize) {
     let (list_key, peers_key) = if place & 1 == 0 { ("ingress", "from") } else { ("egress", "to") };
     let place = place >> 1;
@@ -105,7 +105,7 @@ fn rewrite(spec: &mut Value, step: u32, place: usize) {
         0 => rules.reverse(),
         2 if count > 0 => rules.push(rules[place % count].clone()),
         4 if count > 0 => {
-            // One rule a peer.
+            // One rule for each peer.
             let rule = rules.remove(place % count);
             let peers = rule[peers_key].as_array().cloned().unwrap_or_default();
             if peers.is_empty() {
@@ -114,7 +114,7 @@ fn rewrite(spec: &mut Value, step: u32, place: usize) {
             rules.extend(peers.into_iter().map(|peer| json!({peers_key: [peer], "ports": rule["ports"]})));
         }
         6 if count > 0 => {
-            // One rule a port.
+            // One rule for each port.
             let rule = rules.remove(place % count);
             let ports = rule["ports"].as_array().cloned().unwrap_or_default();
             if ports.is_empty() {
@@ -124,7 +124,7 @@ fn rewrite(spec: &mut Value, step: u32, place: usize) {
         }
         8 if count > 0 => respell(&mut rules[place % count]),
         10 if count > 0 => {
-            // Pod peers in two complementary halves.
+            // Split pod peers into two complementary halves.
             if let Some(peers) = rules[place % count][peers_key].as_array_mut() {
                 let halves = peers.iter().flat_map(halves).collect();
                 *peers = halves;
@@ -177,7 +177,7 @@ fn halves(peer: &Value) -> Vec<Value> {
     vec![half("In"), half("NotIn")]
 }
 
-/// A spec, and what was made of it: a rewriting of it, or another one altogether.
+/// A spec, and a rewritten or unrelated spec.
 fn pair() -> impl Strategy<Value = (Value, Value)> {
     let rewritten = (spec(), proptest::collection::vec((0_u32..7, 0_usize..64), 1..6), proptest::option::of((0_u32..13, 0_usize..64)));
     let rewritten = rewritten.prop_map(|(spec, steps, last)| {
@@ -215,7 +215,7 @@ fn comparison_agrees_with_brute_force() {
         let (change, witness) = match answer {
             Comparison::Same => (None, false),
             Comparison::Drift(drift) => (Some(drift.change), drift.witness.is_some()),
-            Comparison::NotProven => return Err(TestCaseError::fail("the bound was reached")),
+            Comparison::NotProven => return Err(TestCaseError::fail("the limit on steps was reached")),
         };
         prop_assert_eq!(change, expected);
         prop_assert_eq!(witness, matches!(expected, Some(Change::Wider | Change::Both)));
@@ -228,7 +228,7 @@ fn comparison_agrees_with_brute_force() {
 }
 
 #[test]
-fn what_an_extra_policy_grants_agrees_with_brute_force() {
+fn grants_of_an_extra_policy_agree_with_brute_force() {
     let (nothing, something) = (AtomicUsize::new(0), AtomicUsize::new(0));
     run(SETS, &(proptest::collection::vec(spec(), 1..4), pair(), any::<bool>()), |(mut canon, (one, extra), known)| {
         if known {
@@ -243,7 +243,7 @@ fn what_an_extra_policy_grants_agrees_with_brute_force() {
         for direction in [Direction::Ingress, Direction::Egress] {
             let expected = model::grants_beyond(&models, &extra, direction);
             let left = allowed.granted(&extra_policy, direction, &mut Steps::new(1_000_000));
-            let left = left.map_err(|_| TestCaseError::fail("the bound was reached"))?;
+            let left = left.map_err(|_| TestCaseError::fail("the limit on steps was reached"))?;
             prop_assert_eq!(left.is_some(), expected, "{}", direction);
             if let Some((piece, name)) = left {
                 grants = true;
@@ -262,7 +262,7 @@ fn what_an_extra_policy_grants_agrees_with_brute_force() {
     assert!(nothing > 500 && something > 500, "{nothing} and {something}");
 }
 
-/// One point of a piece that was left: a witness, put to the naive model.
+/// One point of an uncovered piece: a witness that the naive model can check.
 #[derive(Debug)]
 struct Point {
     subject: model::Pod,

@@ -25,7 +25,7 @@ fn rule_3_protocol_defaults_to_tcp_and_an_empty_one_is_invalid() {
     same(&ingress(r#"[{"ports":[{"port":1}]}]"#), &ingress(r#"[{"ports":[{"port":1,"protocol":"TCP"}]}]"#));
     assert_eq!(
         faults(&ingress(r#"[{"ports":[{"protocol":""}]}]"#)),
-        ["spec.ingress[0].ports[0].protocol: must be TCP, UDP or SCTP, in upper case"]
+        ["spec.ingress[0].ports[0].protocol: must be TCP, UDP or SCTP, in uppercase"]
     );
 }
 
@@ -51,18 +51,23 @@ fn rule_6_null_in_a_peer_is_not_set_and_an_empty_map_is() {
     );
     for nothing in ["{}", r#"{"podSelector":null}"#] {
         let faults = faults(&peer(nothing));
-        assert_eq!(faults, ["spec.ingress[0].from[0]: a peer needs a podSelector, a namespaceSelector or an ipBlock; {} selects all"]);
+        assert_eq!(
+            faults,
+            [
+                "spec.ingress[0].from[0]: a peer must have a podSelector, a namespaceSelector or an ipBlock; the selector {} selects everything"
+            ]
+        );
     }
 }
 
 #[test]
-fn rules_9_and_10_isolation_is_a_matter_of_direction_and_zero_rules_allow_nothing() {
+fn rules_9_and_10_each_direction_is_isolated_separately_and_zero_rules_allow_nothing() {
     drifts(&ingress("[]"), &ingress("[{}]"), Change::Wider);
     drifts(&egress("[]"), &ingress("[]"), Change::Both);
 }
 
 #[test]
-fn rule_13_allow_all_in_one_direction_leaves_the_other() {
+fn rule_13_allow_all_in_one_direction_does_not_change_the_other() {
     drifts(r#"{"policyTypes":["Ingress","Egress"],"ingress":[{}]}"#, r#"{"policyTypes":["Ingress","Egress"],"egress":[{}]}"#, Change::Both);
 }
 
@@ -74,7 +79,7 @@ fn rule_14_peers_and_ports_must_both_match() {
 }
 
 #[test]
-fn rules_15_and_16_fields_of_a_peer_are_and_peers_are_or() {
+fn rules_15_and_16_all_fields_of_a_peer_must_match_and_any_peer_may() {
     let both = r#"[{"from":[{"namespaceSelector":{"matchLabels":{"t":"x"}},"podSelector":{"matchLabels":{"a":"x"}}}]}]"#;
     let either = r#"[{"from":[{"namespaceSelector":{"matchLabels":{"t":"x"}}},{"podSelector":{"matchLabels":{"a":"x"}}}]}]"#;
     drifts(&ingress(both), &ingress(either), Change::Wider);
@@ -91,7 +96,7 @@ fn rule_17_a_pod_selector_alone_means_the_own_namespace() {
 }
 
 #[test]
-fn rule_18_selectors_compare_bytes_and_absence_is_no_value() {
+fn rule_18_selectors_compare_bytes_and_absence_is_not_a_value() {
     let selector = |value: serde_json::Value| Selector::parse(&Node::from(&value), "selector").unwrap();
     let matches = |selector: &Selector, labels: &[(&str, &str)]| {
         let labels: BTreeMap<&str, &str> = labels.iter().copied().collect();
@@ -118,7 +123,7 @@ fn rule_19_every_namespace_has_its_name() {
     };
     same(&expression("Exists", ""), &namespaces("{}"));
     same(&expression("DoesNotExist", ""), &ingress("[]"));
-    // All names but one, and that one, are all.
+    // All names except one, and that one, are all names.
     same(
         &ingress(
             r#"[{"from":[{"podSelector":{}},{"namespaceSelector":{"matchExpressions":[{"key":"kubernetes.io/metadata.name","operator":"NotIn","values":["abcdesktop"]}]}}]}]"#,
@@ -146,7 +151,7 @@ fn rule_21_end_ports_are_inclusive() {
 fn rule_22_a_named_port_never_reaches_a_block_and_names_differ_by_protocol() {
     let block = r#"{"ipBlock":{"cidr":"10.0.0.0/8"}}"#;
     same(&egress(&format!(r#"[{{"to":[{block}],"ports":[{{"port":"http"}}]}}]"#)), &egress("[]"));
-    // On ingress the name is the selected pod's own.
+    // For ingress, the named port is resolved on the selected pod.
     drifts(&ingress("[]"), &ingress(&format!(r#"[{{"from":[{block}],"ports":[{{"port":"http"}}]}}]"#)), Change::Wider);
     drifts(&ingress(r#"[{"ports":[{"port":"dns"}]}]"#), &ingress(r#"[{"ports":[{"port":"dns","protocol":"UDP"}]}]"#), Change::Both);
 }
@@ -169,11 +174,11 @@ fn rule_25_blocks_and_pods_never_cover_each_other() {
 #[test]
 fn rule_35_types_are_at_most_two_and_each_ingress_or_egress() {
     assert_eq!(faults(r#"{"policyTypes":["ingress"]}"#), ["spec.policyTypes[0]: must be Ingress or Egress"]);
-    assert_eq!(faults(r#"{"policyTypes":["Ingress","Egress","Ingress"]}"#), ["spec.policyTypes: has at most two entries"]);
+    assert_eq!(faults(r#"{"policyTypes":["Ingress","Egress","Ingress"]}"#), ["spec.policyTypes: must have at most two entries"]);
 }
 
 #[test]
-fn rules_36_and_37_ports() {
+fn rules_36_and_37_invalid_ports_are_faults() {
     let port = |port: &str| ingress(&format!(r#"[{{"ports":[{port}]}}]"#));
     for bad in [
         r#"{"protocol":"tcp"}"#,
@@ -191,13 +196,13 @@ fn rules_36_and_37_ports() {
         let kinds: Vec<FaultKind> = parse(&port(bad)).expect_err(bad).into_iter().map(|fault| fault.kind).collect();
         assert!(kinds.iter().all(|kind| *kind == FaultKind::Invalid), "{bad}: {kinds:?}");
     }
-    assert!(faults(&port(r#"{"port":"80"}"#))[0].contains("write a number without quotes"));
+    assert!(faults(&port(r#"{"port":"80"}"#))[0].contains("remove the quotes from a port number"));
 }
 
 #[test]
-fn rule_38_a_block_stands_alone() {
+fn rule_38_a_block_excludes_selectors() {
     let faults = faults(&ingress(r#"[{"from":[{"ipBlock":{"cidr":"10.0.0.0/8"},"podSelector":{}}]}]"#));
-    assert_eq!(faults, ["spec.ingress[0].from[0]: an ipBlock stands alone: make it a peer of its own"]);
+    assert_eq!(faults, ["spec.ingress[0].from[0]: an ipBlock cannot be combined with a selector; make it a separate peer"]);
 }
 
 #[test]
@@ -224,7 +229,7 @@ fn rule_39_ambiguous_and_invalid_blocks_are_equal_to_nothing() {
     for except in ["10.0.0.0/8", "11.0.0.0/16", "0.0.0.0/0", "2001:db8::/32"] {
         assert_eq!(
             faults(&block(&json!({"cidr": "10.0.0.0/8", "except": [except]}).to_string())),
-            ["spec.ingress[0].from[0].ipBlock.except[0]: must lie inside the block's CIDR and be smaller than it"]
+            ["spec.ingress[0].from[0].ipBlock.except[0]: must be a smaller CIDR inside the CIDR of the block"]
         );
     }
     same(
@@ -234,19 +239,19 @@ fn rule_39_ambiguous_and_invalid_blocks_are_equal_to_nothing() {
 }
 
 #[test]
-fn rule_40_selectors_are_valid() {
+fn rule_40_invalid_selectors_are_faults() {
     let selector = |text: &str| format!(r#"{{"podSelector":{text}}}"#);
     let expression = |text: &str| selector(&format!(r#"{{"matchExpressions":[{text}]}}"#));
     for (spec, fault) in [
-        (selector(r#"{"matchLabels":{"-":"x"}}"#), r#"spec.podSelector.matchLabels["-"]: a label key's name"#),
-        (selector(r#"{"matchLabels":{"k":"a b"}}"#), "spec.podSelector.matchLabels.k: a label value has at most 63"),
-        (expression(r#"{"key":"k","operator":"In"}"#), "spec.podSelector.matchExpressions[0].values: In needs at least one value"),
+        (selector(r#"{"matchLabels":{"-":"x"}}"#), r#"spec.podSelector.matchLabels["-"]: the name in a label key"#),
+        (selector(r#"{"matchLabels":{"k":"a b"}}"#), "spec.podSelector.matchLabels.k: a label value must have at most 63"),
+        (expression(r#"{"key":"k","operator":"In"}"#), "spec.podSelector.matchExpressions[0].values: In requires at least one value"),
         (
             expression(r#"{"key":"k","operator":"Exists","values":["x"]}"#),
-            "spec.podSelector.matchExpressions[0].values: Exists takes no values",
+            "spec.podSelector.matchExpressions[0].values: Exists must have no values",
         ),
         (expression(r#"{"key":"k","operator":"in","values":["x"]}"#), "spec.podSelector.matchExpressions[0].operator: must be In"),
-        (expression(r#"{"operator":"Exists"}"#), "spec.podSelector.matchExpressions[0].key: a key is required"),
+        (expression(r#"{"operator":"Exists"}"#), "spec.podSelector.matchExpressions[0].key: is missing"),
     ] {
         let found = faults(&spec);
         assert!(found.iter().any(|found| found.starts_with(fault)), "{spec}: {found:?}");
@@ -303,7 +308,7 @@ fn a_wrong_type_is_a_fault_of_its_own_kind() {
 }
 
 #[test]
-fn a_canon_written_for_one_namespace_means_another() {
+fn a_canon_applies_to_another_namespace_than_it_was_written_for() {
     let spec = ingress(
         r#"[{"from":[{"namespaceSelector":{"matchLabels":{"kubernetes.io/metadata.name":"abcdesktop"}}},{"namespaceSelector":{"matchLabels":{"name":"abcdesktop"}}}]}]"#,
     );
@@ -317,7 +322,7 @@ fn a_canon_written_for_one_namespace_means_another() {
 }
 
 #[test]
-fn duplicate_keys_are_refused_while_reading() {
+fn duplicate_keys_are_rejected() {
     for text in [r#"{"podSelector":{},"podSelector":{}}"#, r#"{"podSelector":{"matchLabels":{"a":"x","a":"y"}}}"#] {
         let error = serde_json::from_str::<Node<'_>>(text).expect_err(text).to_string();
         assert!(error.starts_with("duplicate key"), "{error}");
@@ -325,7 +330,7 @@ fn duplicate_keys_are_refused_while_reading() {
 }
 
 #[test]
-fn the_same_json_is_a_matter_of_content_not_of_order_or_empty_lists() {
+fn same_json_ignores_the_order_of_keys_and_empty_lists() {
     let node = |text: &'static str| -> Node<'static> { serde_json::from_str(text).unwrap() };
     let base = node(r#"{"a":[1,{"b":"x"}],"c":[]}"#);
     assert!(base.same_json(&node(r#"{"d":null,"a":[1,{"b":"x","e":[]}]}"#)));
@@ -337,7 +342,7 @@ fn the_same_json_is_a_matter_of_content_not_of_order_or_empty_lists() {
 }
 
 #[test]
-fn exactly_the_same_is_a_matter_of_everything_but_order() {
+fn is_exactly_ignores_only_the_order_of_keys() {
     let node = |text: &'static str| -> Node<'static> { serde_json::from_str(text).unwrap() };
     let base = node(r#"{"a":[1,{"b":"x"}],"c":[],"status":1}"#);
     assert!(base.is_exactly(&node(r#"{"c":[],"a":[1,{"b":"x"}],"status":2,"metadata":{}}"#), &["status", "metadata"]));

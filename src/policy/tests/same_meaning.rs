@@ -51,7 +51,7 @@ fn part_2a_3_selectors() {
     same(&both(&is(r#""a","b""#), &is_not(r#""b""#)), &expressions(&is(r#""a""#)));
     same(&both(&exists, &is(r#""a""#)), &expressions(&is(r#""a""#)));
     same(&both(&exists, &is_not(r#""a""#)), &both(&is_not(r#""a""#), &exists));
-    // A contradiction selects nothing: its peer goes, and a rule without another peer with it.
+    // A contradiction selects nothing. Its peer is dropped, and so is a rule that has no other peer.
     for contradiction in [both(&is(r#""a""#), &is(r#""b""#)), both(&exists, &missing)] {
         same(&contradiction, &ingress("[]"));
         drifts(&contradiction, &ingress("[{}]"), Change::Wider);
@@ -85,7 +85,7 @@ fn part_2a_5_ports() {
 }
 
 #[test]
-fn part_2a_5_every_number_covers_a_name_also_across_rules() {
+fn part_2a_5_every_number_covers_a_named_port_across_rules() {
     same(
         &egress(
             r#"[{"to":[{"podSelector":{}}],"ports":[{"port":1,"endPort":99}]},{"to":[{"podSelector":{}}],"ports":[{"port":100,"endPort":65535},{"port":"http"}]}]"#,
@@ -110,7 +110,7 @@ fn part_2a_6_blocks() {
         )),
         &egress(&format!(r#"[{{"to":[{}],"ports":[{{"port":1}}]}}]"#, block("10.0.0.0/8"))),
     );
-    // An except is no deny: another peer may allow what it leaves out.
+    // An except does not deny: another peer may allow the excluded addresses.
     same(
         &blocks(&format!(r#"{{"ipBlock":{{"cidr":"10.0.0.0/8","except":["10.1.0.0/16"]}}}},{}"#, block("10.1.0.0/16"))),
         &blocks(&block("10.0.0.0/8")),
@@ -157,6 +157,6 @@ fn parts_2a_8_and_2a_9_rules_moved_between_objects_are_the_same_set() {
     for half in &halves {
         assert_eq!(Allowed::new([&both]).beyond(half), Beyond::Nothing);
     }
-    // Of two objects both are drift.
+    // Compared as single objects, both are drift.
     drifts(&ingress(r#"[{"ports":[{"port":1}]},{"ports":[{"port":2}]}]"#), &ingress(r#"[{"ports":[{"port":1}]}]"#), Change::Narrower);
 }

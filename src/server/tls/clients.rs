@@ -10,7 +10,8 @@ use rustls::{CertificateError, DigitallySignedStruct, DistinguishedName, Error, 
 use x509_parser::certificate::X509Certificate;
 use x509_parser::prelude::FromDer as _;
 
-use crate::certificates::pair::{certificates, names};
+use crate::certificates::names::subject_alternative_names;
+use crate::certificates::pem::certificates;
 use crate::certificates::provider;
 
 /// Makes a verifier of clients.
@@ -41,7 +42,7 @@ struct Named {
 impl Named {
     fn knows(&self, certificate: &X509Certificate<'_>) -> bool {
         let common = certificate.subject().iter_common_name().filter_map(|name| name.as_str().ok());
-        let mut all = names(certificate).into_iter().chain(common.map(str::to_owned));
+        let mut all = subject_alternative_names(certificate).into_iter().chain(common.map(str::to_owned));
         all.any(|name| self.names.contains(&name))
     }
 }

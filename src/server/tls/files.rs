@@ -63,7 +63,7 @@ pub(super) fn digest_of(contents: &[&[u8]]) -> Digest {
 ///
 /// # Errors
 /// It cannot be written.
-pub fn replace(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
+pub(super) fn replace(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(".new");
     let new = path.with_file_name(name);

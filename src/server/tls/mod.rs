@@ -5,6 +5,7 @@
 
 mod clients;
 mod files;
+pub mod folder;
 mod self_issued;
 mod source;
 #[cfg(test)]
@@ -23,7 +24,7 @@ use tokio_rustls::TlsAcceptor;
 use crate::certificates::pair::Pair;
 pub use crate::certificates::pair::PairError;
 use crate::certificates::provider;
-pub use files::{read, replace};
+pub use files::read;
 pub(crate) use source::{ClientCa, Polled, Source};
 
 /// What `serve` is told about TLS.

@@ -7,13 +7,13 @@
 //! then has both, and a client that reads it again before the old certificate is gone notices nothing.
 
 use std::collections::BTreeSet;
-use std::fs::{self, File};
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use super::source::Polled;
-use super::{TlsError, files};
+use super::{TlsError, files, folder};
 use crate::certificates::authority::{Authority, IssueError, Issued};
 use crate::certificates::pair::Pair;
 use crate::certificates::trust::{Bundle, pem, verify};
@@ -106,7 +106,7 @@ impl SelfIssued {
         let authority = self.authority.insert(authority);
         let issued = authority.issue(&self.names, now, LEAF_LIFE).map_err(wrong)?;
         if let Some(dir) = &self.dir {
-            store(dir, authority, &issued, now).map_err(|error| folder(dir, &error))?;
+            store(dir, authority, &issued, now).map_err(|error| unusable(dir, &error))?;
         }
         Ok(issued.pair)
     }
@@ -114,17 +114,11 @@ impl SelfIssued {
     /// Keeps other processes out of the folder; it makes the folder where there is none.
     fn lock(&self) -> Result<Option<File>, TlsError> {
         let Some(dir) = &self.dir else { return Ok(None) };
-        let lock = || {
-            fs::create_dir_all(dir)?;
-            let handle = File::open(dir)?;
-            handle.lock()?;
-            Ok(handle)
-        };
-        lock().map(Some).map_err(|error| folder(dir, &error))
+        folder::lock(dir).map(Some).map_err(|error| unusable(dir, &error))
     }
 }
 
-fn folder(dir: &Path, error: &io::Error) -> TlsError {
+fn unusable(dir: &Path, error: &io::Error) -> TlsError {
     TlsError::Folder { path: dir.to_owned(), reason: error.to_string() }
 }
 
@@ -132,13 +126,11 @@ fn is_signed_by(pair: &Pair, ca: &[u8], now: SystemTime) -> bool {
     verify(pair, &Bundle::read(ca).cas, Some("localhost"), now).is_ok()
 }
 
-/// Writes the three files, the clients' one first: they must know the CA before they meet it.
+/// Writes the folder. The bundle also contains the CAs of earlier runs, so that their certificates stay trusted.
 fn store(dir: &Path, authority: &Authority, issued: &Issued, now: SystemTime) -> io::Result<()> {
     let path = dir.join("ca.crt");
     let before = files::read(&path).map(|pem| Bundle::read(&pem).cas).unwrap_or_default();
     let mut bundle = vec![authority.ca.clone()];
     bundle.extend(before.into_iter().filter(|earlier| *earlier != authority.ca && now < earlier.not_after).take(KEPT));
-    files::replace(&path, pem(&bundle).as_bytes(), 0o644)?;
-    files::replace(&dir.join("tls.key"), issued.key.pem().as_bytes(), 0o600)?;
-    files::replace(&dir.join("tls.crt"), issued.cert.as_bytes(), 0o644)
+    folder::write(dir, None, Some(&pem(&bundle)), issued)
 }

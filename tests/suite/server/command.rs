@@ -126,7 +126,7 @@ fn wrong_usage_and_what_cannot_be_read_is_exit_code_2() {
     let (cert, key) = (write("cert", &one.cert), write("key", &one.key));
     let (other_key, late_cert, late_key) = (write("other", &other.key), write("late", &late.cert), write("late-key", &late.key));
     let cases: [(&[&str], &str); 12] = [
-        (&["--tls-cert", &cert, "--tls-key", &other_key], "do not belong together"),
+        (&["--tls-cert", &cert, "--tls-key", &other_key], "does not match the certificate"),
         (&["--tls-cert", &late_cert, "--tls-key", &late_key], "expired at"),
         (&["--tls-cert", &cert, "--tls-key", "/does/not/exist"], "/does/not/exist"),
         (&["--tls-cert", &cert], "--tls-key"),

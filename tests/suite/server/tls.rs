@@ -73,10 +73,10 @@ fn what_cannot_be_served_is_refused_and_the_pair_before_it_stays() {
     let damaged = good.cert.replace("-----END", "----END");
     let half = [("tls.crt", other.cert.as_str())];
     let broken: [(&[(&str, &str)], &str); 7] = [
-        (&[("tls.crt", &other.cert), ("tls.key", &good.key)], "do not belong together"),
+        (&[("tls.crt", &other.cert), ("tls.key", &good.key)], "does not match the certificate"),
         (&[("tls.crt", &late.cert), ("tls.key", &late.key)], "expired at"),
         (&[("tls.crt", &early.cert), ("tls.key", &early.key)], "is not valid before"),
-        (&[("tls.crt", &damaged), ("tls.key", &good.key)], "is damaged"),
+        (&[("tls.crt", &damaged), ("tls.key", &good.key)], "is not valid PEM"),
         (&[("tls.crt", "nothing"), ("tls.key", &good.key)], "has no certificate in it"),
         (&[("tls.crt", &good.cert), ("tls.key", "nothing")], "has no private key in it"),
         (&half, "cannot be read"),
@@ -121,7 +121,7 @@ fn a_server_does_not_start_with_what_it_cannot_serve() {
         error.to_string()
     };
     let mismatched = error(&Leaf { cert: other.cert.clone(), key: good.key.clone() });
-    assert!(mismatched.contains("do not belong together"), "{mismatched}");
+    assert!(mismatched.contains("does not match the certificate"), "{mismatched}");
     let expired = error(&late);
     assert!(expired.contains("expired at"), "{expired}");
     let unreadable = error(&Leaf { cert: good.cert.clone(), key: String::new() });

@@ -1,5 +1,4 @@
-//! A first install cannot lock the cluster: while no server has ever been ready, guarded namespaces refuse, and
-//! nothing else does.
+//! A first install cannot lock the cluster: until the first server is ready, only requests in guarded namespaces fail.
 
 use hyper::Method;
 use serde_json::{Value, json};
@@ -15,7 +14,7 @@ const NAME: &str = "chart-first";
 const GUARDED: &str = "chart-first-guarded";
 
 #[test]
-fn nobody_is_locked_out_before_the_first_server() {
+fn no_request_outside_guarded_namespaces_fails_before_the_first_server() {
     let release = Release::new(NAME);
     create_namespace(GUARDED);
     create(GUARDED, &pod("before", &[("type", "x11server")]));
@@ -23,17 +22,17 @@ fn nobody_is_locked_out_before_the_first_server() {
     let dry = |namespace: &str| {
         plane().api.post(&format!("/api/v1/namespaces/{namespace}/pods?dryRun=All"), &pod("new", &[("type", "x11server")]))
     };
-    until("guarded namespaces refuse", || {
+    until("requests in guarded namespaces fail", || {
         let reply = dry(GUARDED);
         (!reply.ok() && reply.message().contains("failed calling webhook")).then_some(())
     });
 
-    // The servers themselves, what they need, and whatever else there is.
+    // The servers, the objects that they need, and objects of other namespaces.
     for namespace in [NAME, "kube-system", "default"] {
         dry(namespace).expect(namespace);
     }
     create_namespace("chart-first-other");
-    // What runs in a guarded namespace goes on, and may end.
+    // Pods in a guarded namespace continue to run and can be deleted.
     let path = format!("/api/v1/namespaces/{GUARDED}/pods/before");
     let status = json!({"status": {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]}});
     plane().api.call(&Call::patch(format!("{path}/status"), "application/merge-patch+json", &status)).expect("the kubelet reports");
@@ -44,11 +43,11 @@ fn nobody_is_locked_out_before_the_first_server() {
     until("the guarded namespace is gone", || (plane().api.get(&format!("/api/v1/namespaces/{GUARDED}")).status == 404).then_some(()));
 
     release.run("uninstall", &json!({}), &["--wait"]).expect("helm uninstall");
-    registered_last_and_gone_first();
+    assert_created_last_and_deleted_first();
 }
 
-/// What helm did, as the API server wrote it down.
-fn registered_last_and_gone_first() {
+/// Checks in the audit log of the API server that helm creates the webhook configurations last and deletes them first.
+fn assert_created_last_and_deleted_first() {
     let text = std::fs::read_to_string(&plane().audit_log).expect("the API server's audit log");
     let done = |verbs: &[&str]| -> Vec<String> {
         let events = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
@@ -56,7 +55,7 @@ fn registered_last_and_gone_first() {
             let of = &event["objectRef"];
             let mine = of["namespace"] == NAME || configurations_of(of);
             let by_helm = event["userAgent"].as_str().is_some_and(|agent| agent.starts_with("Helm"));
-            // Its own records are Secrets.
+            // The release records of helm are Secrets.
             let record = of["name"].as_str().is_some_and(|name| name.starts_with("sh.helm"));
             mine && by_helm && !record && verbs.contains(&event["verb"].as_str().unwrap_or_default())
         });

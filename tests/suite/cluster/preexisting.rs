@@ -1,4 +1,4 @@
-//! What was wrong before the guard came is not its callers' fault: it can be lived with, put right, and removed.
+//! Violations from before the guard do not block other changes, and they can be corrected and removed.
 
 use hyper::Method;
 use serde_json::{Value, json};
@@ -13,7 +13,7 @@ use super::harness::scene::{path, pod};
 const NAME: &str = "memcached-permits";
 
 #[test]
-fn an_old_ungranted_label_hinders_nobody() {
+fn an_old_ungranted_label_does_not_block_other_changes() {
     let guard = Guard::start("old-label", "abcdesktop", &[]);
     let scene = guard.scene();
     let mut thief = pod("thief", &[("app", "thief"), ("netpol/mongodb", "true")]);
@@ -25,37 +25,37 @@ fn an_old_ungranted_label_hinders_nobody() {
     scene.admitted(&kubectl("annotate pod thief note=1"));
     scene.admitted(&kubectl("label pod thief color=blue"));
     scene.admitted(&merge("--subresource=status", &json!({"status": {"phase": "Running"}})));
-    scene.refused(&kubectl("label pod thief netpol/pyos=true"), &["netpol/pyos"]);
+    scene.denied(&kubectl("label pod thief netpol/pyos=true"), &["netpol/pyos"]);
     scene.admitted(&kubectl("delete pod thief --wait=false"));
-    scene.admitted(&merge("", &json!({"metadata": {"finalizers": null}})).earnest_only());
+    scene.admitted(&merge("", &json!({"metadata": {"finalizers": null}})).without_dry_run());
     assert_eq!(plane().api.get(&format!("{}/thief", path(&scene.guarded, "pods"))).status, 404);
 }
 
 #[test]
-fn an_old_ungranted_label_may_be_taken_off_and_does_not_come_back() {
+fn an_old_ungranted_label_can_be_removed_but_not_added_again() {
     let guard = Guard::start("old-label-off", "abcdesktop", &[]);
     let scene = guard.scene();
     scene.given(&pod("thief", &[("app", "thief"), ("netpol/mongodb", "true")]));
     guard.register();
-    scene.refused(&kubectl("label pod thief --overwrite netpol/mongodb=yes"), &["netpol/mongodb"]);
+    scene.denied(&kubectl("label pod thief --overwrite netpol/mongodb=yes"), &["netpol/mongodb"]);
     kubectl("label pod thief --overwrite netpol/mongodb=true").run(&scene.open, false);
     scene.admitted(&kubectl("label pod thief netpol/mongodb-"));
     assert!(scene.capabilities("thief").is_empty());
-    scene.refused(&kubectl("label pod thief netpol/mongodb=true"), &["netpol/mongodb"]);
+    scene.denied(&kubectl("label pod thief netpol/mongodb=true"), &["netpol/mongodb"]);
 }
 
 #[test]
-fn a_drifted_policy_can_be_annotated_and_put_right() {
+fn a_drifted_policy_can_be_annotated_and_corrected() {
     let guard = Guard::start("old-drift", "abcdesktop", &[]);
     let scene = guard.scene();
     let spec = json!({"podSelector": {"matchLabels": {"netpol/memcached": "true"}}, "policyTypes": ["Egress"], "egress": [{}]});
     scene.given(&json!({"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": {"name": NAME}, "spec": spec}));
     guard.register();
-    let said = scene.admitted(&kubectl(&format!("annotate networkpolicy {NAME} note=1")));
-    assert!(said.warned().contains(NAME), "{:?}", said.warnings);
+    let result = scene.admitted(&kubectl(&format!("annotate networkpolicy {NAME} note=1")));
+    assert!(result.warned().contains(NAME), "{:?}", result.warnings);
     let narrower = json!({"spec": {"egress": []}}).to_string();
-    scene.refused(&kubectl(&format!("patch networkpolicy {NAME} --type=merge -p")).word(narrower), &[NAME]);
-    // As the refusal says: netpol render policies --only NAME | kubectl apply -f -
+    scene.denied(&kubectl(&format!("patch networkpolicy {NAME} --type=merge -p")).word(narrower), &[NAME]);
+    // The command that the denial suggests: netpol render policies --only NAME | kubectl apply -f -
     for namespace in [&scene.guarded, &scene.open] {
         let manifest = netpol(["render", "policies", "--only", NAME, "--namespace", namespace]).expect("render policies");
         let output = plane().kubectl.run(["apply", "-f", "-"], &manifest);
@@ -64,13 +64,13 @@ fn a_drifted_policy_can_be_annotated_and_put_right() {
     let put_right = scene.get("networkpolicies", NAME);
     assert_eq!(put_right["spec"]["egress"][0]["ports"][0]["port"], 11211);
     let wider = json!({"spec": {"egress": [{}]}}).to_string();
-    scene.refused(&kubectl(&format!("patch networkpolicy {NAME} --type=merge -p")).word(wider), &[NAME]);
+    scene.denied(&kubectl(&format!("patch networkpolicy {NAME} --type=merge -p")).word(wider), &[NAME]);
 }
 
-/// A deletion that was asked for before the guard came ends when its finalizer goes: refusing that
-/// would keep the namespace terminating for ever. It is on record.
+/// A deletion from before the guard completes when its finalizer is removed: otherwise the namespace would stay in `Terminating`
+/// forever. The removal is recorded.
 #[test]
-fn a_doomed_policy_may_end() {
+fn a_policy_with_a_pending_deletion_can_be_removed() {
     let guard = Guard::start("doomed", "abcdesktop", &["--audit-level", "all"]);
     let scene = guard.scene();
     scene.given_policies("abcdesktop", &[NAME]);
@@ -81,13 +81,13 @@ fn a_doomed_policy_may_end() {
         plane().api.call(&Call::new(Method::DELETE, &policy)).expect("a deletion");
     }
     guard.register();
-    // Whatever else is tried on the way is refused as ever.
+    // Other changes of the policy are denied.
     let wider = json!({"metadata": {"finalizers": null}, "spec": {"egress": [{}]}}).to_string();
     let act = kubectl(&format!("patch networkpolicy {NAME} --type=merge -p")).word(wider);
-    let said = act.run(&scene.guarded, false);
-    assert!(!said.ok && said.text.contains("denied the request"), "{}", said.text);
+    let result = act.run(&scene.guarded, false);
+    assert!(!result.ok && result.text.contains("denied the request"), "{}", result.text);
     let ends = json!({"metadata": {"finalizers": null}}).to_string();
-    scene.admitted(&kubectl(&format!("patch networkpolicy {NAME} --type=merge -p")).word(ends).earnest_only());
+    scene.admitted(&kubectl(&format!("patch networkpolicy {NAME} --type=merge -p")).word(ends).without_dry_run());
     assert_eq!(plane().api.get(&format!("{}/{NAME}", path(&scene.guarded, "networkpolicies"))).status, 404);
     assert!(guard.audit_lines().iter().any(|line| line["name"] == NAME && line["operation"] == "UPDATE" && line["verdict"] != "denied"));
 }

@@ -1,5 +1,4 @@
-//! What was tried against the guard and fails, for it or for the API server: a test each, so that
-//! it stays so.
+//! Attempts to bypass the guard. Each fails because of the guard or of the API server itself.
 
 use hyper::Method;
 use serde_json::{Value, json};
@@ -14,20 +13,20 @@ use super::harness::wait::until;
 
 const MERGE: &str = "application/merge-patch+json";
 
-/// A pod that wears what it was not granted.
+/// Returns a pod with an ungranted label.
 fn thief(name: &str) -> Value {
     pod(name, &[("app", "thief"), ("netpol/mongodb", "true")])
 }
 
 #[test]
-fn a_forged_deletion_excuses_nothing() {
+fn a_forged_deletion_timestamp_does_not_bypass_the_checks() {
     let scene = scene();
     let forged = json!("2026-01-01T00:00:00Z");
     let mut deleted = thief("deleted");
     deleted["metadata"]["deletionTimestamp"] = forged.clone();
     deleted["metadata"]["deletionGracePeriodSeconds"] = json!(0);
-    scene.refused(&kubectl("create -f -").stdin(&deleted), &["netpol/mongodb"]);
-    // At creation it is cleared before anybody is asked, so the labels come.
+    scene.denied(&kubectl("create -f -").stdin(&deleted), &["netpol/mongodb"]);
+    // The API server clears the field at creation before it calls webhooks, so the labels are added.
     let mut desktop = pod("desktop", &[("type", "x11server")]);
     desktop["metadata"]["deletionTimestamp"] = forged.clone();
     scene.admitted(&kubectl("create -f -").stdin(&desktop));
@@ -37,15 +36,15 @@ fn a_forged_deletion_excuses_nothing() {
     for subresource in ["", "/status"] {
         let patch = json!({"metadata": {"deletionTimestamp": forged, "labels": {"netpol/mongodb": "true"}}});
         let act = call(Call::patch(format!("{}/app{subresource}", path("{ns}", "pods")), MERGE, &patch));
-        let said = act.run(&scene.guarded, false);
-        // The API server may find it wrong before it asks us; a label does not come either way.
-        assert!(!said.ok, "{act}: {}", said.stdout);
+        let result = act.run(&scene.guarded, false);
+        // The API server may reject the request before it calls the webhook. Either way no label is added.
+        assert!(!result.ok, "{act}: {}", result.stdout);
         assert!(scene.capabilities("app").is_empty(), "after {act}");
     }
 }
 
 #[test]
-fn a_new_namespace_is_guarded_from_its_first_moment() {
+fn a_new_namespace_is_guarded_from_the_start() {
     for _ in 0..3 {
         let fresh = scene();
         let reply = plane().api.post(&path(&fresh.guarded, "pods"), &thief("first"));
@@ -55,16 +54,16 @@ fn a_new_namespace_is_guarded_from_its_first_moment() {
 }
 
 #[test]
-fn a_namespace_that_is_made_again_is_guarded_as_before() {
+fn a_recreated_namespace_is_guarded() {
     let scene = scene();
     let itself = format!("/api/v1/namespaces/{}", scene.guarded);
     plane().api.call(&Call::new(Method::DELETE, &itself)).expect("a deletion");
     until("the namespace is gone", || (plane().api.get(&itself).status == 404).then_some(()));
     super::harness::guard::create_namespace(&scene.guarded);
-    scene.refused(&kubectl("create -f -").stdin(&thief("first")), &["netpol/mongodb"]);
+    scene.denied(&kubectl("create -f -").stdin(&thief("first")), &["netpol/mongodb"]);
 }
 
-/// A pod that takes its time to end keeps its policies, though its namespace goes.
+/// A slow pod in a terminating namespace keeps its policies.
 #[test]
 fn policies_stay_until_the_last_pod_is_gone() {
     let scene = scene();
@@ -76,17 +75,17 @@ fn policies_stay_until_the_last_pod_is_gone() {
     for deleted in [&namespace, &other] {
         plane().api.call(&Call::new(Method::DELETE, deleted)).expect("a deletion");
     }
-    until("the pod is to end", || scene.get("pods", "slow")["metadata"]["deletionTimestamp"].is_string().then_some(()));
-    until("the namespace without such a pod is gone", || (plane().api.get(&other).status == 404).then_some(()));
+    until("the pod is terminating", || scene.get("pods", "slow")["metadata"]["deletionTimestamp"].is_string().then_some(()));
+    until("the namespace without a slow pod is gone", || (plane().api.get(&other).status == 404).then_some(()));
     assert_eq!(list(&scene.guarded, "networkpolicies").len(), 2);
     let ends = json!({"metadata": {"finalizers": null}});
-    plane().api.call(&Call::patch(format!("{}/slow", path(&scene.guarded, "pods")), MERGE, &ends)).expect("the end");
+    plane().api.call(&Call::patch(format!("{}/slow", path(&scene.guarded, "pods")), MERGE, &ends)).expect("the finalizer is removed");
     until("the namespace is gone", || (plane().api.get(&namespace).status == 404).then_some(()));
 }
 
-/// The one label that the registration goes by is the control plane's own.
+/// The registration selects namespaces by a label that the API server sets itself.
 #[test]
-fn a_namespace_cannot_leave_by_changing_its_name_label() {
+fn the_name_label_of_a_namespace_cannot_be_changed() {
     let scene = scene();
     let namespace = format!("/api/v1/namespaces/{}", scene.guarded);
     let other = json!({"metadata": {"labels": {"kubernetes.io/metadata.name": "elsewhere"}}});
@@ -98,11 +97,11 @@ fn a_namespace_cannot_leave_by_changing_its_name_label() {
             assert_eq!(name, &json!(scene.guarded));
         }
     }
-    scene.refused(&kubectl("create -f -").stdin(&thief("thief")), &["netpol/mongodb"]);
+    scene.denied(&kubectl("create -f -").stdin(&thief("thief")), &["netpol/mongodb"]);
 }
 
 #[test]
-fn names_that_do_not_match_get_nowhere() {
+fn mismatched_names_are_rejected() {
     let scene = scene();
     scene.given_policies("abcdesktop", &["memcached-permits"]);
     scene.given(&pod("app", &[("app", "any")]));
@@ -134,12 +133,12 @@ fn names_that_do_not_match_get_nowhere() {
     assert!(scene.capabilities("app").is_empty());
 }
 
-/// A policy of the API server itself that changes pods runs before us; its result is judged.
+/// A `MutatingAdmissionPolicy` runs before webhooks. Its result is judged.
 #[test]
-fn what_a_mutating_policy_adds_is_judged() {
+fn labels_that_a_mutating_policy_adds_are_judged() {
     let api = "/apis/admissionregistration.k8s.io/v1/mutatingadmissionpolicies";
     if !plane().api.get(api).ok() {
-        // Older API servers have none: there is nothing to try.
+        // Older API servers do not have MutatingAdmissionPolicy.
         return;
     }
     let scene = scene();
@@ -163,24 +162,23 @@ fn what_a_mutating_policy_adds_is_judged() {
     apply(&policy);
     apply(&binding);
     let innocent = pod("innocent", &[("app", "any")]);
-    let said = until("the policy adds its label, and that is refused", || {
-        let said = kubectl("create -f -").stdin(&innocent).run(&scene.guarded, true);
-        (!said.ok).then_some(said)
+    let result = until("the policy adds its label, which is denied", || {
+        let result = kubectl("create -f -").stdin(&innocent).run(&scene.guarded, true);
+        (!result.ok).then_some(result)
     });
-    assert!(said.text.contains("netpol/mongodb") && said.text.contains("denied the request"), "{}", said.text);
-    // Of an update too, where the caller changed no label.
-    let said = kubectl("annotate pod before note=1").run(&scene.guarded, false);
-    assert!(!said.ok && said.text.contains("netpol/mongodb"), "{}", said.text);
+    assert!(result.text.contains("netpol/mongodb") && result.text.contains("denied the request"), "{}", result.text);
+    // The same for an update in which the client changes no label.
+    let result = kubectl("annotate pod before note=1").run(&scene.guarded, false);
+    assert!(!result.ok && result.text.contains("netpol/mongodb"), "{}", result.text);
     for kind in ["mutatingadmissionpolicybindings", "mutatingadmissionpolicies"] {
         let path = format!("/apis/admissionregistration.k8s.io/v1/{kind}/{}", scene.guarded);
-        plane().api.call(&Call::new(Method::DELETE, path)).expect("the policy goes");
+        plane().api.call(&Call::new(Method::DELETE, path)).expect("the policy is deleted");
     }
 }
 
-/// Another webhook after ours: a second guard, whose canon grants what ours does not, and which
-/// only mutates.
+/// A webhook that runs after the guard: a second guard with another canon, registered as a mutating webhook only.
 #[test]
-fn what_a_later_webhook_adds_is_judged() {
+fn labels_that_a_later_webhook_adds_are_judged() {
     let grants = json!({
         "apiVersion": "netpol.abcdesktop.io/v1alpha1", "kind": "Grants", "metadata": {"name": "generous"},
         "grants": [{"name": "any", "podSelector": {"matchLabels": {"app": "any"}}, "labels": {"netpol/mongodb": "true"}}],
@@ -195,21 +193,21 @@ fn what_a_later_webhook_adds_is_judged() {
     let generous = Server::start("generous", &[common.as_slice(), &tls].concat());
     let url = format!("https://127.0.0.1:{}", generous.port);
     let ca = folder.join("ca.crt").display().to_string();
-    // Webhooks of several configurations are called in the order of their names.
+    // The API server calls webhook configurations in the order of their names.
     let name = format!("z-{}", scene.guarded);
     apply(&rendered(&name, &url, &ca, &common)[0]);
-    let said = until("the other webhook adds its label, and that is refused", || {
-        let said = kubectl("create -f -").stdin(&pod("innocent", &[("app", "any")])).run(&scene.guarded, true);
-        (!said.ok).then_some(said)
+    let result = until("the other webhook adds its label, which is denied", || {
+        let result = kubectl("create -f -").stdin(&pod("innocent", &[("app", "any")])).run(&scene.guarded, true);
+        (!result.ok).then_some(result)
     });
-    assert!(said.text.contains("netpol/mongodb") && said.text.contains("denied the request"), "{}", said.text);
+    assert!(result.text.contains("netpol/mongodb") && result.text.contains("denied the request"), "{}", result.text);
     let path = format!("/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/{name}");
-    plane().api.call(&Call::new(Method::DELETE, path)).expect("the other webhook goes");
+    plane().api.call(&Call::new(Method::DELETE, path)).expect("the other webhook is deleted");
 }
 
-/// Control characters grow sixfold in a review: larger than any request that an API server takes.
+/// Escaped control characters make a review six times larger than the request.
 #[test]
-fn a_pod_too_large_for_ordinary_webhooks_is_judged() {
+fn a_pod_larger_than_usual_webhook_limits_is_judged() {
     let scene = scene();
     let bulk = "\u{1}".repeat(430_000);
     let mut large = pod("large", &[("app", "any")]);
@@ -220,14 +218,14 @@ fn a_pod_too_large_for_ordinary_webhooks_is_judged() {
         let call = Call::patch(format!("{}/large/status", path(namespace, "pods")), MERGE, &status);
         plane().api.call(&call).expect("a large status");
     }
-    scene.refused(&kubectl("label pod large netpol/mongodb=true"), &["netpol/mongodb"]);
-    scene.admitted_in_silence(&kubectl("label pod large color=blue"));
+    scene.denied(&kubectl("label pod large netpol/mongodb=true"), &["netpol/mongodb"]);
+    scene.admitted_without_warnings(&kubectl("label pod large color=blue"));
     assert!(plane().api.get(&format!("{}/large", path(&scene.guarded, "pods"))).body.to_string().len() > 5_000_000);
 }
 
-/// Sixty clients that relabel one pod: whoever loses is judged again with what is there now.
+/// Sixty clients relabel one pod. After a conflict, the API server calls the webhook again with the current object.
 #[test]
-fn a_race_of_updates_buys_nothing() {
+fn concurrent_updates_do_not_bypass_the_checks() {
     let scene = scene();
     scene.given(&pod("app", &[("app", "any")]));
     let target = format!("{}/app", path(&scene.guarded, "pods"));
@@ -247,9 +245,9 @@ fn a_race_of_updates_buys_nothing() {
     assert!(scene.capabilities("app").is_empty());
 }
 
-/// The registration covers a namespace that the server was not told of: the server says so.
+/// The registration covers a namespace that is not in the server's flags. The server logs and counts it.
 #[test]
-fn a_namespace_that_only_the_registration_knows_is_counted() {
+fn a_namespace_that_only_the_registration_covers_is_counted() {
     let guard = Guard::registered("half-known", &[]);
     let scene = guard.scene();
     let both = format!("{},{}", scene.guarded, scene.open);
@@ -261,12 +259,15 @@ fn a_namespace_that_only_the_registration_knows_is_counted() {
     let metrics = || guard.server.lock().expect("the server").metrics();
     let counted =
         |text: &str| text.lines().any(|line| line.contains("unguarded_reviews") && !line.starts_with('#') && !line.ends_with(" 0"));
-    until("the guard is asked about the other namespace", || {
-        assert!(plane().api.post(&format!("{}?dryRun=All", path(&scene.open, "pods")), &thief("thief")).ok(), "it is not guarded");
+    until("the guard receives a review of the other namespace", || {
+        assert!(
+            plane().api.post(&format!("{}?dryRun=All", path(&scene.open, "pods")), &thief("thief")).ok(),
+            "the namespace is not guarded"
+        );
         counted(&metrics()).then_some(())
     });
     let log = std::fs::read_to_string(&guard.server.lock().expect("the server").process.log).expect("the log");
-    let said: Vec<&str> = log.lines().filter(|line| line.contains("the registration and --namespace disagree")).collect();
-    assert!(matches!(said.as_slice(), [line] if line.contains(&scene.open)), "the log says so once, and which: {said:?}");
+    let result: Vec<&str> = log.lines().filter(|line| line.contains("the registration and --namespace disagree")).collect();
+    assert!(matches!(result.as_slice(), [line] if line.contains(&scene.open)), "the log names the namespace once: {result:?}");
     assert!(list(&scene.open, "pods").iter().all(|pod| capabilities(pod).is_empty()));
 }

@@ -1,0 +1,152 @@
+//! Witnesses: concrete connections that show a difference.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use super::addresses::Family;
+use super::direction::Direction;
+use super::ports::{NamedPort, PROTOCOLS, Protocol};
+use super::ranges::RangeSet;
+use super::selector::{NAMESPACE_NAME_KEY, Requirement, Selector};
+use super::traffic::{PeerSet, Piece};
+use super::words::list;
+
+/// The ports that a witness prefers, because they are well known.
+const WELL_KNOWN: [u32; 2] = [443, 80];
+/// The IPv4 address that a witness prefers: the metadata service of cloud providers, `169.254.169.254`.
+const PREFERRED_V4: u128 = 0xA9FE_A9FE;
+/// The IPv6 address that a witness prefers: an address for documentation, `2001:db8::1`.
+const PREFERRED_V6: u128 = 0x2001_0DB8 << 96 | 1;
+
+/// A connection that a policy allows and the canon does not.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Witness {
+    /// The pod that the policy selects, in words: `a pod labeled netpol/memcached=true`.
+    pub subject: String,
+    /// Whether the selected pod is the destination (ingress) or the source (egress).
+    pub direction: Direction,
+    /// The other end, in words: `pods run=memcached-od`, `10.1.2.3`.
+    pub peer: String,
+    /// `TCP`, `UDP`, `SCTP` or `other` (a protocol that NetworkPolicy does not define).
+    pub protocol: String,
+    /// A port number or name. `None` for the protocol `other`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub port: Option<String>,
+}
+
+impl fmt::Display for Witness {
+    /// One sentence without a full stop: "a pod labeled netpol/memcached=true could reach pods run=memcached-od on TCP 443".
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let port = self.port.as_deref().map(|port| format!(" {port}")).unwrap_or_default();
+        match self.direction {
+            Direction::Egress => write!(formatter, "{} could reach {} on {}{port}", self.subject, self.peer, self.protocol),
+            Direction::Ingress => write!(formatter, "{} could reach {} on {}{port}", self.peer, self.subject, self.protocol),
+        }
+    }
+}
+
+/// Returns one connection of a piece. `name` is the named port that the piece represents, if any.
+pub(crate) fn witness((piece, name): &(Piece, Option<NamedPort>), direction: Direction, home: &str) -> Witness {
+    let (protocol, port) = match name {
+        Some((protocol, name)) => (Some(*protocol), Some(name.to_string())),
+        None => match chosen_port(&piece.numbers) {
+            Some((protocol, number)) => (Some(protocol), Some(number.to_string())),
+            None => (None, None),
+        },
+    };
+    Witness {
+        subject: subject(&piece.subject),
+        direction,
+        peer: chosen_peer(&piece.peer, home),
+        protocol: protocol.map_or("other", Protocol::name).to_owned(),
+        port,
+    }
+}
+
+fn chosen_port(numbers: &RangeSet<u32>) -> Option<(Protocol, u32)> {
+    let known = PROTOCOLS
+        .into_iter()
+        .flat_map(|protocol| WELL_KNOWN.map(|number| protocol.all().0 - 1 + number))
+        .find(|point| numbers.contains(*point));
+    let first = || numbers.ranges().first().map(|(first, _)| *first);
+    known.or_else(first).and_then(Protocol::of)
+}
+
+fn subject(selector: &Selector) -> String {
+    let labels = labels(selector);
+    if labels.is_empty() { "any pod of the namespace".to_owned() } else { format!("a pod {labels}") }
+}
+
+/// Returns labels that a selector accepts: `labeled a=b, c=d without the label e`, or an empty string if any labels do.
+fn labels(selector: &Selector) -> String {
+    labels_of(selector.entries().iter())
+}
+
+fn labels_of<'s>(entries: impl Iterator<Item = &'s Requirement>) -> String {
+    let mut with = Vec::new();
+    let mut without = Vec::new();
+    for (key, values) in entries {
+        match values.example() {
+            Some(value) => with.push(format!("{key}={value}")),
+            None => without.push(key.as_ref()),
+        }
+    }
+    match (with.is_empty(), without.is_empty()) {
+        (true, true) => String::new(),
+        (false, true) => format!("labeled {}", list(with.iter())),
+        (true, false) => format!("without the label {}", list(without.iter())),
+        (false, false) => format!("labeled {} without the label {}", list(with.iter()), list(without.iter())),
+    }
+}
+
+fn chosen_peer(peer: &PeerSet, home: &str) -> String {
+    match peer {
+        PeerSet::Pods { namespaces, pods } => {
+            let place = place(namespaces, home);
+            match required_labels(pods) {
+                Some(labels) => format!("pods {labels}{place}"),
+                None if pods.is_all() => format!("any pod{place}"),
+                None => format!("pods {}{place}", labels(pods)),
+            }
+        }
+        PeerSet::Addresses(family, addresses) => {
+            let preferred = match family {
+                Family::V4 => PREFERRED_V4,
+                Family::V6 => PREFERRED_V6,
+            };
+            let first = addresses.ranges().first().map(|(first, _)| *first);
+            let address = if addresses.contains(preferred) { Some(preferred) } else { first };
+            address.map(|address| family.text(address)).unwrap_or_default()
+        }
+        PeerSet::Others => "an endpoint that is neither a pod nor in an ipBlock (a node)".to_owned(),
+    }
+}
+
+/// Returns a namespace that a selector accepts, after a space. Empty for the policy's own namespace.
+fn place(namespaces: &Selector, home: &str) -> String {
+    let (name, others): (Vec<_>, Vec<_>) = namespaces.entries().iter().partition(|(key, _)| **key == *NAMESPACE_NAME_KEY);
+    let labels = labels_of(others.into_iter());
+    let name = match name.first() {
+        None if labels.is_empty() => return " in any namespace".to_owned(),
+        None => return format!(" in a namespace {labels}"),
+        Some((_, names)) if names.is_finite() => names.example().map(|name| name.to_string()).unwrap_or_default(),
+        Some((_, names)) => return format!(" in a namespace other than {}{}", list(names.listed().iter()), comma(&labels)),
+    };
+    match (name == home, labels.is_empty()) {
+        (true, true) => String::new(),
+        (true, false) => format!(" of the namespace{}", comma(&labels)),
+        (false, _) => format!(" in namespace {name}{}", comma(&labels)),
+    }
+}
+
+fn comma(labels: &str) -> String {
+    if labels.is_empty() { String::new() } else { format!(", which is {labels}") }
+}
+
+/// Returns labels as `key=value`, or `None` unless every key must be present.
+fn required_labels(selector: &Selector) -> Option<String> {
+    let pairs: Option<Vec<String>> =
+        selector.entries().iter().map(|(key, values)| values.example().map(|value| format!("{key}={value}"))).collect();
+    pairs.filter(|pairs| !pairs.is_empty()).map(|pairs| list(pairs.iter()).replace(", ", ","))
+}
