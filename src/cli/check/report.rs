@@ -7,9 +7,9 @@ use serde::Serialize;
 use crate::cli::manifests::created::{self, Asker};
 use crate::cli::manifests::words::Named;
 use crate::cli::manifests::{Manifest, Place};
-use crate::cli::words::{put_back, rule_name};
+use crate::cli::words::rule_name;
 use crate::policy::{Difference, Witness};
-use crate::verdict::{self, Guard, Rule, Severity};
+use crate::verdict::{self, Guard, Rule, Severity, restore};
 
 /// The rule of a canonical policy that no file holds: only a check sees all that is there.
 pub(super) const MISSING: &str = "policy-missing";
@@ -196,7 +196,7 @@ impl<'c> Checker<'c> {
                 None => {
                     policies.missing += 1;
                     if !partial {
-                        let cure = put_back(&self.guard.canon, namespace, &[name]);
+                        let cure = restore::command(&self.guard.canon, namespace, &[name]);
                         let message = format!("NetworkPolicy \"{name}\" is missing. To put it in place: {cure}");
                         self.report.findings.push(Finding::denies(Object::missing(name, namespace), MISSING, message));
                     }

@@ -8,9 +8,8 @@ use comfy_table::{ContentArrangement, Table, presets};
 use super::report::{Finding, MISSING, Object, Report};
 use crate::cli::manifests::words::{Count, Plain};
 use crate::cli::output::{BAD, GOOD, WARN};
-use crate::cli::words::put_back;
 use crate::policy::{Change, Difference};
-use crate::verdict::Guard;
+use crate::verdict::{Guard, restore};
 
 /// The narrowest terminal on which a table can be read.
 const NARROWEST: u16 = 60;
@@ -117,7 +116,12 @@ fn cures(report: &Report, guard: &Guard, out: &mut dyn Write) -> io::Result<()> 
         }
     }
     for (namespace, names) in names {
-        writeln!(out, "to put {} back: {}", if names.len() == 1 { "it" } else { "them" }, put_back(&guard.canon, namespace, &names))?;
+        writeln!(
+            out,
+            "to put {} back: {}",
+            if names.len() == 1 { "it" } else { "them" },
+            restore::command(&guard.canon, namespace, &names)
+        )?;
     }
     Ok(())
 }

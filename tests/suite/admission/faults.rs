@@ -236,7 +236,7 @@ fn a_key_that_stands_twice_is_denied_wherever_a_verdict_reads() {
     ] {
         for stage in [Stage::Mutate, Stage::Validate] {
             let message = denied(case, stage, &body);
-            assert!(message.contains("stands there twice"), "{case}: {message}");
+            assert!(message.contains("duplicate key"), "{case}: {message}");
         }
     }
     let policy =

@@ -73,7 +73,7 @@ fn a_namespace_that_becomes_a_peer_or_stops_being_one_is_judged_wherever_it_is()
     for value in ["kube-monitor", "kube-system"] {
         let made = create(map("name", value));
         let answer = warned(&guard_of(Response::Warn), &made, "neighbor");
-        assert!(answer.warnings.join(" ").contains(&format!("namespace \"attic\" gets name={value}")), "{:?}", answer.warnings);
+        assert!(answer.warnings.join(" ").contains(&format!("namespace \"attic\" gets label name={value}")), "{:?}", answer.warnings);
         refused(&guard_of(Response::Deny), &made, "neighbor");
         passes(&guard_of(Response::Allow), &made);
         for subresource in ["", "status", "finalize"] {
@@ -82,7 +82,11 @@ fn a_namespace_that_becomes_a_peer_or_stops_being_one_is_judged_wherever_it_is()
             let deny = guard_of(Response::Deny);
             refused(&deny, &update(json!({}), map("name", value)), "neighbor");
             let answer = refused(&deny, &update(map("name", value), map("name", "s3cret")), "neighbor");
-            assert!(answer.message.contains(&format!("loses name={value}")) && !answer.message.contains("s3cret"), "{}", answer.message);
+            assert!(
+                answer.message.contains(&format!("loses label name={value}")) && !answer.message.contains("s3cret"),
+                "{}",
+                answer.message
+            );
             passes(&deny, &update(map("name", value), map("name", value)));
             passes(&deny, &update(map("a", "b"), map("kubernetes.io/metadata.name", value)));
         }

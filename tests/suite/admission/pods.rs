@@ -120,7 +120,7 @@ fn a_forged_deletion_timestamp_exempts_from_the_patch_and_from_nothing_else() {
         .set("/request/object/metadata/deletionTimestamp", json!("2026-11-22T16:16:10Z"));
     assert!(put(&default_guard(), Stage::Mutate, &forged).patch.is_none());
     let answer = refused(&default_guard(), &forged, "ungranted-label");
-    assert!(answer.message.contains("loses netpol/ocuser"), "{}", answer.message);
+    assert!(answer.message.contains("loses label netpol/ocuser"), "{}", answer.message);
     let unset = forged.set("/request/object/metadata/deletionTimestamp", json!(null));
     assert!(put(&default_guard(), Stage::Mutate, &unset).patch.is_some());
 }
@@ -146,7 +146,7 @@ fn a_binding_may_carry_zones_but_nothing_that_says_what_a_pod_is() {
         passes(&default_guard(), &bind(json!({"labels": null, "annotations": {"note": "x"}})));
         refused(&default_guard(), &bind(json!({"labels": {"netpol/dns": "true"}})), "binding");
         let answer = refused(&default_guard(), &bind(json!({"labels": {"run": "s3cret"}})), "binding");
-        assert!(answer.message.contains("carries run,") && !answer.message.contains("s3cret"), "{}", answer.message);
+        assert!(answer.message.contains("has label run,") && !answer.message.contains("s3cret"), "{}", answer.message);
         refused(&default_guard(), &bind(json!({"annotations": {"kubernetes.io/config.mirror": "x"}})), "binding");
         warned(&default_guard(), &bind(json!({"annotations": {"k8s.v1.cni.cncf.io/networks": "x"}})), "network-annotation");
     }

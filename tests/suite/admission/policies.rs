@@ -74,11 +74,7 @@ fn old_drift_stays_with_a_warning_and_no_other_drift_comes() {
     let annotate = |policy: &mut Value| policy["metadata"]["annotations"] = json!({"note": "x"});
     let guard = default_guard();
     let answer = warned(&guard, &policy_update(annotate, drifted(&[443])), "policy-drift");
-    assert!(
-        answer.warnings[0].starts_with("already before this update: NetworkPolicy \"memcached-permits\" drifts"),
-        "{:?}",
-        answer.warnings
-    );
+    assert!(answer.warnings[0].starts_with("existing problem: NetworkPolicy \"memcached-permits\" drifts"), "{:?}", answer.warnings);
     // The same meaning in other words.
     let reworded = |policy: &mut Value| policy["spec"]["egress"][0]["ports"].as_array_mut().unwrap().reverse();
     warned(&guard, &policy_update(reworded, drifted(&[443])), "policy-drift");
@@ -148,7 +144,11 @@ fn a_member_breaks_the_glass_with_a_reason_in_the_request_that_says_so() {
         glass("incident 7")(policy);
     };
     let answer = warned(&guard, &member(policy_update(widen, |_| {})), "break-glass");
-    assert!(answer.warnings.join(" ").contains("ada breaks the glass for NetworkPolicy \"memcached-permits\""), "{:?}", answer.warnings);
+    assert!(
+        answer.warnings.join(" ").contains("ada used the break-glass annotation on NetworkPolicy \"memcached-permits\""),
+        "{:?}",
+        answer.warnings
+    );
     let record = answer.record.expect("on record at every level");
     assert_eq!((record.verdict, record.user.as_str()), (Outcome::Warned, "ada"));
     assert!(record.messages[0].ends_with("incident 7"), "{:?}", record.messages);

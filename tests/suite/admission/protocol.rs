@@ -104,7 +104,7 @@ fn a_label_is_stripped_by_an_escaped_path_with_a_warning() {
     let made = Made::pod(json!({"netpol/dns": "true", "netpol/a~b": "true"}));
     let answer = put(&guard, Stage::Mutate, &made);
     assert_eq!(serde_json::to_value(answer.patch.unwrap()).unwrap(), json!([{"op": "remove", "path": "/metadata/labels/netpol~1a~0b"}]));
-    assert!(answer.warnings[0].starts_with("netpol/a~b is taken off pod \"an-object\""), "{:?}", answer.warnings);
+    assert!(answer.warnings[0].starts_with("label netpol/a~b is removed from pod \"an-object\""), "{:?}", answer.warnings);
     assert!(!put(&guard, Stage::Validate, &made).allowed, "what is still there is refused");
 }
 
@@ -114,7 +114,7 @@ fn a_pod_without_a_name_yet_is_named_by_what_its_name_is_made_from() {
     let made = Made::pod(json!({"netpol/dns": "true"})).without("/request/name").without("/request/object/metadata/name");
     let made = made.set("/request/object/metadata/generateName", json!("thief-"));
     let answer = put(&guard, Stage::Validate, &made);
-    assert!(answer.message.starts_with("pod \"thief-…\" wears netpol/dns"), "{}", answer.message);
+    assert!(answer.message.starts_with("pod \"thief-…\" has label netpol/dns"), "{}", answer.message);
     assert_eq!(answer.record.unwrap().name, "thief-");
 }
 
@@ -254,7 +254,7 @@ fn a_softened_refusal_admits_and_is_on_record() {
         let record = answer.record.unwrap();
         assert_eq!((record.verdict, record.messages.len()), (Outcome::Softened, 1));
         if warns {
-            assert!(answer.warnings[0].starts_with("would be refused: pod \"an-object\" wears netpol/mongodb"), "{:?}", answer.warnings);
+            assert!(answer.warnings[0].starts_with("would be denied: pod \"an-object\" has label netpol/mongodb"), "{:?}", answer.warnings);
         }
     }
     let labels = map("run", "pyos-od");

@@ -49,7 +49,7 @@ fn a_wrong_value_is_refused_and_never_corrected() {
         let made = Made::pod(json!({"type": "x11server", "netpol/ocuser": "yes"}));
         assert!(put(&guard, Stage::Mutate, &made).patch.is_none());
         let answer = refused(&guard, &made, "label-value");
-        assert!(answer.message.contains("wears netpol/ocuser=yes, but grant desktop gives it the value true"), "{}", answer.message);
+        assert!(answer.message.contains("has label netpol/ocuser=yes, but grant desktop gives it the value true"), "{}", answer.message);
     }
 }
 
@@ -58,7 +58,10 @@ fn a_template_that_could_not_pass_is_told_at_once() {
     let wrong = Made::deployment(json!({"matchLabels": {"app": "x"}}), json!({"app": "x", "netpol/mongodb": "true"}));
     let answer = warned(&default_guard(), &wrong, "workload-template");
     let words = answer.warnings.join(" ");
-    assert!(words.starts_with("the pods of Deployment \"an-object\" would be refused: pod \"an-object…\" wears netpol/mongodb"), "{words}");
+    assert!(
+        words.starts_with("the pods of Deployment \"an-object\" would be denied: pod \"an-object…\" has label netpol/mongodb"),
+        "{words}"
+    );
     assert!(answer.record.is_none());
 
     let deny = guard(Settings { workloads: Workloads::Deny, ..Settings::default() });
