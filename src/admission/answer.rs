@@ -51,13 +51,13 @@ pub struct Explained {
     pub findings: Vec<Finding>,
 }
 
-/// Answers one body, whatever its bytes are. It makes no call and takes no lock. `audit_all` asks for a record of
+/// Returns the answer to a body of any bytes. It makes no call and takes no lock. `audit_all` asks for a record of
 /// admitted requests too.
 pub fn answer(guard: &Guard, stage: Stage, body: &[u8], audit_all: bool) -> Answer {
     decide(guard, stage, body, |decision, judgment| reply(decision, judgment, audit_all)).unwrap_or_else(unreadable)
 }
 
-/// Answers one body as [`answer`] does, and returns the findings too.
+/// Returns the answer to a body as [`answer`] does, and its findings.
 ///
 /// # Errors
 /// The sentence of the answer with status 400, if no review can be answered.

@@ -6,8 +6,8 @@
 //! ```
 //!
 //! A review is read from outside to inside: first the envelope, which names the kind of the object, then the object
-//! itself. `read` tries `json_skim` first and reads the same text with `serde_json` if that fails, to find out what is
-//! wrong and where, or that nothing is. One synchronous, total function: no call, no clock, no lock, no copy of the body.
+//! itself. `read` tries `json_skim` first. If that fails, it reads the same text with `serde_json`, which accepts it or
+//! finds the wrong field. One synchronous, total function: no call, no clock, no lock, no copy of the body.
 
 mod answer;
 mod decision;

@@ -205,8 +205,8 @@ mod tests {
 
     #[test]
     fn a_noted_finding_gives_a_warning_and_a_record() {
-        let verdict = conclude(&[finding(Severity::Noted, "broken glass")], Enforcement::Deny);
-        assert_eq!((verdict.denial, verdict.on_record, verdict.warnings), (None, true, vec!["broken glass".to_owned()]));
+        let verdict = conclude(&[finding(Severity::Noted, "break-glass")], Enforcement::Deny);
+        assert_eq!((verdict.denial, verdict.on_record, verdict.warnings), (None, true, vec!["break-glass".to_owned()]));
         assert!(!conclude(&[finding(Severity::Warn, "old")], Enforcement::Deny).on_record);
     }
 

@@ -26,6 +26,7 @@ pub mod request;
 pub mod restore;
 pub mod settings;
 mod subject;
+mod text;
 pub mod wanted;
 mod words;
 mod workloads;

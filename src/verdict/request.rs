@@ -1,6 +1,6 @@
 //! A request without its objects.
 
-use super::facts::Text;
+use super::text::Text;
 
 /// The two endpoints of the webhook.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -5,8 +5,8 @@
 //! time. [`Raw`] is the text of a value that is checked now and read later.
 //!
 //! The only error is [`Unclear`]: the text is not valid JSON, or it is valid but not written the way this
-//! reader expects. The caller then reads the same text with `serde_json`, which says what is wrong, or that
-//! nothing is. This crate accepts a subset of what `serde_json` accepts and reads the same values from it.
+//! reader expects. The caller then reads the same text with `serde_json`, which accepts it or describes the
+//! error. This crate accepts a subset of what `serde_json` accepts and reads the same values from it.
 
 mod masks;
 mod raw;

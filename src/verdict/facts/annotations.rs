@@ -5,8 +5,8 @@ use std::fmt;
 use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
 
 use super::fields::DUPLICATE_KEY;
-use super::text::Text;
 use crate::verdict::annotations::{BREAK_GLASS, known};
+use crate::verdict::text::Text;
 
 /// The annotations of an object whose keys [`known`] lists. All others are ignored.
 #[derive(Debug, Default, PartialEq)]

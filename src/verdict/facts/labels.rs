@@ -5,8 +5,8 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
 
 use super::fields::{DUPLICATE_KEY, MAX_ENTRIES, TOO_MANY};
-use super::text::Text;
 use crate::canon::CAPABILITY_PREFIX;
+use crate::verdict::text::Text;
 
 /// More labels than most objects have.
 const MANY: usize = 24;

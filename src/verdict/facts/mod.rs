@@ -11,18 +11,17 @@ mod namespace;
 mod network_policy;
 mod objects;
 mod pod;
-mod text;
 mod workload;
 
 use super::subject::WorkloadKind;
 use crate::documents::node::Node;
+pub use crate::verdict::text::Text;
 pub use annotations::Annotations;
 pub use labels::{DuplicateKey, Labels};
 pub use namespace::{Namespace, NamespaceMetadata};
 pub use network_policy::{DeletedPolicy, NetworkPolicy, OwnerReference, PolicyMetadata};
 pub use objects::{Objects, Step};
 pub use pod::{Binding, Pod, PodMetadata, PodSpec};
-pub use text::Text;
 pub use workload::{CronJob, Workload, WorkloadMetadata, WorkloadSpec};
 
 /// The facts about the objects of one request.

@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use super::fields;
 use super::labels::Labels;
-use super::text::Text;
+use crate::verdict::text::Text;
 
 /// A namespace.
 #[derive(Debug, PartialEq, Deserialize)]

@@ -4,8 +4,8 @@ use serde::Deserialize;
 
 use super::annotations::Annotations;
 use super::fields::{self, null};
-use super::text::Text;
 use crate::documents::node::Node;
+use crate::verdict::text::Text;
 
 /// A `NetworkPolicy`.
 #[derive(Debug, PartialEq, Deserialize)]

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use super::annotations::Annotations;
 use super::fields;
 use super::labels::Labels;
-use super::text::Text;
+use crate::verdict::text::Text;
 
 /// A pod, or a template of pods.
 #[derive(Debug, Default, PartialEq, Deserialize)]

@@ -4,8 +4,8 @@ use serde::{Deserialize, Deserializer};
 
 use super::fields::{self, null};
 use super::pod::{Pod, PodMetadata, PodSpec};
-use super::text::Text;
 use crate::documents::node::Node;
+use crate::verdict::text::Text;
 
 /// A workload. A [`CronJob`] is converted to one.
 #[derive(Debug, PartialEq, Deserialize)]

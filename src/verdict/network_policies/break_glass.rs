@@ -7,38 +7,38 @@ use crate::verdict::finding::{Finding, Rule, Severity};
 use crate::verdict::words::{Named, Plain};
 
 /// The effect of the annotation on a request.
-pub(super) enum Glass {
+pub(super) enum BreakGlass {
     /// The change is admitted without checks.
-    Broken(Finding),
+    Used(Finding),
     /// The change is checked. The finding denies a wrong use of the annotation.
-    Whole(Option<Finding>),
+    NotUsed(Option<Finding>),
 }
 
 /// Judges the annotation of a policy that is created or updated. Removing it or keeping it has no effect: otherwise
 /// applying the same file again would use it again.
-pub(super) fn stored(ctx: Ctx<'_>, named: Named<'_>, before: Option<&str>, after: Option<&str>) -> Glass {
+pub(super) fn stored(ctx: Ctx<'_>, named: Named<'_>, before: Option<&str>, after: Option<&str>) -> BreakGlass {
     match after {
-        None => Glass::Whole(None),
-        Some(_) if after == before => Glass::Whole(None),
+        None => BreakGlass::NotUsed(None),
+        Some(_) if after == before => BreakGlass::NotUsed(None),
         Some(_) if !is_member(ctx) => {
             let message = format!("{named} has annotation {BREAK_GLASS}, but its user is in no break-glass group. Remove the annotation");
-            Glass::Whole(Some(Finding::new(Rule::BreakGlass, Severity::Deny, message)))
+            BreakGlass::NotUsed(Some(Finding::new(Rule::BreakGlass, Severity::Deny, message)))
         }
         Some(reason) if reason.trim().is_empty() => {
             let message = format!("{named} has annotation {BREAK_GLASS} without a reason. Set its value to the reason");
-            Glass::Whole(Some(Finding::new(Rule::BreakGlass, Severity::Deny, message)))
+            BreakGlass::NotUsed(Some(Finding::new(Rule::BreakGlass, Severity::Deny, message)))
         }
-        Some(reason) => Glass::Broken(broken(ctx, named, reason)),
+        Some(reason) => BreakGlass::Used(used(ctx, named, reason)),
     }
 }
 
 /// Returns the finding for a member who deletes a policy that has the annotation.
 pub(super) fn deleted(ctx: Ctx<'_>, named: Named<'_>, reason: Option<&str>) -> Option<Finding> {
     let reason = reason.filter(|reason| !reason.trim().is_empty())?;
-    is_member(ctx).then(|| broken(ctx, named, reason))
+    is_member(ctx).then(|| used(ctx, named, reason))
 }
 
-fn broken(ctx: Ctx<'_>, named: Named<'_>, reason: &str) -> Finding {
+fn used(ctx: Ctx<'_>, named: Named<'_>, reason: &str) -> Finding {
     let message = format!(
         "{} used the break-glass annotation on {named}; admitted without checks: {}",
         Plain(&ctx.request.user),

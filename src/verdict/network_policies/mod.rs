@@ -11,7 +11,7 @@ use super::facts::{DeletedPolicy, NetworkPolicy, Objects, PolicyMetadata, Step};
 use super::finding::{Finding, Rule, Severity};
 use super::words::Named;
 use crate::canon::{CanonicalPolicy, Policies};
-use break_glass::Glass;
+use break_glass::BreakGlass;
 
 /// Judges a policy that is created or updated.
 pub(super) fn validate(ctx: Ctx<'_>, objects: &Objects<NetworkPolicy<'_>>) -> Vec<Finding> {
@@ -28,8 +28,8 @@ fn stored(ctx: Ctx<'_>, policies: &Policies, old: Option<&NetworkPolicy<'_>>, ne
     let named = ctx.named("NetworkPolicy", &new.metadata.name, &new.metadata.generate_name);
     let before = old.and_then(|old| old.metadata.annotations.break_glass());
     let mut findings = match break_glass::stored(ctx, named, before, new.metadata.annotations.break_glass()) {
-        Glass::Broken(finding) => return vec![finding],
-        Glass::Whole(finding) => Vec::from_iter(finding),
+        BreakGlass::Used(finding) => return vec![finding],
+        BreakGlass::NotUsed(finding) => Vec::from_iter(finding),
     };
     match policies.by_name.get(named.name) {
         Some(canonical) => {

@@ -9,14 +9,14 @@ use crate::verdict::words::{List, Named, plural};
 
 /// Whether a granted label may be missing.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(in crate::verdict) enum Missing {
+pub(crate) enum Missing {
     /// No: the API server did not call the mutating webhook. A retry adds the label.
     Denied,
     /// Yes: the API server calls the mutating webhook when it creates the pods.
     WillBeAdded,
 }
 
-pub(in crate::verdict) fn judge(ctx: Ctx<'_>, named: Named<'_>, pod: &Pod<'_>, missing: Missing) -> Vec<Finding> {
+pub(crate) fn judge(ctx: Ctx<'_>, named: Named<'_>, pod: &Pod<'_>, missing: Missing) -> Vec<Finding> {
     let identity = ctx.canon().identify(&pod.metadata.labels);
     let mut findings = if identity.is_conflict() {
         vec![Finding::new(Rule::TwoIdentities, Severity::Deny, labels::two_identities(named, &identity))]

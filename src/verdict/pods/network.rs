@@ -30,12 +30,7 @@ pub(super) fn host_network(ctx: Ctx<'_>, named: Named<'_>, pod: &Pod<'_>, identi
 
 /// Judges annotations that can open a second network. On an update it judges those that the update adds or changes.
 /// The finding contains only their keys.
-pub(in crate::verdict) fn annotations(
-    ctx: Ctx<'_>,
-    named: Named<'_>,
-    new: &Annotations<'_>,
-    old: Option<&Annotations<'_>>,
-) -> Option<Finding> {
+pub(crate) fn annotations(ctx: Ctx<'_>, named: Named<'_>, new: &Annotations<'_>, old: Option<&Annotations<'_>>) -> Option<Finding> {
     let is_new = |key: &&str| new.get(key).is_some_and(|value| old.and_then(|old| old.get(key)) != Some(value));
     let mut keys = NETWORK.iter().copied().filter(is_new).peekable();
     keys.peek()?;
