@@ -63,7 +63,7 @@ fn a_review_gets_the_bytes_that_the_webhook_sends() {
 fn the_explanation_of_a_review_is_on_standard_error() {
     let file = recorded("pod-create-ungranted.validate.json");
     let ran = netpol(&["review", &file]);
-    assert!(ran.err.starts_with(&format!("denied: {file}\n  ungranted-label: pod \"thief\" wears netpol/mongodb")), "{}", ran.err);
+    assert!(ran.err.starts_with(&format!("denied: {file}\n  ungranted-label: pod \"thief\" has label netpol/mongodb")), "{}", ran.err);
     assert_eq!(netpol(&["review", "--output", "json", &file]).err, "");
 }
 
@@ -89,7 +89,7 @@ fn a_body_that_the_webhook_refuses_with_400_is_exit_code_2() {
     for (body, words) in [
         (
             r#"{"kind":"AdmissionReview","apiVersion":"admission.k8s.io/v1beta1","request":{"uid":"u"}}"#,
-            "is not of version admission.k8s.io/v1",
+            "another version than admission.k8s.io/v1",
         ),
         (r#"{"kind":"AdmissionReview","apiVersion":"admission.k8s.io/v1"}"#, "request"),
     ] {
@@ -134,10 +134,10 @@ items:
     allowed     Pod "garbage" in abcdesktop (standard input, document 1)
                 /mutate adds netpol/dns=true, netpol/pyos=true
     denied      Pod "thief" in abcdesktop (standard input, document 2)
-                ungranted-label: pod "thief" wears netpol/mongodb, which no grant gives it (grants that do: pyos for run=pyos-od, mongodb for run=mongodb-od). Remove the label, or extend the grants
+                ungranted-label: pod "thief" has label netpol/mongodb, which no grant allows for this pod (grants with this label: pyos for run=pyos-od, mongodb for run=mongodb-od). Remove the label or add it to a grant
     not judged  ConfigMap "settings" in abcdesktop (standard input, document 3, items[0])
     warned      CiliumNetworkPolicy "open" in abcdesktop (standard input, document 3, items[1])
-                warning, foreign-policy: CiliumNetworkPolicy "open" of cilium.io can open the network past every NetworkPolicy, and what it says is not judged. Use a NetworkPolicy if one can say it
+                warning, foreign-policy: CiliumNetworkPolicy "open" of cilium.io can allow traffic that NetworkPolicies deny, and its content is not checked. Use a NetworkPolicy if possible
     not judged  Pod "elsewhere" in other (standard input, document 3, items[2])
     5 objects: 1 allowed, 1 warned, 1 denied, 2 not judged
     "#);
@@ -146,8 +146,8 @@ items:
 #[test]
 fn json_is_one_line_per_object() {
     let thief = pod("thief", &json!({"netpol/mongodb": "true"})).to_string();
-    let message = "pod \"thief\" wears netpol/mongodb, which no grant gives it (grants that do: pyos for run=pyos-od, mongodb for \
-                   run=mongodb-od). Remove the label, or extend the grants";
+    let message = "pod \"thief\" has label netpol/mongodb, which no grant allows for this pod (grants with this label: pyos for \
+                   run=pyos-od, mongodb for run=mongodb-od). Remove the label or add it to a grant";
     let expected = json!({"file": "standard input", "document": 1, "kind": "Pod", "name": "thief", "namespace": "abcdesktop", "verdict": "denied",
         "allowed": false, "rule": "ungranted-label", "messages": [message], "warnings": [], "differences": []});
     assert_eq!(verdicts(&[], &thief), [expected]);

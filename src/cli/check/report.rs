@@ -7,9 +7,9 @@ use serde::Serialize;
 use crate::cli::manifests::created::{self, Requester};
 use crate::cli::manifests::display::KindAndName;
 use crate::cli::manifests::{Manifest, Place};
-use crate::cli::words::{put_back, rule_name};
+use crate::cli::words::rule_name;
 use crate::policy::{Difference, Witness};
-use crate::verdict::{self, Guard, Rule, Severity};
+use crate::verdict::{self, Guard, Rule, Severity, restore};
 
 /// The rule for a canonical policy that is in no file. Only a check can find it.
 pub(super) const MISSING: &str = "policy-missing";
@@ -196,7 +196,7 @@ impl<'c> Checker<'c> {
                 None => {
                     policies.missing += 1;
                     if !partial {
-                        let command = put_back(&self.guard.canon, namespace, &[name]);
+                        let command = restore::command(&self.guard.canon, namespace, &[name]);
                         let message = format!("NetworkPolicy \"{name}\" is missing. To create it: {command}");
                         self.report.findings.push(Finding::denies(Object::missing(name, namespace), MISSING, message));
                     }

@@ -6,9 +6,8 @@ use std::io::{self, Write};
 use super::report::{Finding, MISSING, Object, Report};
 use crate::cli::manifests::display::{Count, printable};
 use crate::cli::output::{BAD, GOOD, WARN};
-use crate::cli::words::put_back;
 use crate::policy::{Change, Difference};
-use crate::verdict::Guard;
+use crate::verdict::{Guard, restore};
 
 pub(super) fn write(report: &Report, guard: &Guard, out: &mut dyn Write) -> io::Result<()> {
     for finding in &report.findings {
@@ -93,7 +92,8 @@ fn write_commands(report: &Report, guard: &Guard, out: &mut dyn Write) -> io::Re
         }
     }
     for (namespace, names) in names {
-        writeln!(out, "to restore {}: {}", if names.len() == 1 { "it" } else { "them" }, put_back(&guard.canon, namespace, &names))?;
+        let command = restore::command(&guard.canon, namespace, &names);
+        writeln!(out, "to restore {}: {command}", if names.len() == 1 { "it" } else { "them" })?;
     }
     Ok(())
 }

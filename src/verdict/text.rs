@@ -1,4 +1,4 @@
-//! A string of the body.
+//! A string of the request body.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -6,8 +6,8 @@ use std::ops::Deref;
 
 use serde::de::{Deserialize, Deserializer, Visitor};
 
-/// A string, borrowed from the body where that has no escape in it. `Cow` itself is always owned
-/// inside a map or an `Option` when serde reads it, and `&str` fails on an escape.
+/// A string that is borrowed from the body, unless it contains an escape. In a map or an `Option`, serde reads a `Cow`
+/// as an owned string, and a `&str` fails on an escape.
 #[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Text<'a>(Cow<'a, str>);
 
@@ -32,7 +32,7 @@ impl PartialEq<str> for Text<'_> {
 }
 
 impl fmt::Debug for Text<'_> {
-    /// Says how long it is, never what it is: most strings of a body are not to be printed.
+    /// Prints the length in bytes. Most strings of a body must not be printed.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "Text({} bytes)", self.0.len())
     }
