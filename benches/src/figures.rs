@@ -20,7 +20,7 @@ const ANY: u64 = u64::MAX;
 /// cases are bounded.
 const LIMITS: [(&str, Figure); 4] = [
     ("review/pod-", Figure { instructions: ANY, allocations: 32, heap: 8 << 10 }),
-    ("review/pod-14k/", Figure { instructions: 250_000, allocations: 32, heap: 8 << 10 }),
+    ("review/pod-14k/", Figure { instructions: 170_000, allocations: 32, heap: 8 << 10 }),
     ("review/pod-107k/", Figure { instructions: 1_850_000, allocations: 32, heap: 8 << 10 }),
     ("worst-", Figure { instructions: 300_000_000, allocations: ANY, heap: 64 << 20 }),
 ];

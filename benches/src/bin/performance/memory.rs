@@ -16,7 +16,8 @@ const REVIEWS: u64 = 100_000;
 /// The reviews of one hour at 100 per second.
 const SOAK: u64 = 360_000;
 const TENTHS: u64 = 10;
-const IDLE: usize = 1_000;
+/// As many connections as the server allows by default.
+const IDLE: usize = 512;
 const LARGE: usize = 64;
 const LARGE_BYTES: usize = 16 << 20;
 /// The default of `--body-budget`.
@@ -43,7 +44,7 @@ pub(crate) fn measure(harness: &Harness) -> Result<Memory, String> {
     eprintln!("resident: {at_start} at start, {after_reviews} after {reviews}, soak {soak:?}");
     drop(server);
 
-    let server = harness.place.product(&program, &["--max-connections", "1200"])?;
+    let server = harness.place.product(&program, &[])?;
     let idle = harness.runtime.block_on(async {
         let connected = harness.client.connect_all(server.address, IDLE).await.map_err(|error| format!("cannot connect: {error}"))?;
         let mut connections = connected;
