@@ -17,7 +17,7 @@ use crate::certificates::steps;
 use crate::certificates::stored::Stored;
 use crate::certificates::trust::Ca;
 use crate::certificates::when;
-use crate::server::{Clock, Keeper};
+use crate::server::{Clock, ManagedCertificate};
 
 /// How soon to look again where something is under way.
 const SOON: Duration = Duration::from_secs(1);
@@ -32,7 +32,7 @@ const COUNTED: [Step; 6] = [Step::Mend, Step::Prune, Step::Promote, Step::Sign, 
 /// Looks after a server's certificate.
 pub(super) struct Keeping {
     cluster: Cluster,
-    keeper: Keeper,
+    certificate: ManagedCertificate,
     options: Options,
     clock: Clock,
     leading: watch::Receiver<Leading>,
@@ -52,11 +52,17 @@ struct Sight {
 }
 
 impl Keeping {
-    pub(super) fn new(cluster: Cluster, keeper: Keeper, options: Options, clock: Clock, leading: watch::Receiver<Leading>) -> Keeping {
-        keeper.begin_at_zero(COUNTED.map(word), Kind::ALL.map(Kind::word));
+    pub(super) fn new(
+        cluster: Cluster,
+        certificate: ManagedCertificate,
+        options: Options,
+        clock: Clock,
+        leading: watch::Receiver<Leading>,
+    ) -> Keeping {
+        certificate.show_counters(COUNTED.map(word), Kind::ALL.map(Kind::word));
         Keeping {
             cluster,
-            keeper,
+            certificate,
             options,
             clock,
             leading,
@@ -103,7 +109,7 @@ impl Keeping {
             let Found::Ours(stored) = &sight.secret.found else { return Err(self.foreign()) };
             self.serve(stored, &sight.registrations);
             let step = self.next(stored, &sight.registrations);
-            let is_unsettled = self.keeper.served().is_none() || !matches!(step, Step::Rest);
+            let is_unsettled = self.certificate.served().is_none() || !matches!(step, Step::Rest);
             let pause = if is_unsettled { SOON.min(self.options.every) } else { self.options.every };
             if !self.leading.borrow().is_so() || matches!(step, Step::Wait | Step::Rest) {
                 return Ok(pause);
@@ -132,7 +138,7 @@ impl Keeping {
         if secret.strange_request {
             self.notes.push(format!("the annotation {} asks for something else than leaf or ca", super::RENEW));
         }
-        self.keeper.looked(self.now(), until);
+        self.certificate.record_read(self.now(), until);
         Ok(Sight { registrations, secret })
     }
 
@@ -140,9 +146,9 @@ impl Keeping {
     /// what is served is not trusted either.
     fn serve(&self, stored: &Stored, registrations: &[Registration]) {
         let Some(leaf) = &stored.leaf else { return };
-        let served = self.keeper.served();
+        let served = self.certificate.served();
         if is_to_be_served(&leaf.pair, served.as_deref(), &bundles(registrations), self.now()) {
-            self.keeper.serve(leaf.pair.clone());
+            self.certificate.serve(leaf.pair.clone());
         }
     }
 
@@ -152,7 +158,7 @@ impl Keeping {
 
     fn view<T>(&self, stored: &Stored, published: &[Vec<Ca>], with: impl FnOnce(&View<'_>) -> T) -> T {
         let now = self.now();
-        let served = self.keeper.served();
+        let served = self.certificate.served();
         let serving = served.is_some_and(|pair| is_trusted(&pair, published, now));
         let seen_for = self.seen.seen_for(self.started.elapsed());
         with(&View { stored, published, seen_for, serving, now })
@@ -166,7 +172,7 @@ impl Keeping {
                     tracing::info!(cas = stored.bundle.len(), "{} has the bundle from now on", registration.words());
                 }
             }
-            self.keeper.stepped(word(step));
+            self.certificate.count_step(word(step));
             return Ok(());
         }
         let published = bundles(&sight.registrations);
@@ -177,7 +183,7 @@ impl Keeping {
         let owner = self.leading.borrow().owner.clone();
         let place = (self.options.namespace.as_str(), self.options.name.as_str());
         sight.secret.write(&self.cluster, place, &next, owner.as_ref()).await?;
-        self.keeper.stepped(word(step));
+        self.certificate.count_step(word(step));
         log(step, &next);
         Ok(())
     }
@@ -185,7 +191,7 @@ impl Keeping {
     fn foreign(&mut self) -> Fault {
         let (namespace, name) = (&self.options.namespace, &self.options.name);
         let (label, value) = super::MANAGED_BY;
-        let kept = if self.keeper.served().is_some() { "; what was served before it stays" } else { "" };
+        let kept = if self.certificate.served().is_some() { "; what was served before it stays" } else { "" };
         let sentence = format!(
             "the secret \"{namespace}/{name}\" was not made by netpol (it has no label {label}={value}) and is left alone{kept}: \
              delete it, or name another one (--tls-secret)"
@@ -196,7 +202,7 @@ impl Keeping {
     /// Notes how a look ended; says what is news.
     fn note(&mut self, fault: Option<Fault>) {
         if let Some(fault) = &fault {
-            self.keeper.failed(fault.kind.word());
+            self.certificate.count_failure(fault.kind.word());
             self.failures = self.failures.saturating_add(1);
         } else {
             self.failures = 0;
@@ -215,8 +221,8 @@ impl Keeping {
 
     fn say(&self) {
         let leading = self.leading.borrow().clone();
-        self.keeper.leads(leading.is_so());
-        let served = self.keeper.served();
+        self.certificate.set_leader(leading.is_so());
+        let served = self.certificate.served();
         let facts = Facts {
             registrations: self.registrations.as_deref(),
             served: served.as_deref(),
@@ -224,7 +230,7 @@ impl Keeping {
             notes: self.notes.clone(),
         };
         let (standing, is_degraded) = standing(&facts, self.now());
-        self.keeper.stands(standing, is_degraded);
+        self.certificate.set_status(standing, is_degraded);
     }
 
     fn now(&self) -> SystemTime {

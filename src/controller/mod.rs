@@ -26,7 +26,7 @@ pub use registrations::{Hook, Registration};
 pub use secret::{Found, MANAGED_BY, Public, RENEW, Secret};
 
 use crate::certificates::plan::Wanted;
-use crate::server::{Clock, Keeper};
+use crate::server::{Clock, ManagedCertificate};
 pub use election::lease::Timing;
 use election::{Election, Leading};
 use keeping::Keeping;
@@ -62,11 +62,11 @@ pub struct Controller {
 }
 
 /// Starts to look after a server's certificate.
-pub fn start(cluster: Cluster, keeper: Keeper, options: Options, clock: Clock) -> Controller {
+pub fn start(cluster: Cluster, certificate: ManagedCertificate, options: Options, clock: Clock) -> Controller {
     let (stop, stopped) = watch::channel(false);
     let (leading, leads) = watch::channel(Leading::default());
     let election = Election::new(cluster.clone(), &options, stopped, leading);
-    let keeping = Keeping::new(cluster, keeper, options, clock, leads);
+    let keeping = Keeping::new(cluster, certificate, options, clock, leads);
     Controller { stop, election: tokio::spawn(election.run()), keeping: tokio::spawn(keeping.run()) }
 }
 

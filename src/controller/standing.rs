@@ -6,7 +6,7 @@ use super::cluster::Fault;
 use super::registrations::Registration;
 use crate::certificates::pair::Pair;
 use crate::certificates::trust::{Untrusted, verify};
-use crate::server::Standing;
+use crate::server::CertificateStatus;
 
 /// What there is to tell of.
 #[derive(Debug, Default)]
@@ -22,8 +22,8 @@ pub(super) struct Facts<'f> {
 }
 
 /// Says how it stands; and whether what is in force is not what ought to be.
-pub(super) fn standing(facts: &Facts<'_>, now: SystemTime) -> (Standing, bool) {
-    let mut standing = Standing::default();
+pub(super) fn standing(facts: &Facts<'_>, now: SystemTime) -> (CertificateStatus, bool) {
+    let mut standing = CertificateStatus::default();
     let faults = facts.faults.iter().map(|fault| fault.sentence.clone());
     let is_degraded = !facts.faults.is_empty() || !facts.notes.is_empty();
     let Some(registrations) = facts.registrations else {

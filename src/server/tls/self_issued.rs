@@ -12,8 +12,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use super::source::Polled;
-use super::{TlsError, files};
+use super::error::{Polled, TlsError};
+use super::files;
 use crate::certificates::authority::{Authority, IssueError, Issued};
 use crate::certificates::pair::Pair;
 use crate::certificates::trust::{Bundle, pem, verify};

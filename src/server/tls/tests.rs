@@ -2,7 +2,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use super::*;
-use crate::certificates::pair::certificates;
+use crate::certificates::pair::{Pair, certificates};
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
