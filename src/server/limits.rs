@@ -25,7 +25,8 @@ pub struct Limits {
     pub body_stall: Duration,
     /// Bytes that a body must bring in `body_stall`.
     pub body_pace: usize,
-    /// Time for which the server discards the rest of a body that it refused, so that the client can read the refusal.
+    /// After a refusal, the server discards the rest of the body until nothing arrives for this time, so that the client
+    /// can read the refusal.
     pub linger: Duration,
     /// Time from SIGTERM in which the server serves on and reports not ready: `--drain-delay`.
     pub drain_delay: Duration,

@@ -24,7 +24,7 @@ pub(super) struct Stream<S> {
 
 enum Closing {
     No,
-    /// The writing side is closed; this many bytes are discarded at most, and until then.
+    /// The writing side is closed; this many bytes are discarded at most, until none arrives for a while.
     Lingering(usize, Pin<Box<Sleep>>),
 }
 
@@ -56,8 +56,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Stream<S> {
         Pin::new(&mut self.get_mut().inner).poll_flush(ctx)
     }
 
-    /// Closes the writing side, then discards the rest of a refused body for a while. Closing the socket while
-    /// unread bytes arrive would reset the connection, and the client would lose the response.
+    /// Closes the writing side, then discards the rest of a refused body. Closing the socket while unread bytes arrive
+    /// would reset the connection, and the client would lose the response. The connection is idle then, and so makes way.
     fn poll_shutdown(self: Pin<&mut Self>, ctx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         loop {
@@ -70,16 +70,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Stream<S> {
                     this.closing = Closing::Lingering(MAX_LINGER, Box::pin(sleep_until(Instant::now() + this.linger)));
                 }
                 Closing::Lingering(left, until) => {
-                    if *left == 0 || until.as_mut().poll(ctx).is_ready() {
-                        return Poll::Ready(Ok(()));
-                    }
                     let mut scratch = [0; 4096];
                     let mut buffer = ReadBuf::new(&mut scratch);
-                    let read = ready!(Pin::new(&mut this.inner).poll_read(ctx, &mut buffer));
-                    if read.is_err() || buffer.filled().is_empty() {
+                    let Poll::Ready(read) = Pin::new(&mut this.inner).poll_read(ctx, &mut buffer) else {
+                        return until.as_mut().poll(ctx).map(Ok);
+                    };
+                    *left = left.saturating_sub(buffer.filled().len());
+                    if read.is_err() || buffer.filled().is_empty() || *left == 0 {
                         return Poll::Ready(Ok(()));
                     }
-                    *left = left.saturating_sub(buffer.filled().len());
+                    until.as_mut().reset(Instant::now() + this.linger);
                 }
             }
         }

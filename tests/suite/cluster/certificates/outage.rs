@@ -69,7 +69,7 @@ fn a_replica_starts_without_the_api_server_and_goes_on_without_it() {
     let flags = [installed.flags(), vec!["--listen".to_owned(), format!("127.0.0.1:{listen}")]].concat();
     let server = without_certificate(Starting::new(installed.name, &flags, Some(&installed.kubeconfig_at(Some(line)))));
     assert!(!says(&server, "the API server cannot be reached"));
-    assert!(!says(&server, "there is no certificate to serve yet"));
+    assert!(!says(&server, "the server has no certificate yet"));
     let refused = RUNTIME.block_on(TcpStream::connect((Ipv4Addr::LOCALHOST, listen)));
     assert!(refused.is_err(), "nobody listens for reviews without a certificate");
 

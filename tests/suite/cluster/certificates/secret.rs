@@ -93,7 +93,7 @@ fn a_secret_of_somebody_elses_is_left_alone_and_what_is_served_stays() {
     until("it says why it is not ready", || {
         let (ready, text) = readiness(&late);
         assert!(!ready, "{text}");
-        (text.contains("was not made by netpol") && text.contains("there is no certificate to serve yet")).then_some(())
+        (text.contains("was not made by netpol") && text.contains("the server has no certificate yet")).then_some(())
     });
     installed.delete_secret();
     until("it is ready as soon as the stranger's is gone", || readiness(&late).0.then_some(()));
