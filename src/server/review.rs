@@ -82,7 +82,11 @@ impl Desk {
         drop(parts);
         let Limits { max_body, body_stall, body_pace, .. } = self.limits;
         let bounds = Bounds { max_body, stall: body_stall, pace: body_pace, deadline };
-        let count = |bytes| link.iter().for_each(|link| link.read_body(bytes));
+        let count = |bytes| {
+            if let Some(link) = &link {
+                link.read_body(bytes);
+            }
+        };
         let body = match body::read(body, announced, &self.budget, bounds, || self.connections.are_awaited(), count).await {
             Ok(body) => body,
             Err(refusal) => {
@@ -145,10 +149,10 @@ impl Desk {
             sink.offer(Entry { time: jiff::Timestamp::now(), record, latency: took, client_verified });
         }
         let is_review = answer.status == 200;
-        if is_review {
-            link.iter().for_each(|link| link.prove());
-        } else {
+        if !is_review {
             self.metrics.refused(Refusal::Review);
+        } else if let Some(link) = link {
+            link.prove();
         }
         let kind = if is_review { "application/json" } else { "text/plain; charset=utf-8" };
         let mut response = Response::new(axum::body::Body::from(answer.body));

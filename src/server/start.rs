@@ -19,7 +19,7 @@ use super::lifecycle::{Lifecycle, Phase};
 use super::metrics::Metrics;
 use super::reload::Reloader;
 use super::review::{self, Desk};
-use super::tls::{ClientCa, CurrentCertificate, Source, Tls, TlsError};
+use super::tls::{ClientCa, CurrentCertificate, ManagedCertificate, Source, Tls, TlsError};
 
 /// Time for the audit log to write its last records.
 const AUDIT_FLUSH: Duration = Duration::from_secs(5);
@@ -134,7 +134,7 @@ pub fn start(config: &Config, parts: Parts) -> Result<Running, StartError> {
     let address = socket.local_addr().map_err(at(config.listen))?;
     let admin_address = admin_listener.local_addr().map_err(at(config.admin_listen))?;
 
-    let metrics = Arc::new(Metrics::new(now, managed.as_ref().map(|managed| managed.metrics())));
+    let metrics = Arc::new(Metrics::new(now, managed.as_ref().map(ManagedCertificate::metrics)));
     let lifecycle = Arc::new(Lifecycle::new());
     let connections = Arc::new(Connections::new(limits.max_connections));
     let health = Arc::new(Health {

@@ -111,7 +111,9 @@ fn where_all_are_proven_the_longest_idle_one_is_displaced() {
 fn a_busy_connection_is_never_displaced() {
     let mut all = Stepped::new();
     let busy = [(); 3].map(|()| all.established());
-    busy.iter().for_each(|id| all.registry.begin(*id));
+    for id in busy {
+        all.registry.begin(id);
+    }
     let (waiting, _) = all.admit();
     all.registry.start_handshake(waiting);
     assert_eq!(all.establish(waiting), Slot::Full { displaced: None });

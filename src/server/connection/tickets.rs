@@ -92,7 +92,9 @@ impl Connections {
     pub(super) fn announce(&self, order: Order) {
         let registry = self.lock();
         self.order.send_replace(order);
-        registry.signals().for_each(|signal| give(signal, order));
+        for signal in registry.signals() {
+            give(signal, order);
+        }
     }
 
     /// Returns whether a connection waits for a slot.

@@ -83,7 +83,11 @@ impl ManagedMetrics {
     }
 
     pub(crate) fn show(&self, steps: impl IntoIterator<Item = Word>, causes: impl IntoIterator<Item = Word>) {
-        steps.into_iter().for_each(|step| show(&self.steps, [("step", step)]));
-        causes.into_iter().for_each(|cause| show(&self.failures, [("cause", cause)]));
+        for step in steps {
+            show(&self.steps, [("step", step)]);
+        }
+        for cause in causes {
+            show(&self.failures, [("cause", cause)]);
+        }
     }
 }

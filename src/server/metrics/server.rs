@@ -133,9 +133,15 @@ impl Metrics {
         for stage in [Stage::Mutate, Stage::Validate] {
             let _ = self.durations.get_or_create(&[("stage", word(stage))]);
         }
-        Refusal::ALL.iter().for_each(|refusal| show(&self.refusals, [("cause", refusal.cause())]));
-        CLOSED.iter().for_each(|cause| show(&self.connections_closed, [("cause", cause)]));
-        FAILED.iter().for_each(|cause| show(&self.handshake_failures, [("cause", cause)]));
+        for refusal in Refusal::ALL {
+            show(&self.refusals, [("cause", refusal.cause())]);
+        }
+        for cause in CLOSED {
+            show(&self.connections_closed, [("cause", cause)]);
+        }
+        for cause in FAILED {
+            show(&self.handshake_failures, [("cause", cause)]);
+        }
     }
 
     /// Counts a decision.
