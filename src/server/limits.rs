@@ -9,8 +9,8 @@ pub struct Limits {
     pub max_body: usize,
     /// Total size of the bodies in flight in bytes: `--body-budget`.
     pub body_budget: usize,
-    /// Established connections: `--max-connections`. At the limit, the longest-idle connection is closed. A quarter as
-    /// many connections can be silent, and a quarter as many in their handshake, besides.
+    /// Established connections: `--max-connections`. At the limit, the longest-idle connection is closed. Four times
+    /// as many connections can be silent, and half as many in their handshake, besides.
     pub max_connections: u32,
     /// Reviews of ordinary size in flight: `--max-reviews`. More wait, until their deadline.
     pub max_reviews: usize,

@@ -14,7 +14,7 @@ use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use super::admin::{self, Admin, Health};
 use super::body::{Budget, TooSmall};
 use super::config::{Clock, Config, Parts};
-use super::connection::{Connections, Port, accept, bind, listen};
+use super::connection::{Connections, Port, accept, bind, listen, raise_file_limit};
 use super::lifecycle::{Lifecycle, Phase};
 use super::metrics::Metrics;
 use super::reload::Reloader;
@@ -128,6 +128,7 @@ pub fn start(config: &Config, parts: Parts) -> Result<Running, StartError> {
     let managed = certificate.managed().cloned();
     let tls = Arc::new(Tls::new(current.clone(), config.tls.min, client_ca.as_ref())?);
 
+    raise_file_limit();
     let at = |address: SocketAddr| move |error| StartError::Listen { address, error };
     let socket = bind(config.listen).map_err(at(config.listen))?;
     let admin_listener = bind(config.admin_listen).and_then(listen).map_err(at(config.admin_listen))?;

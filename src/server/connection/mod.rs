@@ -21,7 +21,7 @@ mod stream;
 mod tests;
 mod tickets;
 
-pub(crate) use accept::{accept, bind, listen};
+pub(crate) use accept::{accept, bind, listen, raise_file_limit};
 pub(crate) use link::Link;
 pub(crate) use port::Port;
 pub(crate) use tickets::Connections;

@@ -8,8 +8,16 @@ use tokio::sync::{Notify, watch};
 
 use super::registry::{Activity, Id, Registry, Sizes, Slot};
 
-/// The fewest connections that can be silent, or in their handshake, at the same time.
-const MIN_SHARE: usize = 64;
+/// Silent connections for each established one. They cost little, and an honest client is silent only for moments: the
+/// larger this group, the faster a flood must be to displace it within them.
+const SILENT: usize = 4;
+
+/// The fewest silent connections, and the fewest handshakes, that a port has room for.
+const MIN_SILENT: usize = 256;
+const MIN_HANDSHAKES: usize = 64;
+
+/// Connections that leave at once where the system has no room.
+const RELIEF: usize = 16;
 
 /// What a connection must do. A later order replaces an earlier one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -49,12 +57,16 @@ pub(super) struct Ticket {
 }
 
 impl Connections {
-    /// Makes room for `established` connections, and for a quarter as many silent ones and handshakes each.
+    /// Makes room for `established` connections, four times as many silent ones, and half as many handshakes.
     pub(crate) fn new(established: u32) -> Connections {
         let established = established as usize;
-        let share = (established / 4).max(MIN_SHARE);
+        let sizes = Sizes {
+            silent: established.saturating_mul(SILENT).max(MIN_SILENT),
+            handshakes: (established / 2).max(MIN_HANDSHAKES),
+            established,
+        };
         Connections {
-            registry: Mutex::new(Registry::new(Sizes { silent: share, handshakes: share, established })),
+            registry: Mutex::new(Registry::new(sizes)),
             freed: Notify::new(),
             queued: AtomicUsize::new(0),
             count: watch::Sender::new(0),
@@ -73,11 +85,13 @@ impl Connections {
         Ticket { connections: Arc::clone(self), id, orders }
     }
 
-    /// Makes the connection leave that can best be missed.
+    /// Makes the connections leave that can best be missed.
     pub(super) fn relieve(&self) {
         let mut registry = self.lock();
-        let displaced = registry.relieve();
-        tell(&registry, displaced, Order::MakeWay);
+        for _ in 0..RELIEF {
+            let displaced = registry.relieve();
+            tell(&registry, displaced, Order::MakeWay);
+        }
     }
 
     /// Makes connections leave that were idle, or in their handshake, for too long.

@@ -112,7 +112,7 @@ fn under_a_flood(sockets: usize, first: &'static [u8], cause: &str) {
 
 #[test]
 fn reviews_go_on_under_silent_connections() {
-    under_a_flood(200, b"", "displaced");
+    under_a_flood(400, b"", "displaced");
 }
 
 #[test]
@@ -153,8 +153,8 @@ fn strangers_that_were_answered_do_not_keep_an_api_server_out() {
 fn probes_are_answered_under_a_flood_of_the_admin_port() {
     for first in [&b""[..], b"GET /livez HT", b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n"] {
         let server = Setup::new().start();
-        let flood = Flood::new(server.admin, 300, first);
-        flood.is_at_work(300);
+        let flood = Flood::new(server.admin, 400, first);
+        flood.is_at_work(400);
         let mut took: Vec<Duration> = (0..20)
             .map(|_| {
                 let start = Instant::now();
