@@ -91,7 +91,9 @@ impl Port {
     /// Waits for the first bytes, and with TLS for the handshake and a slot.
     async fn open(&self, stream: TcpStream, ticket: &Ticket) -> Result<Opened, &'static str> {
         // Until its first bytes arrive, a connection has no buffers.
-        stream.readable().await.map_err(|_| "vanished")?;
+        if stream.peek(&mut [0]).await.unwrap_or(0) == 0 {
+            return Err("vanished");
+        }
         ticket.start_handshake();
         let Some(tls) = &self.tls else { return Ok(Opened::Plain(stream)) };
         let stream = Box::pin(handshake(tls, stream)).await?;
