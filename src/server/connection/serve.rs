@@ -189,7 +189,7 @@ async fn drive<C: GracefulConnection<Error = hyper::Error>>(connection: C, link:
     }
 }
 
-/// Answers one request.
+/// Returns the response to one request.
 async fn answer(port: Arc<Port>, link: Arc<Link>, mut request: Request<Incoming>) -> Result<Response<Body>, Infallible> {
     // With TLS the connection has its slot already.
     if port.tls.is_none() {
