@@ -20,7 +20,7 @@ use crate::admission;
 use crate::audit::{self, Destination, Sink};
 use crate::controller::{self, Cluster, Controller};
 use crate::server::tls::{CertificateFrom, TlsConfig, TlsMin};
-use crate::server::{self, Clock, Config, Limits, Parts, Running};
+use crate::server::{self, Clock, Config, Limits, ManagedCertificate, Parts, Running};
 use crate::verdict::Guard;
 
 /// The maximum number of threads for blocking work: large bodies and files. Idle ones end.
@@ -181,21 +181,23 @@ async fn serve(args: &Args, guard: Guard) -> CommandResult {
     let audit = Arc::new(args.audit.open()?);
     let canon = Arc::clone(&guard.canon);
     let guard = Arc::new(ArcSwap::from_pointee(guard));
-    let (judged_by, everything) = (Arc::clone(&guard), args.audit.audit_level == AuditLevel::All);
-    let judge: server::Judge = Arc::new(move |stage, body| admission::answer(&judged_by.load(), stage, body, everything));
+    let audit_all = args.audit.audit_level == AuditLevel::All;
     let clock: Clock = Arc::new(SystemTime::now);
     // Before the server listens: a wrong configuration of the cluster is an input error.
     let managed = match args.tls.managed.options(&args.tls.tls_names)? {
         None => None,
         Some(options) => Some((options, Cluster::find().await.map_err(|error| Failure::input(anyhow!(error).context("--tls-secret")))?)),
     };
-    let parts = Parts { clock: Arc::clone(&clock), guard, judge, audit: Some(audit) };
-    let started = server::start(&args.config(), parts);
-    let mut server = started.map_err(|error| if error.is_input() { Failure::input(error) } else { Failure::internal(error) })?;
-    let controller = managed.zip(server.keeper.take()).map(|((options, cluster), keeper)| {
+    let judge: server::Judge = Arc::new(admission::answer);
+    let parts = Parts { clock: Arc::clone(&clock), guard, judge, audit_all, audit: Some(audit) };
+    let config = args.config();
+    let started = server::start(&config, parts);
+    let server = started.map_err(|error| if error.is_input() { Failure::input(error) } else { Failure::internal(error) })?;
+    let certificate = if let CertificateFrom::Managed(certificate) = config.tls.certificate { Some(certificate) } else { None };
+    let controller = managed.zip(certificate).map(|((options, cluster), certificate)| {
         let secret = format!("{}/{}", options.namespace, options.name);
         tracing::info!(admin = %server.admin, secret, "waiting for a certificate in the secret; the webhook port opens when there is one");
-        controller::start(cluster, keeper, options, clock)
+        controller::start(cluster, certificate, options, clock)
     });
     let ready = |server: &Running| {
         tracing::info!(
@@ -261,7 +263,7 @@ impl Signals {
 impl Args {
     fn config(&self) -> Config {
         let certificate = match (&self.tls.tls_cert, &self.tls.tls_key) {
-            _ if self.tls.managed.is_given() => CertificateFrom::Keeper,
+            _ if self.tls.managed.is_given() => CertificateFrom::Managed(ManagedCertificate::new()),
             (Some(cert), Some(key)) => CertificateFrom::Files { cert: cert.clone(), key: key.clone() },
             _ => CertificateFrom::Itself { dir: self.tls.self_signed_dir.clone(), names: self.tls.tls_names.clone() },
         };

@@ -18,7 +18,7 @@ use crate::certificates::serving::{PublishedSince, is_trusted, should_serve};
 use crate::certificates::stored::Stored;
 use crate::certificates::time::rfc3339;
 use crate::certificates::trust::Ca;
-use crate::server::{Clock, Keeper};
+use crate::server::{Clock, ManagedCertificate};
 
 /// The pause while a rotation is in progress.
 const SHORT_PAUSE: Duration = Duration::from_secs(1);
@@ -31,7 +31,7 @@ const COUNTED: [Step; 6] = [Step::Mend, Step::Prune, Step::Promote, Step::Sign, 
 /// Manages the certificate of a server.
 pub(super) struct Manager {
     cluster: Cluster,
-    keeper: Keeper,
+    certificate: ManagedCertificate,
     options: Options,
     clock: Clock,
     leadership: watch::Receiver<Leadership>,
@@ -53,15 +53,15 @@ struct Snapshot {
 impl Manager {
     pub(super) fn new(
         cluster: Cluster,
-        keeper: Keeper,
+        certificate: ManagedCertificate,
         options: Options,
         clock: Clock,
         leadership: watch::Receiver<Leadership>,
     ) -> Manager {
-        keeper.begin_at_zero(COUNTED.map(Step::name), Cause::ALL.map(Cause::name));
+        certificate.show_counters(COUNTED.map(Step::name), Cause::ALL.map(Cause::name));
         Manager {
             cluster,
-            keeper,
+            certificate,
             options,
             clock,
             leadership,
@@ -108,7 +108,7 @@ impl Manager {
             let Content::Managed(stored) = &snapshot.secret.content else { return Err(self.foreign_secret()) };
             self.serve(stored, &snapshot.webhook_configurations);
             let step = self.next_step(stored, &snapshot.webhook_configurations);
-            let is_in_progress = self.keeper.served().is_none() || !matches!(step, Step::Done);
+            let is_in_progress = self.certificate.served().is_none() || !matches!(step, Step::Done);
             let pause = if is_in_progress { SHORT_PAUSE.min(self.options.interval) } else { self.options.interval };
             if !self.leadership.borrow().is_leader() || matches!(step, Step::Wait | Step::Done) {
                 return Ok(pause);
@@ -138,16 +138,16 @@ impl Manager {
         if secret.has_unknown_renewal {
             self.notes.push(format!("the value of the annotation {RENEW} must be \"leaf\" or \"ca\""));
         }
-        self.keeper.looked(self.now(), ca_not_after);
+        self.certificate.record_read(self.now(), ca_not_after);
         Ok(Snapshot { webhook_configurations, secret })
     }
 
     /// Serves the stored certificate if it should replace the current one.
     fn serve(&self, stored: &Stored, webhook_configurations: &[WebhookConfiguration]) {
         let Some(leaf) = &stored.leaf else { return };
-        let served = self.keeper.served();
+        let served = self.certificate.served();
         if should_serve(&leaf.pair, served.as_deref(), &bundles(webhook_configurations), self.now()) {
-            self.keeper.serve(leaf.pair.clone());
+            self.certificate.serve(leaf.pair.clone());
         }
     }
 
@@ -157,7 +157,7 @@ impl Manager {
 
     fn with_view<T>(&self, stored: &Stored, published: &[Vec<Ca>], with: impl FnOnce(&View<'_>) -> T) -> T {
         let now = self.now();
-        let served = self.keeper.served();
+        let served = self.certificate.served();
         let is_serving_trusted = served.is_some_and(|pair| is_trusted(&pair, published, now));
         let published_for = self.published_since.duration(self.started.elapsed());
         with(&View { stored, published, published_for, is_serving_trusted, now })
@@ -171,7 +171,7 @@ impl Manager {
                     tracing::info!(cas = stored.bundle.len(), "published the CA bundle to {configuration}");
                 }
             }
-            self.keeper.stepped(step.name());
+            self.certificate.count_step(step.name());
             return Ok(());
         }
         let published = bundles(&snapshot.webhook_configurations);
@@ -183,7 +183,7 @@ impl Manager {
         let owner = self.leadership.borrow().owner.clone();
         let secret_name = (self.options.namespace.as_str(), self.options.name.as_str());
         snapshot.secret.write(&self.cluster, secret_name, &next, owner.as_ref()).await?;
-        self.keeper.stepped(step.name());
+        self.certificate.count_step(step.name());
         log_step(step, &next);
         Ok(())
     }
@@ -191,7 +191,7 @@ impl Manager {
     fn foreign_secret(&self) -> ClusterError {
         let (namespace, name) = (&self.options.namespace, &self.options.name);
         let (label, value) = MANAGED_BY;
-        let served = if self.keeper.served().is_some() { "; the current certificate stays in use" } else { "" };
+        let served = if self.certificate.served().is_some() { "; the current certificate stays in use" } else { "" };
         let sentence = format!(
             "the secret \"{namespace}/{name}\" is not managed by netpol (it does not have the label {label}={value}) and is not \
              changed{served}: delete it, or set --tls-secret to another name"
@@ -202,7 +202,7 @@ impl Manager {
     /// Records the result of an attempt and logs a change.
     fn record(&mut self, error: Option<ClusterError>) {
         if let Some(error) = &error {
-            self.keeper.failed(error.cause.name());
+            self.certificate.count_failure(error.cause.name());
             self.failures = self.failures.saturating_add(1);
         } else {
             self.failures = 0;
@@ -221,8 +221,8 @@ impl Manager {
 
     fn update_status(&self) {
         let leadership = self.leadership.borrow().clone();
-        self.keeper.leads(leadership.is_leader());
-        let served = self.keeper.served();
+        self.certificate.set_leader(leadership.is_leader());
+        let served = self.certificate.served();
         let state = State {
             webhook_configurations: self.webhook_configurations.as_deref(),
             served: served.as_deref(),
@@ -230,7 +230,7 @@ impl Manager {
             notes: self.notes.clone(),
         };
         let (status, is_degraded) = status(&state, self.now());
-        self.keeper.stands(status, is_degraded);
+        self.certificate.set_status(status, is_degraded);
     }
 
     fn now(&self) -> SystemTime {

@@ -37,7 +37,7 @@ pub use options::{Options, Timing};
 pub use secret::{Content, MANAGED_BY, PublicSecret, RENEW, Secret};
 pub use webhook_configurations::{Webhook, WebhookConfiguration};
 
-use crate::server::{Clock, Keeper};
+use crate::server::{Clock, ManagedCertificate};
 use election::{Election, Leadership};
 use manager::Manager;
 
@@ -53,11 +53,11 @@ pub struct Controller {
 }
 
 /// Starts to manage the certificate of a server.
-pub fn start(cluster: Cluster, keeper: Keeper, options: Options, clock: Clock) -> Controller {
+pub fn start(cluster: Cluster, certificate: ManagedCertificate, options: Options, clock: Clock) -> Controller {
     let (stop, stopped) = watch::channel(false);
     let (sender, leadership) = watch::channel(Leadership::default());
     let election = Election::new(cluster.clone(), &options, stopped, sender);
-    let manager = Manager::new(cluster, keeper, options, clock, leadership);
+    let manager = Manager::new(cluster, certificate, options, clock, leadership);
     Controller { stop, election: tokio::spawn(election.run()), manager: tokio::spawn(manager.run()) }
 }
 

@@ -6,7 +6,7 @@ use super::cluster::ClusterError;
 use super::webhook_configurations::{Webhook, WebhookConfiguration};
 use crate::certificates::pair::Pair;
 use crate::certificates::trust::{Untrusted, verify};
-use crate::server::Standing;
+use crate::server::CertificateStatus;
 
 /// The current state.
 #[derive(Debug, Default)]
@@ -22,8 +22,8 @@ pub(super) struct State<'f> {
 }
 
 /// Returns the status for `/readyz`, and whether the managed certificate is degraded.
-pub(super) fn status(state: &State<'_>, now: SystemTime) -> (Standing, bool) {
-    let mut status = Standing::default();
+pub(super) fn status(state: &State<'_>, now: SystemTime) -> (CertificateStatus, bool) {
+    let mut status = CertificateStatus::default();
     let is_degraded = !state.errors.is_empty() || !state.notes.is_empty();
     match state.webhook_configurations {
         None => status.unready.push("the secret and the webhook configurations have not been read yet".to_owned()),

@@ -118,10 +118,15 @@ impl Client {
 
 /// Reads a path of the admin port.
 pub(crate) fn get(from: SocketAddr, path: &str) -> Reply {
-    let mut socket = TcpStream::connect(from).unwrap();
-    socket.set_read_timeout(Some(SOON)).unwrap();
-    write!(socket, "GET {path} HTTP/1.1\r\nHost: netpol\r\nConnection: close\r\n\r\n").unwrap();
-    read_reply(&mut socket, &mut Vec::new()).unwrap()
+    try_get(from, path).unwrap()
+}
+
+/// Reads a path of the admin port, if the server answers.
+pub(crate) fn try_get(from: SocketAddr, path: &str) -> io::Result<Reply> {
+    let mut socket = TcpStream::connect(from)?;
+    socket.set_read_timeout(Some(SOON))?;
+    write!(socket, "GET {path} HTTP/1.1\r\nHost: netpol\r\nConnection: close\r\n\r\n")?;
+    read_reply(&mut socket, &mut Vec::new())
 }
 
 /// Reads a response with a length. `rest` contains bytes that were read before, and afterwards bytes of the next response.

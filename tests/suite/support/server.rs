@@ -10,7 +10,7 @@ use netpol::admission;
 use netpol::audit::{self, Destination, Sink};
 use netpol::canon::Canon;
 use netpol::server::tls::{CertificateFrom, TlsConfig, TlsMin};
-use netpol::server::{self, Config, Handle, Judge, Keeper, Limits, Parts, StartError};
+use netpol::server::{self, Config, Handle, Judge, Limits, Parts, StartError};
 use netpol::verdict::{Guard, Settings};
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
@@ -39,8 +39,6 @@ pub(crate) struct Server {
     pub(crate) listen: SocketAddr,
     pub(crate) admin: SocketAddr,
     pub(crate) handle: Handle,
-    /// Where it waits for its certificate.
-    pub(crate) keeper: Option<Keeper>,
     pub(crate) dir: TempDir,
     runtime: Option<Runtime>,
     ended: oneshot::Receiver<()>,
@@ -72,7 +70,7 @@ impl Setup {
     }
 
     pub(crate) fn judge(mut self, judge: impl Fn(netpol::verdict::Stage, &[u8]) -> admission::Answer + Send + Sync + 'static) -> Setup {
-        self.judge = Some(Arc::new(judge));
+        self.judge = Some(Arc::new(move |_: &Guard, stage, body: &[u8], _| judge(stage, body)));
         self
     }
 
@@ -84,21 +82,18 @@ impl Setup {
         let settings = Settings::default();
         let canon = Canon::load(&self.canon, &settings.namespaces).unwrap();
         let guard = Arc::new(ArcSwap::from_pointee(Guard { canon: Arc::new(canon), settings: Arc::new(settings) }));
-        let judged_by = Arc::clone(&guard);
-        let judge: Judge =
-            self.judge.unwrap_or_else(|| Arc::new(move |stage, body: &[u8]| admission::answer(&judged_by.load(), stage, body, true)));
+        let judge: Judge = self.judge.unwrap_or_else(|| Arc::new(admission::answer));
         let sink = Arc::new(Sink::open(self.audit).unwrap());
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-        let parts = Parts { clock: Arc::new(std::time::SystemTime::now), guard, judge, audit: Some(sink) };
-        let mut running = runtime.block_on(async { server::start(&self.config, parts) })?;
-        let keeper = running.keeper.take();
+        let parts = Parts { clock: Arc::new(std::time::SystemTime::now), guard, judge, audit_all: true, audit: Some(sink) };
+        let running = runtime.block_on(async { server::start(&self.config, parts) })?;
         let (listen, admin, handle) = (running.listen, running.admin, running.handle.clone());
         let (end, ended) = oneshot::channel();
         runtime.spawn(async move {
             running.ended().await;
             let _ = end.send(());
         });
-        Ok(Server { listen, admin, handle, keeper, dir: self.dir, runtime: Some(runtime), ended })
+        Ok(Server { listen, admin, handle, dir: self.dir, runtime: Some(runtime), ended })
     }
 }
 

@@ -14,7 +14,7 @@ use netpol::certificates::plan::Wanted;
 use netpol::controller::Timing;
 use netpol::controller::{self, Cluster, Controller, Options};
 use netpol::server::tls::{CertificateFrom, TlsConfig, TlsMin};
-use netpol::server::{self, Clock, Config, Limits, Parts, Running};
+use netpol::server::{self, Clock, Config, Limits, ManagedCertificate, Parts, Running};
 use netpol::verdict::{Guard, Settings};
 
 use super::super::harness::api::{Api, RUNTIME};
@@ -41,14 +41,15 @@ impl Timed {
             if seconds < 0 { SystemTime::now() - distance } else { SystemTime::now() + distance }
         });
         let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
-        let tls = TlsConfig { certificate: CertificateFrom::Keeper, min: TlsMin::Tls13, client_ca: None, client_names: Vec::new() };
+        let certificate = ManagedCertificate::new();
+        let managed = CertificateFrom::Managed(certificate.clone());
+        let tls = TlsConfig { certificate: managed, min: TlsMin::Tls13, client_ca: None, client_names: Vec::new() };
         let config = Config { listen: loopback, admin_listen: loopback, tls, limits: Limits::default() };
         let settings = Settings::default();
         let canon = Canon::load("abcdesktop", &settings.namespaces).expect("a canon");
         let guard = Arc::new(ArcSwap::from_pointee(Guard { canon: Arc::new(canon), settings: Arc::new(settings) }));
-        let judged_by = Arc::clone(&guard);
-        let judge: server::Judge = Arc::new(move |stage, body| admission::answer(&judged_by.load(), stage, body, false));
-        let parts = Parts { clock: Arc::clone(&clock), guard, judge, audit: None };
+        let judge: server::Judge = Arc::new(admission::answer);
+        let parts = Parts { clock: Arc::clone(&clock), guard, judge, audit_all: false, audit: None };
         let options = Options {
             namespace: installed.system.clone(),
             name: installed.name.to_owned(),
@@ -65,10 +66,9 @@ impl Timed {
         let kubeconfig = Kubeconfig::read_from(installed.kubeconfig()).expect("a kubeconfig");
         let (running, controller) = RUNTIME.block_on(async {
             let config_of_cluster = kube::Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await;
-            let mut running = server::start(&config, parts).expect("the server starts");
+            let running = server::start(&config, parts).expect("the server starts");
             let cluster = Cluster::from_config(config_of_cluster.expect("a configuration")).expect("a cluster");
-            let keeper = running.keeper.take().expect("the server waits for a certificate");
-            (running, controller::start(cluster, keeper, options, clock))
+            (running, controller::start(cluster, certificate, options, clock))
         });
         Timed { offset, admin: Api::plain(running.admin.port()), _running: running, _controller: controller }
     }

@@ -69,7 +69,7 @@ fn a_replica_starts_and_serves_without_the_api_server() {
     let flags = [installed.flags(), vec!["--listen".to_owned(), format!("127.0.0.1:{listen}")]].concat();
     let server = without_certificate(Starting::new(installed.name, &flags, Some(&installed.kubeconfig_at(Some(port)))));
     assert!(!readyz_contains(&server, "cannot reach the API server"));
-    assert!(!readyz_contains(&server, "there is no certificate to serve yet"));
+    assert!(!readyz_contains(&server, "the server has no certificate yet"));
     let refused = RUNTIME.block_on(TcpStream::connect((Ipv4Addr::LOCALHOST, listen)));
     assert!(refused.is_err(), "without a certificate the review port is closed");
 

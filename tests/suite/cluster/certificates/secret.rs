@@ -92,7 +92,7 @@ fn a_foreign_secret_is_not_changed_and_the_current_certificate_stays_in_use() {
     until("/readyz reports the reason", || {
         let (ready, text) = readiness(&late);
         assert!(!ready, "{text}");
-        (text.contains("is not managed by netpol") && text.contains("there is no certificate to serve yet")).then_some(())
+        (text.contains("is not managed by netpol") && text.contains("the server has no certificate yet")).then_some(())
     });
     installed.delete_secret();
     until("the replica is ready after the foreign secret is deleted", || readiness(&late).0.then_some(()));
