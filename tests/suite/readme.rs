@@ -75,8 +75,63 @@ fn broken_links(file: &str) -> Vec<String> {
     links.filter(|link| !link.starts_with("https:")).filter(is_broken).map(|link| format!("{}: {link}", file.display())).collect()
 }
 
+/// The documents for people, by their paths from the root of the package.
+const DOCUMENTS: [&str; 11] = [
+    "README.md",
+    "ARCHITECTURE.md",
+    "CHANGELOG.md",
+    "certs/README.md",
+    "charts/abcdesktop-netpol/README.md",
+    "docs/audit.md",
+    "docs/image.md",
+    "docs/performance.md",
+    "docs/semantics.md",
+    "docs/serving.md",
+    "docs/threat-model.md",
+];
+
 #[test]
-fn links_of_the_readme_lead_to_files_and_headings() {
-    let broken = broken_links("README.md");
+fn links_between_documents_lead_to_files_and_headings() {
+    let broken: Vec<String> = DOCUMENTS.into_iter().flat_map(broken_links).collect();
     assert!(broken.is_empty(), "{broken:#?}");
+}
+
+/// Collects the paths of all files and folders below `folder`, folders with a `/` at the end.
+fn collect_paths(folder: &std::path::Path, paths: &mut Vec<String>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap();
+        if matches!(name, "target" | ".git" | "artifacts" | "corpus" | "node_modules") {
+            continue;
+        }
+        let end = if path.is_dir() { "/" } else { "" };
+        paths.push(format!("/{}{end}", path.strip_prefix(root()).unwrap().to_str().unwrap()));
+        if path.is_dir() {
+            collect_paths(&path, paths);
+        }
+    }
+}
+
+/// Returns whether a word in backticks names a file or folder of the package.
+fn is_path(word: &str) -> bool {
+    let folders = ["src/", "tests/", "docs/", "scripts/", "charts/", "benches/", "crates/", "fuzz/", ".ci/"];
+    let is_in_package = folders.iter().any(|folder| word.starts_with(folder) && word.len() > folder.len());
+    let is_plain = word.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'.' | b'-' | b'_'));
+    is_plain && !word.starts_with('/') && word != "netpol/" && (is_in_package || word.strip_suffix(".rs").is_some() || word.ends_with('/'))
+}
+
+#[test]
+fn files_that_documents_name_exist() {
+    let mut paths = Vec::new();
+    collect_paths(root(), &mut paths);
+    let mut missing = Vec::new();
+    for file in DOCUMENTS {
+        let text = std::fs::read_to_string(root().join(file)).unwrap();
+        let words = text.split('`').skip(1).step_by(2).filter(|word| is_path(word));
+        // A document may name a file from any folder above it: `spec.rs`, `policy/spec.rs`, `src/policy/spec.rs`.
+        let exists =
+            |word: &&str| paths.iter().any(|path| path.trim_end_matches('/').ends_with(&format!("/{}", word.trim_end_matches('/'))));
+        missing.extend(words.filter(|word| !exists(word)).map(|word| format!("{file}: {word}")));
+    }
+    assert!(missing.is_empty(), "{missing:#?}");
 }

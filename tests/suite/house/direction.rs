@@ -44,8 +44,13 @@ const IMPURE: [&str; 21] = [
 ];
 
 /// Crates, the rooms that may name them, and why no other room may.
-const ONLY_IN: [(&[&str], &[&str], &str); 1] =
-    [(&["kube", "kube_client", "kube_core", "k8s_openapi"], &["controller", "cli"], "no call is made while a request waits")];
+const ONLY_IN: [(&[&str], &[&str], &str); 4] = [
+    (&["kube", "kube_client", "kube_core", "k8s_openapi"], &["controller", "cli"], "no call is made while a request waits"),
+    (&["clap", "clap_complete"], &["cli"], "flags, their values and their help belong to cli"),
+    (&["axum", "tower", "tower_http", "hyper_util", "http_body_util"], &["server"], "one room serves HTTP"),
+    // The requests of kube's client are built from the types of hyper.
+    (&["hyper", "http"], &["server", "controller"], "admission and verdict know status numbers, not HTTP types"),
+];
 
 fn room(source: &Source) -> Option<&str> {
     let mut parts = source.path.strip_prefix("src/")?.split('/');

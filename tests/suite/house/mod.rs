@@ -1,7 +1,9 @@
 //! Rules about the source tree that the compiler does not check, such as the direction between the rooms of one crate.
 
+mod circles;
 mod code;
 mod direction;
+mod names;
 mod paths;
 mod tidy;
 
