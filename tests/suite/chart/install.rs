@@ -80,7 +80,7 @@ fn flags_that_would_lock_the_cluster_are_rejected() {
         (vec!["--install-namespace", "abcdesktop"], "--install-namespace"),
         (vec!["--namespace", "netpol-system"], "the servers cannot run in the guarded namespace"),
         (vec!["--namespace", "kube-system"], "kube-system cannot be guarded"),
-        (vec!["--install-namespace", "Upper"], "a namespace is"),
+        (vec!["--install-namespace", "Upper"], "a namespace name must"),
     ] {
         let ran = netpol(&[&["render", "install"], flags.as_slice()].concat());
         assert_eq!((ran.code, ran.out.as_str()), (2, ""), "{flags:?}");
