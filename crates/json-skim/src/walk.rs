@@ -17,46 +17,65 @@ use crate::skip;
 /// Returns the length of the map or list at the start of `text`, which is not empty. Checks all of it.
 #[inline(always)]
 pub(crate) fn container<S: Simd>(simd: S, text: &[u8]) -> Option<usize> {
-    let mut walk = Walk::new(text);
-    blocks(text, |block| walk.block(simd, block))
+    length(simd, text, Walk::new(text))
 }
 
 /// Returns the length of the map or list at the start of `text`, which is part of valid JSON.
 #[inline(always)]
 pub(crate) fn valid_container<S: Simd>(simd: S, text: &[u8]) -> Option<usize> {
-    let (mut strings, mut at, mut depth) = (Strings::default(), 0, 0u32);
-    blocks(text, |block| {
-        let marks = Marks::of(simd, block);
-        let string = strings.of(&marks).string;
-        let (open, close) = (marks.open & !string, marks.close & !string);
-        if close.count_ones() < depth {
-            depth = depth + open.count_ones() - close.count_ones();
-        } else {
-            let mut brackets = open | close;
-            while let Some(bit) = first(&mut brackets) {
-                depth = if open >> bit & 1 == 1 { depth + 1 } else { depth.checked_sub(1)? };
-                if depth == 0 {
-                    return Some(ControlFlow::Break(at + bit as usize + 1));
-                }
-            }
-        }
-        at += BLOCK;
-        Some(ControlFlow::Continue(()))
-    })
+    length(simd, text, Nesting::default())
 }
 
-/// Calls `look` for each block of `text` until it breaks off with a length. Fills the last block with spaces.
+/// Looks at text block by block. A trait and not a closure, because a closure is not always inlined.
+trait Blocks {
+    /// Looks at the next block. Breaks off with the length of the whole value if it ends in this block. Returns `None`
+    /// if the text is unclear.
+    fn block<S: Simd>(&mut self, simd: S, block: &[u8; BLOCK]) -> Option<ControlFlow<usize>>;
+}
+
+/// Passes `text` to `blocks` until they break off. Fills the last block with spaces.
 #[inline(always)]
-fn blocks(text: &[u8], mut look: impl FnMut(&[u8; BLOCK]) -> Option<ControlFlow<usize>>) -> Option<usize> {
-    let (blocks, rest) = text.as_chunks();
+fn length<S: Simd>(simd: S, text: &[u8], mut blocks: impl Blocks) -> Option<usize> {
+    let (whole, rest) = text.as_chunks();
     let mut last = [b' '; BLOCK];
     last.iter_mut().zip(rest).for_each(|(slot, byte)| *slot = *byte);
-    for block in blocks.iter().chain([&last]) {
-        if let ControlFlow::Break(length) = look(block)? {
+    for block in whole.iter().chain([&last]) {
+        if let ControlFlow::Break(length) = blocks.block(simd, block)? {
             return Some(length);
         }
     }
     None
+}
+
+/// Counts the open brackets of valid JSON.
+#[derive(Default)]
+struct Nesting {
+    strings: Strings,
+    /// The position of the block.
+    at: usize,
+    depth: u32,
+}
+
+impl Blocks for Nesting {
+    #[inline(always)]
+    fn block<S: Simd>(&mut self, simd: S, block: &[u8; BLOCK]) -> Option<ControlFlow<usize>> {
+        let marks = Marks::of(simd, block);
+        let string = self.strings.of(&marks).string;
+        let (open, close) = (marks.open & !string, marks.close & !string);
+        if close.count_ones() < self.depth {
+            self.depth = self.depth + open.count_ones() - close.count_ones();
+        } else {
+            let mut brackets = open | close;
+            while let Some(bit) = first(&mut brackets) {
+                self.depth = if open >> bit & 1 == 1 { self.depth + 1 } else { self.depth.checked_sub(1)? };
+                if self.depth == 0 {
+                    return Some(ControlFlow::Break(self.at + bit as usize + 1));
+                }
+            }
+        }
+        self.at += BLOCK;
+        Some(ControlFlow::Continue(()))
+    }
 }
 
 /// The state between two blocks.
@@ -101,8 +120,51 @@ impl<'t> Walk<'t> {
         }
     }
 
-    /// Checks the next block. Breaks off with the length of the whole value if it ends in this block. Returns
-    /// `None` if the text is unclear.
+    /// Returns escaped letters that JSON does not know, and bytes that are not digits but must be.
+    #[inline(always)]
+    fn letters<S: Simd>(&mut self, simd: S, block: &[u8; BLOCK], letters: u64) -> u64 {
+        let bytes = u8x64::simd_from(simd, *block);
+        // `b` and `f` differ in one bit.
+        let plain = bytes.simd_eq(b'n') | bytes.simd_eq(b't') | bytes.simd_eq(b'r') | bytes.simd_eq(b'/') | (bytes | 4).simd_eq(b'f');
+        let unicode = bytes.simd_eq(b'u').to_bitmask() & letters;
+        let digit = (bytes - b'0').simd_le(9) | ((bytes | 0x20) - b'a').simd_le(5);
+        let digits = unicode << 1 | unicode << 2 | unicode << 3 | unicode << 4 | self.digits;
+        let last = unicode >> 60;
+        self.digits = last | last >> 1 | last >> 2 | last >> 3;
+        letters & !(unicode | plain.to_bitmask()) | digits & !digit.to_bitmask()
+    }
+
+    /// Follows the brackets of a block.
+    #[inline(always)]
+    fn brackets(&mut self, open: u64, close: u64, curly: u64) -> Option<Brackets> {
+        let empty = open & close >> 1;
+        let mut found = Brackets { in_map: (self.open & 1).wrapping_neg(), wrong: (curly ^ curly << 1) & empty << 1, within: u64::MAX };
+        let mut single = (open | close) ^ (empty | empty << 1);
+        while let Some(at) = first(&mut single) {
+            let is_map = curly >> at & 1;
+            if open >> at & 1 == 1 {
+                if self.open & Self::FULL != 0 {
+                    return None;
+                }
+                self.open = self.open << 1 | is_map;
+            } else {
+                if self.open & 1 != is_map {
+                    return None;
+                }
+                self.open >>= 1;
+                if self.open == Self::NOTHING {
+                    found.within = u64::MAX >> (63 - at);
+                    break;
+                }
+            }
+            let from_here = u64::MAX << at;
+            found.in_map = found.in_map & !from_here | (self.open & 1).wrapping_neg() & from_here;
+        }
+        Some(found)
+    }
+}
+
+impl Blocks for Walk<'_> {
     #[inline(always)]
     fn block<S: Simd>(&mut self, simd: S, block: &[u8; BLOCK]) -> Option<ControlFlow<usize>> {
         let marks = Marks::of(simd, block);
@@ -149,49 +211,6 @@ impl<'t> Walk<'t> {
         } else {
             ControlFlow::Continue(())
         })
-    }
-
-    /// Returns escaped letters that JSON does not know, and bytes that are not digits but must be.
-    #[inline(always)]
-    fn letters<S: Simd>(&mut self, simd: S, block: &[u8; BLOCK], letters: u64) -> u64 {
-        let bytes = u8x64::simd_from(simd, *block);
-        // `b` and `f` differ in one bit.
-        let plain = bytes.simd_eq(b'n') | bytes.simd_eq(b't') | bytes.simd_eq(b'r') | bytes.simd_eq(b'/') | (bytes | 4).simd_eq(b'f');
-        let unicode = bytes.simd_eq(b'u').to_bitmask() & letters;
-        let digit = (bytes - b'0').simd_le(9) | ((bytes | 0x20) - b'a').simd_le(5);
-        let digits = unicode << 1 | unicode << 2 | unicode << 3 | unicode << 4 | self.digits;
-        let last = unicode >> 60;
-        self.digits = last | last >> 1 | last >> 2 | last >> 3;
-        letters & !(unicode | plain.to_bitmask()) | digits & !digit.to_bitmask()
-    }
-
-    /// Follows the brackets of a block.
-    #[inline(always)]
-    fn brackets(&mut self, open: u64, close: u64, curly: u64) -> Option<Brackets> {
-        let empty = open & close >> 1;
-        let mut found = Brackets { in_map: (self.open & 1).wrapping_neg(), wrong: (curly ^ curly << 1) & empty << 1, within: u64::MAX };
-        let mut single = (open | close) ^ (empty | empty << 1);
-        while let Some(at) = first(&mut single) {
-            let is_map = curly >> at & 1;
-            if open >> at & 1 == 1 {
-                if self.open & Self::FULL != 0 {
-                    return None;
-                }
-                self.open = self.open << 1 | is_map;
-            } else {
-                if self.open & 1 != is_map {
-                    return None;
-                }
-                self.open >>= 1;
-                if self.open == Self::NOTHING {
-                    found.within = u64::MAX >> (63 - at);
-                    break;
-                }
-            }
-            let from_here = u64::MAX << at;
-            found.in_map = found.in_map & !from_here | (self.open & 1).wrapping_neg() & from_here;
-        }
-        Some(found)
     }
 }
 
