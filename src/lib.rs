@@ -1,17 +1,17 @@
-//! `netpol` guards the network isolation of an abcdesktop.io namespace: pods arrive with the `netpol/`
-//! labels that they are granted, or not at all; NetworkPolicies stay what the canonical spec says.
+//! `netpol` guards the network isolation of an abcdesktop.io namespace: pods have exactly the `netpol/` labels
+//! that they are granted, and NetworkPolicies mean what the canonical spec says.
 //!
-//! The way of a request: [`server`] takes a body off a TLS connection; [`admission`] reads what a verdict
-//! needs out of it ([`json_skim`] passes over the rest) and writes the answer; [`verdict`] judges it by the [`canon`], and asks [`policy`] what
-//! a NetworkPolicy means; what was refused goes to [`audit`]. [`registration`] is what makes the API
-//! server ask; [`cli`] is where flags, files and the clock come in.
+//! The path of a request: [`server`] reads a body from a TLS connection; [`admission`] parses the facts that a
+//! verdict needs ([`json_skim`] skips the rest) and writes the response; [`verdict`] judges the facts by the
+//! [`canon`], with [`policy`] for what a NetworkPolicy means; [`audit`] records denials. [`registration`]
+//! generates the webhook configurations that make the API server send reviews. [`cli`] reads flags, files and
+//! the clock.
 //!
 //! The rooms in reading order: [`documents`], [`policy`], [`canon`], [`verdict`], [`registration`], [`audit`],
-//! [`admission`], [`certificates`], [`server`], [`controller`], [`cli`]. Each knows those before it and
-//! none after it.
+//! [`admission`], [`certificates`], [`server`], [`controller`], [`cli`]. Each knows only the rooms before it.
 //!
-//! Deliberately absent: no call to the API server while a review waits, no typed Kubernetes objects in
-//! the request path (what a newer cluster adds must survive, and must not be passed over), no lock there.
+//! Deliberately absent from the request path: calls to the API server, locks, and typed Kubernetes objects, which
+//! would drop or ignore the fields that a newer Kubernetes adds.
 
 pub mod admission;
 pub mod audit;

@@ -1,7 +1,7 @@
-//! A webhook as most are written in Rust: the whole review as typed objects, the patch by `with_patch`.
+//! A typical webhook in Rust: the whole review as typed objects, the patch by `with_patch`.
 //!
-//! It gives a desktop the label that the product would give it, and judges nothing else. TLS and HTTP are
-//! the floor's, so that what differs is how a body becomes an answer.
+//! It adds the same label to a desktop as the product and checks nothing else. It uses TLS and HTTP of the floor, so the difference
+//! is the processing of the body.
 //!
 //! `cargo run --release -p netpol-benches --example typical -- ADDRESS FOLDER`
 
@@ -49,7 +49,7 @@ fn main() -> ExitCode {
         return ExitCode::from(2);
     };
     let Ok(address) = address.parse() else {
-        eprintln!("{address} is no address with a port");
+        eprintln!("{address} is not an address with a port");
         return ExitCode::from(2);
     };
     let router = Router::new().route("/mutate", post(mutate)).layer(DefaultBodyLimit::max(16 << 20));

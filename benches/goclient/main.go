@@ -1,8 +1,8 @@
-// The second client: Go's own HTTP client, since the API server is one. It writes a body in pieces of
-// 4 KiB and begins a connection with small TLS records.
+// The second client: Go's HTTP client, which the API server uses. It writes a body in parts of 4 KiB and
+// starts a connection with small TLS records.
 //
-// It connects, says "ready", and waits for a line; then it sends the body for so long and prints what
-// came of it as JSON.
+// It connects, prints "ready", and waits for a line. Then it sends the body for the given time and prints
+// the results as JSON.
 package main
 
 import (
@@ -22,23 +22,23 @@ import (
 )
 
 func main() {
-	url := flag.String("url", "", "where reviews go")
+	url := flag.String("url", "", "the URL of the webhook")
 	ca := flag.String("ca", "", "the CA of the server, PEM")
-	file := flag.String("body", "", "the file of the body")
+	file := flag.String("body", "", "the file with the body")
 	connections := flag.Int("connections", 16, "keep-alive connections")
-	seconds := flag.Float64("seconds", 1, "for how long")
+	seconds := flag.Float64("seconds", 1, "the duration in seconds")
 	flag.Parse()
 
 	roots := x509.NewCertPool()
 	if pem, err := os.ReadFile(*ca); err != nil || !roots.AppendCertsFromPEM(pem) {
-		fail("the CA cannot be used: %v", err)
+		fail("cannot use the CA: %v", err)
 	}
 	body, err := os.ReadFile(*file)
 	if err != nil {
 		fail("%v", err)
 	}
 	client := &http.Client{Transport: &http.Transport{
-		// As the API server's client of webhooks does.
+		// The same settings as the webhook client of the API server.
 		TLSClientConfig:     &tls.Config{RootCAs: roots, NextProtos: []string{"http/1.1"}},
 		MaxIdleConnsPerHost: *connections,
 		MaxConnsPerHost:     *connections,
@@ -53,7 +53,7 @@ func main() {
 				defer all.Done()
 				for time.Now().Before(until) {
 					start := time.Now()
-					ask(client, *url, body)
+					send(client, *url, body)
 					latencies[worker] = append(latencies[worker], time.Since(start))
 				}
 			}()
@@ -70,7 +70,7 @@ func main() {
 	fmt.Println("ready")
 	line := bufio.NewReader(os.Stdin)
 	if _, err := line.ReadString('\n'); err != nil {
-		fail("nobody says when: %v", err)
+		fail("no start line on standard input: %v", err)
 	}
 	start := time.Now()
 	latencies := run(start.Add(time.Duration(*seconds * float64(time.Second))))
@@ -85,15 +85,15 @@ func main() {
 	}
 }
 
-// ask sends one review; an answer of another status than 200 ends the run.
-func ask(client *http.Client, url string, body []byte) {
+// send sends one review. A response with another status than 200 ends the run.
+func send(client *http.Client, url string, body []byte) {
 	answer, err := client.Post(url, "application/json", bytes.NewReader(body))
 	if err != nil {
 		fail("%v", err)
 	}
 	defer answer.Body.Close()
 	if _, err := io.Copy(io.Discard, answer.Body); err != nil || answer.StatusCode != http.StatusOK {
-		fail("answered %s: %v", answer.Status, err)
+		fail("unexpected status %s: %v", answer.Status, err)
 	}
 }
 

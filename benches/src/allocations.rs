@@ -1,4 +1,4 @@
-//! Counts what one call allocates.
+//! Counts the allocations of one call.
 
 #![allow(unsafe_code, reason = "a global allocator is an unsafe trait")]
 
@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use serde::{Deserialize, Serialize};
 
-/// The system's allocator, counted.
+/// The system allocator with counters.
 #[derive(Debug)]
 pub struct Counting;
 
@@ -15,16 +15,16 @@ static CALLS: AtomicUsize = AtomicUsize::new(0);
 static LIVE: AtomicUsize = AtomicUsize::new(0);
 static PEAK: AtomicUsize = AtomicUsize::new(0);
 
-/// What a call asked of the allocator.
+/// The allocations of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Allocations {
-    /// Allocations and growths.
+    /// Allocations and reallocations.
     pub allocations: usize,
-    /// The most bytes that were held at once, beyond those held before.
+    /// The peak of the heap in bytes, relative to the start of the call.
     pub heap: usize,
 }
 
-/// Counts what `call` allocates. Only where [`Counting`] is the global allocator, and only on one thread.
+/// Counts the allocations of `call`. Requires that [`Counting`] is the global allocator, and that only one thread runs.
 pub fn count<R>(call: impl FnOnce() -> R) -> (Allocations, R) {
     let (calls, live) = (CALLS.load(Relaxed), LIVE.load(Relaxed));
     PEAK.store(live, Relaxed);
@@ -38,30 +38,30 @@ fn grow(bytes: usize) {
     PEAK.fetch_max(live, Relaxed);
 }
 
-// SAFETY: every call is handed on to `System` as it is; the counters are no part of what it answers.
+// SAFETY: every call is forwarded to `System` unchanged. The counters do not affect the result.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         grow(layout.size());
-        // SAFETY: the caller's promise is handed on.
+        // SAFETY: the caller fulfills the requirements of `System`.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         grow(layout.size());
-        // SAFETY: the caller's promise is handed on.
+        // SAFETY: the caller fulfills the requirements of `System`.
         unsafe { System.alloc_zeroed(layout) }
     }
 
     unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         grow(size);
         LIVE.fetch_sub(layout.size(), Relaxed);
-        // SAFETY: the caller's promise is handed on.
+        // SAFETY: the caller fulfills the requirements of `System`.
         unsafe { System.realloc(pointer, layout, size) }
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
         LIVE.fetch_sub(layout.size(), Relaxed);
-        // SAFETY: the caller's promise is handed on.
+        // SAFETY: the caller fulfills the requirements of `System`.
         unsafe { System.dealloc(pointer, layout) }
     }
 }

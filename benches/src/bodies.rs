@@ -1,4 +1,4 @@
-//! The bodies of the reviews that are measured, as an API server would send them.
+//! The bodies of the measured reviews, as an API server sends them.
 
 use netpol::canon::{Canon, CanonicalPolicy};
 use netpol::verdict::Stage;
@@ -6,23 +6,23 @@ use serde_json::Value;
 
 use crate::pods::{self, Pod};
 
-/// The namespace that is guarded.
+/// The guarded namespace.
 pub const NAMESPACE: &str = "abcdesktop";
 
-/// One body, and where it is sent.
+/// A body and its endpoint.
 #[derive(Debug, Clone)]
 pub struct Body {
-    /// What it is, for tables and file names.
+    /// Its name, for tables and file names.
     pub name: &'static str,
-    /// The endpoint it is measured at.
+    /// The endpoint that receives it.
     pub stage: Stage,
-    /// Whether it is admitted there.
+    /// Whether it is admitted.
     pub allowed: bool,
-    /// The bytes.
+    /// Its bytes.
     pub bytes: Vec<u8>,
 }
 
-/// One request, with its objects as JSON.
+/// A request with its objects as JSON.
 struct Request<'a> {
     group: &'a str,
     kind: &'a str,
@@ -52,11 +52,11 @@ impl Request<'_> {
 
 const PYOS: &str = "system:serviceaccount:abcdesktop:pyos-serviceaccount";
 const GRANTED: &[(&str, &str)] = &[("netpol/ocuser", "true")];
-/// The control plane of abcdesktop, which is granted eleven labels.
+/// The labels of pyos, which has eleven granted labels.
 const CONTROL_PLANE: &[(&str, &str)] = &[("run", "pyos-od"), ("type", "server")];
 const THIEF: &[(&str, &str)] = &[("netpol/mongodb", "true"), ("netpol/ocuser", "true")];
 
-/// Every body, in the order of the tables.
+/// Returns all bodies, in the order of the tables.
 pub fn all(canon: &Canon) -> Vec<Body> {
     let mut bodies = pod_bodies();
     bodies.extend(policy_bodies(canon));
@@ -83,7 +83,7 @@ fn pod_bodies() -> Vec<Body> {
     ]
 }
 
-/// The creation of a desktop that makes a body of about so many bytes, and of no fewer than a pod without containers has.
+/// Returns a review that creates a desktop, with a body of about `bytes` bytes, but at least the size of a pod without containers.
 pub fn pod_of(bytes: usize) -> Vec<u8> {
     let of = |containers| {
         let shape = pods::Shape { containers, ..pods::SMALL };
@@ -112,7 +112,7 @@ fn pod(operation: &str) -> Request<'_> {
     }
 }
 
-/// The policy that the bodies below are made of: the one with the most rules.
+/// The policy of the bodies below: the one with the most rules.
 pub const LARGEST: &str = "ocuser-rights";
 
 fn policy_bodies(canon: &Canon) -> Vec<Body> {
@@ -134,7 +134,7 @@ fn policy_bodies(canon: &Canon) -> Vec<Body> {
     ]
 }
 
-/// The creation of a bare policy with this name and `spec` (as JSON).
+/// Returns a review that creates a policy with this name and `spec` (as JSON).
 pub fn policy_review(name: &str, spec: &str) -> Vec<u8> {
     let object = format!(
         r#"{{"kind":"NetworkPolicy","apiVersion":"networking.k8s.io/v1","metadata":{{"name":"{name}","namespace":"{NAMESPACE}"}},"spec":{spec}}}"#
@@ -160,7 +160,7 @@ fn spec(canonical: &CanonicalPolicy) -> Value {
     canonical.manifest["spec"].clone()
 }
 
-/// Renders a policy as `kubectl apply` left it: with itself as text in an annotation.
+/// Renders a policy as `kubectl apply` stores it: with its manifest in an annotation.
 fn policy(name: &str, spec: &str) -> String {
     let applied = format!(
         r#"{{"apiVersion":"networking.k8s.io/v1","kind":"NetworkPolicy","metadata":{{"annotations":{{}},"name":"{name}","namespace":"{NAMESPACE}"}},"spec":{spec}}}"#

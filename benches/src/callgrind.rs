@@ -1,6 +1,6 @@
-//! Counts instructions: callgrind collects nothing but what runs between two toggles.
+//! Counts instructions: callgrind collects only between two toggle requests.
 
-#![allow(unsafe_code, reason = "a client request of valgrind is an instruction sequence that no compiler writes by itself")]
+#![allow(unsafe_code, reason = "a client request of valgrind is an instruction sequence that compilers do not generate")]
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 /// Callgrind's request to toggle its collection (`VG_USERREQ_TOOL_BASE('C','T') + 2`).
 const TOGGLE_COLLECT: usize = 0x4354_0002;
 
-/// Runs `call` while callgrind collects; outside callgrind it just runs.
+/// Runs `call` while callgrind collects. Outside callgrind, it only runs `call`.
 #[inline(never)]
 pub fn collected<R>(call: impl FnOnce() -> R) -> R {
     request(TOGGLE_COLLECT);
@@ -17,13 +17,12 @@ pub fn collected<R>(call: impl FnOnce() -> R) -> R {
     result
 }
 
-/// A client request without arguments. Asking valgrind needs no symbol, so the program that is
-/// measured is built as it is shipped: stripped.
+/// Sends a client request without arguments. It needs no symbols, so the measured binary is stripped like the released one.
 #[cfg(target_arch = "x86_64")]
 fn request(number: usize) {
     let arguments = [number, 0, 0, 0, 0, 0];
-    // SAFETY: valgrind reads six words at rax and answers in rdx; on a processor the four rotations
-    // add up to 128 bits, and exchanging a register with itself does nothing.
+    // SAFETY: valgrind reads six words at rax and returns its result in rdx. Without valgrind, the four rotations add up to 128
+    // bits, and exchanging a register with itself has no effect.
     unsafe {
         std::arch::asm!(
             "rol rdi, 3", "rol rdi, 13", "rol rdi, 61", "rol rdi, 51", "xchg rbx, rbx",
@@ -39,17 +38,17 @@ fn request(_: usize) {
     panic!("instructions are counted on x86_64 only");
 }
 
-/// Runs `program` with `arguments` under callgrind; answers the instructions it collected. It is run from
-/// its own folder and without an environment: both would lie on the heap, and move what is measured.
+/// Runs `program` with `arguments` under callgrind and returns the number of collected instructions. The program runs in its own
+/// folder and without environment variables, because their size would change the layout of the heap.
 ///
 /// # Errors
-/// What went wrong, in a sentence.
+/// Valgrind or the program failed. The error is a sentence.
 pub fn instructions(program: &Path, arguments: &[&str]) -> Result<u64, String> {
     let profile = std::env::temp_dir().join(format!("netpol-callgrind-{}", std::process::id()));
     let mut out_file = std::ffi::OsString::from("--callgrind-out-file=");
     out_file.push(&profile);
     let (Some(folder), Some(name)) = (program.parent(), program.file_name()) else {
-        return Err(format!("{} is no program", program.display()));
+        return Err(format!("{} is not a program", program.display()));
     };
     let output = Command::new("valgrind")
         .env_clear()
@@ -61,7 +60,7 @@ pub fn instructions(program: &Path, arguments: &[&str]) -> Result<u64, String> {
         .args(arguments)
         .stdin(Stdio::null())
         .output()
-        .map_err(|error| format!("valgrind cannot be run: {error}"))?;
+        .map_err(|error| format!("cannot run valgrind: {error}"))?;
     let text = std::fs::read_to_string(&profile);
     let _ = std::fs::remove_file(&profile);
     if !output.status.success() {

@@ -1,4 +1,4 @@
-//! Canons of any size: the built-in one, and beside it policies and grants as a larger product would have.
+//! Canons of any size: the built-in canon with additional policies and grants.
 
 use std::fmt::Write as _;
 
@@ -9,13 +9,13 @@ use serde_json::{Value, json};
 use crate::bodies::NAMESPACE;
 use crate::cases;
 
-/// The built-in grants, which no canon of this page goes without.
+/// The built-in grants, which are part of every canon here.
 const GRANTS: &str = include_str!("../../src/canon/builtin/grants.yaml");
 
-/// How many grants are built in.
+/// The number of built-in grants.
 pub const BUILT_IN_GRANTS: usize = 11;
 
-/// Writes a canon of so many policies, at least the built-in ones, and as many grants.
+/// Returns a canon with a number of policies and grants, at least the built-in ones.
 pub fn document(policies: usize, grants: usize) -> String {
     let canon = cases::guard().canon;
     let built_in = canon.policies(NAMESPACE).into_iter().flat_map(|policies| policies.by_name.values());
@@ -32,7 +32,7 @@ pub fn document(policies: usize, grants: usize) -> String {
     GRANTS.to_owned() + &write_all(&documents)
 }
 
-/// The spec of the policy `many`: so many rules, each for a service of its own.
+/// Returns the spec of the policy `many` with a number of rules, each for another service.
 pub fn many(rules: usize) -> Value {
     let rule = |number: usize| {
         json!({
@@ -47,7 +47,7 @@ pub fn many(rules: usize) -> Value {
     })
 }
 
-/// The built-in canon and one policy more, `many`, of so many rules.
+/// Returns the built-in canon with the additional policy `many`, which has a number of rules.
 pub fn with_rules(rules: usize) -> String {
     let metadata = json!({"name": "many", "namespace": NAMESPACE});
     let policy = json!({"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": metadata, "spec": many(rules)});
@@ -55,14 +55,14 @@ pub fn with_rules(rules: usize) -> String {
 }
 
 fn write_all(documents: &[Value]) -> String {
-    // JSON is YAML.
+    // JSON is valid YAML.
     documents.iter().fold(String::new(), |mut text, document| {
         let _ = write!(text, "\n---\n{document}\n");
         text
     })
 }
 
-/// What pods with a label may reach, as the built-in `-permits` say it.
+/// Returns an egress policy for pods with a capability label, like the built-in `-permits` policies.
 fn service(number: usize) -> Value {
     json!({
         "apiVersion": "networking.k8s.io/v1",
@@ -79,7 +79,7 @@ fn service(number: usize) -> Value {
     })
 }
 
-/// One service more that may resolve names.
+/// Returns a grant for another service that may use DNS.
 fn grant(number: usize) -> Value {
     json!({
         "name": format!("service-{number}"),
@@ -91,7 +91,7 @@ fn grant(number: usize) -> Value {
 /// Compiles a canon.
 ///
 /// # Panics
-/// There is something wrong with it.
+/// The canon is invalid.
 pub fn compile(text: &str) -> Canon {
     Canon::from_documents(&Documents::from_text("canon.yaml", text), &Settings::default().namespaces).expect("a canon that compiles")
 }

@@ -1,5 +1,5 @@
-//! What is measured: every kind of review, the comparison of every canonical policy, the worst that
-//! somebody can send, and loading a canon.
+//! The measured cases: each kind of review, the comparison of each canonical policy, the most expensive reviews, and the
+//! loading of a canon.
 
 use std::hint::black_box;
 use std::sync::Arc;
@@ -14,16 +14,16 @@ use serde_json::Value;
 use crate::bodies::{self, NAMESPACE};
 use crate::{canons, worst};
 
-/// The policies and the grants of a large canon: as many as there are built in, times seventy and more.
+/// The number of policies and of grants in a large canon: more than 70 times as many as in the built-in canon.
 pub const LARGE: usize = 2_000;
 
-/// The bodies that are judged by a large canon too.
+/// The bodies that are also judged with a large canon.
 const LARGE_CANON: [&str; 3] = ["pod-14k/mutate", "pod-refused/validate", "policy/validate"];
 
-/// One call to measure, ready to be made; what it answers is dropped inside the measurement.
+/// A call to measure. It drops its result.
 pub type Call = Box<dyn Fn()>;
 
-/// The names of all cases, in the order of the table.
+/// Returns the names of all cases, in the order of the table.
 pub fn names() -> Vec<String> {
     let guard = guard();
     let mut names: Vec<String> = bodies::all(&guard.canon).iter().map(|body| format!("review/{}", body.name)).collect();
@@ -40,8 +40,8 @@ pub fn names() -> Vec<String> {
     names
 }
 
-/// Over how many calls of a case instructions are averaged. Each new hash map has a seed of its own, and
-/// a single small call depends on it by more than the gate allows; a large one averages over its own maps.
+/// Returns the number of calls over which instructions are averaged. Each new hash map has its own seed, and the cost of a
+/// short call depends on it by more than the tolerance. A long call has many maps.
 pub fn calls(name: &str) -> u64 {
     match name.split_once('/') {
         Some(("compare" | "beyond", _)) => 64,
@@ -50,7 +50,7 @@ pub fn calls(name: &str) -> u64 {
     }
 }
 
-/// Prepares a case by its name; `None` where there is none of that name.
+/// Prepares a case, or returns `None` if there is none of that name.
 pub fn prepare(name: &str) -> Option<Call> {
     let (kind, rest) = name.split_once('/')?;
     match kind {
@@ -94,7 +94,7 @@ pub fn prepare(name: &str) -> Option<Call> {
     }
 }
 
-/// What everything is judged by: the default canon and flags.
+/// Returns a guard with the default canon and default flags.
 pub fn guard() -> Guard {
     let settings = Settings::default();
     let canon = Canon::load(BUILT_IN[0], &settings.namespaces).expect("the built-in canon loads");
@@ -107,13 +107,13 @@ fn review(guard: Guard, stage: Stage, body: Vec<u8>) -> Call {
     })
 }
 
-/// Answers the decision that an answer states.
+/// Returns whether an answer admits its request.
 pub fn allowed(answer: &Answer) -> Option<bool> {
     let review: Value = serde_json::from_slice(&answer.body).ok()?;
     review["response"]["allowed"].as_bool()
 }
 
-/// A canonical policy, and the same read once more with its rules in reverse: equal, and not by its order.
+/// Returns a canonical policy, and the same policy with its rules in reverse order.
 fn twins(name: &str) -> Option<(Policy, Policy)> {
     let canon = guard().canon;
     let canonical = canon.policies(NAMESPACE)?.named(name)?;

@@ -59,6 +59,8 @@ async fn connection(tls: TlsAcceptor, router: Router, stream: TcpStream) -> io::
     let stream = tls.accept(stream).await?;
     http1::Builder::new()
         .max_buf_size(32 << 10)
+        .max_header_size(8 << 10)
+        .max_headers(64)
         .auto_date_header(false)
         .header_read_timeout(None::<std::time::Duration>)
         .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router))

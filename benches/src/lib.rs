@@ -1,6 +1,6 @@
-//! What is measured of `netpol`, and with what: bodies, cases, and the two meters.
+//! Measurements of `netpol`: bodies, cases, and the counters of instructions and allocations.
 //!
-//! Instructions and allocations are counted around one call, so that a change cannot hide in noise.
+//! Both counters measure a single call, so the results contain no noise.
 
 pub mod allocations;
 pub mod bodies;

@@ -1,34 +1,34 @@
-//! Desktop pods as an API server writes them: fields in the order of the API's types, `<`, `>` and
-//! `&` escaped as Go escapes them, managed fields with every key of every container.
+//! Desktop pods as an API server serializes them: fields in the order of the API types, `<`, `>` and `&` escaped as Go does it, and
+//! managed fields for all containers.
 
 use std::fmt::Write as _;
 
-/// How large a pod is.
+/// The size of a pod.
 #[derive(Debug, Clone, Copy)]
 pub struct Shape {
-    /// Containers beside the init container.
+    /// The number of containers besides the init container.
     pub containers: usize,
-    /// Environment variables of each.
+    /// The number of environment variables of each.
     pub variables: usize,
 }
 
-/// With the review around it, about 14 kB.
+/// A review of about 14 kB.
 pub const SMALL: Shape = Shape { containers: 4, variables: 11 };
-/// With the review around it, about 107 kB.
+/// A review of about 107 kB.
 pub const LARGE: Shape = Shape { containers: 17, variables: 38 };
 
-/// What of a pod the cases vary.
+/// The properties of a pod that differ between cases.
 #[derive(Debug, Clone, Copy)]
 pub struct Pod<'a> {
     /// Its size.
     pub shape: Shape,
-    /// Labels beside those that every desktop has, or in place of those with the same key.
+    /// Labels in addition to those of every desktop; they replace labels with the same key.
     pub labels: &'a [(&'a str, &'a str)],
     /// Its phase.
     pub phase: &'a str,
 }
 
-/// The labels that pyos gives a desktop, but for `netpol/ocuser`.
+/// The labels that pyos sets on a desktop, without `netpol/ocuser`.
 const LABELS: [(&str, &str); 19] = [
     ("abcdesktop/role", "desktop"),
     ("access_provider", "planet"),

@@ -1,15 +1,15 @@
-//! The same hash seeds in every run: how often a map probes is luck, and luck is no regression.
+//! Fixed hash seeds, so that the number of probes in hash maps is the same in every run.
 
 #![allow(unsafe_code, reason = "the C library's function has a fixed name and signature")]
 
-/// Answers `length` bytes that are always the same, in place of the C library's random ones. The
-/// standard library seeds its hash maps with them, in whatever program refers to this function.
+/// Replaces `getrandom` of the C library and returns the same `length` bytes in every call. The standard library seeds its hash maps
+/// with them in every binary that refers to this function.
 ///
 /// # Safety
-/// At `bytes` there is room for `length` bytes.
+/// `bytes` must point to `length` writable bytes.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn getrandom(bytes: *mut u8, length: usize, _flags: u32) -> isize {
-    // SAFETY: there is room, as the caller promises.
+    // SAFETY: the caller guarantees that the bytes are writable.
     unsafe { bytes.write_bytes(0x5a, length) };
     isize::try_from(length).unwrap_or(isize::MAX)
 }

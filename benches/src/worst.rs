@@ -1,15 +1,15 @@
-//! The worst that somebody who may write a NetworkPolicy can send: as large as an API server stores,
-//! and built so that unions of selectors explode when they are subtracted.
+//! Worst-case NetworkPolicies: as large as an API server stores, and built so that the subtraction of unions of selectors is
+//! expensive.
 
 use std::fmt::Write as _;
 
 use crate::bodies::policy_review;
 
-/// What the bodies are made of, for [`body`].
+/// The names of the worst cases, for [`body`].
 pub const NAMES: [&str; 7] = ["peers", "values", "blocks", "ports", "nodes", "pigeons", "clauses"];
 
-/// Answers the creation of the policy that `name` stands for: with `policy` as its name, it is
-/// compared with its canonical namesake, or (`extra`) with what the whole canon allows.
+/// Returns a review that creates the policy of a worst case. `policy` is its name: a canonical policy is compared with the canon's
+/// policy of that name, and an extra policy (`extra`) with the traffic that the canon allows.
 pub fn body(name: &str, policy: &str) -> Option<Vec<u8>> {
     let spec = match name {
         "peers" => peers(10_000),
@@ -37,7 +37,7 @@ fn list<T>(items: impl Iterator<Item = T>, mut write: impl FnMut(&mut String, T)
     text
 }
 
-/// One rule from many pods.
+/// Returns one rule with many pod peers.
 fn peers(count: usize) -> String {
     let peers = list(0..count, |text, n| {
         let _ = write!(text, r#"{{"podSelector":{{"matchLabels":{{"app":"a{n}","tier":"t{}"}}}}}}"#, n % 97);
@@ -45,7 +45,7 @@ fn peers(count: usize) -> String {
     format!(r#"{{{SUBJECT},"ingress":[{{"from":[{peers}],"ports":[{{"protocol":"TCP","port":80}}]}}]}}"#)
 }
 
-/// Selectors of many values, of which few are shared.
+/// Returns selectors with many values, few of which are shared.
 fn values(count: usize) -> String {
     let values = |from: usize| {
         list(from..from + count, |text, n| {
@@ -59,7 +59,7 @@ fn values(count: usize) -> String {
     format!(r#"{{{SUBJECT},"ingress":[{{"from":[{}],"ports":[{{"protocol":"TCP","port":80}}]}}]}}"#, peers.join(","))
 }
 
-/// Many address blocks, each with a hole.
+/// Returns many IP blocks, each with an exception.
 fn blocks(count: usize) -> String {
     let blocks = list(0..count, |text, n| {
         let (high, low) = (n / 256 % 256, n % 256);
@@ -68,7 +68,7 @@ fn blocks(count: usize) -> String {
     format!(r#"{{{SUBJECT},"egress":[{{"to":[{blocks}],"ports":[{{"protocol":"TCP","port":80}}]}}]}}"#)
 }
 
-/// Many ports that do not touch, in both protocols, and named ones.
+/// Returns many ports that are not adjacent, in both protocols, and named ports.
 fn ports(count: usize) -> String {
     let ports = list(0..count, |text, n| {
         let _ = match n % 3 {
@@ -80,14 +80,14 @@ fn ports(count: usize) -> String {
     format!(r#"{{{SUBJECT},"egress":[{{"ports":[{ports}]}}]}}"#)
 }
 
-/// As many JSON values as fit into `bytes`.
+/// Returns as many JSON values as fit into `bytes`.
 fn nodes(bytes: usize) -> String {
     let rules = list(0..bytes / 3, |text, _| text.push_str("{}"));
     format!(r#"{{{SUBJECT},"ingress":[{rules}]}}"#)
 }
 
-/// Peers that together are every pod, and that nobody can show quickly to be: each assignment of
-/// `holes + 1` pigeons to holes leaves a pigeon out or puts two into one hole.
+/// Returns peers that together select every pod, which is hard to prove (the pigeonhole principle): each assignment of `holes + 1`
+/// pigeons to holes leaves a pigeon out or puts two into one hole.
 fn pigeons(holes: usize) -> String {
     let key = |pigeon: usize, hole: usize| format!("p{pigeon}-{hole}");
     let left_out = (0..=holes).map(|pigeon| {
@@ -104,7 +104,7 @@ fn pigeons(holes: usize) -> String {
     from_pods(left_out.chain(shared))
 }
 
-/// Peers of three keys each, at random: about as many as leave nothing out.
+/// Returns random peers with three keys each: about as many as are needed to select every pod.
 fn clauses(keys: u64, peers: usize) -> String {
     let mut state = 0x2545_F491_4F6C_DD1D_u64;
     let mut random = move |below: u64| {
@@ -126,7 +126,7 @@ fn clauses(keys: u64, peers: usize) -> String {
     from_pods(peers.into_iter())
 }
 
-/// A rule from pods with these expressions, on the ports that the canon opens to desktops.
+/// Returns a rule for pods with these expressions, on the ports that the canon opens to desktops.
 fn from_pods(expressions: impl Iterator<Item = String>) -> String {
     let peers = list(expressions, |text, expressions| {
         let _ = write!(text, r#"{{"podSelector":{{"matchExpressions":[{expressions}]}}}}"#);

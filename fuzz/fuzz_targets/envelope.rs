@@ -1,5 +1,5 @@
-//! Whatever the bytes, an answer: a review with the request's uid, or 400 and a sentence. A patch
-//! touches `netpol/` labels and nothing else.
+//! Each body gets an answer: a review with the request's uid, or status 400 and a sentence. A patch changes only labels
+//! under `netpol/`.
 
 #![no_main]
 
@@ -35,14 +35,13 @@ fn check_review(body: &[u8], answer: &[u8]) {
     assert_eq!(review["apiVersion"], "admission.k8s.io/v1");
     assert_eq!(review["kind"], "AdmissionReview");
     let response = &review["response"];
-    assert!(response["uid"].as_str().is_some_and(|uid| !uid.is_empty()), "an answer without uid");
+    assert!(response["uid"].as_str().is_some_and(|uid| !uid.is_empty()), "an answer without a uid");
     let allowed = response["allowed"].as_bool().expect("a decision");
-    assert!(allowed || response["status"]["message"].as_str().is_some_and(|text| !text.is_empty()), "a refusal without reason");
+    assert!(allowed || response["status"]["message"].as_str().is_some_and(|text| !text.is_empty()), "a denial without a reason");
     let Some(patch) = response["patch"].as_str() else { return };
-    assert!(allowed, "a refusal with a patch");
+    assert!(allowed, "a denial with a patch");
     let patch: json_patch::Patch = serde_json::from_slice(&STANDARD.decode(patch).expect("base64")).expect("a JSON patch");
-    // What no verdict reads is passed over, and may be what a strict reader refuses: a control
-    // character in a string, a number out of range.
+    // A field that no verdict reads may have a value that `Value` rejects, for example a number out of range.
     let Ok(request) = serde_json::from_slice::<Value>(body) else { return };
     let mut object = request["request"]["object"].clone();
     let before = strip_capabilities(object.clone());
@@ -50,7 +49,7 @@ fn check_review(body: &[u8], answer: &[u8]) {
     assert_eq!(before, strip_capabilities(object), "the patch touches more than netpol/ labels");
 }
 
-/// Takes `netpol/` labels off, and a map of labels that is then empty.
+/// Removes the labels under `netpol/`, and the label map if it is then empty.
 fn strip_capabilities(mut object: Value) -> Value {
     if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
         if let Some(labels) = metadata.get_mut("labels").and_then(Value::as_object_mut) {

@@ -1,9 +1,9 @@
-//! What the quick reader of JSON takes, `serde_json` takes, and reads the same; what is written without
-//! white space and not too deep it takes.
+//! `serde_json` accepts every text that `json_skim` accepts and reads the same values, and `json_skim` accepts every
+//! text without white space whose depth is within its limits.
 
 #![no_main]
 
-use json_skim::Reader;
+use json_skim::{Raw, Reader};
 use libfuzzer_sys::fuzz_target;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -11,30 +11,34 @@ use serde_json::Value;
 
 fuzz_target!(|body: &[u8]| {
     let Ok(text) = std::str::from_utf8(body) else { return };
-    let passed_over = read::<IgnoredAny>(text).is_some();
-    let value = read::<Value>(text);
-    if passed_over {
-        assert!(serde_json::from_str::<IgnoredAny>(text).is_ok(), "took what is no JSON");
+    let is_skipped = read::<IgnoredAny>(Reader::new(text)).is_some();
+    let value = read::<Value>(Reader::new(text));
+    if is_skipped {
+        assert!(serde_json::from_str::<IgnoredAny>(text).is_ok(), "accepted text that is not JSON");
     }
     if let Some(value) = value {
-        assert!(passed_over || !text.starts_with(['{', '[']) || depth(&value) > 60, "read what it cannot pass over");
+        assert!(is_skipped || !text.starts_with(['{', '[']) || depth(&value) > 60, "read a value that it cannot skip");
         assert_eq!(serde_json::from_str::<Value>(text).ok(), Some(value), "reads another value");
+    }
+    if let Some(raw) = read::<Raw<'_>>(Reader::new(text)) {
+        assert!(is_skipped, "a raw value that cannot be skipped");
+        assert!(read::<IgnoredAny>(Reader::of_raw(raw)).is_some(), "does not find the end of a valid value");
+        assert_eq!(read::<Value>(Reader::of_raw(raw)), read::<Value>(Reader::new(raw.text())), "reads a raw value differently");
     }
     if let Ok(value) = serde_json::from_str::<Value>(text)
         && depth(&value) < 60
     {
-        // Written by the library, there is no white space in it.
+        // `serde_json` writes no white space.
         let compact = value.to_string();
         if compact.starts_with(['{', '[']) {
-            assert!(read::<IgnoredAny>(&compact).is_some(), "passed over too little");
-            // A number may lose its last digit when it is written.
-            assert_eq!(read::<Value>(&compact), serde_json::from_str(&compact).ok(), "took too little");
+            assert!(read::<IgnoredAny>(Reader::new(&compact)).is_some(), "does not skip valid JSON");
+            // Writing a number may lose its last digit.
+            assert_eq!(read::<Value>(Reader::new(&compact)), serde_json::from_str(&compact).ok(), "does not read valid JSON");
         }
     }
 });
 
-fn read<'t, T: Deserialize<'t>>(text: &'t str) -> Option<T> {
-    let mut reader = Reader::new(text);
+fn read<'t, T: Deserialize<'t>>(mut reader: Reader<'t>) -> Option<T> {
     let value = T::deserialize(&mut reader).ok()?;
     reader.end().ok()?;
     Some(value)

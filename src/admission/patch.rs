@@ -1,4 +1,5 @@
-//! The patch of an answer (RFC 6902): it touches labels, and so re-serializes nothing of the object.
+//! Writes the patch of an answer (RFC 6902). It changes labels only, so that all other fields of the object stay as the
+//! API server sent them.
 
 use json_patch::jsonptr::PointerBuf;
 use json_patch::{AddOperation, PatchOperation, RemoveOperation};
@@ -6,13 +7,13 @@ use serde_json::{Map, Value};
 
 use crate::verdict::Edit;
 
-/// Where the labels of an object are.
+/// The path of an object's labels.
 const LABELS: &str = "/metadata/labels";
 
-/// The bytes of an operation on a label with a longish key.
-const LONG_OPERATION: usize = 96;
+/// The capacity for an operation, in bytes. Most are shorter.
+const OPERATION: usize = 96;
 
-/// Answers edits as a JSON Patch; `None` where there are none.
+/// Returns edits as a JSON Patch, or `None` if there are none.
 pub(super) fn patch(edits: &[Edit<'_>]) -> Option<Vec<u8>> {
     if edits.is_empty() {
         return None;
@@ -21,12 +22,12 @@ pub(super) fn patch(edits: &[Edit<'_>]) -> Option<Vec<u8>> {
     for edit in edits {
         operations.push(operation(edit)?);
     }
-    let mut patch = Vec::with_capacity(edits.len() * LONG_OPERATION);
+    let mut patch = Vec::with_capacity(edits.len() * OPERATION);
     serde_json::to_writer(&mut patch, &json_patch::Patch(operations)).ok()?;
     Some(patch)
 }
 
-/// `None` never happens: every path here is a pointer.
+/// Returns the operation of an edit. Never `None`, because each path is a JSON pointer.
 fn operation(edit: &Edit<'_>) -> Option<PatchOperation> {
     Some(match edit {
         Edit::MakeMap => PatchOperation::Add(AddOperation { path: PointerBuf::parse(LABELS).ok()?, value: Value::Object(Map::new()) }),
@@ -35,7 +36,7 @@ fn operation(edit: &Edit<'_>) -> Option<PatchOperation> {
     })
 }
 
-/// The path of a label. In a key `~` is written `~0`, then `/` is written `~1`.
+/// Returns the path of a label, with `~` in the key as `~0` and `/` as `~1`.
 fn label(key: &str) -> Option<PointerBuf> {
     let mut path = String::with_capacity(LABELS.len() + key.len() + 8);
     path.push_str(LABELS);
@@ -64,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn a_map_that_is_not_there_is_made_first() {
+    fn a_missing_map_is_added_first() {
         let edits = [Edit::MakeMap, Edit::Add { key: "netpol/dns", value: "true" }];
         let expected =
             r#"[{"op":"add","path":"/metadata/labels","value":{}},{"op":"add","path":"/metadata/labels/netpol~1dns","value":"true"}]"#;

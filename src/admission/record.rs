@@ -1,24 +1,25 @@
-//! The audit line of a decision: what was asked, by whom, and what was said. Bounded, and without
-//! labels or objects.
+//! The audit record of a decision. Its length is limited, and it contains no labels and no objects.
 
-use super::{Decision, Outcome};
+use super::decision::Decision;
 use crate::audit::Record;
-use crate::verdict::{Finding, Rule, Stage};
+use crate::documents::text::truncated;
+use crate::verdict::{Finding, Outcome, Rule, Stage};
 
-/// The most groups of a user in a record.
-const MOST_GROUPS: usize = 32;
+/// The maximum number of groups in a record.
+const MAX_GROUPS: usize = 32;
 
-/// The most bytes of one group.
-const LONGEST_GROUP: usize = 256;
+/// The maximum length of a group in bytes.
+const MAX_GROUP: usize = 256;
 
-/// The most bytes of any other word that comes from the request: longer than a name can be, or a
-/// user of any identity provider that is in use.
-const LONGEST_WORD: usize = 1024;
+/// The maximum length of any other string of the request in bytes. Names and the user names of common identity
+/// providers are shorter.
+const MAX_TEXT: usize = 1024;
 
 pub(super) fn record(decision: &Decision<'_>, outcome: Outcome, rule: Option<Rule>, findings: Vec<Finding>) -> Record {
+    let text = |text: &str| truncated(text, MAX_TEXT).to_owned();
     let request = &decision.request;
     let mut record = Record {
-        uid: bounded(&request.uid, LONGEST_WORD),
+        uid: text(&request.uid),
         stage: match decision.stage {
             Stage::Mutate => "mutate",
             Stage::Validate => "validate",
@@ -26,12 +27,12 @@ pub(super) fn record(decision: &Decision<'_>, outcome: Outcome, rule: Option<Rul
         verdict: outcome,
         rule,
         operation: request.operation.as_str(),
-        kind: kind(start(&request.kind, LONGEST_WORD), start(&request.kind_group, LONGEST_WORD)),
-        subresource: (!request.subresource.is_empty()).then(|| bounded(&request.subresource, LONGEST_WORD)),
-        name: bounded(if request.name.is_empty() { decision.wanted.facts.name() } else { &request.name }, LONGEST_WORD),
-        namespace: bounded(&request.namespace, LONGEST_WORD),
-        user: bounded(&request.user, LONGEST_WORD),
-        groups: request.groups.iter().take(MOST_GROUPS).map(|group| bounded(group, LONGEST_GROUP)).collect(),
+        kind: kind(truncated(&request.kind, MAX_TEXT), truncated(&request.kind_group, MAX_TEXT)),
+        subresource: (!request.subresource.is_empty()).then(|| text(&request.subresource)),
+        name: text(if request.name.is_empty() { decision.facts.name() } else { &request.name }),
+        namespace: text(&request.namespace),
+        user: text(&request.user),
+        groups: request.groups.iter().take(MAX_GROUPS).map(|group| truncated(group, MAX_GROUP).to_owned()).collect(),
         dry_run: request.dry_run,
         messages: Vec::with_capacity(findings.len()),
         differences: Vec::new(),
@@ -48,14 +49,4 @@ pub(super) fn record(decision: &Decision<'_>, outcome: Outcome, rule: Option<Rul
 
 fn kind(kind: &str, group: &str) -> String {
     if group.is_empty() { kind.to_owned() } else { format!("{kind}.{group}") }
-}
-
-/// The start of a word: at most so many bytes of it.
-pub(super) fn bounded(word: &str, bytes: usize) -> String {
-    start(word, bytes).to_owned()
-}
-
-fn start(word: &str, bytes: usize) -> &str {
-    let end = (0..=bytes.min(word.len())).rev().find(|end| word.is_char_boundary(*end));
-    end.and_then(|end| word.get(..end)).unwrap_or_default()
 }

@@ -1,20 +1,68 @@
-//! What is offered to the log: a record, and what only the server knows of its request.
+//! An entry of the log: a record with what only the server knows of its request.
 
 use std::time::Duration;
 
 use jiff::Timestamp;
+use serde::Serialize;
 
-use super::Record;
+use super::record::Record;
 
-/// One decision on its way to the log.
+/// The length of a long record as JSON, in bytes: most records fit in the first allocation.
+const TYPICAL_LENGTH: usize = 1024;
+
+/// One decision, as the server offers it to the log.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Entry {
-    /// When it was decided.
+    /// The time of the decision.
     pub time: Timestamp,
-    /// What was decided.
+    /// The decision.
     pub record: Record,
-    /// From the first byte of the body to the answer.
+    /// The time from the first byte of the request body to the response.
     pub latency: Duration,
-    /// Whether the client proved who it is with a certificate of `--client-ca`.
+    /// Whether the client presented a certificate that a CA of `--client-ca` signed.
     pub client_verified: bool,
+}
+
+/// The fields of a line that follow its chain and its time.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Fields<'e> {
+    #[serde(flatten)]
+    record: &'e Record,
+    client_verified: bool,
+    latency_microseconds: u64,
+}
+
+/// An entry that waits for the writer. It is JSON already: one block of memory of a known size.
+#[derive(Debug)]
+pub(super) struct QueuedEntry {
+    pub(super) time: Timestamp,
+    json: Box<[u8]>,
+}
+
+impl QueuedEntry {
+    /// Serializes an entry.
+    ///
+    /// # Errors
+    /// Errors of the serializer; none is known for a record.
+    pub(super) fn new(entry: &Entry) -> serde_json::Result<QueuedEntry> {
+        let fields = Fields {
+            record: &entry.record,
+            client_verified: entry.client_verified,
+            latency_microseconds: u64::try_from(entry.latency.as_micros()).unwrap_or(u64::MAX),
+        };
+        let mut json = Vec::with_capacity(TYPICAL_LENGTH);
+        serde_json::to_writer(&mut json, &fields)?;
+        Ok(QueuedEntry { time: entry.time, json: json.into_boxed_slice() })
+    }
+
+    /// Returns the fields of the JSON object, without its braces.
+    pub(super) fn fields(&self) -> &[u8] {
+        self.json.get(1..self.json.len().saturating_sub(1)).unwrap_or_default()
+    }
+
+    /// Returns the memory that the entry uses, in bytes.
+    pub(super) fn size(&self) -> usize {
+        size_of::<QueuedEntry>() + self.json.len()
+    }
 }

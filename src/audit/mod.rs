@@ -1,18 +1,31 @@
-//! The audit log: one JSON line a refusal (or, on request, a decision), chained by hashes, written
-//! behind a bounded queue so that a slow disk never delays an answer. Label maps and objects never
-//! enter a [`Record`]: they hold secrets.
+//! The audit log: one JSON line per denial, or per decision with `--audit-level all`. Each line contains the
+//! hash of the line before it. A bounded queue separates the server from the disk, so that a slow disk never
+//! delays a response. Label maps and objects never enter a [`Record`], because they contain secrets.
 //!
 //! ```text
-//! Record ─► Entry (+ time, latency, client) ─► Sink::offer ─► queue ─► writer thread ─► file, FIFO or stdout
-//!                                                 │ as JSON; full: counted   │ chain: sequence, hash of the line before
+//! Record ─► Entry (+ time, latency, client) ─► Sink::offer ─► queue ─► Writer (a thread) ─► Output: file, FIFO or stdout
+//!                                                 │ as JSON; full: counted   │ adds sequence and hash of the previous line
 //! ```
 //!
-//! `docs/audit.md` is the schema of a line and says what the chain proves.
+//! | file | content |
+//! |---|---|
+//! | `record.rs` | the fields of a decision |
+//! | `entry.rs` | a record with its time, latency and client; the same as JSON in the queue |
+//! | `options.rs` | destination and limits |
+//! | `sink.rs` | accepts entries from the server and never waits |
+//! | `counters.rs` | what the sink and the writer share |
+//! | `writer.rs` | makes lines of entries and retries what fails |
+//! | `output.rs`, `resume.rs` | streams, files and rotation; how a file's chain continues |
+//! | `chain.rs` | the hash chain: writes and reads lines |
+//! | `verify.rs` | checks the chain of a log |
+//!
+//! `docs/audit.md` specifies the fields of a line and what the chain proves.
 
 pub mod chain;
+mod counters;
 pub mod entry;
+pub mod options;
 mod output;
-mod queue;
 pub mod record;
 mod resume;
 pub mod sink;
@@ -20,8 +33,9 @@ pub mod verify;
 mod writer;
 
 pub use entry::Entry;
+pub use options::{Destination, Options};
 pub use record::Record;
-pub use sink::{Destination, Options, Sink};
+pub use sink::Sink;
 
 #[cfg(test)]
 mod tests;

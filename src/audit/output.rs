@@ -1,96 +1,95 @@
-//! Where lines go: a stream, or a file that rotates.
+//! The destination of the lines: a stream, or a file that is rotated.
 
 use std::fs::{self, File, Metadata, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind, Write};
 use std::os::fd::AsFd;
-use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use super::chain::Chain;
 use super::resume;
 
-/// The most bytes that several lines may have which go into a pipe at once: those of another writer to the
-/// same pipe never come between them (`PIPE_BUF`).
-const UNDIVIDED: usize = 4096;
+/// The maximum number of bytes that one call may write to a pipe (`PIPE_BUF`): the system does not interleave
+/// them with the bytes of another process.
+const PIPE_BYTES: usize = 4096;
 
-/// The far end of a sink.
+/// A destination of lines.
 pub(super) trait Output: Send {
-    /// Makes ready for a line of at most `length` bytes: opens, re-opens, rotates. Answers how many bytes of
-    /// lines may be written at once before it is asked again: at least those.
-    fn ready(&mut self, length: usize) -> io::Result<usize>;
-    /// Forgets what is known of the far end: others may have touched it.
-    fn look_again(&mut self) {}
-    /// Writes some of it.
+    /// Opens, reopens or rotates the destination, for a line of at most `length` bytes. Returns how many bytes the
+    /// next lines may have before the next call: at least `length`.
+    fn prepare(&mut self, length: usize) -> io::Result<usize>;
+    /// Writes the start of `bytes` and returns the number of bytes written.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize>;
-    /// Answers whether a piece of a line stands at the end.
-    fn owes_newline(&self) -> bool;
-    /// Notes whether one does.
-    fn owe_newline(&mut self, owes: bool);
-    /// Hands everything to the disk, as far as it goes.
+    /// Returns whether the destination ends with a torn line.
+    fn is_mid_line(&self) -> bool;
+    /// Flushes the destination to the disk.
     fn finish(&mut self) {}
+}
+
+/// Writes to a file and updates `is_mid_line`.
+fn write(mut file: &File, bytes: &[u8], is_mid_line: &mut bool) -> io::Result<usize> {
+    let count = file.write(bytes)?;
+    if let Some(last) = count.checked_sub(1).and_then(|last| bytes.get(last)) {
+        *is_mid_line = *last != b'\n';
+    }
+    Ok(count)
 }
 
 /// Standard output.
 pub(super) struct StreamOutput {
     file: File,
-    owes_newline: bool,
+    is_mid_line: bool,
 }
 
 impl StreamOutput {
-    /// A second handle, without the buffer of `std::io::stdout`, which would tear lines at its own length.
+    /// Duplicates the descriptor of standard output, because the buffer of `std::io::stdout` splits lines.
     pub(super) fn stdout() -> io::Result<StreamOutput> {
-        Ok(StreamOutput { file: io::stdout().as_fd().try_clone_to_owned()?.into(), owes_newline: false })
+        Ok(StreamOutput { file: io::stdout().as_fd().try_clone_to_owned()?.into(), is_mid_line: false })
     }
 }
 
 impl Output for StreamOutput {
-    fn ready(&mut self, length: usize) -> io::Result<usize> {
-        Ok(length.max(UNDIVIDED))
+    fn prepare(&mut self, length: usize) -> io::Result<usize> {
+        Ok(length.max(PIPE_BYTES))
     }
 
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.file.write(bytes)
+        write(&self.file, bytes, &mut self.is_mid_line)
     }
 
-    fn owes_newline(&self) -> bool {
-        self.owes_newline
-    }
-
-    fn owe_newline(&mut self, owes: bool) {
-        self.owes_newline = owes;
+    fn is_mid_line(&self) -> bool {
+        self.is_mid_line
     }
 }
 
-/// A path: a regular file that is appended to and rotated, or a FIFO or device that is only written to.
+/// A path: a regular file, which is appended to and rotated, or a FIFO or device.
 pub(super) struct FileOutput {
     path: PathBuf,
     rotate_bytes: u64,
     keep: u32,
     file: Option<File>,
-    /// How long the file is, where that is known: asking costs as much as writing a line.
-    length: Option<u64>,
-    owes_newline: bool,
+    is_mid_line: bool,
     rotation_failed: bool,
 }
 
 impl FileOutput {
-    /// Opens a log. A regular file is opened and locked at once, and the chain in it is answered.
+    /// Opens and locks a regular file and returns its chain. A FIFO or a device is opened by the first
+    /// [`Output::prepare`].
     pub(super) fn open(path: PathBuf, rotate_bytes: u64, keep: u32) -> io::Result<(FileOutput, Option<Chain>)> {
-        let keep = keep.max(1);
-        let mut output = FileOutput { path, rotate_bytes, keep, file: None, length: None, owes_newline: false, rotation_failed: false };
-        let known = match fs::metadata(&output.path) {
+        let mut output = FileOutput { path, rotate_bytes, keep: keep.max(1), file: None, is_mid_line: false, rotation_failed: false };
+        let metadata = match fs::metadata(&output.path) {
             Ok(metadata) if metadata.is_dir() => return Err(ErrorKind::IsADirectory.into()),
             Ok(metadata) => Some(metadata),
             Err(error) if error.kind() == ErrorKind::NotFound => None,
             Err(error) => return Err(error),
         };
-        if known.is_some_and(|metadata| !metadata.is_file()) {
+        if metadata.is_some_and(|metadata| !metadata.is_file()) {
             return Ok((output, None));
         }
         output.reopen()?;
         let chain = match resume::last_chain(&output.path)? {
             Some(chain) => Some(chain),
-            // The process ended between a rotation and its next line.
+            // The process ended between a rotation and the next line.
             None => resume::last_chain(&rotated(&output.path, 1))?,
         };
         Ok((output, chain))
@@ -98,24 +97,19 @@ impl FileOutput {
 
     fn reopen(&mut self) -> io::Result<()> {
         self.file = None;
-        self.length = None;
-        // Opening a FIFO waits here for its reader: only the writer thread ever does.
+        // Opening a FIFO waits for its reader. Only the writer thread opens one.
         let file = OpenOptions::new().append(true).create(true).mode(0o640).open(&self.path)?;
         let metadata = file.metadata()?;
         if metadata.is_file() {
             lock(&file)?;
-            if metadata.len() > 0 {
-                self.owes_newline = resume::ends_in_a_piece(&self.path)?;
-            } else {
-                self.owes_newline = false;
-            }
+            self.is_mid_line = metadata.len() > 0 && resume::ends_mid_line(&self.path)?;
         }
         self.file = Some(file);
         Ok(())
     }
 
-    /// Answers whether the path still names the file that is open: others rotate too.
-    fn moved_away(&self, open: &Metadata) -> bool {
+    /// Returns whether the path no longer names the open file, because another process moved it.
+    fn is_moved(&self, open: &Metadata) -> bool {
         fs::metadata(&self.path).map_or(true, |named| (named.dev(), named.ino()) != (open.dev(), open.ino()))
     }
 
@@ -129,29 +123,24 @@ impl FileOutput {
 }
 
 impl Output for FileOutput {
-    fn ready(&mut self, length: usize) -> io::Result<usize> {
+    fn prepare(&mut self, length: usize) -> io::Result<usize> {
         let Some(file) = &self.file else { return self.reopen().map(|()| length) };
-        let so_far = if let Some(length) = self.length {
-            length
-        } else {
-            let metadata = file.metadata()?;
-            if metadata.file_type().is_fifo() || !metadata.is_file() {
-                return Ok(length.max(UNDIVIDED));
-            }
-            if self.moved_away(&metadata) {
-                return self.reopen().map(|()| length);
-            }
-            *self.length.insert(metadata.len())
-        };
-        let left = usize::try_from(self.rotate_bytes.saturating_sub(so_far)).unwrap_or(usize::MAX);
-        if so_far == 0 || length <= left {
+        let metadata = file.metadata()?;
+        if !metadata.is_file() {
+            return Ok(length.max(PIPE_BYTES));
+        }
+        if self.is_moved(&metadata) {
+            return self.reopen().map(|()| length);
+        }
+        let left = usize::try_from(self.rotate_bytes.saturating_sub(metadata.len())).unwrap_or(usize::MAX);
+        if metadata.len() == 0 || length <= left {
             return Ok(left.max(length));
         }
         match self.rotate() {
-            // A file that has grown too large is better than a line that is missing.
+            // A file that is too large is better than a missing line.
             Err(error) if self.file.is_some() => {
                 if !self.rotation_failed {
-                    tracing::warn!(%error, file = %self.path.display(), "the audit log cannot be rotated and grows on");
+                    tracing::warn!(%error, file = %self.path.display(), "cannot rotate the audit log; the file keeps growing");
                 }
                 self.rotation_failed = true;
                 Ok(length)
@@ -164,45 +153,35 @@ impl Output for FileOutput {
     }
 
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let Some(file) = &mut self.file else { return Err(ErrorKind::NotConnected.into()) };
-        let result = file.write(bytes);
-        if let (Some(length), Ok(count)) = (&mut self.length, &result) {
-            *length += *count as u64;
-        }
+        let Some(file) = &self.file else { return Err(ErrorKind::NotConnected.into()) };
+        let result = write(file, bytes, &mut self.is_mid_line);
         if result.as_ref().is_err_and(|error| error.kind() == ErrorKind::BrokenPipe) {
-            // The reader of a FIFO is gone; the next attempt waits for another.
+            // The reader of the FIFO is gone. The next attempt waits for another one.
             self.file = None;
         }
         result
     }
 
-    fn look_again(&mut self) {
-        self.length = None;
-    }
-
-    fn owes_newline(&self) -> bool {
-        self.owes_newline
-    }
-
-    fn owe_newline(&mut self, owes: bool) {
-        self.owes_newline = owes;
+    fn is_mid_line(&self) -> bool {
+        self.is_mid_line
     }
 
     fn finish(&mut self) {
         if let Some(file) = &self.file {
-            // A FIFO cannot be synchronized, and nobody is left to tell about a disk that fails now.
+            // A FIFO cannot be synchronized, and the process is about to end.
             let _ = file.sync_all();
         }
     }
 }
 
-/// Names a rotated file: `audit.log.1`.
+/// Returns the path of a rotated file: `audit.log.1`.
 pub(super) fn rotated(path: &Path, number: u32) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(format!(".{number}"));
     name.into()
 }
 
+/// Renames a file, if it exists.
 fn rename(from: &Path, to: &Path) -> io::Result<()> {
     match fs::rename(from, to) {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
@@ -210,7 +189,7 @@ fn rename(from: &Path, to: &Path) -> io::Result<()> {
     }
 }
 
-/// Two writers would fork the chain. A file system without locks is taken as it is.
+/// Locks a file, because a second writer would fork the chain. A file system without locks is accepted.
 fn lock(file: &File) -> io::Result<()> {
     match file.try_lock() {
         Err(TryLockError::WouldBlock) => Err(io::Error::new(ErrorKind::ResourceBusy, "another process writes to this audit log")),

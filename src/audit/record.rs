@@ -1,48 +1,48 @@
-//! What one audit line says of a decision.
+//! The fields of a decision in the audit log.
 
 use serde::Serialize;
 
 use crate::policy::{Difference, Witness};
 use crate::verdict::{Outcome, Rule};
 
-/// One decision, without time, latency and chain: the sink adds those.
+/// One decision. The server adds time, latency and client; the writer adds the chain.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Record {
-    /// The request's uid.
+    /// The uid of the request.
     pub uid: String,
-    /// `mutate` or `validate`.
+    /// The webhook: `mutate` or `validate`.
     pub stage: &'static str,
-    /// What was decided.
+    /// The outcome.
     pub verdict: Outcome,
-    /// The rule of the gravest finding.
+    /// The rule of the most severe finding.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rule: Option<Rule>,
-    /// `CREATE`, `UPDATE`, `DELETE`, `CONNECT`.
+    /// The operation: `CREATE`, `UPDATE`, `DELETE` or `CONNECT`.
     pub operation: &'static str,
-    /// The kind as the request states it: `Pod`, `NetworkPolicy.networking.k8s.io`.
+    /// The kind, as the request names it: `Pod`, `NetworkPolicy.networking.k8s.io`.
     pub kind: String,
-    /// The subresource, where there is one.
+    /// The subresource, if any.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub subresource: Option<String>,
-    /// The object's name, or its `generateName` where it has none yet.
+    /// The name of the object, or its `generateName` if it has no name yet.
     pub name: String,
-    /// Its namespace; empty for cluster scope.
+    /// The namespace of the object; empty for a cluster-scoped object.
     pub namespace: String,
-    /// The user who asks.
+    /// The name of the user.
     pub user: String,
-    /// The user's groups: at most 32, each at most 256 bytes.
+    /// The groups of the user: at most 32, at most 256 bytes each.
     pub groups: Vec<String>,
-    /// Whether nothing is to be stored.
+    /// Whether the request is a dry run.
     pub dry_run: bool,
-    /// Every sentence, whole.
+    /// The messages of all findings, in full.
     pub messages: Vec<String>,
-    /// How a policy differs.
+    /// The differences of a policy from its canonical policy.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub differences: Vec<Difference>,
     /// A connection that would have been possible.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub witness: Option<Witness>,
-    /// The canon's hash.
+    /// The hash of the canon.
     pub canon: String,
 }

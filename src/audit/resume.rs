@@ -1,4 +1,4 @@
-//! Finds where a file's chain stands, from its end.
+//! Reads the end of an existing file, so that its chain continues.
 
 use std::fs::File;
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
@@ -6,10 +6,10 @@ use std::path::Path;
 
 use super::chain::Chain;
 
-/// How much is read at once.
+/// The number of bytes to read at once.
 const BLOCK: u64 = 64 << 10;
 
-/// Answers the chain that ends with the last whole line of a file; none where there is no file or no such line.
+/// Returns the chain of the last complete line in a file, or `None` if there is no file or no such line.
 pub(super) fn last_chain(path: &Path) -> io::Result<Option<Chain>> {
     let mut file = match File::open(path) {
         Ok(file) => file,
@@ -17,7 +17,7 @@ pub(super) fn last_chain(path: &Path) -> io::Result<Option<Chain>> {
         Err(error) => return Err(error),
     };
     let mut start = file.metadata()?.len();
-    // What was read of the line whose beginning is not found yet.
+    // The end of a line that begins in an earlier block.
     let mut tail = Vec::new();
     while start > 0 {
         let length = start.min(BLOCK);
@@ -30,7 +30,7 @@ pub(super) fn last_chain(path: &Path) -> io::Result<Option<Chain>> {
         while let Some(line) = lines.next() {
             if lines.peek().is_none() && start > 0 {
                 tail = line.to_vec();
-            } else if let Some(chain) = Chain::behind(line) {
+            } else if let Some(chain) = Chain::after(line) {
                 return Ok(Some(chain));
             }
         }
@@ -38,8 +38,8 @@ pub(super) fn last_chain(path: &Path) -> io::Result<Option<Chain>> {
     Ok(None)
 }
 
-/// Answers whether a file that is not empty ends without a newline.
-pub(super) fn ends_in_a_piece(path: &Path) -> io::Result<bool> {
+/// Returns whether a file ends without a newline. The file must not be empty.
+pub(super) fn ends_mid_line(path: &Path) -> io::Result<bool> {
     let mut file = File::open(path)?;
     file.seek(SeekFrom::End(-1))?;
     let mut last = [0];

@@ -1,18 +1,18 @@
-//! A private key that shows itself to nobody by accident.
+//! A private key that cannot be printed by accident.
 
 use std::fmt;
 
-/// A private key as PEM.
+/// A private key as PEM. Its `Debug` output hides the key.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Key(String);
 
 impl Key {
-    /// Takes a key's PEM.
+    /// Creates a key from its PEM.
     pub fn new(pem: String) -> Key {
         Key(pem)
     }
 
-    /// The PEM, for where it is kept.
+    /// Returns the PEM, for writing it to a file or a Secret.
     pub fn pem(&self) -> &str {
         &self.0
     }
@@ -29,7 +29,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_key_does_not_show_itself() {
+    fn debug_output_hides_the_key() {
         assert_eq!(format!("{:?}", Key::new("secret".to_owned())), "Key(…)");
     }
 }

@@ -1,90 +1,104 @@
-//! The rotation plan: which step is next, by what is there.
+//! The rotation plan: decides the next step from the current state.
 //!
-//! A new authority is written down, then published, then seen in every bundle for a while, and only then
-//! signs; the one before it stays in the bundle until the last certificate that it signed has expired.
-//! The plan knows nothing of earlier steps: it looks at what is there, so a crash between two of them, or
-//! somebody's hand in the middle, leads to the same end.
+//! A new CA is stored in the Secret, then published, then seen in every bundle for a while, and only then it signs. The previous CA
+//! stays in the bundle until the last certificate that it signed has expired. The plan does not remember earlier steps: it reads
+//! the current state, so a crash between two steps or a manual change leads to the same result.
 //!
-//! What was published must be looked at *before* the Secret is. A Secret is always written before its
-//! bundle is published, so whoever reads in that order never publishes a bundle that is older than the one
-//! it saw. Of a damaged Secret it must be looked at again behind it: what is taken back must be the latest,
-//! and nothing is published before it is.
+//! Callers must read the published bundles *before* they read the Secret. The Secret is always written before its bundle is
+//! published, so in that order a replica never publishes a bundle that is older than one it saw. If the Secret is damaged, callers
+//! must read the published bundles again after it: the CAs that are restored from them must be the latest ones.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, SystemTime};
 
+use super::names::canonical;
 use super::pair::Pair;
-use super::stored::{Request, Stored};
-use super::trust::{Ca, verify};
-use super::{canonical, two_thirds};
+use super::stored::{Renewal, Stored};
+use super::time::two_thirds;
+use super::trust::{Ca, same_cas, verify};
 
-/// How long a bundle must have been seen everywhere before an authority signs that is new in it: each API
-/// server learns of it by a watch of its own.
+/// How long every webhook must have had a bundle before a new CA in it signs: each API server learns about the bundle through
+/// its own watch.
 pub const SETTLE: Duration = Duration::from_secs(10);
 
-/// What is wanted.
+/// The certificates that the configuration asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wanted {
-    /// The names on the certificate.
+    /// The DNS names and IP addresses of the certificate.
     pub names: Vec<String>,
-    /// How long an authority is valid.
+    /// How long a CA is valid.
     pub ca_life: Duration,
     /// How long a certificate is valid.
     pub leaf_life: Duration,
 }
 
-/// What is there.
+/// The current state.
 #[derive(Debug, Clone, Copy)]
 pub struct View<'v> {
-    /// What the Secret keeps.
+    /// The content of the Secret.
     pub stored: &'v Stored,
-    /// The authorities of every bundle that API servers check servers with. Read before the Secret.
+    /// The `caBundle` of every webhook, read before the Secret.
     pub published: &'v [Vec<Ca>],
-    /// How long every bundle has been the stored one, as far as this process has seen.
-    pub seen_for: Duration,
-    /// Whether something is served that must be trusted on.
-    pub serving: bool,
-    /// The time.
+    /// How long every published bundle has been equal to the stored one, as this process observed it.
+    pub published_for: Duration,
+    /// Whether this process serves a certificate that every bundle trusts.
+    pub is_serving_trusted: bool,
+    /// The current time.
     pub now: SystemTime,
 }
 
-/// What is to be done next. Each is one write.
+/// A step of a rotation. Each step is one write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Step {
-    /// Takes published authorities back into a Secret that has lost some.
+    /// Restores CAs that the Secret has lost from the published bundles.
     Mend,
-    /// Takes authorities out that nobody needs any more.
+    /// Removes CAs that are no longer needed.
     Prune,
-    /// Lets the next authority sign, and issues a certificate of it.
+    /// Makes the next CA the signing one, and issues a certificate with it.
     Promote,
     /// Issues a certificate.
     Sign,
-    /// Makes a new authority, which does not sign yet.
+    /// Creates a new CA, which does not sign yet.
     Introduce,
-    /// Publishes the stored bundle wherever there is another.
+    /// Publishes the stored bundle to the webhooks that have a different one.
     Publish,
-    /// Waits until the bundle has been seen for long enough.
+    /// Waits until the bundle has been published for [`SETTLE`].
     Wait,
-    /// All is well.
-    Rest,
+    /// Nothing to do.
+    Done,
 }
 
-/// Answers the next step.
+impl Step {
+    /// Returns the name of the step in metrics.
+    pub fn name(self) -> &'static str {
+        match self {
+            Step::Mend => "mend",
+            Step::Prune => "prune",
+            Step::Promote => "promote",
+            Step::Sign => "sign",
+            Step::Introduce => "introduce",
+            Step::Publish => "publish",
+            Step::Wait => "wait",
+            Step::Done => "done",
+        }
+    }
+}
+
+/// Returns the next step.
 pub fn plan(wanted: &Wanted, view: &View<'_>) -> Step {
     let View { stored, published, now, .. } = *view;
-    let usable = |ca: &Ca| ca.is_valid(now);
-    let signing = stored.signing.as_ref().map(|signer| &signer.ca).filter(|ca| usable(ca));
-    let next = stored.next.as_ref().map(|signer| &signer.ca).filter(|ca| usable(ca));
-    let is_published = published.iter().all(|bundle| same(bundle, &stored.bundle));
+    let signing = stored.signing.as_ref().map(|signer| &signer.ca).filter(|ca| ca.is_valid(now));
+    let next = stored.next.as_ref().map(|signer| &signer.ca).filter(|ca| ca.is_valid(now));
+    let is_published = published.iter().all(|bundle| same_cas(bundle, &stored.bundle));
     if stored.is_damaged && (signing.is_some() || next.is_some()) {
         return Step::Mend;
     }
-    // Not of a damaged one: writing it anew would make it look whole before what was lost is back.
-    let is_untidy = stored.bundle.iter().any(|ca| is_spent(stored, ca, now)) || (stored.next.is_some() && next.is_none());
+    // A damaged Secret is not pruned: the write would make it look intact before the lost CAs are restored.
+    let is_untidy = stored.bundle.iter().any(|ca| stored.is_unneeded(ca, now)) || (stored.next.is_some() && next.is_none());
     if is_untidy && !stored.is_damaged {
         return Step::Prune;
     }
-    if next.is_some() && is_published && (view.seen_for >= SETTLE || !view.serving) {
+    if next.is_some() && is_published && (view.published_for >= SETTLE || !view.is_serving_trusted) {
         return Step::Promote;
     }
     if let Some(ca) = signing
@@ -99,30 +113,20 @@ pub fn plan(wanted: &Wanted, view: &View<'_>) -> Step {
     if !is_published {
         return Step::Publish;
     }
-    if next.is_some() { Step::Wait } else { Step::Rest }
-}
-
-/// Whether two bundles have the same authorities.
-pub fn same(one: &[Ca], other: &[Ca]) -> bool {
-    one.iter().collect::<BTreeSet<_>>() == other.iter().collect::<BTreeSet<_>>()
-}
-
-/// Whether nobody needs an authority any more.
-pub(super) fn is_spent(stored: &Stored, ca: &Ca, now: SystemTime) -> bool {
-    !stored.signs(ca) && now >= stored.needed_until(ca)
+    if next.is_some() { Step::Wait } else { Step::Done }
 }
 
 fn ca_is_due(stored: &Stored, ca: &Ca, now: SystemTime) -> bool {
-    stored.request == Some(Request::Ca) || now >= two_thirds(ca.not_before, ca.not_after)
+    stored.renewal == Some(Renewal::Ca) || now >= two_thirds(ca.not_before, ca.not_after)
 }
 
 fn leaf_is_due(wanted: &Wanted, stored: &Stored, ca: &Ca, now: SystemTime) -> bool {
     let Some(leaf) = &stored.leaf else { return true };
     let pair = &leaf.pair;
     let is_wrong = !has_names(pair, &wanted.names) || verify(pair, std::slice::from_ref(ca), None, now).is_err();
-    // Where the authority ends before a whole life is over, another certificate would not live longer.
-    let lives_on = (now + wanted.leaf_life).min(ca.not_after) > pair.not_after;
-    is_wrong || stored.request == Some(Request::Leaf) || (now >= pair.renewal() && lives_on)
+    // Close to the end of the CA, a new certificate would not be valid for longer than the current one.
+    let lasts_longer = (now + wanted.leaf_life).min(ca.not_after) > pair.not_after;
+    is_wrong || stored.renewal == Some(Renewal::Leaf) || (now >= pair.renewal() && lasts_longer)
 }
 
 fn has_names(pair: &Pair, names: &[String]) -> bool {

@@ -1,19 +1,18 @@
-//! What a replica serves, and how long it has seen what it waits for.
+//! Which certificate a replica serves, and how long the stored bundle has been published.
 
 use std::time::{Duration, SystemTime};
 
 use super::pair::Pair;
-use super::plan::same;
-use super::trust::{Ca, verify};
+use super::trust::{Ca, same_cas, verify};
 
-/// Whether every bundle trusts a certificate now.
+/// Returns whether every published bundle trusts a certificate at `now`.
 pub fn is_trusted(pair: &Pair, published: &[Vec<Ca>], now: SystemTime) -> bool {
     published.iter().all(|bundle| verify(pair, bundle, None, now).is_ok())
 }
 
-/// Whether a stored certificate is to be served in the place of another: where every bundle trusts it, or
-/// where nothing would be lost.
-pub fn is_to_be_served(stored: &Pair, served: Option<&Pair>, published: &[Vec<Ca>], now: SystemTime) -> bool {
+/// Returns whether the stored certificate should replace the served one: every bundle trusts the stored one, or the served one is
+/// not trusted either.
+pub fn should_serve(stored: &Pair, served: Option<&Pair>, published: &[Vec<Ca>], now: SystemTime) -> bool {
     match served {
         None => true,
         Some(served) if served.key.cert == stored.key.cert => false,
@@ -21,22 +20,22 @@ pub fn is_to_be_served(stored: &Pair, served: Option<&Pair>, published: &[Vec<Ca
     }
 }
 
-/// Since when one bundle has been everywhere. Times are of a monotonic clock.
+/// Tracks since when every webhook has had the same bundle as the Secret. Times are of a monotonic clock.
 #[derive(Debug, Clone, Default)]
-pub struct Seen(Option<(Vec<Ca>, Duration)>);
+pub struct PublishedSince(Option<(Vec<Ca>, Duration)>);
 
-impl Seen {
-    /// Notes what is published now, beside what is stored.
-    pub fn look(&mut self, stored: &[Ca], published: &[Vec<Ca>], now: Duration) {
-        if !published.iter().all(|bundle| same(bundle, stored)) {
+impl PublishedSince {
+    /// Records the stored bundle and the published ones at `now`.
+    pub fn observe(&mut self, stored: &[Ca], published: &[Vec<Ca>], now: Duration) {
+        if !published.iter().all(|bundle| same_cas(bundle, stored)) {
             self.0 = None;
-        } else if !self.0.as_ref().is_some_and(|(bundle, _)| same(bundle, stored)) {
+        } else if !self.0.as_ref().is_some_and(|(bundle, _)| same_cas(bundle, stored)) {
             self.0 = Some((stored.to_vec(), now));
         }
     }
 
-    /// For how long it has been so.
-    pub fn seen_for(&self, now: Duration) -> Duration {
+    /// Returns how long the stored bundle has been published everywhere; zero if it is not.
+    pub fn duration(&self, now: Duration) -> Duration {
         self.0.as_ref().map_or(Duration::ZERO, |(_, since)| now.saturating_sub(*since))
     }
 }

@@ -1,4 +1,4 @@
-//! What a Secret keeps: a certificate, the authorities that are trusted, and the keys of those that sign.
+//! The content of the Secret: a certificate, the trusted CAs, and the keys of the CAs that sign.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -11,41 +11,41 @@ use super::key::Key;
 use super::pair::Pair;
 use super::trust::{self, Bundle, Ca};
 
-/// The certificate that is served.
+/// The key of the Secret with the certificate that is served.
 pub const CERT: &str = "tls.crt";
-/// Its key.
+/// The private key of that certificate.
 pub const KEY: &str = "tls.key";
-/// Every authority that is trusted now.
+/// The bundle of all trusted CAs.
 pub const CA: &str = "ca.crt";
-/// The key of the one that signs.
+/// The private key of the signing CA.
 pub const CA_KEY: &str = "ca.key";
-/// The key of the one that will sign, while it is made known.
+/// The private key of the next CA, which is published but does not sign yet.
 pub const NEXT_CA_KEY: &str = "next-ca.key";
 
-/// What somebody asks for by an annotation.
+/// A renewal that a user requests with the annotation `netpol.abcdesktop.io/renew`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Request {
-    /// Another certificate: `leaf`.
+pub enum Renewal {
+    /// `leaf`: a new certificate.
     Leaf,
-    /// Another authority, and a certificate of it: `ca`.
+    /// `ca`: a new CA, and a certificate that it signs.
     Ca,
 }
 
-impl Request {
-    /// Reads the annotation's value.
-    pub fn read(text: &str) -> Option<Request> {
+impl Renewal {
+    /// Parses the value of the annotation. Returns `None` if it is unknown.
+    pub fn parse(text: &str) -> Option<Renewal> {
         match text.trim() {
-            "leaf" => Some(Request::Leaf),
-            "ca" => Some(Request::Ca),
+            "leaf" => Some(Renewal::Leaf),
+            "ca" => Some(Renewal::Ca),
             _ => None,
         }
     }
 }
 
-/// A certificate as it is kept.
+/// The stored certificate.
 #[derive(Debug, Clone)]
 pub struct Leaf {
-    /// Its chain, PEM.
+    /// The certificate chain as PEM.
     pub cert: String,
     /// Its key.
     pub key: Key,
@@ -53,56 +53,57 @@ pub struct Leaf {
     pub pair: Pair,
 }
 
-/// What a Secret keeps, read as far as it can be.
+/// The content of the Secret. Reading skips the parts that are damaged.
 #[derive(Debug, Clone, Default)]
 pub struct Stored {
-    /// The authorities that are trusted.
+    /// The trusted CAs.
     pub bundle: Vec<Ca>,
-    /// Until when an authority is needed that signs no more, by fingerprint: the end of the last
-    /// certificate that it signed. One without a note is kept until its own end.
-    pub until: BTreeMap<String, SystemTime>,
-    /// The authority that signs: its certificate and its key.
+    /// Until when a CA that no longer signs is needed, by fingerprint: the expiry of the last certificate that it signed. A CA
+    /// without an entry is needed until it expires.
+    pub needed_until: BTreeMap<String, SystemTime>,
+    /// The CA that signs.
     pub signing: Option<Signer>,
-    /// The authority that is being made known.
+    /// The next CA. It is published but does not sign yet.
     pub next: Option<Signer>,
     /// The certificate to serve.
     pub leaf: Option<Leaf>,
-    /// Why there is no certificate to serve.
+    /// Why the stored certificate cannot be served.
     pub leaf_fault: Option<String>,
-    /// What is asked for.
-    pub request: Option<Request>,
-    /// Whether authorities may be missing in `bundle` that are trusted.
+    /// The requested renewal.
+    pub renewal: Option<Renewal>,
+    /// Whether `bundle` may lack trusted CAs.
     pub is_damaged: bool,
 }
 
-/// An authority with its key.
+/// A CA with its key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Signer {
-    /// Its certificate.
+    /// The certificate of the CA.
     pub ca: Ca,
     /// Its key.
     pub key: Key,
 }
 
 impl Signer {
-    /// Makes it sign.
+    /// Returns the authority that issues certificates. Returns `None` if the key does not match.
     pub fn authority(&self) -> Option<Authority> {
         Authority::stored(std::slice::from_ref(&self.ca), self.key.pem())
     }
 }
 
 impl Stored {
-    /// What there is where there is no Secret.
+    /// Returns the content of a Secret that does not exist.
     pub fn absent() -> Stored {
         Stored { is_damaged: true, ..Stored::default() }
     }
 
-    /// Reads a Secret's data: `name` is the Secret's, for what is said of it.
-    pub fn read(name: &str, data: &BTreeMap<String, Vec<u8>>, trusted: Option<&str>, request: Option<Request>) -> Stored {
+    /// Reads the data of a Secret. `name` is the name of the Secret, for messages; `trusted` is the annotation that
+    /// [`Stored::trust_annotation`] writes.
+    pub fn read(name: &str, data: &BTreeMap<String, Vec<u8>>, trusted: Option<&str>, renewal: Option<Renewal>) -> Stored {
         let value = |key: &str| data.get(key).map_or(&[][..], Vec::as_slice);
         let mut bundle = Bundle::read(value(CA));
         bundle.cas.retain(Ca::is_intact);
-        // What is not exactly as it was written may have lost more than can be seen.
+        // A bundle that differs from what netpol wrote may lack certificates that left no trace.
         let trusted = trusted.unwrap_or_default();
         let is_whole = trust::pem(&bundle.cas).as_bytes() == value(CA) && listed(trusted) == fingerprints(&bundle.cas);
         let is_damaged = bundle.cas.is_empty() || !is_whole;
@@ -120,12 +121,12 @@ impl Stored {
             Err(_) if cert.is_empty() && key.is_empty() => {}
             Err(fault) => stored.leaf_fault = Some(fault),
         }
-        stored.until = read_until(trusted, &bundle.cas);
-        (stored.bundle, stored.request) = (bundle.cas, request);
+        stored.needed_until = read_needed_until(trusted, &bundle.cas);
+        (stored.bundle, stored.renewal) = (bundle.cas, renewal);
         stored
     }
 
-    /// Writes a Secret's data. What other keys hold is nobody's business here.
+    /// Returns the data of the Secret. Keys that netpol does not manage are not included.
     pub fn data(&self) -> BTreeMap<&'static str, String> {
         let text = |key: Option<&Key>| key.map(|key| key.pem().to_owned()).unwrap_or_default();
         let mut data = BTreeMap::from([
@@ -141,23 +142,27 @@ impl Stored {
         data
     }
 
-    /// Writes which authorities are trusted, and until when those are needed that sign no more, for an
-    /// annotation: `fingerprint` or `fingerprint=time`.
-    pub fn written_trust(&self) -> String {
-        let note = |ca: &Ca| match self.until.get(&ca.fingerprint).and_then(|until| Timestamp::try_from(*until).ok()) {
+    /// Returns the annotation that lists the trusted CAs: `fingerprint`, or `fingerprint=time` for a CA that no longer signs and
+    /// is needed until then.
+    pub fn trust_annotation(&self) -> String {
+        let entry = |ca: &Ca| match self.needed_until.get(&ca.fingerprint).and_then(|until| Timestamp::try_from(*until).ok()) {
             Some(until) => format!("{}={until}", ca.fingerprint),
             None => ca.fingerprint.clone(),
         };
-        self.bundle.iter().map(note).collect::<Vec<_>>().join(",")
+        self.bundle.iter().map(entry).collect::<Vec<_>>().join(",")
     }
 
-    /// Until when an authority is needed, if it signs no more.
-    pub fn needed_until(&self, ca: &Ca) -> SystemTime {
-        self.until.get(&ca.fingerprint).map_or(ca.not_after, |until| (*until).min(ca.not_after))
+    /// Returns whether a CA is no longer needed at `now`: it does not sign, and every certificate that it signed has expired.
+    pub fn is_unneeded(&self, ca: &Ca, now: SystemTime) -> bool {
+        !self.is_signer(ca) && now >= self.end_of_need(ca)
     }
 
-    /// Whether an authority signs, or will.
-    pub fn signs(&self, ca: &Ca) -> bool {
+    fn end_of_need(&self, ca: &Ca) -> SystemTime {
+        self.needed_until.get(&ca.fingerprint).map_or(ca.not_after, |until| (*until).min(ca.not_after))
+    }
+
+    /// Returns whether a CA is the signing one or the next one.
+    pub fn is_signer(&self, ca: &Ca) -> bool {
         [&self.signing, &self.next].into_iter().flatten().any(|signer| signer.ca == *ca)
     }
 }
@@ -166,26 +171,30 @@ fn leaf(name: &str, cert: &[u8], key: &[u8]) -> Result<Leaf, String> {
     let at = |key: &str| format!("{name}: {key}");
     let (cert_at, key_at) = (at(CERT), at(KEY));
     let pair = Pair::parse((Path::new(&cert_at), cert), (Path::new(&key_at), key)).map_err(|error| error.to_string())?;
-    let text =
-        |bytes: &[u8]| String::from_utf8(bytes.to_vec()).map_err(|_| format!("the Secret \"{name}\" holds something else than text"));
+    let text = |bytes: &[u8]| {
+        String::from_utf8(bytes.to_vec()).map_err(|_| format!("the secret \"{name}\" contains a certificate or key that is not text"))
+    };
     Ok(Leaf { cert: text(cert)?, key: Key::new(text(key)?), pair })
 }
 
-/// The fingerprints that a note lists.
+/// Returns the fingerprints that the annotation lists.
 fn listed(text: &str) -> BTreeSet<&str> {
-    text.split(',').filter(|note| !note.is_empty()).map(|note| note.split_once('=').map_or(note, |(fingerprint, _)| fingerprint)).collect()
+    text.split(',')
+        .filter(|entry| !entry.is_empty())
+        .map(|entry| entry.split_once('=').map_or(entry, |(fingerprint, _)| fingerprint))
+        .collect()
 }
 
 fn fingerprints(cas: &[Ca]) -> BTreeSet<&str> {
     cas.iter().map(|ca| ca.fingerprint.as_str()).collect()
 }
 
-fn read_until(text: &str, bundle: &[Ca]) -> BTreeMap<String, SystemTime> {
-    let note = |note: &str| {
-        let (fingerprint, until) = note.split_once('=')?;
+fn read_needed_until(text: &str, bundle: &[Ca]) -> BTreeMap<String, SystemTime> {
+    let entry = |entry: &str| {
+        let (fingerprint, until) = entry.split_once('=')?;
         let until = until.parse::<Timestamp>().ok()?;
         Some((fingerprint.to_owned(), SystemTime::from(until)))
     };
     let known = |fingerprint: &str| bundle.iter().any(|ca| ca.fingerprint == fingerprint);
-    text.split(',').filter_map(note).filter(|(fingerprint, _)| known(fingerprint)).collect()
+    text.split(',').filter_map(entry).filter(|(fingerprint, _)| known(fingerprint)).collect()
 }

@@ -1,50 +1,51 @@
-//! Authorities, and whether they vouch for a certificate.
+//! CA certificates, and whether a bundle of them trusts a certificate.
 
 use std::cmp::Ordering;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use aws_lc_rs::digest::{SHA256, digest};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD as BASE64;
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::ServerCertVerifier as _;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{CertificateError, Error, RootCertStore};
-use rustls_pki_types::pem::PemObject as _;
 use x509_parser::certificate::X509Certificate;
 use x509_parser::prelude::FromDer as _;
 
-use super::pair::{Pair, common_name, names, time};
-use super::{provider, when};
+use super::crypto::provider;
+use super::names::{common_name, subject_alternative_names};
+use super::pair::Pair;
+use super::pem::{readable_certificates, write_certificate};
+use super::time::{from_unix, rfc3339};
 
-/// The certificate of an authority.
+/// The certificate of a CA.
 #[derive(Clone)]
 pub struct Ca {
     der: CertificateDer<'static>,
-    /// When it begins to be valid.
+    /// When it becomes valid.
     pub not_before: SystemTime,
-    /// When it ceases to be.
+    /// When it expires.
     pub not_after: SystemTime,
     /// Its subject's common name.
     pub name: String,
-    /// The beginning of its SHA-256: tells it from others.
+    /// The first 8 bytes of its SHA-256, as 16 hex digits.
     pub fingerprint: String,
-    /// Whether it may sign certificates.
+    /// Whether its basic constraints allow it to sign certificates.
     pub is_authority: bool,
     public_key: Vec<u8>,
 }
 
 impl Ca {
-    /// Reads one certificate; none where it is damaged.
+    /// Parses a certificate. Returns `None` if it is damaged.
     pub fn from_der(der: CertificateDer<'static>) -> Option<Ca> {
         let (not_before, not_after, name, is_authority, public_key) = {
             let (_, parsed) = X509Certificate::from_der(&der).ok()?;
             let validity = parsed.validity();
             (
-                time(validity.not_before.timestamp()),
-                time(validity.not_after.timestamp()),
+                from_unix(validity.not_before.timestamp()),
+                from_unix(validity.not_after.timestamp()),
                 common_name(parsed.subject()),
                 parsed.is_ca(),
                 parsed.public_key().raw.to_vec(),
@@ -56,29 +57,27 @@ impl Ca {
         Some(Ca { der, not_before, not_after, name, fingerprint, is_authority, public_key })
     }
 
-    /// The certificate as DER.
+    /// Returns the certificate as DER.
     pub fn der(&self) -> &CertificateDer<'static> {
         &self.der
     }
 
-    /// The certificate as PEM.
+    /// Returns the certificate as PEM.
     pub fn pem(&self) -> String {
-        let text = BASE64.encode(&self.der);
-        let lines: Vec<&str> = text.as_bytes().chunks(64).filter_map(|line| std::str::from_utf8(line).ok()).collect();
-        format!("-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n", lines.join("\n"))
+        write_certificate(&self.der)
     }
 
-    /// Whether it is valid now.
+    /// Returns whether it is valid at `now`.
     pub fn is_valid(&self, now: SystemTime) -> bool {
         self.not_before <= now && now < self.not_after
     }
 
-    /// Whether it is exactly what it was when it signed itself. One flipped byte may leave it readable.
+    /// Returns whether its own signature is valid. A certificate with a flipped byte may still parse.
     pub fn is_intact(&self) -> bool {
         X509Certificate::from_der(&self.der).is_ok_and(|(_, parsed)| parsed.verify_signature(None).is_ok())
     }
 
-    /// Whether this public key, as DER, is its.
+    /// Returns whether the public key, as DER, belongs to this certificate.
     pub fn has_key(&self, public_key: &[u8]) -> bool {
         self.public_key == public_key
     }
@@ -106,25 +105,23 @@ impl Ord for Ca {
 
 impl fmt::Debug for Ca {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "Ca({} until {})", self.fingerprint, when(self.not_after))
+        write!(formatter, "Ca({} until {})", self.fingerprint, rfc3339(self.not_after))
     }
 }
 
-/// What PEM holds of authorities.
+/// The CA certificates of a PEM bundle.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Bundle {
-    /// Each once, in the order of the text.
+    /// The certificates without duplicates, in the order of the file.
     pub cas: Vec<Ca>,
 }
 
 impl Bundle {
-    /// Reads PEM. What is damaged is passed over, as API servers do it.
+    /// Reads a PEM bundle. Skips damaged certificates, as API servers do.
     pub fn read(pem: &[u8]) -> Bundle {
         let mut bundle = Bundle::default();
-        for certificate in CertificateDer::pem_slice_iter(pem) {
-            if let Some(ca) = certificate.ok().and_then(Ca::from_der)
-                && !bundle.cas.contains(&ca)
-            {
+        for ca in readable_certificates(pem).filter_map(Ca::from_der) {
+            if !bundle.cas.contains(&ca) {
                 bundle.cas.push(ca);
             }
         }
@@ -132,71 +129,76 @@ impl Bundle {
     }
 }
 
-/// Writes authorities as PEM.
+/// Writes CA certificates as a PEM bundle.
 pub fn pem(cas: &[Ca]) -> String {
     cas.iter().map(Ca::pem).collect()
 }
 
-/// Why a bundle does not trust a certificate: ends a sentence that begins with the certificate.
+/// Returns whether two bundles contain the same CA certificates, in any order.
+pub fn same_cas(one: &[Ca], other: &[Ca]) -> bool {
+    one.iter().collect::<BTreeSet<_>>() == other.iter().collect::<BTreeSet<_>>()
+}
+
+/// The reason why a bundle does not trust a certificate. The message is a predicate: its subject is the certificate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Untrusted {
-    /// There is nothing in the bundle.
-    #[error("cannot be trusted: there is no CA")]
+    /// The bundle is empty.
+    #[error("cannot be verified: the bundle contains no CA")]
     NoCa,
-    /// Nobody in the bundle signed it.
-    #[error("is signed by nobody in there")]
-    Stranger,
-    /// It, or its authority, has expired.
-    #[error("has expired, or its CA has")]
+    /// No CA in the bundle signed it.
+    #[error("is not signed by any CA in the bundle")]
+    UnknownCa,
+    /// It or its CA has expired.
+    #[error("has expired, or its CA has expired")]
     Expired,
-    /// It, or its authority, is not valid yet.
-    #[error("is not valid yet, or its CA is not")]
+    /// It or its CA is not valid yet.
+    #[error("is not valid yet, or its CA is not valid yet")]
     TooEarly,
-    /// It is for other names.
-    #[error("is for other names")]
+    /// It is issued for other names.
+    #[error("is issued for other names")]
     OtherName,
-    /// Something else.
-    #[error("is no certificate of a server")]
+    /// Any other reason, for example a certificate that is not for servers.
+    #[error("is not a server certificate")]
     Unfit,
 }
 
-/// A certificate with its chain, as whoever is shown it sees it: without a key.
+/// A certificate chain without its key, as a TLS client receives it.
 #[derive(Debug, Clone)]
 pub struct Shown {
     chain: Vec<CertificateDer<'static>>,
-    /// The certificate itself.
+    /// The server's own certificate.
     pub own: Ca,
-    /// Its DNS names and addresses.
+    /// Its DNS names and IP addresses.
     pub names: Vec<String>,
-    /// The common name of whoever signed it.
+    /// The common name of its issuer.
     pub issuer: String,
 }
 
 impl Shown {
-    /// Reads a chain; the certificate itself is the first.
+    /// Parses a chain that starts with the server's own certificate. Returns `None` if the chain is empty or that one is damaged.
     pub fn read(chain: Vec<CertificateDer<'static>>) -> Option<Shown> {
         let first = chain.first()?;
         let (names, issuer) = {
             let (_, parsed) = X509Certificate::from_der(first).ok()?;
-            (names(&parsed), common_name(parsed.issuer()))
+            (subject_alternative_names(&parsed), common_name(parsed.issuer()))
         };
         Some(Shown { own: Ca::from_der(first.clone())?, names, issuer, chain })
     }
 
-    /// Answers whether a client that trusts `cas` would trust a server that shows this, as [`verify`] does.
+    /// Checks the chain as [`verify`] does.
     ///
     /// # Errors
-    /// Why it would not.
+    /// The client does not trust it.
     pub fn verify(&self, cas: &[Ca], name: Option<&str>, now: SystemTime) -> Result<(), Untrusted> {
         check(&self.chain, &self.names, cas, name, now)
     }
 }
 
-/// Answers whether a client that trusts `cas` would trust a server that shows `pair` at `now`: under
-/// `name`, or under a name of its own.
+/// Checks whether a client that trusts `cas` trusts a server with this certificate at `now`. The client expects the server name
+/// `name`; if there is none, the first name of the certificate.
 ///
 /// # Errors
-/// Why it would not.
+/// The client does not trust it.
 pub fn verify(pair: &Pair, cas: &[Ca], name: Option<&str>, now: SystemTime) -> Result<(), Untrusted> {
     check(&pair.key.cert, &pair.names, cas, name, now)
 }
@@ -217,7 +219,7 @@ fn check(chain: &[CertificateDer<'_>], names: &[String], cas: &[Ca], name: Optio
         Err(Error::InvalidCertificate(error)) => Err(match error {
             CertificateError::Expired | CertificateError::ExpiredContext { .. } => Untrusted::Expired,
             CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => Untrusted::TooEarly,
-            CertificateError::UnknownIssuer | CertificateError::BadSignature => Untrusted::Stranger,
+            CertificateError::UnknownIssuer | CertificateError::BadSignature => Untrusted::UnknownCa,
             CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => Untrusted::OtherName,
             _ => Untrusted::Unfit,
         }),

@@ -1,41 +1,42 @@
-//! `netpol audit`: what audit logs prove.
+//! `netpol audit`: verification of audit logs.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Write as _};
 
 use anyhow::anyhow;
 
-use super::exit::{Ended, Failure, Outcome};
-use super::input::{STDIN, called};
+use super::exit::{CommandResult, Failure, Status};
+use super::input::{STDIN, display_name};
 use super::output::{BAD, Format, GOOD, OutputArgs, Streams, WARN};
-use crate::audit::verify::{Report, verify};
+use crate::audit::verify::{Verification, verify};
 
-/// Its arguments.
+/// The arguments of `audit`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(subcommand)]
-    what: What,
+    command: Command,
 }
 
 #[derive(Debug, clap::Subcommand)]
-enum What {
-    /// Prove that no line of an audit log was changed, moved or taken out.
+enum Command {
+    /// Check that no line of an audit log was changed, moved or removed.
     Verify(VerifyArgs),
 }
 
 /// The arguments of `audit verify`.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "\
-The files of one log belong together: name them all, in any order.
-A torn last line, as a crash leaves it, is passed over with a word.
-What was cut off at the end, or rotated away at the beginning, no chain
-can show: keep the hash of the last line elsewhere to prove the end.
+Name all files of one log together, in any order. An incomplete last
+line, which a crash can leave, is skipped with a note. The chain cannot
+show that lines were removed at the end of the log, or by rotation at
+the beginning. To detect a shortened log, keep the hash of its last line
+in another place.
 
 Examples:
   netpol audit verify /var/log/netpol/audit.log*
   kubectl -n abcdesktop-netpol logs deploy/netpol | netpol audit verify -")]
 struct VerifyArgs {
-    /// The files of the log; - is standard input.
+    /// File of the log; - is standard input.
     #[arg(value_name = "FILE", required = true)]
     files: Vec<String>,
 
@@ -43,36 +44,36 @@ struct VerifyArgs {
     output: OutputArgs,
 }
 
-/// Runs it.
+/// Verifies an audit log and prints the report.
 ///
 /// # Errors
-/// A file cannot be read, or the output not written.
-pub fn run(args: &Args, streams: &mut Streams) -> Ended {
-    let What::Verify(args) = &args.what;
+/// Returns an error if a file cannot be read or the output cannot be written.
+pub fn run(args: &Args, streams: &mut Streams) -> CommandResult {
+    let Command::Verify(args) = &args.command;
     let files: Vec<(String, io::Result<Box<dyn BufRead + '_>>)> = {
         let mut input = Some(&mut streams.input);
-        args.files.iter().map(|name| (called(name).to_owned(), open(name, &mut input))).collect()
+        args.files.iter().map(|name| (display_name(name).to_owned(), open(name, &mut input))).collect()
     };
     let report = verify(files).map_err(|(name, error)| Failure::input(anyhow!("cannot read {name}: {error}")))?;
     match args.output.output {
         Format::Json => {
-            let text = serde_json::to_string_pretty(&report).map_err(Failure::ours)?;
+            let text = serde_json::to_string_pretty(&report).map_err(Failure::internal)?;
             writeln!(streams.out, "{text}")?;
         }
         Format::Text => text(&report, streams)?,
     }
-    Ok(if report.broken.is_empty() { Outcome::Clean } else { Outcome::Findings })
+    Ok(if report.broken.is_empty() { Status::Clean } else { Status::Findings })
 }
 
 fn open<'i>(name: &str, input: &mut Option<&'i mut Box<dyn io::Read>>) -> io::Result<Box<dyn BufRead + 'i>> {
     if name == STDIN {
-        let input = input.take().ok_or_else(|| io::Error::other("it is named twice, and can be read once"))?;
+        let input = input.take().ok_or_else(|| io::Error::other("it can be read only once: name it once"))?;
         return Ok(Box::new(BufReader::new(input)));
     }
     Ok(Box::new(BufReader::new(File::open(name)?)))
 }
 
-fn text(report: &Report, streams: &mut Streams) -> io::Result<()> {
+fn text(report: &Verification, streams: &mut Streams) -> io::Result<()> {
     let out = &mut streams.out;
     for note in &report.notes {
         writeln!(out, "{WARN}note{WARN:#}    {}, line {}: {}", note.file, note.line, note.message)?;
@@ -81,24 +82,28 @@ fn text(report: &Report, streams: &mut Streams) -> io::Result<()> {
         writeln!(out, "{BAD}broken{BAD:#}  {}, line {}: {}", first.file, first.line, first.message)?;
         match report.broken.len() - 1 {
             0 => {}
-            1 => writeln!(out, "        and one place behind it: --output json names it")?,
-            more => writeln!(out, "        and {more} places behind it: --output json names them")?,
+            1 => writeln!(out, "        and 1 more place: --output json lists it")?,
+            more => writeln!(out, "        and {more} more places: --output json lists them")?,
         }
     }
     for chain in &report.chains {
-        writeln!(out, "chain   {}: numbers {} to {}, the last with the hash {}", chain.chain, chain.first, chain.last, chain.hash)?;
+        writeln!(out, "chain   {}: numbers {} to {}, hash of the last line {}", chain.chain, chain.first, chain.last, chain.hash)?;
     }
     if report.dropped > 0 {
-        writeln!(out, "{WARN}dropped{WARN:#} {} decisions have no line, as the lines after them say", report.dropped)?;
+        writeln!(
+            out,
+            "{WARN}dropped{WARN:#} {} decisions have no line: they were dropped when they could not be written fast enough",
+            report.dropped
+        )?;
     }
     let lines = count(report.lines, "line");
     let files = count(report.files, "file");
     if report.lines == 0 && report.broken.is_empty() {
-        writeln!(out, "nothing to prove: no audit line in {files}")
+        writeln!(out, "nothing to verify: no audit line in {files}")
     } else if report.broken.is_empty() {
-        writeln!(out, "{GOOD}whole{GOOD:#}   {lines} in {files}, {}", count(report.chains.len(), "chain"))
+        writeln!(out, "{GOOD}intact{GOOD:#}  {lines} in {files}, {}", count(report.chains.len(), "chain"))
     } else {
-        writeln!(out, "{BAD}not whole{BAD:#}: {} broken among {lines} in {files}", count(report.broken.len(), "place"))
+        writeln!(out, "{BAD}not intact{BAD:#}: {} broken in {lines} of {files}", count(report.broken.len(), "place"))
     }
 }
 

@@ -2,11 +2,11 @@
 
 use clap_complete::Shell;
 
-use super::exit::{Ended, Outcome};
+use super::exit::{CommandResult, Status};
 use super::output::Streams;
 use super::program;
 
-/// Its arguments.
+/// The arguments of `completions`.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "\
 Examples:
@@ -14,19 +14,19 @@ Examples:
   netpol completions zsh > \"${fpath[1]}/_netpol\"
   netpol completions fish > ~/.config/fish/completions/netpol.fish")]
 pub struct Args {
-    /// The shell.
+    /// Shell that the script is for.
     #[arg(value_enum)]
     shell: Shell,
 }
 
-/// Runs it.
+/// Prints the completion script for the command line in `definition`.
 ///
 /// # Errors
-/// The output cannot be written.
-pub fn run(args: &Args, streams: &mut Streams) -> Ended {
+/// Returns an error if the output cannot be written.
+pub fn run(args: &Args, mut definition: clap::Command, streams: &mut Streams) -> CommandResult {
     let mut script = Vec::new();
-    // The name of the file that is run: a shell completes that, never a `kubectl` plugin's words.
-    clap_complete::generate(args.shell, &mut super::definition(), program::file_name(), &mut script);
+    // Shells complete the name of the executable file, not the words of a kubectl plugin.
+    clap_complete::generate(args.shell, &mut definition, program::file_name(), &mut script);
     streams.out.write_all(&script)?;
-    Ok(Outcome::Clean)
+    Ok(Status::Clean)
 }

@@ -1,54 +1,54 @@
-//! Exit codes: the one place that maps what a command ended with to a number.
+//! Exit codes: the only place that maps the result of a command to a number.
 
 use std::io::Write;
 use std::process::ExitCode;
 
 use super::output::Streams;
 
-/// What a command ended with.
-pub type Ended = Result<Outcome, Failure>;
+/// The result of a command.
+pub type CommandResult = Result<Status, Failure>;
 
-/// The ways to end without an error.
+/// The status of a command that ran without an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
-    /// Clean, or allowed.
+pub enum Status {
+    /// No findings, or every request is allowed: exit code 0.
     Clean,
-    /// Drift, findings, or denied.
+    /// Drift, other findings, or a denied request: exit code 1.
     Findings,
 }
 
-/// An error, and whose it is.
+/// An error that ends a command.
 #[derive(Debug)]
 pub struct Failure {
-    fault: Fault,
+    cause: Cause,
     error: anyhow::Error,
 }
 
-/// Whose error it is.
+/// The cause of an error, which decides the exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Fault {
-    /// The caller's: wrong usage, or input that cannot be read.
+enum Cause {
+    /// Wrong usage, or input that cannot be read.
     Input,
-    /// Ours, the machine's, or the cluster's.
-    Ours,
+    /// An error of netpol itself, the operating system or the cluster.
+    Internal,
 }
 
 impl Failure {
-    /// Wrong usage, or input that cannot be read: exit code 2.
+    /// Returns a failure for wrong usage or input that cannot be read: exit code 2.
     pub fn input(error: impl Into<anyhow::Error>) -> Failure {
-        Failure { fault: Fault::Input, error: error.into() }
+        Failure { cause: Cause::Input, error: error.into() }
     }
 
-    /// An error of ours, of the machine or of the cluster: exit code 3.
-    pub fn ours(error: impl Into<anyhow::Error>) -> Failure {
-        Failure { fault: Fault::Ours, error: error.into() }
+    /// Returns a failure for an error of netpol itself, the operating system or the cluster: exit code 3.
+    pub fn internal(error: impl Into<anyhow::Error>) -> Failure {
+        Failure { cause: Cause::Internal, error: error.into() }
     }
 }
 
-/// Writing the output failed: nothing that the caller's input could have done.
+/// Commands convert only errors of their output this way; errors of their input name the file.
 impl From<std::io::Error> for Failure {
     fn from(error: std::io::Error) -> Self {
-        Failure::ours(anyhow::Error::new(error).context("cannot write the output"))
+        Failure::internal(anyhow::Error::new(error).context("cannot write the output"))
     }
 }
 
@@ -58,31 +58,31 @@ impl std::fmt::Display for Failure {
     }
 }
 
-/// Answers the exit code, after flushing the output and saying what went wrong.
-pub fn code(ended: Ended, streams: &mut Streams) -> ExitCode {
-    let ended = match (ended, streams.out.flush()) {
+/// Flushes the output, writes the error to standard error, and returns the exit code.
+pub fn code(result: CommandResult, streams: &mut Streams) -> ExitCode {
+    let result = match (result, streams.out.flush()) {
         (Ok(_), Err(error)) => Err(Failure::from(error)),
-        (ended, _) => ended,
+        (result, _) => result,
     };
-    if let Err(failure) = &ended {
-        // There is nowhere left to say that standard error is gone.
+    if let Err(failure) = &result {
+        // A failure to write to standard error cannot be reported anywhere.
         let _ = writeln!(streams.err, "netpol: {failure}");
     }
     let _ = streams.err.flush();
-    ExitCode::from(number(&ended))
+    ExitCode::from(number(&result))
 }
 
-/// Answers the exit code of a command line that clap answered itself: `wrong`, or help and version.
-pub fn usage(wrong: bool) -> ExitCode {
-    ExitCode::from(if wrong { 2 } else { 0 })
+/// Returns the exit code for a command line that clap handled: a usage error if `is_error`, else help or version.
+pub fn usage(is_error: bool) -> ExitCode {
+    ExitCode::from(if is_error { 2 } else { 0 })
 }
 
-fn number(ended: &Ended) -> u8 {
-    match ended {
-        Ok(Outcome::Clean) => 0,
-        Ok(Outcome::Findings) => 1,
-        Err(Failure { fault: Fault::Input, .. }) => 2,
-        Err(Failure { fault: Fault::Ours, .. }) => 3,
+fn number(result: &CommandResult) -> u8 {
+    match result {
+        Ok(Status::Clean) => 0,
+        Ok(Status::Findings) => 1,
+        Err(Failure { cause: Cause::Input, .. }) => 2,
+        Err(Failure { cause: Cause::Internal, .. }) => 3,
     }
 }
 
@@ -91,15 +91,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_ending_has_its_number() {
-        assert_eq!(number(&Ok(Outcome::Clean)), 0);
-        assert_eq!(number(&Ok(Outcome::Findings)), 1);
+    fn every_result_has_its_exit_code() {
+        assert_eq!(number(&Ok(Status::Clean)), 0);
+        assert_eq!(number(&Ok(Status::Findings)), 1);
         assert_eq!(number(&Err(Failure::input(anyhow::anyhow!("no such file")))), 2);
-        assert_eq!(number(&Err(Failure::ours(anyhow::anyhow!("disk full")))), 3);
+        assert_eq!(number(&Err(Failure::internal(anyhow::anyhow!("disk full")))), 3);
     }
 
     #[test]
-    fn a_failure_names_its_causes_in_one_line() {
+    fn a_failure_prints_its_causes_on_one_line() {
         let failure = Failure::input(anyhow::anyhow!("no such file").context("cannot read \"x\""));
         assert_eq!(failure.to_string(), "cannot read \"x\": no such file");
     }

@@ -1,4 +1,4 @@
-//! Files that people name, `-` among them.
+//! The input files of commands; `-` is standard input.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -8,43 +8,43 @@ use anyhow::{Context as _, anyhow};
 use super::exit::Failure;
 use super::output::Streams;
 
-/// The name of standard input.
+/// The file name that means standard input.
 pub const STDIN: &str = "-";
 
-/// The largest file that is read, in bytes.
+/// The maximum size of a file, in bytes.
 pub const MAX_FILE: u64 = 64 << 20;
 
-/// A file as it was read.
+/// A file and its content.
 #[derive(Debug)]
 pub struct Input {
-    /// What it is called in messages.
+    /// The name that messages use.
     pub name: String,
-    /// Its content.
+    /// The content.
     pub bytes: Vec<u8>,
 }
 
-/// Reads files, all of them before anything is made of the first.
+/// Reads all files.
 ///
 /// # Errors
-/// The first that cannot be read, and why.
+/// Returns the first file that cannot be read, with the reason.
 pub fn read(files: &[String], streams: &mut Streams) -> Result<Vec<Input>, Failure> {
     if files.iter().filter(|name| *name == STDIN).count() > 1 {
-        return Err(Failure::input(anyhow!("standard input (-) is named twice, and can be read once")));
+        return Err(Failure::input(anyhow!("standard input (-) can be read only once: name it once")));
     }
     files
         .iter()
-        .map(|name| read_one(name, streams).with_context(|| format!("cannot read {}", called(name))).map_err(Failure::input))
+        .map(|name| read_one(name, streams).with_context(|| format!("cannot read {}", display_name(name))).map_err(Failure::input))
         .collect()
 }
 
-/// Answers what a file is called in messages.
-pub fn called(name: &str) -> &str {
+/// Returns the name of a file in messages.
+pub fn display_name(name: &str) -> &str {
     if name == STDIN { "standard input" } else { name }
 }
 
 fn read_one(name: &str, streams: &mut Streams) -> anyhow::Result<Input> {
-    let bytes = if name == STDIN { bounded(&mut streams.input) } else { open(name).and_then(bounded) }?;
-    Ok(Input { name: called(name).to_owned(), bytes })
+    let bytes = if name == STDIN { read_limited(&mut streams.input) } else { open(name).and_then(read_limited) }?;
+    Ok(Input { name: display_name(name).to_owned(), bytes })
 }
 
 fn open(name: &str) -> io::Result<File> {
@@ -55,7 +55,7 @@ fn open(name: &str) -> io::Result<File> {
     Ok(file)
 }
 
-fn bounded(reader: impl Read) -> io::Result<Vec<u8>> {
+fn read_limited(reader: impl Read) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     reader.take(MAX_FILE + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > MAX_FILE {

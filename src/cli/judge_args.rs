@@ -1,28 +1,31 @@
-//! The flags that a verdict depends on, the same for every command that judges.
+//! The flags that a verdict depends on, which are the same for every command that evaluates requests.
 //!
-//! Where an environment variable states several values they are separated by commas; users and
-//! groups, which may have commas in them (`cn=admins,ou=groups`), by newlines.
+//! An environment variable with several values separates them by commas. Users and groups are separated by
+//! newlines, because they may contain commas (`cn=admins,ou=groups`).
 
 use std::sync::Arc;
 
-use clap::builder::PossibleValue;
-use clap::{Args, ValueEnum as _};
+use clap::Args;
 
+use super::choices::word;
 use super::exit::Failure;
+use super::parse::{namespace, user_or_group};
 use crate::canon::Canon;
-use crate::documents::names::is_dns_label;
 use crate::verdict::settings::{Enforcement, ExtraPolicies, Response, UngrantedLabels, Workloads};
 use crate::verdict::{Guard, Settings};
 
-/// Which canon, for which namespaces.
+/// The flags for the canon and the guarded namespaces.
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
 pub struct CanonArgs {
-    /// A guarded namespace (repeatable); anything else is admitted untouched.
+    /// Namespace to guard (repeatable); requests in other namespaces are admitted unchanged.
     #[arg(long = "namespace", short = 'n', value_name = "NS", env = "NETPOL_NAMESPACE", value_delimiter = ',')]
     #[arg(default_values_t = Settings::default().namespaces, value_parser = namespace)]
     pub namespaces: Vec<String>,
 
-    /// The canonical spec: a built-in (abcdesktop, abcdesktop-4.4), or a file or folder.
+    /// Canon to use: a built-in canon (abcdesktop, abcdesktop-4.4), a file or a folder.
+    ///
+    /// A canon consists of NetworkPolicies and Grants, as YAML or JSON. Of a folder, the *.yaml, *.yml and *.json files
+    /// are read, but not those of its subfolders. `netpol render policies` prints the policies of a canon.
     #[arg(long, value_name = "NAME or PATH", env = "NETPOL_CANON", default_value = "abcdesktop")]
     pub canon: String,
 }
@@ -31,55 +34,64 @@ pub struct CanonArgs {
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
 #[command(next_help_heading = "Verdicts")]
 pub struct JudgeArgs {
-    /// Which canon, for which namespaces.
+    /// The canon and the guarded namespaces.
     #[command(flatten)]
     pub canon: CanonArgs,
 
-    /// Whether refusals refuse.
+    /// What to do when a rule is violated.
+    ///
+    /// Use `warn` or `audit` to see the effect of the rules before they deny requests. A request that cannot be parsed
+    /// is always denied.
     #[arg(long, value_name = "HOW", env = "NETPOL_ENFORCEMENT", value_enum, default_value_t = Settings::default().enforcement)]
     pub enforcement: Enforcement,
 
-    /// What becomes of a netpol/ label that no grant gives.
+    /// Action for pods with a netpol/ label that no grant allows.
     #[arg(long, value_name = "HOW", env = "NETPOL_UNGRANTED_LABELS", value_enum, default_value_t = Settings::default().ungranted_labels)]
     pub ungranted_labels: UngrantedLabels,
 
-    /// What becomes of a NetworkPolicy whose name is not canonical.
+    /// Action for NetworkPolicies whose names are not in the canon.
     #[arg(long, value_name = "HOW", env = "NETPOL_EXTRA_POLICIES", value_enum, default_value_t = Settings::default().extra_policies)]
     pub extra_policies: ExtraPolicies,
 
-    /// What becomes of policy kinds that cannot be judged (Cilium, Calico, AdminNetworkPolicy …).
+    /// Action for policies of other APIs, which netpol cannot evaluate (Cilium, Calico, AdminNetworkPolicy …).
     #[arg(long, value_name = "HOW", env = "NETPOL_FOREIGN_POLICIES", value_enum, default_value_t = Settings::default().foreign_policies)]
     pub foreign_policies: Response,
 
-    /// What becomes of labels of namespaces that canonical peers name.
+    /// Action when a namespace gains or loses a label that the canon's namespaceSelectors match.
     #[arg(long, value_name = "HOW", env = "NETPOL_NEIGHBORS", value_enum, default_value_t = Settings::default().neighbors)]
     pub neighbors: Response,
 
-    /// What becomes of annotations that open a second network.
+    /// Action for annotations that attach a pod to another network.
     #[arg(long, value_name = "HOW", env = "NETPOL_NETWORK_ANNOTATIONS", value_enum)]
     #[arg(default_value_t = Settings::default().network_annotations)]
     pub network_annotations: Response,
 
-    /// What becomes of pods on the host's network that a canonical policy selects.
+    /// Action for pods with hostNetwork that a canonical policy selects; NetworkPolicies do not apply to them.
     #[arg(long, value_name = "HOW", env = "NETPOL_HOST_NETWORK", value_enum, default_value_t = Settings::default().host_network)]
     pub host_network: Response,
 
-    /// What becomes of workloads whose pod template could not pass.
+    /// Action for workloads whose pods would be rejected.
     #[arg(long, value_name = "HOW", env = "NETPOL_WORKLOADS", value_enum, default_value_t = Settings::default().workloads)]
     pub workloads: Workloads,
 
-    /// A user name under which the namespace controller deletes (repeatable).
+    /// User name of the namespace controller, whose deletions are always allowed (repeatable).
+    ///
+    /// The namespace controller deletes the objects in a namespace that is being deleted.
     #[arg(long = "namespace-controller", value_name = "USER", env = "NETPOL_NAMESPACE_CONTROLLER", value_delimiter = '\n')]
-    #[arg(default_values_t = Settings::default().namespace_controllers, value_parser = name)]
+    #[arg(default_values_t = Settings::default().namespace_controllers, value_parser = user_or_group)]
     pub namespace_controllers: Vec<String>,
 
-    /// A group whose members may break the glass (repeatable); none: no way through.
-    #[arg(long = "break-glass-group", value_name = "GROUP", env = "NETPOL_BREAK_GLASS_GROUP", value_delimiter = '\n', value_parser = name)]
+    /// Group whose members may bypass the checks with the break-glass annotation (repeatable); default: nobody.
+    ///
+    /// A member sets the annotation `netpol.abcdesktop.io/break-glass` of a NetworkPolicy to a reason. The request is
+    /// admitted with a warning and recorded in the audit log. If another user sets the annotation, the request is denied.
+    #[arg(long = "break-glass-group", value_name = "GROUP", env = "NETPOL_BREAK_GLASS_GROUP", value_delimiter = '\n')]
+    #[arg(value_parser = user_or_group)]
     pub break_glass_groups: Vec<String>,
 }
 
 impl JudgeArgs {
-    /// The settings that they state.
+    /// Returns the settings.
     pub fn settings(&self) -> Settings {
         Settings {
             namespaces: self.canon.namespaces.clone(),
@@ -96,20 +108,19 @@ impl JudgeArgs {
         }
     }
 
-    /// The flags that state this, each as one word.
+    /// Returns the flags that state these values, in the form `--flag=value`.
     pub fn flags(&self) -> Vec<String> {
-        let word = |value: &dyn Fn() -> Option<PossibleValue>| value().map_or_else(String::new, |value| value.get_name().to_owned());
         let mut flags: Vec<String> = self.canon.namespaces.iter().map(|namespace| format!("--namespace={namespace}")).collect();
         flags.push(format!("--canon={}", self.canon.canon));
         for (flag, value) in [
-            ("enforcement", word(&|| self.enforcement.to_possible_value())),
-            ("ungranted-labels", word(&|| self.ungranted_labels.to_possible_value())),
-            ("extra-policies", word(&|| self.extra_policies.to_possible_value())),
-            ("foreign-policies", word(&|| self.foreign_policies.to_possible_value())),
-            ("neighbors", word(&|| self.neighbors.to_possible_value())),
-            ("network-annotations", word(&|| self.network_annotations.to_possible_value())),
-            ("host-network", word(&|| self.host_network.to_possible_value())),
-            ("workloads", word(&|| self.workloads.to_possible_value())),
+            ("enforcement", word(&self.enforcement)),
+            ("ungranted-labels", word(&self.ungranted_labels)),
+            ("extra-policies", word(&self.extra_policies)),
+            ("foreign-policies", word(&self.foreign_policies)),
+            ("neighbors", word(&self.neighbors)),
+            ("network-annotations", word(&self.network_annotations)),
+            ("host-network", word(&self.host_network)),
+            ("workloads", word(&self.workloads)),
         ] {
             flags.push(format!("--{flag}={value}"));
         }
@@ -118,26 +129,14 @@ impl JudgeArgs {
         flags
     }
 
-    /// The settings with the canon that they name, read and compiled.
+    /// Reads and compiles the canon, and returns it with the settings.
     ///
     /// # Errors
-    /// What is wrong with the canon.
+    /// Returns an error if the canon cannot be read or is not valid.
     pub fn guard(&self) -> Result<Guard, Failure> {
         let canon = Canon::load(&self.canon.canon, &self.canon.namespaces).map_err(Failure::input)?;
         Ok(Guard { canon: Arc::new(canon), settings: Arc::new(self.settings()) })
     }
-}
-
-/// Reads a namespace's name: a DNS label, as the API has it.
-pub(super) fn namespace(text: &str) -> Result<String, String> {
-    is_dns_label(text)
-        .then(|| text.to_owned())
-        .ok_or_else(|| "a namespace is 1 to 63 lower-case letters, digits and dashes, with no dash at either end".to_owned())
-}
-
-/// Reads a user's or group's name: an empty one would stand for whoever has none.
-pub(super) fn name(text: &str) -> Result<String, String> {
-    if text.trim().is_empty() { Err("a name must not be empty".to_owned()) } else { Ok(text.to_owned()) }
 }
 
 #[cfg(test)]
@@ -157,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn no_flags_are_the_default_settings() {
+    fn without_flags_the_defaults_apply() {
         assert_eq!(parse(&[]).unwrap().settings(), Settings::default());
     }
 
@@ -169,14 +168,14 @@ mod tests {
     }
 
     #[test]
-    fn a_namespace_that_cannot_exist_is_wrong_usage() {
+    fn an_invalid_namespace_is_a_usage_error() {
         for name in ["", "A", "-a", "a-", "a.b", "a b", &"a".repeat(64)] {
             assert!(parse(&["--namespace", name]).is_err(), "{name:?}");
         }
     }
 
     #[test]
-    fn what_is_written_as_flags_is_read_as_the_same() {
+    fn flags_parse_back_to_the_same_values() {
         let others = [
             "--namespace=a",
             "--namespace=b",
@@ -201,7 +200,7 @@ mod tests {
                 assert_eq!(written, flags);
             }
         }
-        // One that is forgotten in the list would be one that is not compared above.
+        // The list above must contain every flag.
         let known = <Judge as clap::CommandFactory>::command()
             .get_arguments()
             .filter(|argument| argument.get_long().is_some_and(|long| long != "help"))
@@ -211,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_group_is_wrong_usage() {
+    fn an_empty_group_is_a_usage_error() {
         assert!(parse(&["--break-glass-group", ""]).is_err());
     }
 

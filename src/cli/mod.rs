@@ -1,19 +1,22 @@
-//! The command line: one file a command, each its arguments and then one function.
+//! The command line. Each command has one file or folder with its arguments and the function that runs it.
 //!
-//! Arguments, environment, standard streams and the clock enter here and nowhere deeper. Every flag
-//! that a verdict depends on is in [`judge_args`]; every exit code comes out of [`exit`].
+//! Arguments, environment variables, standard streams and the clock enter the program here. [`judge_args`]
+//! has every flag that a verdict depends on, [`parse`] and [`choices`] the values of flags, and [`exit`]
+//! every exit code.
 
 pub mod audit;
 pub mod certs;
 pub mod check;
+pub mod choices;
 pub mod completions;
 pub mod exit;
 pub mod input;
 pub mod judge_args;
-pub mod kept;
 pub mod logging;
+pub mod managed_certificate;
 pub mod manifests;
 pub mod output;
+pub mod parse;
 pub mod program;
 pub mod render;
 pub mod review;
@@ -24,17 +27,17 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
-use exit::Ended;
+use exit::CommandResult;
 use output::Streams;
 
-/// The command line, parsed.
+/// The parsed command line.
 #[derive(Debug, Parser)]
 #[command(name = "netpol", version, about, long_about = None, max_term_width = 120, propagate_version = true)]
 #[command(
     after_help = "Exit codes: 0 clean or allowed; 1 drift, findings or denied; 2 wrong usage or unreadable input; 3 an error of netpol or of the cluster."
 )]
 pub struct Cli {
-    /// What to do.
+    /// The command to run.
     #[command(subcommand)]
     pub command: Command,
 }
@@ -44,43 +47,42 @@ pub struct Cli {
 pub enum Command {
     /// Run the admission webhook.
     Serve(Box<serve::Args>),
-    /// Judge an AdmissionReview, or manifests as if they were created now.
+    /// Show the verdict of the webhook on an AdmissionReview or on manifests.
     Review(Box<review::Args>),
-    /// Compare manifests with the canonical spec.
+    /// Compare manifests with the canon.
     Check(Box<check::Args>),
-    /// Print the canonical spec as manifests.
+    /// Print the canon or the installation as manifests.
     Render(render::Args),
-    /// Work on audit logs.
+    /// Verify audit logs.
     Audit(audit::Args),
-    /// Make certificates, and look at them.
+    /// Issue and inspect certificates.
     Certs(Box<certs::Args>),
     /// Print a completion script for a shell.
     Completions(completions::Args),
 }
 
-/// The definition of the command line, for completions and references.
+/// Returns the definition of the command line, for completions and the reference in the docs.
 pub fn definition() -> clap::Command {
     Cli::command().bin_name(program::typed_name())
 }
 
-/// Parses the process's arguments, runs the command and answers the process's exit code.
+/// Parses the arguments of the process, runs the command and returns the exit code.
 pub fn main() -> ExitCode {
     let parsed = definition().try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches));
     let cli = match parsed {
         Ok(cli) => cli,
         Err(error) => {
-            // Whoever closed the pipe has read all the help that it wanted.
+            // A closed pipe is not an error: its reader has read enough of the help.
             let _ = error.print();
             return exit::usage(error.use_stderr());
         }
     };
     let mut streams = Streams::standard();
-    let ended = run(cli.command, &mut streams);
-    exit::code(ended, &mut streams)
+    let result = run(cli.command, &mut streams);
+    exit::code(result, &mut streams)
 }
 
-/// Runs one command.
-fn run(command: Command, streams: &mut Streams) -> Ended {
+fn run(command: Command, streams: &mut Streams) -> CommandResult {
     match command {
         Command::Serve(args) => serve::run(&args),
         Command::Review(args) => review::run(&args, streams),
@@ -88,7 +90,7 @@ fn run(command: Command, streams: &mut Streams) -> Ended {
         Command::Render(args) => render::run(&args, streams),
         Command::Audit(args) => audit::run(&args, streams),
         Command::Certs(args) => certs::run(&args, streams),
-        Command::Completions(args) => completions::run(&args, streams),
+        Command::Completions(args) => completions::run(&args, definition(), streams),
     }
 }
 

@@ -1,61 +1,60 @@
-//! What commands write to: streams that know terminals, `NO_COLOR` and closed pipes, and the two
-//! formats.
+//! The output of commands: streams that handle terminals, `NO_COLOR` and closed pipes, and the two formats.
 //!
-//! Color is written always, with the styles here; a stream that is no terminal, or `NO_COLOR`,
-//! strips it.
+//! Commands always write colors, with the styles of this file. A stream that is not a terminal, or
+//! `NO_COLOR`, removes them.
 
-use std::io::{self, BufWriter, Read, Write};
+use std::io::{self, BufWriter, IsTerminal as _, Read, Write};
 
 use anstyle::{AnsiColor, Style};
 use clap::ValueEnum;
 
-/// How words about something good look.
+/// The style of good results.
 pub const GOOD: Style = AnsiColor::Green.on_default();
-/// How words about something that needs a look look.
+/// The style of warnings.
 pub const WARN: Style = AnsiColor::Yellow.on_default();
-/// How words about something bad look.
+/// The style of bad results.
 pub const BAD: Style = AnsiColor::Red.on_default().bold();
-/// How names look that are to be found again.
+/// The style of names.
 pub const NAME: Style = Style::new().bold();
 
-/// Who the output is for.
+/// The format of the output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub enum Format {
-    /// People.
+    /// Text for people.
     #[default]
     Text,
-    /// Programs.
+    /// JSON for programs.
     Json,
 }
 
 /// The flag of every command that has both formats.
 #[derive(Debug, Clone, Copy, clap::Args)]
 pub struct OutputArgs {
-    /// Text for people, JSON for programs.
+    /// Output format.
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t, env = "NETPOL_OUTPUT")]
     pub output: Format,
 }
 
-/// The standard streams, as arguments.
+/// The standard streams, as arguments of commands.
 pub struct Streams {
-    /// Standard input: what the file name `-` stands for.
+    /// Standard input, which the file name `-` means.
     pub input: Box<dyn Read>,
-    /// What was asked for. Buffered: [`super::exit::code`] flushes it.
+    /// Standard output: the result. It is buffered; [`super::exit::code`] flushes it.
     pub out: Box<dyn Write>,
-    /// Words for people about it.
+    /// Standard error: messages about the result.
     pub err: Box<dyn Write>,
-    /// How wide standard output is, where it is a terminal.
-    pub columns: Option<u16>,
+    /// Whether standard output is a terminal.
+    pub is_terminal: bool,
 }
 
 impl Streams {
-    /// The process's own.
+    /// Returns the standard streams of the process.
     pub fn standard() -> Streams {
         Streams {
             input: Box::new(io::stdin()),
             out: Box::new(Pipe::new(BufWriter::new(anstream::stdout()))),
             err: Box::new(Pipe::new(anstream::stderr())),
-            columns: terminal_size::terminal_size_of(io::stdout()).map(|(width, _)| width.0),
+            is_terminal: io::stdout().is_terminal(),
         }
     }
 }
@@ -66,8 +65,8 @@ impl std::fmt::Debug for Streams {
     }
 }
 
-/// A writer whose reader may leave: from then on everything is written into the void, so that the
-/// command ends with the exit code that its findings deserve (`netpol check … | head -1`).
+/// A writer that discards everything after its reader has closed the pipe, so that the exit code of the
+/// command still reports its findings (`netpol check … | head -1`).
 #[derive(Debug)]
 pub struct Pipe<W> {
     inner: W,
@@ -75,16 +74,16 @@ pub struct Pipe<W> {
 }
 
 impl<W: Write> Pipe<W> {
-    /// Wraps a writer.
+    /// Returns a pipe that writes to `inner`.
     pub fn new(inner: W) -> Pipe<W> {
         Pipe { inner, closed: false }
     }
 
-    fn forgive<T>(&mut self, result: io::Result<T>, instead: T) -> io::Result<T> {
+    fn ignore_closed<T>(&mut self, result: io::Result<T>, default: T) -> io::Result<T> {
         match result {
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
                 self.closed = true;
-                Ok(instead)
+                Ok(default)
             }
             result => result,
         }
@@ -97,7 +96,7 @@ impl<W: Write> Write for Pipe<W> {
             return Ok(buffer.len());
         }
         let result = self.inner.write(buffer);
-        self.forgive(result, buffer.len())
+        self.ignore_closed(result, buffer.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -105,7 +104,7 @@ impl<W: Write> Write for Pipe<W> {
             return Ok(());
         }
         let result = self.inner.flush();
-        self.forgive(result, ())
+        self.ignore_closed(result, ())
     }
 }
 
@@ -125,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reader_that_left_is_no_error() {
+    fn a_closed_pipe_is_not_an_error() {
         let mut pipe = Pipe::new(Failing(io::ErrorKind::BrokenPipe));
         assert!(pipe.write_all(b"much").is_ok());
         assert!(pipe.flush().is_ok());
@@ -133,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn a_full_disk_is_one() {
+    fn a_full_disk_is_an_error() {
         assert!(Pipe::new(Failing(io::ErrorKind::StorageFull)).write_all(b"much").is_err());
     }
 }

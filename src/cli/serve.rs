@@ -1,6 +1,6 @@
-//! `netpol serve`: runs the admission webhook until it is told to end.
+//! `netpol serve`: runs the admission webhook until it receives a signal.
 
-use std::net::{SocketAddr, ToSocketAddrs as _};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -11,21 +11,22 @@ use clap::ValueEnum;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::exit::{Ended, Failure, Outcome};
+use super::exit::{CommandResult, Failure, Status};
 use super::judge_args::JudgeArgs;
-use super::kept::{KeptArgs, duration};
 use super::logging::LogArgs;
+use super::managed_certificate::ManagedCertificateArgs;
+use super::parse::{address, duration};
 use crate::admission;
 use crate::audit::{self, Destination, Sink};
 use crate::controller::{self, Cluster, Controller};
 use crate::server::tls::{CertificateFrom, TlsConfig, TlsMin};
-use crate::server::{self, Clock, Config, Limits, Parts, Running};
+use crate::server::{self, Clock, Config, Limits, ManagedCertificate, Parts, Running};
 use crate::verdict::Guard;
 
-/// Threads for what may wait: large bodies, files. Each is there only while it is needed.
+/// The maximum number of threads for blocking work: large bodies and files. Idle ones end.
 const BLOCKING_THREADS: usize = 8;
 
-/// Its arguments.
+/// The arguments of `serve`.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "\
 Examples:
@@ -36,11 +37,11 @@ Examples:
   netpol serve --tls-secret netpol-system/abcdesktop-netpol-tls \\
     --tls-name abcdesktop-netpol.netpol-system.svc --registration abcdesktop-netpol")]
 pub struct Args {
-    /// Where reviews come in (HTTPS); port 0 picks a free one.
+    /// Address for the webhook (HTTPS); port 0 selects a free port.
     #[arg(long, value_name = "ADDR", env = "NETPOL_LISTEN", default_value = "[::]:8443", value_parser = address)]
     listen: SocketAddr,
 
-    /// Where /livez, /readyz and /metrics are (plain HTTP); port 0 picks a free one.
+    /// Address for /livez, /readyz and /metrics (HTTP); port 0 selects a free port.
     #[arg(long, value_name = "ADDR", env = "NETPOL_ADMIN_LISTEN", default_value = "[::]:8080", value_parser = address)]
     admin_listen: SocketAddr,
 
@@ -60,101 +61,107 @@ pub struct Args {
     log: LogArgs,
 }
 
-/// The flags about TLS.
+/// The flags of TLS.
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "TLS")]
 struct TlsArgs {
-    /// The certificate and its chain, PEM; read again when it changes. Without: issued by the server itself.
+    /// File with the certificate and its chain, PEM; default: a certificate that the server issues.
+    ///
+    /// The server reloads the certificate and its key when the files change.
     #[arg(long, value_name = "FILE", env = "NETPOL_TLS_CERT", requires = "tls_key", conflicts_with_all = ["self_signed_dir", "tls_names", "tls_secret"])]
     tls_cert: Option<PathBuf>,
 
-    /// Its key, PEM.
+    /// File with the private key of --tls-cert, PEM.
     #[arg(long, value_name = "FILE", env = "NETPOL_TLS_KEY", requires = "tls_cert")]
     tls_key: Option<PathBuf>,
 
-    /// A folder for ca.crt, tls.crt and tls.key that the server issues itself; without: kept in memory.
+    /// Folder for ca.crt, tls.crt and tls.key of a certificate that the server issues; default: in memory only.
     #[arg(long, value_name = "DIR", env = "NETPOL_SELF_SIGNED_DIR", conflicts_with = "tls_secret")]
     self_signed_dir: Option<PathBuf>,
 
-    /// A name or address of a self-issued certificate, besides localhost and its addresses; with --tls-secret,
-    /// all of its names (repeatable).
+    /// DNS name or IP address of the certificate that the server issues (repeatable).
+    ///
+    /// Without --tls-secret, the certificate is also valid for localhost and its addresses.
     #[arg(long = "tls-name", value_name = "NAME", env = "NETPOL_TLS_NAME", value_delimiter = ',')]
     tls_names: Vec<String>,
 
     #[command(flatten)]
-    kept: KeptArgs,
+    managed: ManagedCertificateArgs,
 
-    /// The oldest version of TLS that is spoken.
+    /// Minimum TLS version.
     #[arg(long, value_name = "VERSION", env = "NETPOL_TLS_MIN", value_enum, default_value_t = TlsMin::Tls13)]
     tls_min: TlsMin,
 
-    /// The CA of which every client must have a certificate, PEM; read again when it changes.
+    /// File with the CA for client certificates, PEM; default: clients need no certificate.
+    ///
+    /// Every client must present a certificate that this CA signed. The server reloads the file when it changes.
     #[arg(long, value_name = "FILE", env = "NETPOL_CLIENT_CA")]
     client_ca: Option<PathBuf>,
 
-    /// A name that a client's certificate must have, as DNS name or common name (repeatable: one of them).
+    /// DNS name or common name that the certificate of a client must have (repeatable: one of them is enough).
     #[arg(long = "client-name", value_name = "NAME", env = "NETPOL_CLIENT_NAME", value_delimiter = '\n', requires = "client_ca")]
     client_names: Vec<String>,
 }
 
-/// The flags about limits.
+/// The flags of the limits.
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Limits")]
 struct LimitArgs {
-    /// The largest body that is read.
+    /// Maximum size of a request body, in bytes.
     #[arg(long, value_name = "BYTES", env = "NETPOL_MAX_BODY", default_value_t = Limits::default().max_body)]
     max_body: usize,
 
-    /// What all bodies in flight hold together; large ones wait for their turn.
+    /// Maximum memory for all request bodies together, in bytes; when it is used up, more bodies wait.
     #[arg(long, value_name = "BYTES", env = "NETPOL_BODY_BUDGET", default_value_t = Limits::default().body_budget)]
     body_budget: usize,
 
-    /// How many connections there are at most; past it the one that has been idle or silent longest goes.
+    /// Maximum number of connections; when the limit is reached, the longest-idle connection is closed.
     #[arg(long, value_name = "N", env = "NETPOL_MAX_CONNECTIONS", default_value_t = Limits::default().max_connections)]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     max_connections: u32,
 
-    /// How many reviews of ordinary size are in flight at most; more wait.
+    /// Maximum number of reviews of ordinary size that are processed at once; more wait.
     #[arg(long, value_name = "N", env = "NETPOL_MAX_REVIEWS", default_value_t = 512, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     max_reviews: u32,
 
-    /// How long to go on, not ready, when told to end: as long as endpoints take to forget a server.
+    /// How long to keep serving after SIGTERM while /readyz reports not ready, so that traffic moves away first.
     #[arg(long, value_name = "DURATION", env = "NETPOL_DRAIN_DELAY", default_value = "10s", value_parser = duration)]
     drain_delay: Duration,
 }
 
-/// The flags about the audit log.
+/// The flags of the audit log.
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Audit log")]
 struct AuditArgs {
-    /// Where audit lines go: a file, or - for standard output.
+    /// File for audit lines; - is standard output.
     #[arg(long, value_name = "FILE", env = "NETPOL_AUDIT_LOG", default_value = "-")]
     audit_log: Destination,
 
-    /// Which decisions get a line.
+    /// Requests to record in the audit log.
     #[arg(long, value_name = "LEVEL", env = "NETPOL_AUDIT_LEVEL", value_enum, default_value_t = AuditLevel::Denied)]
     audit_level: AuditLevel,
 }
 
-/// `--audit-level`
+/// The requests that get an audit line: `--audit-level`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum AuditLevel {
-    /// Refusals.
+    /// Denied and softened requests, and uses of break-glass.
     Denied,
-    /// All of them.
+    /// All requests.
     All,
 }
 
-/// Runs it. Ends when it has been told to and everything in flight is answered.
+/// Runs the server until a signal ends it and every request in progress is answered.
 ///
 /// # Errors
-/// Wrong canon, certificates or limits; an address that cannot be had; a second signal.
-pub fn run(args: &Args) -> Ended {
+/// Returns an error if the canon, the certificates or the limits are not valid, if an address cannot be
+/// listened on, or if a second signal ends the server early.
+pub fn run(args: &Args) -> CommandResult {
     args.log.start()?;
-    // What a panic says could quote a body; where it happened cannot.
+    // The message of a panic could contain parts of a body; its location cannot.
     std::panic::set_hook(Box::new(|panic| {
         let at = panic.location().map_or_else(|| "an unknown place".to_owned(), ToString::to_string);
-        tracing::error!(at, "a fault of this program");
+        tracing::error!(at, "internal error");
     }));
     let guard = args.judge.guard()?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -162,33 +169,35 @@ pub fn run(args: &Args) -> Ended {
         .max_blocking_threads(BLOCKING_THREADS)
         .enable_all()
         .build()
-        .map_err(|error| Failure::ours(anyhow!(error).context("cannot start threads")))?;
+        .map_err(|error| Failure::internal(anyhow!(error).context("cannot start threads")))?;
     let ended = runtime.block_on(serve(args, guard));
-    // Whatever a thread still waits for must not hold the process.
+    // A thread that still waits must not delay the exit.
     Runtime::shutdown_background(runtime);
     ended
 }
 
-async fn serve(args: &Args, guard: Guard) -> Ended {
+async fn serve(args: &Args, guard: Guard) -> CommandResult {
     let mut signals = Signals::new()?;
     let audit = Arc::new(args.audit.open()?);
     let canon = Arc::clone(&guard.canon);
     let guard = Arc::new(ArcSwap::from_pointee(guard));
-    let (judged_by, everything) = (Arc::clone(&guard), args.audit.audit_level == AuditLevel::All);
-    let judge: server::Judge = Arc::new(move |stage, body| admission::answer(&judged_by.load(), stage, body, everything));
+    let audit_all = args.audit.audit_level == AuditLevel::All;
     let clock: Clock = Arc::new(SystemTime::now);
-    // Found before anything listens: what is wrong with it is the caller's to mend.
-    let kept = match args.tls.kept.options(&args.tls.tls_names)? {
+    // Before the server listens: a wrong configuration of the cluster is an input error.
+    let managed = match args.tls.managed.options(&args.tls.tls_names)? {
         None => None,
         Some(options) => Some((options, Cluster::find().await.map_err(|error| Failure::input(anyhow!(error).context("--tls-secret")))?)),
     };
-    let parts = Parts { clock: Arc::clone(&clock), guard, judge, audit: Some(audit) };
-    let started = server::start(&args.config(), parts);
-    let mut server = started.map_err(|error| if error.is_input() { Failure::input(error) } else { Failure::ours(error) })?;
-    let controller = kept.zip(server.keeper.take()).map(|((options, cluster), keeper)| {
+    let judge: server::Judge = Arc::new(admission::answer);
+    let parts = Parts { clock: Arc::clone(&clock), guard, judge, audit_all, audit: Some(audit) };
+    let config = args.config();
+    let started = server::start(&config, parts);
+    let server = started.map_err(|error| if error.is_input() { Failure::input(error) } else { Failure::internal(error) })?;
+    let certificate = if let CertificateFrom::Managed(certificate) = config.tls.certificate { Some(certificate) } else { None };
+    let controller = managed.zip(certificate).map(|((options, cluster), certificate)| {
         let secret = format!("{}/{}", options.namespace, options.name);
-        tracing::info!(admin = %server.admin, secret, "the certificate is kept in a secret: reviews can come in once there is one");
-        controller::start(cluster, keeper, options, clock)
+        tracing::info!(admin = %server.admin, secret, "waiting for a certificate in the secret; the webhook port opens when there is one");
+        controller::start(cluster, certificate, options, clock)
     });
     let ready = |server: &Running| {
         tracing::info!(
@@ -201,10 +210,10 @@ async fn serve(args: &Args, guard: Guard) -> Ended {
             "ready"
         );
     };
-    signals.lead(server, controller, ready).await
+    signals.run(server, controller, ready).await
 }
 
-/// The signals that end a server: the first lets it finish, the second does not.
+/// The signals that end a server. The first starts the drain, the second ends the server at once.
 struct Signals {
     terminate: Signal,
     interrupt: Signal,
@@ -212,7 +221,7 @@ struct Signals {
 
 impl Signals {
     fn new() -> Result<Signals, Failure> {
-        let listen = |kind| signal(kind).map_err(|error| Failure::ours(anyhow!(error).context("cannot listen for signals")));
+        let listen = |kind| signal(kind).map_err(|error| Failure::internal(anyhow!(error).context("cannot listen for signals")));
         Ok(Signals { terminate: listen(SignalKind::terminate())?, interrupt: listen(SignalKind::interrupt())? })
     }
 
@@ -223,15 +232,15 @@ impl Signals {
         }
     }
 
-    /// Leads a server to its end; says that it is ready as soon as reviews can come in.
-    async fn lead(&mut self, server: Running, mut controller: Option<Controller>, ready: impl FnOnce(&Running)) -> Ended {
+    /// Calls `ready` when the webhook port is open, waits for a signal, and drains the server.
+    async fn run(&mut self, server: Running, mut controller: Option<Controller>, ready: impl FnOnce(&Running)) -> CommandResult {
         let handle = server.handle.clone();
-        let is_told = tokio::select! {
+        let is_signaled = tokio::select! {
             biased;
             () = handle.listening() => false,
             () = self.next() => true,
         };
-        if !is_told {
+        if !is_signaled {
             ready(&server);
             self.next().await;
         }
@@ -242,10 +251,10 @@ impl Signals {
             }
         };
         tokio::select! {
-            _ = async { tokio::join!(server.ended(), release) } => Ok(Outcome::Clean),
+            _ = async { tokio::join!(server.ended(), release) } => Ok(Status::Clean),
             () = self.next() => {
                 handle.abort();
-                Err(Failure::ours(anyhow!("ended by a second signal before everything was answered")))
+                Err(Failure::internal(anyhow!("a second signal ended the server before every request was answered")))
             }
         }
     }
@@ -254,7 +263,7 @@ impl Signals {
 impl Args {
     fn config(&self) -> Config {
         let certificate = match (&self.tls.tls_cert, &self.tls.tls_key) {
-            _ if self.tls.kept.is_given() => CertificateFrom::Keeper,
+            _ if self.tls.managed.is_given() => CertificateFrom::Managed(ManagedCertificate::new()),
             (Some(cert), Some(key)) => CertificateFrom::Files { cert: cert.clone(), key: key.clone() },
             _ => CertificateFrom::Itself { dir: self.tls.self_signed_dir.clone(), names: self.tls.tls_names.clone() },
         };
@@ -282,16 +291,10 @@ impl Args {
 impl AuditArgs {
     fn open(&self) -> Result<Sink, Failure> {
         let mut random = [0; 8];
-        aws_lc_rs::rand::fill(&mut random).map_err(|_| Failure::ours(anyhow!("the system gives no random numbers")))?;
+        aws_lc_rs::rand::fill(&mut random).map_err(|_| Failure::internal(anyhow!("the system provides no random numbers")))?;
         let options = audit::Options::new(self.audit_log.clone(), random);
         Sink::open(options).map_err(|error| Failure::input(anyhow!(error).context("cannot open the audit log")))
     }
-}
-
-/// Reads an address with a port: `127.0.0.1:8443`, `[::]:0`, `localhost:8443`.
-fn address(text: &str) -> Result<SocketAddr, String> {
-    let wrong = "an address is an IP address or host name with a port: [::]:8443";
-    text.to_socket_addrs().map_err(|_| wrong)?.next().ok_or_else(|| wrong.to_owned())
 }
 
 #[cfg(test)]
@@ -316,17 +319,11 @@ mod tests {
     }
 
     #[test]
-    fn without_flags_the_defaults_hold() {
+    fn without_flags_the_defaults_apply() {
         let config = Serve::try_parse_from(["serve"]).unwrap().serve.config();
         assert_eq!((config.listen.to_string(), config.admin_listen.to_string()), ("[::]:8443".to_owned(), "[::]:8080".to_owned()));
         assert_eq!(config.limits, Limits::default());
         assert_eq!(config.tls.certificate, CertificateFrom::Itself { dir: None, names: Vec::new() });
         assert_eq!(config.tls.min, TlsMin::Tls13);
-    }
-
-    #[test]
-    fn an_address_may_be_written_as_a_name() {
-        assert!(address("localhost:0").is_ok_and(|address| address.ip().is_loopback()));
-        assert!(address("8443").is_err());
     }
 }

@@ -1,6 +1,6 @@
-//! Calls of the API server, and what is said of those that fail.
+//! Calls of the API server, and the errors of calls that fail.
 //!
-//! Objects stay the JSON that they came as: what a newer cluster adds survives being written back.
+//! Objects stay JSON, so fields that a newer cluster adds survive a write.
 
 use std::time::Duration;
 
@@ -10,15 +10,13 @@ use kube::{Client, Config};
 use serde_json::Value;
 use tokio::time::timeout;
 
-pub(super) use crate::documents::values::{put, text};
-
-/// How long a call may take: shorter than a leader can go without renewing.
+/// How long a call may take. It must be shorter than the renew deadline of a leader.
 const DEADLINE: Duration = Duration::from_secs(5);
 
-/// Who is said to have written a field.
+/// The field manager of every write.
 pub(super) const FIELD_MANAGER: &str = "netpol-certificates";
 
-/// A cluster.
+/// A client of a cluster.
 #[derive(Clone)]
 pub struct Cluster {
     client: Client,
@@ -30,43 +28,51 @@ impl std::fmt::Debug for Cluster {
     }
 }
 
-/// What kind of failure one is: a closed set, for metrics.
+/// The cause of a failure: a closed set, for the label `cause` of metrics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Kind {
-    /// The API server does not answer, or not in time.
+pub enum Cause {
+    /// The API server does not respond in time, or has an internal error.
     Unreachable,
-    /// It does not know who is asking.
+    /// The API server rejects the credentials.
     Unauthorized,
-    /// A right is missing.
+    /// RBAC or an admission plugin denies the call.
     Forbidden,
-    /// The object is not there.
+    /// The object does not exist.
     Missing,
-    /// Somebody else wrote first.
+    /// Another client changed the object at the same time.
     Conflict,
-    /// It refuses what it was sent.
+    /// The API server rejects the request.
     Refused,
-    /// The Secret is somebody else's.
+    /// The Secret is not managed by netpol.
     Foreign,
     /// A certificate cannot be issued.
     Issue,
 }
 
-impl Kind {
-    /// All of them.
-    pub const ALL: [Kind; 8] =
-        [Kind::Unreachable, Kind::Unauthorized, Kind::Forbidden, Kind::Missing, Kind::Conflict, Kind::Refused, Kind::Foreign, Kind::Issue];
+impl Cause {
+    /// All causes.
+    pub const ALL: [Cause; 8] = [
+        Cause::Unreachable,
+        Cause::Unauthorized,
+        Cause::Forbidden,
+        Cause::Missing,
+        Cause::Conflict,
+        Cause::Refused,
+        Cause::Foreign,
+        Cause::Issue,
+    ];
 
-    /// How metrics call it.
-    pub fn word(self) -> &'static str {
+    /// Returns the name of the cause in metrics.
+    pub fn name(self) -> &'static str {
         match self {
-            Kind::Unreachable => "unreachable",
-            Kind::Unauthorized => "unauthorized",
-            Kind::Forbidden => "forbidden",
-            Kind::Missing => "missing",
-            Kind::Conflict => "conflict",
-            Kind::Refused => "refused",
-            Kind::Foreign => "foreign",
-            Kind::Issue => "issue",
+            Cause::Unreachable => "unreachable",
+            Cause::Unauthorized => "unauthorized",
+            Cause::Forbidden => "forbidden",
+            Cause::Missing => "missing",
+            Cause::Conflict => "conflict",
+            Cause::Refused => "refused",
+            Cause::Foreign => "foreign",
+            Cause::Issue => "issue",
         }
     }
 }
@@ -74,134 +80,139 @@ impl Kind {
 /// A call that failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{sentence}")]
-pub struct Fault {
-    /// What kind it is.
-    pub kind: Kind,
-    /// What went wrong and what to do.
+pub struct ClusterError {
+    /// The cause.
+    pub cause: Cause,
+    /// What failed, and what to do.
     pub sentence: String,
 }
 
-/// One object of the cluster.
+impl ClusterError {
+    fn unreachable(reason: &str) -> ClusterError {
+        ClusterError { cause: Cause::Unreachable, sentence: format!("cannot reach the API server: {reason}") }
+    }
+}
+
+/// A reference to one object of the cluster.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Target<'t> {
-    /// `/api/v1`, `/apis/coordination.k8s.io/v1`
+pub(super) struct ObjectRef<'t> {
+    /// The path of its API group and version: `/api/v1`, `/apis/coordination.k8s.io/v1`.
     pub(super) api: &'static str,
     pub(super) namespace: Option<&'t str>,
-    /// The plural.
+    /// The plural name of its resource.
     pub(super) resource: &'static str,
     pub(super) name: &'t str,
-    /// Whether nothing of what the API server says of a write may be repeated.
+    /// Whether messages of the API server about a write must not be repeated, because they could quote the object.
     pub(super) is_secret: bool,
 }
 
-impl Target<'_> {
-    fn collection(&self) -> String {
-        let Target { api, resource, .. } = self;
+/// Names the object in messages: `the secret "ns/name"`.
+impl std::fmt::Display for ObjectRef<'_> {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let kind = self.resource.trim_end_matches('s');
+        match self.namespace {
+            Some(namespace) => write!(formatter, "the {kind} \"{namespace}/{}\"", self.name),
+            None => write!(formatter, "the {kind} \"{}\"", self.name),
+        }
+    }
+}
+
+impl ObjectRef<'_> {
+    fn collection_path(&self) -> String {
+        let ObjectRef { api, resource, .. } = self;
         match self.namespace {
             Some(namespace) => format!("{api}/namespaces/{namespace}/{resource}"),
             None => format!("{api}/{resource}"),
         }
     }
 
-    fn object(&self) -> String {
-        format!("{}/{}", self.collection(), self.name)
+    fn path(&self) -> String {
+        format!("{}/{}", self.collection_path(), self.name)
     }
 
-    /// Its name for people: `the secret "ns/name"`.
-    pub(super) fn words(&self) -> String {
-        let kind = self.resource.trim_end_matches('s');
-        match self.namespace {
-            Some(namespace) => format!("the {kind} \"{namespace}/{}\"", self.name),
-            None => format!("the {kind} \"{}\"", self.name),
-        }
-    }
-
-    fn fault(&self, verb: &str, error: &kube::Error) -> Fault {
-        let kube::Error::Api(status) = error else {
-            return Fault { kind: Kind::Unreachable, sentence: format!("the API server cannot be reached: {}", chain(error)) };
-        };
-        let what = self.words();
-        let (kind, sentence) = match status.code {
+    fn error(&self, verb: &str, error: &kube::Error) -> ClusterError {
+        let kube::Error::Api(status) = error else { return ClusterError::unreachable(&with_sources(error)) };
+        let (cause, sentence) = match status.code {
             401 => (
-                Kind::Unauthorized,
-                "the API server does not know who this is: the token or certificate of the kubeconfig is refused".to_owned(),
+                Cause::Unauthorized,
+                "the API server rejects the credentials: the token or client certificate of the kubeconfig is not valid".to_owned(),
             ),
-            403 => (Kind::Forbidden, self.forbidden(verb, &status.message)),
-            404 => (Kind::Missing, format!("{what} is not there")),
-            409 => (Kind::Conflict, format!("{what} was written by somebody else in between")),
-            429 | 500.. => (Kind::Unreachable, format!("the API server cannot {verb} {what} now: {}", status.reason)),
-            code if self.is_secret => (Kind::Refused, format!("the API server refuses to {verb} {what}: {code} {}", status.reason)),
-            _ => (Kind::Refused, format!("the API server refuses to {verb} {what}: {}", status.message)),
+            403 => (Cause::Forbidden, self.forbidden(verb, &status.message)),
+            404 => (Cause::Missing, format!("{self} does not exist")),
+            409 => (Cause::Conflict, format!("another client changed {self} at the same time")),
+            429 | 500.. => (Cause::Unreachable, format!("the API server cannot {verb} {self} at the moment: {}", status.reason)),
+            code if self.is_secret => {
+                (Cause::Refused, format!("the API server rejects the request to {verb} {self}: {code} {}", status.reason))
+            }
+            _ => (Cause::Refused, format!("the API server rejects the request to {verb} {self}: {}", status.message)),
         };
-        Fault { kind, sentence }
+        ClusterError { cause, sentence }
     }
 
-    /// What is missing in a role, in words that can be typed into it.
+    /// Returns the sentence for a call that is not allowed. It names the rule that a role lacks.
     fn forbidden(&self, verb: &str, message: &str) -> String {
         let group = self.api.strip_prefix("/apis/").and_then(|rest| rest.split_once('/')).map_or("", |(group, _)| group);
-        let place = self.namespace.map_or_else(|| "a ClusterRole".to_owned(), |namespace| format!("a Role in \"{namespace}\""));
-        // An admission plugin refuses with the same code, and other words.
+        let role = self.namespace.map_or_else(|| "a ClusterRole".to_owned(), |namespace| format!("a Role in \"{namespace}\""));
+        // Admission plugins deny with the same status code. Only the message of RBAC contains "cannot".
         if !message.contains("cannot ") {
-            return format!("the API server does not let {} be changed ({verb}): an admission plugin or webhook refuses it", self.words());
+            return format!("an admission plugin or webhook denies the request to {verb} {self}");
         }
-        format!("may not {verb} {}: {place} must allow the verb \"{verb}\" on \"{}\" (apiGroup \"{group}\")", self.words(), self.resource)
+        format!("not allowed to {verb} {self}: {role} must allow the verb \"{verb}\" on \"{}\" (apiGroup \"{group}\")", self.resource)
     }
 }
 
 impl Cluster {
-    /// Finds the cluster: by `KUBECONFIG` or `~/.kube/config`, else the one that this runs in. Nothing is
-    /// asked yet.
+    /// Creates a client from `KUBECONFIG` or `~/.kube/config`, or from the service account of the pod. It makes no call.
     ///
     /// # Errors
-    /// There is none, or its configuration cannot be used, in words.
+    /// There is no configuration, or it is invalid. The error is a sentence.
     pub async fn find() -> Result<Cluster, String> {
-        let mut config = Config::infer().await.map_err(|error| format!("no cluster is configured: {}", chain(&error)))?;
+        let mut config = Config::infer().await.map_err(|error| format!("no cluster is configured: {}", with_sources(&error)))?;
         config.connect_timeout = Some(DEADLINE);
-        Cluster::of(config)
+        Cluster::from_config(config)
     }
 
-    /// Takes a configuration.
+    /// Creates a client from a configuration.
     ///
     /// # Errors
-    /// It cannot be used, in words.
-    pub fn of(config: Config) -> Result<Cluster, String> {
-        let client = Client::try_from(config).map_err(|error| format!("the cluster's configuration cannot be used: {}", chain(&error)))?;
+    /// The configuration is invalid. The error is a sentence.
+    pub fn from_config(config: Config) -> Result<Cluster, String> {
+        let client = Client::try_from(config).map_err(|error| format!("the cluster configuration is invalid: {}", with_sources(&error)))?;
         Ok(Cluster { client })
     }
 
-    pub(super) async fn get(&self, target: &Target<'_>) -> Result<Option<Value>, Fault> {
-        match self.call(target, "get", Method::GET, target.object(), None).await {
-            Err(fault) if fault.kind == Kind::Missing => Ok(None),
+    pub(super) async fn get(&self, object: &ObjectRef<'_>) -> Result<Option<Value>, ClusterError> {
+        match self.call(object, "get", Method::GET, object.path(), None).await {
+            Err(error) if error.cause == Cause::Missing => Ok(None),
             other => other.map(Some),
         }
     }
 
-    pub(super) async fn create(&self, target: &Target<'_>, object: &Value) -> Result<Value, Fault> {
-        let path = format!("{}?fieldManager={FIELD_MANAGER}", target.collection());
-        self.call(target, "create", Method::POST, path, Some(("application/json", object))).await
+    pub(super) async fn create(&self, object: &ObjectRef<'_>, content: &Value) -> Result<Value, ClusterError> {
+        let path = format!("{}?fieldManager={FIELD_MANAGER}", object.collection_path());
+        self.call(object, "create", Method::POST, path, Some(("application/json", content))).await
     }
 
-    /// Writes an object whole. It has the resource version that it was read with, so what somebody else
-    /// wrote in between is a conflict.
-    pub(super) async fn replace(&self, target: &Target<'_>, object: &Value) -> Result<Value, Fault> {
-        let path = format!("{}?fieldManager={FIELD_MANAGER}", target.object());
-        self.call(target, "update", Method::PUT, path, Some(("application/json", object))).await
+    /// Replaces an object. The content has the resource version that was read, so a change by another client in between is a
+    /// conflict.
+    pub(super) async fn replace(&self, object: &ObjectRef<'_>, content: &Value) -> Result<Value, ClusterError> {
+        let path = format!("{}?fieldManager={FIELD_MANAGER}", object.path());
+        self.call(object, "update", Method::PUT, path, Some(("application/json", content))).await
     }
 
-    pub(super) async fn patch(&self, target: &Target<'_>, patch: &Value) -> Result<Value, Fault> {
-        let path = format!("{}?fieldManager={FIELD_MANAGER}", target.object());
-        self.call(target, "patch", Method::PATCH, path, Some(("application/json-patch+json", patch))).await
+    pub(super) async fn patch(&self, object: &ObjectRef<'_>, patch: &Value) -> Result<Value, ClusterError> {
+        let path = format!("{}?fieldManager={FIELD_MANAGER}", object.path());
+        self.call(object, "patch", Method::PATCH, path, Some(("application/json-patch+json", patch))).await
     }
 
     async fn call(
         &self,
-        target: &Target<'_>,
+        object: &ObjectRef<'_>,
         verb: &str,
         method: Method,
         path: String,
         body: Option<(&str, &Value)>,
-    ) -> Result<Value, Fault> {
-        let unreachable = |why: &str| Fault { kind: Kind::Unreachable, sentence: format!("the API server cannot be reached: {why}") };
+    ) -> Result<Value, ClusterError> {
         let mut request = Request::builder().method(method).uri(path);
         if let Some((content_type, _)) = body {
             request = request.header(CONTENT_TYPE, content_type);
@@ -209,27 +220,27 @@ impl Cluster {
         let bytes = body.map(|(_, value)| value.to_string().into_bytes()).unwrap_or_default();
         let request = request
             .body(bytes)
-            .map_err(|_| Fault { kind: Kind::Refused, sentence: format!("{} has a name that no object can have", target.words()) })?;
-        // As text: the client logs what it cannot parse, and a Secret is not for a log.
+            .map_err(|_| ClusterError { cause: Cause::Refused, sentence: format!("the name of {object} is invalid") })?;
+        // `request` would log a response that it cannot parse, which could be a Secret.
         match timeout(DEADLINE, self.client.request_text(request)).await {
-            Err(_) => Err(unreachable(&format!("no answer within {} s", DEADLINE.as_secs()))),
-            Ok(Err(error)) => Err(target.fault(verb, &error)),
-            Ok(Ok(text)) => serde_json::from_str(&text).map_err(|_| unreachable("it answers with something else than JSON")),
+            Err(_) => Err(ClusterError::unreachable(&format!("no response within {} s", DEADLINE.as_secs()))),
+            Ok(Err(error)) => Err(object.error(verb, &error)),
+            Ok(Ok(text)) => serde_json::from_str(&text).map_err(|_| ClusterError::unreachable("the response is not JSON")),
         }
     }
 }
 
-/// An error with its causes, in one line; none is said twice.
-fn chain(error: &dyn std::error::Error) -> String {
+/// Returns an error with its sources in one line, without repetitions.
+fn with_sources(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        let words = inner.to_string();
-        if !text.contains(&words) {
+    let mut source = error.source();
+    while let Some(inner) = source {
+        let message = inner.to_string();
+        if !text.contains(&message) {
             text.push_str(": ");
-            text.push_str(&words);
+            text.push_str(&message);
         }
-        cause = inner.source();
+        source = inner.source();
     }
     text
 }

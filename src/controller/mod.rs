@@ -1,19 +1,30 @@
-//! Keeps the server's certificate in a Secret, and the authorities that vouch for it in the registrations.
+//! Manages the server's certificate: stores it in a Secret, renews it, and publishes its CA bundle to the webhook configurations.
 //!
 //! ```text
-//! every replica:  look ([`registrations`], then [`secret`]) ─► serve what every registration trusts ─► say how it stands
-//! the leader:                                              └─► [`crate::certificates::plan`] ─► one guarded write ─► look again
+//! every replica:  read [`webhook_configurations`], then [`secret`] ─► serve the trusted certificate ─► report the [`status`]
+//! the leader:                                                   └─► [`crate::certificates::plan`] ─► one guarded write ─► repeat
 //! ```
 //!
-//! Nothing is listed or watched: what is named is read every few seconds, which also is when the wall
-//! clock is looked at, so a machine that slept notices within seconds. Reviews wait for none of this.
+//! Nothing is listed or watched. The controller reads the named objects every few seconds and compares the certificate with the
+//! clock at the same time, so a machine that was suspended renews within seconds. Reviews never wait for the controller.
+//!
+//! | file | content |
+//! |---|---|
+//! | [`options`] | the configuration |
+//! | [`cluster`], [`backoff`] | calls of the API server and their errors; pauses between attempts |
+//! | [`secret`], [`webhook_configurations`] | the objects that are read and written |
+//! | [`election`] | the Lease that decides which replica leads |
+//! | [`manager`] | the loop that reads, serves, plans and writes |
+//! | [`status`] | sentences for `/readyz` |
 
+mod backoff;
 mod cluster;
 mod election;
-mod keeping;
-mod registrations;
+mod manager;
+mod options;
 mod secret;
-mod standing;
+mod status;
+mod webhook_configurations;
 
 use std::time::Duration;
 
@@ -21,61 +32,41 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-pub use cluster::{Cluster, Fault, Kind};
-pub use registrations::{Hook, Registration};
-pub use secret::{Found, MANAGED_BY, Public, RENEW, Secret};
+pub use cluster::{Cause, Cluster, ClusterError};
+pub use options::{Options, Timing};
+pub use secret::{Content, MANAGED_BY, PublicSecret, RENEW, Secret};
+pub use webhook_configurations::{Webhook, WebhookConfiguration};
 
-use crate::certificates::plan::Wanted;
-use crate::server::{Clock, Keeper};
-pub use election::lease::Timing;
-use election::{Election, Leading};
-use keeping::Keeping;
+use crate::server::{Clock, ManagedCertificate};
+use election::{Election, Leadership};
+use manager::Manager;
 
-/// How long giving the Lease back may take at the end.
+/// How long the release of the Lease may take at shutdown.
 const RELEASE: Duration = Duration::from_secs(3);
 
-/// What a controller is told.
-#[derive(Debug, Clone)]
-pub struct Options {
-    /// The namespace of the Secret and of the Lease, which have one name.
-    pub namespace: String,
-    /// Their name.
-    pub name: String,
-    /// The registrations that get the bundle.
-    pub registrations: Vec<String>,
-    /// What certificates are wanted.
-    pub wanted: Wanted,
-    /// Who this process is: no other may have the same.
-    pub identity: String,
-    /// How often everything is looked at.
-    pub every: Duration,
-    /// The times of the election.
-    pub timing: Timing,
-}
-
-/// A controller at work: two tasks of the runtime that it was started in.
+/// A running controller: two tasks of the current runtime. Dropping it stops both.
 #[derive(Debug)]
 pub struct Controller {
     stop: watch::Sender<bool>,
     election: JoinHandle<()>,
-    keeping: JoinHandle<()>,
+    manager: JoinHandle<()>,
 }
 
-/// Starts to look after a server's certificate.
-pub fn start(cluster: Cluster, keeper: Keeper, options: Options, clock: Clock) -> Controller {
+/// Starts to manage the certificate of a server.
+pub fn start(cluster: Cluster, certificate: ManagedCertificate, options: Options, clock: Clock) -> Controller {
     let (stop, stopped) = watch::channel(false);
-    let (leading, leads) = watch::channel(Leading::default());
-    let election = Election::new(cluster.clone(), &options, stopped, leading);
-    let keeping = Keeping::new(cluster, keeper, options, clock, leads);
-    Controller { stop, election: tokio::spawn(election.run()), keeping: tokio::spawn(keeping.run()) }
+    let (sender, leadership) = watch::channel(Leadership::default());
+    let election = Election::new(cluster.clone(), &options, stopped, sender);
+    let manager = Manager::new(cluster, certificate, options, clock, leadership);
+    Controller { stop, election: tokio::spawn(election.run()), manager: tokio::spawn(manager.run()) }
 }
 
 impl Controller {
-    /// Gives the Lease back, so that another replica leads at once. What is served goes on being looked
-    /// after until the controller is dropped.
+    /// Releases the Lease, so that another replica can lead at once. This replica continues to read the Secret and to serve its
+    /// certificate until the controller is dropped.
     pub async fn release(&mut self) {
         self.stop.send_replace(true);
-        // A task that panicked holds nothing either.
+        // If the task panicked, the Lease expires.
         let _ = timeout(RELEASE, &mut self.election).await;
     }
 }
@@ -83,6 +74,6 @@ impl Controller {
 impl Drop for Controller {
     fn drop(&mut self) {
         self.election.abort();
-        self.keeping.abort();
+        self.manager.abort();
     }
 }

@@ -1,10 +1,10 @@
-//! Changes a parsed document to what `kubectl` sends for it. Both of its JSON steps, the client's and the API
-//! server's, decode with Go.
+//! Changes a parsed document to the document that `kubectl` sends for it. `kubectl` and the API server decode
+//! JSON with the libraries of Go.
 
 use serde_json::Value;
 
 /// Changes numbers such as `80.0` and `8e1` to integers, and `null` as the value of a label or an annotation to
-/// an empty string. `null` in a selector stays as it is: the parser of selectors rejects it.
+/// an empty string. It does not change `null` in a selector, which the parser of selectors rejects.
 pub(super) fn as_sent(value: &mut Value) {
     match value {
         Value::Number(number) => {

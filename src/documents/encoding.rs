@@ -8,7 +8,7 @@ const MARK: char = '\u{feff}';
 /// Decodes UTF-8, or UTF-16 with a byte order mark.
 ///
 /// # Errors
-/// What is wrong with the encoding, in a sentence without the file's name.
+/// Returns the fault of the encoding, in a sentence without the name of the file.
 pub fn decode(bytes: Vec<u8>) -> Result<String, String> {
     const UTF_32: &str = "is UTF-32; save it as UTF-8";
     match bytes.as_slice() {
@@ -33,7 +33,7 @@ fn utf_16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Result<String, String> {
 }
 
 /// Removes the byte order mark at the start of a text and of each YAML document. Programs that join files keep
-/// the marks of each of them. A mark elsewhere stays: the YAML parser reports it.
+/// the mark of each file. A mark elsewhere remains, and the YAML parser reports it.
 pub(super) fn without_marks(text: &str) -> Cow<'_, str> {
     let text = text.strip_prefix(MARK).unwrap_or(text);
     if !text.contains(MARK) {

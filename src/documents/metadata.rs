@@ -6,8 +6,8 @@ use super::fault::{Fault, FaultKind, Faults, Path};
 use super::names::{dns_subdomain_fault, is_dns_label, label_key_fault, label_value_fault};
 use super::node::Node;
 
-/// Returns the faults of the metadata at a path of map keys, such as `["spec", "template", "metadata"]`: what the
-/// API server rejects in names, labels and annotations. No metadata has no fault.
+/// Returns the faults of the metadata at a path of map keys, such as `["spec", "template", "metadata"]`: names,
+/// labels and annotations that the API server rejects. Returns no fault if there is no metadata.
 pub fn faults(object: &Value, path: &[&str]) -> Vec<Fault> {
     let mut metadata = Some(object);
     for key in path {

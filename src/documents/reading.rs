@@ -56,9 +56,9 @@ pub fn write(value: &Value) -> Result<String, impl std::error::Error + Send + Sy
     yaml::write(value)
 }
 
-/// Passes the documents of a file to `take`, in order: JSON if the file's name ends in `.json`, else JSON or
-/// YAML, whichever the text is. Numbers and labels are what `kubectl` sends for them. Reports invalid documents, and
-/// continues with the next YAML document if possible.
+/// Passes the documents of a file to `take`, in order. A file whose name ends in `.json` is JSON; other files are
+/// JSON or YAML, depending on the text. Numbers and labels have the values that `kubectl` sends. Reports invalid
+/// documents, and continues with the next YAML document if possible.
 pub(crate) fn read_file(file: &File, problems: &mut Problems, mut take: impl FnMut(Document, &mut Problems)) {
     let mut take = |mut document: Document, problems: &mut Problems| {
         decoded::as_sent(&mut document.value);

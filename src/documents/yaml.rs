@@ -74,7 +74,7 @@ fn options() -> Options {
             max_depth: MAX_DEPTH,
             max_aliases: MAX_ALIASES,
             max_anchors: MAX_ANCHORS,
-            // One anchor for the labels of a hundred pods is no attack: the limits above bound the work.
+            // Many aliases of one anchor are normal, such as the labels of a hundred pods. The limits above bound the work.
             enforce_alias_anchor_ratio: false,
         },
         alias_limits: serde_saphyr::alias_limits! {

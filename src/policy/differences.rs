@@ -207,8 +207,8 @@ impl List {
     }
 }
 
-/// Returns whether `left`, which another policy does not allow of the rule `{}`, has peers of every kind and ports
-/// of defined protocols. For the reader such a rule opens every port, not the ports that remain.
+/// Returns whether a rule is `{}` and the part of it that another policy does not allow (`left`) has peers of every
+/// kind and ports of defined protocols. The message then says that the rule opens every port.
 fn opens_everything(rule: &Rule, left: &[(Peer<'_>, String)]) -> bool {
     let other_protocols = words::ports(&RangeSet::new([(OTHER_PROTOCOLS, OTHER_PROTOCOLS)]), &[]);
     let is_every_kind = left.len() == PeerSet::everyone().len() || left.iter().any(|(peer, _)| peer.words == ANYONE);

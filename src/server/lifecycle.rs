@@ -1,78 +1,49 @@
-//! The stages of a server's life, from the first connection to the last.
+//! The phases of a server, from its start to its end.
 
-use std::sync::atomic::{AtomicU8, Ordering};
+use tokio::sync::watch;
 
-use tokio::sync::Notify;
-
-/// Where a server is in its life. It only ever goes forward.
+/// The phase of a server. It only advances.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-#[repr(u8)]
-pub(crate) enum Stage {
-    /// It serves.
+pub(crate) enum Phase {
+    /// Serves reviews.
     Serving,
-    /// It serves, but says that it is not ready, so that endpoints forget it.
+    /// Serves reviews, but reports not ready, so that traffic moves away.
     Draining,
-    /// It serves, and tells each client to close.
+    /// Serves reviews, and asks each client to close its connection.
     Farewell,
-    /// It takes no more connections, closes idle ones, and finishes what is in flight.
+    /// Accepts no connections, closes idle ones, and finishes requests in flight.
     Closing,
-    /// Whatever is still there is dropped.
+    /// Drops every connection that is left.
     Over,
 }
 
-impl Stage {
-    const ALL: [Stage; 5] = [Stage::Serving, Stage::Draining, Stage::Farewell, Stage::Closing, Stage::Over];
-
-    /// The stage behind this one; the last one is its own.
-    pub(crate) fn next(self) -> Stage {
-        Stage::ALL.into_iter().find(|stage| *stage > self).unwrap_or(Stage::Over)
-    }
-}
-
-/// A server's stage, for many to see and to wait for.
-///
-/// Each stage has a bell of its own that rings once, after the stage can be seen. So whoever has seen a
-/// stage and waits for the next one is not woken by a ring that is late, and need not look again.
+/// The phase of a server, shared by its tasks.
 #[derive(Debug)]
-pub(crate) struct Lifecycle {
-    now: AtomicU8,
-    bells: [Notify; Stage::ALL.len()],
-}
+pub(crate) struct Lifecycle(watch::Sender<Phase>);
 
 impl Lifecycle {
     pub(crate) fn new() -> Lifecycle {
-        Lifecycle { now: AtomicU8::new(Stage::Serving as u8), bells: Default::default() }
+        Lifecycle(watch::Sender::new(Phase::Serving))
     }
 
-    /// Goes on to a stage, if it has not been reached yet.
-    pub(crate) fn advance(&self, to: Stage) {
-        let before = self.now.fetch_max(to as u8, Ordering::AcqRel);
-        for (stage, bell) in Stage::ALL.into_iter().zip(&self.bells) {
-            if stage as u8 > before && stage <= to {
-                bell.notify_waiters();
-            }
-        }
+    /// Advances to a phase, unless the server is past it.
+    pub(crate) fn advance(&self, to: Phase) {
+        self.0.send_if_modified(|phase| {
+            let advances = to > *phase;
+            *phase = (*phase).max(to);
+            advances
+        });
     }
 
-    /// Answers the stage.
-    pub(crate) fn stage(&self) -> Stage {
-        let now = self.now.load(Ordering::Acquire);
-        Stage::ALL.into_iter().find(|stage| *stage as u8 == now).unwrap_or(Stage::Over)
+    /// Returns whether a phase was reached.
+    pub(crate) fn is(&self, phase: Phase) -> bool {
+        *self.0.borrow() >= phase
     }
 
-    /// Answers whether a stage has been reached.
-    pub(crate) fn is(&self, stage: Stage) -> bool {
-        self.stage() >= stage
-    }
-
-    /// Waits until a stage is reached.
-    pub(crate) async fn reached(&self, stage: Stage) {
-        let Some(bell) = self.bells.get(stage as usize) else { return };
-        // Made before the look, so that it hears a ring in between.
-        let ring = bell.notified();
-        if !self.is(stage) {
-            ring.await;
-        }
+    /// Waits until a phase is reached.
+    pub(crate) async fn reached(&self, phase: Phase) {
+        // The sender lives as long as `self`, so this cannot fail.
+        let _ = self.0.subscribe().wait_for(|now| *now >= phase).await;
     }
 }
 
@@ -83,45 +54,28 @@ mod tests {
 
     use super::*;
 
-    fn has_come(future: std::pin::Pin<&mut impl Future<Output = ()>>) -> bool {
+    fn is_done(future: std::pin::Pin<&mut impl Future<Output = ()>>) -> bool {
         future.poll(&mut Context::from_waker(Waker::noop())).is_ready()
     }
 
     #[test]
-    fn a_life_only_goes_forward() {
+    fn a_lifecycle_only_advances() {
         let lifecycle = Lifecycle::new();
-        assert!(lifecycle.is(Stage::Serving) && !lifecycle.is(Stage::Draining));
-        lifecycle.advance(Stage::Closing);
-        lifecycle.advance(Stage::Draining);
-        assert!(lifecycle.is(Stage::Closing) && !lifecycle.is(Stage::Over));
-        for stage in [Stage::Closing, Stage::Over] {
-            lifecycle.advance(stage);
-            assert_eq!(lifecycle.stage(), stage);
-        }
+        assert!(lifecycle.is(Phase::Serving) && !lifecycle.is(Phase::Draining));
+        lifecycle.advance(Phase::Closing);
+        lifecycle.advance(Phase::Draining);
+        assert!(lifecycle.is(Phase::Closing) && !lifecycle.is(Phase::Over));
     }
 
     #[test]
-    fn whoever_waits_for_a_stage_is_woken_by_it_or_by_one_behind_it() {
+    fn a_task_that_waits_for_a_phase_is_woken_by_it_or_by_a_later_one() {
         let lifecycle = Lifecycle::new();
-        let (mut draining, mut closing) = (pin!(lifecycle.reached(Stage::Draining)), pin!(lifecycle.reached(Stage::Closing)));
-        assert!(!has_come(draining.as_mut()) && !has_come(closing.as_mut()));
-        lifecycle.advance(Stage::Farewell);
-        assert!(has_come(draining) && !has_come(closing.as_mut()));
-        lifecycle.advance(Stage::Over);
-        assert!(has_come(closing));
-        assert!(has_come(pin!(lifecycle.reached(Stage::Draining))));
-    }
-
-    #[test]
-    fn a_late_ring_of_a_stage_that_was_seen_wakes_nobody() {
-        let lifecycle = Lifecycle::new();
-        // As `advance` does it, but stopped between the stage and its bell.
-        lifecycle.now.store(Stage::Draining as u8, Ordering::Release);
-        let mut next = pin!(lifecycle.reached(lifecycle.stage().next()));
-        assert!(!has_come(next.as_mut()));
-        lifecycle.bells[Stage::Draining as usize].notify_waiters();
-        assert!(!has_come(next.as_mut()));
-        lifecycle.advance(Stage::Farewell);
-        assert!(has_come(next));
+        let (mut draining, mut closing) = (pin!(lifecycle.reached(Phase::Draining)), pin!(lifecycle.reached(Phase::Closing)));
+        assert!(!is_done(draining.as_mut()) && !is_done(closing.as_mut()));
+        lifecycle.advance(Phase::Farewell);
+        assert!(is_done(draining) && !is_done(closing.as_mut()));
+        lifecycle.advance(Phase::Over);
+        assert!(is_done(closing));
+        assert!(is_done(pin!(lifecycle.reached(Phase::Draining))));
     }
 }

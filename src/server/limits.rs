@@ -2,45 +2,39 @@
 
 use std::time::Duration;
 
-/// What bounds clients. The defaults hold for `serve`; those without a flag are constants of the product.
+/// What bounds clients. Limits without a flag are constants of the product.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// The largest body in bytes: `--max-body`. A real review of 10.5 MB was seen.
+    /// Largest request body in bytes: `--max-body`. A real review of 10.5 MB was seen.
     pub max_body: usize,
-    /// What all bodies in flight hold together at most, in bytes: `--body-budget`.
+    /// Total size of the bodies in flight in bytes: `--body-budget`.
     pub body_budget: usize,
-    /// How many connections there are at most: `--max-connections`. Past it the one that has been
-    /// idle or silent longest goes, and if there is none new ones wait.
+    /// Established connections: `--max-connections`. At the limit, the longest-idle connection is closed. Four times
+    /// as many connections can be silent, and half as many in their handshake, besides.
     pub max_connections: u32,
-    /// Up to how many connections idle ones keep the buffers that they were read and written with.
-    pub warm_connections: usize,
-    /// How many ordinary reviews are in flight at most: `--max-reviews`. More wait, until their deadline.
+    /// Reviews of ordinary size in flight: `--max-reviews`. More wait, until their deadline.
     pub max_reviews: usize,
-    /// How many connections the admin port has at most.
+    /// Connections of the admin port that sent a request.
     pub max_admin_connections: u32,
-    /// How long a TLS handshake may take.
+    /// Time from the accept to the end of the TLS handshake.
     pub handshake_timeout: Duration,
-    /// How long the head of a request may take from its first byte, and the first one from the handshake.
-    pub header_timeout: Duration,
-    /// How long a connection may be idle. Longer than the 90 seconds after which an API server closes
-    /// one itself: whoever closes first must not be the one that is about to be sent a review.
+    /// Time without a request in flight. Longer than the 90 seconds after which an API server closes an idle
+    /// connection: a server that closes first could close a connection on which a review is about to arrive.
     pub idle_timeout: Duration,
-    /// How long a connection must have been idle before it can be asked to go for another.
-    pub idle_settle: Duration,
-    /// How long a body may stand still while others wait for its memory, or for a connection. With the
-    /// time that it takes to see it, nobody waits for such a one longer than a second.
+    /// Time in which a body must bring `body_pace` bytes while other bodies or connections wait.
     pub body_stall: Duration,
-    /// How many bytes must arrive in that time, or the body counts as standing still.
+    /// Bytes that a body must bring in `body_stall`.
     pub body_pace: usize,
-    /// How long a client is listened to that was still sending when it was answered.
+    /// After a refusal, the server discards the rest of the body until nothing arrives for this time, so that the client
+    /// can read the refusal.
     pub linger: Duration,
-    /// How long the server goes on as before when it is told to end, so that endpoints forget it: `--drain-delay`.
+    /// Time from SIGTERM in which the server serves on and reports not ready: `--drain-delay`.
     pub drain_delay: Duration,
-    /// How long every answer then tells its client to close.
+    /// Time after that in which every response asks its client to close the connection.
     pub farewell: Duration,
-    /// How long requests may then still take.
+    /// Time after that for requests in flight.
     pub grace: Duration,
-    /// How often certificates and canon are read again.
+    /// Time between two reads of the certificate and canon files.
     pub reload_every: Duration,
 }
 
@@ -50,15 +44,12 @@ impl Default for Limits {
             max_body: 16 << 20,
             body_budget: 32 << 20,
             max_connections: 512,
-            warm_connections: 64,
             max_reviews: 512,
             max_admin_connections: 32,
             handshake_timeout: Duration::from_secs(10),
-            header_timeout: Duration::from_secs(10),
             idle_timeout: Duration::from_secs(180),
-            idle_settle: Duration::from_secs(1),
             body_stall: Duration::from_millis(750),
-            body_pace: 256 << 10,
+            body_pace: 1 << 20,
             linger: Duration::from_secs(1),
             drain_delay: Duration::from_secs(10),
             farewell: Duration::from_secs(5),

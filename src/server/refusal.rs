@@ -1,50 +1,47 @@
-//! What is refused before a review is read, each with its status, its sentence and its name in the metrics.
+//! Requests that are refused before a review is read, each with its status, its sentence and its name in the metrics.
 
 use std::fmt;
 
 use axum::body::Body;
 use axum::http::{HeaderValue, Response, StatusCode, header};
 
-/// Why a request gets no review back. Every sentence is ours: nothing of the request is repeated.
+/// Why a request gets no review back. No sentence repeats anything of the request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Refusal {
-    /// No such path.
+    /// The path is unknown.
     Path,
-    /// Another method than POST.
+    /// The method is not POST.
     Method,
-    /// A message that is framed two ways.
-    Framing,
-    /// Another content type than JSON.
+    /// The content type is not JSON.
     ContentType,
-    /// A compressed body.
+    /// The body is compressed.
     Encoding,
-    /// A body past the cap, in bytes.
+    /// The body is larger than this many bytes.
     TooLarge(usize),
-    /// A body that stood still while others waited.
+    /// The body was too slow while others waited.
     Stalled,
-    /// A body that ended before its end.
-    Broken,
-    /// The machine has no memory for the body.
+    /// The connection or stream ended before the body did.
+    Truncated,
+    /// The system has no memory for the body.
     Memory,
-    /// The deadline came before the answer.
+    /// The response was not ready at the deadline.
     Deadline,
-    /// A panic.
+    /// The review panicked.
     Fault,
-    /// A body that is no review.
+    /// The body is no review.
     Review,
 }
 
 impl Refusal {
-    /// Each of them once, whatever its number.
-    pub(crate) const ALL: [Refusal; 12] = [
+    /// Each refusal once; the size does not matter.
+    pub(crate) const ALL: [Refusal; 11] = [
         Refusal::Path,
         Refusal::Method,
-        Refusal::Framing,
         Refusal::ContentType,
         Refusal::Encoding,
         Refusal::TooLarge(0),
         Refusal::Stalled,
-        Refusal::Broken,
+        Refusal::Truncated,
         Refusal::Memory,
         Refusal::Deadline,
         Refusal::Fault,
@@ -55,7 +52,7 @@ impl Refusal {
         match self {
             Refusal::Path => StatusCode::NOT_FOUND,
             Refusal::Method => StatusCode::METHOD_NOT_ALLOWED,
-            Refusal::Framing | Refusal::ContentType | Refusal::Broken | Refusal::Review => StatusCode::BAD_REQUEST,
+            Refusal::ContentType | Refusal::Truncated | Refusal::Review => StatusCode::BAD_REQUEST,
             Refusal::Encoding => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Refusal::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Refusal::Stalled => StatusCode::REQUEST_TIMEOUT,
@@ -64,17 +61,16 @@ impl Refusal {
         }
     }
 
-    /// Its name in the metrics.
+    /// Returns its name in the metrics.
     pub(crate) fn cause(self) -> &'static str {
         match self {
             Refusal::Path => "path",
             Refusal::Method => "method",
-            Refusal::Framing => "framing",
             Refusal::ContentType => "content_type",
             Refusal::Encoding => "content_encoding",
             Refusal::TooLarge(_) => "too_large",
             Refusal::Stalled => "stalled",
-            Refusal::Broken => "broken_body",
+            Refusal::Truncated => "broken_body",
             Refusal::Memory => "memory",
             Refusal::Deadline => "deadline",
             Refusal::Fault => "fault",
@@ -85,30 +81,28 @@ impl Refusal {
 
 impl fmt::Display for Refusal {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Refusal::Path => formatter.write_str("there is nothing at this path: reviews go to /mutate and /validate"),
-            Refusal::Method => formatter.write_str("reviews are sent with POST"),
-            Refusal::Framing => {
-                formatter.write_str("the message states its length in two ways: it is not read, and the connection is closed")
-            }
-            Refusal::ContentType => formatter.write_str("the body must be an AdmissionReview with the content type application/json"),
-            Refusal::Encoding => formatter.write_str("the body must not be compressed"),
+        formatter.write_str(match self {
             Refusal::TooLarge(limit) => {
-                write!(formatter, "the body is larger than {limit} bytes, the most that this server reads (--max-body)")
+                return write!(formatter, "the request body is larger than the limit of {limit} bytes (--max-body)");
             }
-            Refusal::Stalled => formatter
-                .write_str("the body stood still while others waited for its memory (--body-budget) or its connection (--max-connections)"),
-            Refusal::Broken => formatter.write_str("the body ended before its end"),
-            Refusal::Memory => formatter.write_str("there is no memory for the body"),
-            Refusal::Deadline => formatter.write_str("the review could not be answered before its deadline"),
-            Refusal::Fault => formatter.write_str("the review met a fault of this server, which has been logged"),
-            Refusal::Review => formatter.write_str("the body is not a review that can be answered"),
-        }
+            Refusal::Path => "unknown path: send reviews to /mutate or /validate",
+            Refusal::Method => "use POST to send a review",
+            Refusal::ContentType => "the request body must be an AdmissionReview with the content type application/json",
+            Refusal::Encoding => "the request body must not be compressed",
+            Refusal::Stalled => {
+                "the request body was too slow while others waited for its memory (--body-budget) or its connection (--max-connections)"
+            }
+            Refusal::Truncated => "the request body was truncated",
+            Refusal::Memory => "the server has no memory for the request body",
+            Refusal::Deadline => "the review was not complete before its deadline",
+            Refusal::Fault => "internal error during the review; the server has logged it",
+            Refusal::Review => "the request body is not an AdmissionReview that can be answered",
+        })
     }
 }
 
 impl Refusal {
-    /// The answer, as a line of text. `close` where the rest of the message is not going to be read.
+    /// Returns the response: a line of text. `close` where the rest of the request is not read.
     pub(crate) fn response(self, close: bool) -> Response<Body> {
         let mut response = text(self.status(), self.to_string());
         if matches!(self, Refusal::Method) {
@@ -121,7 +115,7 @@ impl Refusal {
     }
 }
 
-/// Answers with a line of text.
+/// Returns a response with a line of text.
 pub(crate) fn text(status: StatusCode, sentence: impl Into<String>) -> Response<Body> {
     let mut sentence = sentence.into();
     sentence.push('\n');

@@ -1,30 +1,31 @@
-//! Reads again what was read at the start: certificate and key, the clients' CA, the canon.
+//! Reloads certificate and key, client CA, and canon when their files change.
 //!
-//! By content, every few seconds: a mounted Secret or ConfigMap is swapped by a symbolic link, which
-//! kills a watch on the file behind it. What is broken is refused, said once, counted, and told by
-//! `/readyz`; what was read before it stays in force.
+//! Files are compared by content every few seconds: a mounted Secret or ConfigMap is replaced by a symbolic link, which
+//! ends a watch on the file behind it. A file that is not usable is rejected, logged once, counted, and reported by
+//! `/readyz`; the last good version stays active.
 
 use std::fmt::Display;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use super::health::Health;
+use super::admin::Health;
 use super::metrics::Metrics;
-use super::tls::{ClientCa, Polled, Source};
+use super::tls::{ClientCa, Polled, Source, Tls};
 use crate::canon::{Canon, Documents};
 use crate::certificates::when;
 use crate::verdict::Guard;
 
-/// Everything that is read again.
+/// Everything that is reloaded.
 pub(crate) struct Reloader {
     pub(crate) certificate: Source,
     pub(crate) client_ca: Option<ClientCa>,
+    pub(crate) tls: Arc<Tls>,
     pub(crate) health: Arc<Health>,
     pub(crate) metrics: Arc<Metrics>,
 }
 
 impl Reloader {
-    /// Looks at all of it once. Reads files: not for a thread that answers reviews.
+    /// Looks at all files once. Blocks: not for a thread that answers reviews.
     pub(crate) fn poll(&mut self, now: SystemTime) {
         self.poll_certificate(now);
         self.poll_client_ca();
@@ -32,16 +33,16 @@ impl Reloader {
     }
 
     fn poll_certificate(&mut self, now: SystemTime) {
-        if matches!(self.certificate, Source::Kept) {
-            // Whoever keeps it says how it stands.
+        if self.certificate.managed().is_some() {
+            // The controller sets its status.
             return;
         }
         match self.certificate.poll(now) {
-            Polled::Same => self.is_same("certificate"),
-            Polled::Refused(error) => self.is_refused("certificate", &error),
+            Polled::Same => self.unchanged("certificate"),
+            Polled::Refused(error) => self.refused("certificate", &error),
             Polled::New(pair) => {
-                self.is_taken("certificate", &format!("valid until {}", when(pair.not_after)));
-                self.health.tls.serve(pair);
+                self.taken("certificate", &format!("valid until {}", when(pair.not_after)));
+                self.health.certificate.set(pair);
             }
         }
     }
@@ -49,14 +50,14 @@ impl Reloader {
     fn poll_client_ca(&mut self) {
         let Some(current) = &self.client_ca else { return };
         match current.poll() {
-            Polled::Same => self.is_same("client CA"),
-            Polled::Refused(error) => self.is_refused("client CA", &error),
-            Polled::New(ca) => match self.health.tls.ask_for(&ca) {
+            Polled::Same => self.unchanged("client CA"),
+            Polled::Refused(error) => self.refused("client CA", &error),
+            Polled::New(ca) => match self.tls.set_client_ca(&ca) {
                 Ok(()) => {
-                    self.is_taken("client CA", "in force for new connections");
+                    self.taken("client CA", "active for new connections");
                     self.client_ca = Some(ca);
                 }
-                Err(error) => self.is_refused("client CA", &error),
+                Err(error) => self.refused("client CA", &error),
             },
         }
     }
@@ -68,34 +69,34 @@ impl Reloader {
             if same { Ok(None) } else { Canon::from_documents(&documents, &guard.settings.namespaces).map(Some) }
         });
         match reread {
-            Ok(None) => self.is_same("canon"),
-            Err(error) => self.is_refused("canon", &error),
+            Ok(None) => self.unchanged("canon"),
+            Err(error) => self.refused("canon", &error),
             Ok(Some(canon)) => {
-                self.is_taken("canon", &canon.hash);
+                self.taken("canon", &canon.hash);
                 self.health.guard.store(Arc::new(Guard { canon: Arc::new(canon), settings: Arc::clone(&guard.settings) }));
             }
         }
     }
 
-    fn is_same(&self, what: &'static str) {
+    fn unchanged(&self, what: &'static str) {
         if self.health.degraded.clear(what) {
-            tracing::info!(what, "what is on disk is what is in force again");
+            tracing::info!(what, "the file matches the active configuration again");
         }
-        self.metrics.set_degraded(what, false);
+        self.metrics.changes.set_degraded(what, false);
     }
 
-    fn is_taken(&self, what: &'static str, detail: &str) {
+    fn taken(&self, what: &'static str, detail: &str) {
         self.health.degraded.clear(what);
-        self.metrics.set_degraded(what, false);
-        self.metrics.reloaded(what, true);
-        tracing::info!(what, detail, "read again, and in force from now on");
+        self.metrics.changes.set_degraded(what, false);
+        self.metrics.changes.taken(what);
+        tracing::info!(what, detail, "reloaded");
     }
 
-    fn is_refused(&self, what: &'static str, error: &dyn Display) {
-        self.metrics.set_degraded(what, true);
-        if self.health.degraded.set(what, format!("the {what} on disk cannot be used, the one before it is in force: {error}")) {
-            self.metrics.reloaded(what, false);
-            tracing::error!(what, error = %error, "what is on disk cannot be used; what was read before it stays in force");
+    fn refused(&self, what: &'static str, error: &dyn Display) {
+        self.metrics.changes.set_degraded(what, true);
+        if self.health.degraded.set(what, format!("cannot use the {what} on disk; the last good one stays active: {error}")) {
+            self.metrics.changes.refused(what);
+            tracing::error!(what, error = %error, "cannot use what is on disk; the last good version stays active");
         }
     }
 }

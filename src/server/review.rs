@@ -1,12 +1,13 @@
-//! The two routes: a request's headers are checked, its body is read, judged, and answered.
+//! Reviews: checks the headers of a request, reads its body, calls the judge, and responds.
 
+use std::any::Any;
 use std::future::ready;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use axum::Router;
-use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use axum::routing::post;
@@ -14,91 +15,87 @@ use hyper::body::Body as _;
 use tokio::time::{Instant, timeout_at};
 use tower_http::catch_panic::CatchPanicLayer;
 
-use super::body::{self, Bounds, Held, Room};
-use super::budget::Budget;
+use super::body::{self, Body, Bounds, Budget};
+use super::connection::{Connections, Link};
 use super::deadline;
 use super::limits::Limits;
 use super::metrics::Metrics;
-use super::pool::Pool;
 use super::refusal::Refusal;
-use super::slots::Slots;
 use crate::admission::Answer;
 use crate::audit::{Entry, Sink};
-use crate::verdict::Stage;
+use crate::verdict::{Guard, Stage};
 
-/// What judges a body. It neither waits nor calls anybody.
-pub type Judge = Arc<dyn Fn(Stage, &[u8]) -> Answer + Send + Sync>;
+/// Reviews the bytes of a body with a guard. The last argument says whether reviews that are allowed get an audit record
+/// too. It does no I/O and never waits.
+pub type Judge = Arc<dyn Fn(&Guard, Stage, &[u8], bool) -> Answer + Send + Sync>;
 
-/// What every review is answered with.
+/// What every review needs.
 pub(crate) struct Desk {
+    pub(crate) guard: Arc<ArcSwap<Guard>>,
     pub(crate) judge: Judge,
+    pub(crate) audit_all: bool,
     pub(crate) audit: Option<Arc<Sink>>,
     pub(crate) budget: Budget,
-    pub(crate) pool: Arc<Pool>,
-    pub(crate) slots: Arc<Slots>,
+    pub(crate) connections: Arc<Connections>,
     pub(crate) limits: Limits,
     pub(crate) metrics: Arc<Metrics>,
-    pub(crate) said_unguarded: AtomicBool,
+    pub(crate) unguarded_is_logged: AtomicBool,
 }
 
-/// What is known of whoever sent a request.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Client {
-    /// Whether a certificate of the client CA proved it.
-    pub(crate) verified: bool,
-}
-
-/// The routes. Everything else is answered with a sentence.
+/// Returns the routes. Requests to other paths, or with other methods, get a sentence.
 pub(crate) fn routes(desk: Arc<Desk>) -> Router {
-    let metrics = Arc::clone(&desk.metrics);
-    let elsewhere = Arc::clone(&desk.metrics);
-    let otherwise = Arc::clone(&desk.metrics);
+    let review = |stage| post(move |State(desk): State<Arc<Desk>>, request: Request| async move { desk.review(stage, request).await });
+    let [panicked, unknown_path, wrong_method] = [(); 3].map(|()| Arc::clone(&desk.metrics));
     Router::new()
-        .route("/mutate", post(|State(desk): State<Arc<Desk>>, request: Request| async move { desk.review(Stage::Mutate, request).await }))
-        .route(
-            "/validate",
-            post(|State(desk): State<Arc<Desk>>, request: Request| async move { desk.review(Stage::Validate, request).await }),
-        )
-        .method_not_allowed_fallback(move |request: Request| ready(turn_away(&otherwise, Refusal::Method, &request)))
-        .fallback(move |request: Request| ready(turn_away(&elsewhere, Refusal::Path, &request)))
+        .route("/mutate", review(Stage::Mutate))
+        .route("/validate", review(Stage::Validate))
+        .method_not_allowed_fallback(move |request: Request| ready(turn_away(&wrong_method, Refusal::Method, &request)))
+        .fallback(move |request: Request| ready(turn_away(&unknown_path, Refusal::Path, &request)))
         .with_state(desk)
-        .layer(CatchPanicLayer::custom(move |_: Box<dyn std::any::Any + Send>| {
-            metrics.panics.inc();
-            metrics.refused(Refusal::Fault);
+        .layer(CatchPanicLayer::custom(move |_: Box<dyn Any + Send>| {
+            panicked.panics.inc();
+            panicked.refused(Refusal::Fault);
             Refusal::Fault.response(false)
         }))
 }
 
-/// Refuses a request whose body nobody is going to read.
-fn turn_away(metrics: &Metrics, refusal: Refusal, request: &Request) -> Response<Body> {
+/// Refuses a request without reading its body.
+fn turn_away(metrics: &Metrics, refusal: Refusal, request: &Request) -> Response<axum::body::Body> {
     metrics.refused(refusal);
     refusal.response(!request.body().is_end_stream())
 }
 
 impl Desk {
-    async fn review(&self, stage: Stage, request: Request) -> Response<Body> {
+    async fn review(self: Arc<Self>, stage: Stage, request: Request) -> Response<axum::body::Body> {
         let arrived = Instant::now();
         self.metrics.in_flight.inc();
-        let _leaving = Leaving(&self.metrics);
+        let _in_flight = InFlight(&self.metrics);
         let deadline = deadline::of(request.uri().query(), arrived);
-        let verified = request.extensions().get::<Client>().is_some_and(|client| client.verified);
-        let (parts, body) = request.into_parts();
+        let (mut parts, body) = request.into_parts();
+        let link = parts.extensions.remove::<Arc<Link>>();
         if let Err(refusal) = check(&parts.headers) {
             self.metrics.refused(refusal);
             return refusal.response(!body.is_end_stream());
         }
         let announced = body::announced(&parts.headers);
-        // A head holds up to 32 KiB, and a connection may have many requests: none waits for a slow body.
+        // The head is not needed any more, and a connection can have many requests that wait for their bodies.
         drop(parts);
-        let held = match body::read(body, announced, self.room(), self.bounds(arrived, deadline)).await {
-            Ok(held) => held,
+        let Limits { max_body, body_stall, body_pace, .. } = self.limits;
+        let bounds = Bounds { max_body, stall: body_stall, pace: body_pace, deadline };
+        let count = |bytes| {
+            if let Some(link) = &link {
+                link.read_body(bytes);
+            }
+        };
+        let body = match body::read(body, announced, &self.budget, bounds, || self.connections.are_awaited(), count).await {
+            Ok(body) => body,
             Err(refusal) => {
                 self.metrics.refused(refusal);
                 return refusal.response(true);
             }
         };
-        match self.judge(stage, held, deadline).await {
-            Ok(answer) => self.respond(stage, answer, arrived.elapsed(), verified),
+        match self.judge(stage, body, deadline).await {
+            Ok(answer) => self.respond(stage, answer, arrived.elapsed(), link.as_deref()),
             Err(refusal) => {
                 self.metrics.refused(refusal);
                 refusal.response(false)
@@ -106,26 +103,18 @@ impl Desk {
         }
     }
 
-    fn room(&self) -> Room<'_> {
-        Room { budget: &self.budget, pool: &self.pool, slots: &self.slots }
-    }
-
-    fn bounds(&self, arrived: Instant, deadline: Instant) -> Bounds {
-        Bounds { max_body: self.limits.max_body, stall: self.limits.body_stall, pace: self.limits.body_pace, arrived, deadline }
-    }
-
-    /// Judges an ordinary body here, since that takes less time than to hand it on; a large one where
-    /// others do not wait for it: parsing it takes milliseconds, a policy made to be hard some fifty.
-    async fn judge(&self, stage: Stage, held: Held, deadline: Instant) -> Result<Answer, Refusal> {
+    /// Reviews an ordinary body here, since that is faster than to hand it to another thread. A large one is reviewed
+    /// on a thread where nothing waits for it: it takes milliseconds, a policy that is made to be hard some fifty.
+    async fn judge(self: &Arc<Self>, stage: Stage, body: Body, deadline: Instant) -> Result<Answer, Refusal> {
         if Instant::now() >= deadline {
             return Err(Refusal::Deadline);
         }
-        if held.is_ordinary() {
-            return Ok((self.judge)(stage, &held.bytes));
+        if body.is_ordinary() {
+            return Ok(self.judge_now(stage, &body));
         }
-        let judge = Arc::clone(&self.judge);
-        // What is judged past its deadline still holds its memory until it is done.
-        match timeout_at(deadline, tokio::task::spawn_blocking(move || judge(stage, &held.bytes))).await {
+        let desk = Arc::clone(self);
+        // A review that is not complete at its deadline holds its memory until it is.
+        match timeout_at(deadline, tokio::task::spawn_blocking(move || desk.judge_now(stage, &body))).await {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(_)) => {
                 self.metrics.panics.inc();
@@ -135,31 +124,38 @@ impl Desk {
         }
     }
 
-    /// Counts a review that nobody should have sent, and says so once: they come as often as pods do.
+    fn judge_now(&self, stage: Stage, body: &Body) -> Answer {
+        (self.judge)(&self.guard.load(), stage, &body.bytes, self.audit_all)
+    }
+
+    /// Counts a review of a namespace that is not guarded, and logs the first one.
     fn unguarded(&self, namespace: &str) {
         self.metrics.unguarded.inc();
-        if !self.said_unguarded.swap(true, Ordering::Relaxed) {
+        if !self.unguarded_is_logged.swap(true, Ordering::Relaxed) {
             tracing::warn!(
                 namespace,
-                "a review came for a namespace that is not guarded and was admitted untouched: the registration and --namespace disagree (said once; netpol_unguarded_reviews_total counts)"
+                "received a review of a namespace that is not guarded and allowed it without checks: the webhook registration and --namespace disagree (logged once; netpol_unguarded_reviews_total counts)"
             );
         }
     }
 
-    fn respond(&self, stage: Stage, answer: Answer, took: Duration, client_verified: bool) -> Response<Body> {
+    fn respond(&self, stage: Stage, answer: Answer, took: Duration, link: Option<&Link>) -> Response<axum::body::Body> {
         self.metrics.decided(stage, &answer.tally, took);
         if let Some(namespace) = answer.unguarded {
             self.unguarded(&namespace);
         }
         if let (Some(sink), Some(record)) = (&self.audit, answer.record) {
+            let client_verified = link.is_some_and(|link| link.client_verified);
             sink.offer(Entry { time: jiff::Timestamp::now(), record, latency: took, client_verified });
         }
         let is_review = answer.status == 200;
         if !is_review {
             self.metrics.refused(Refusal::Review);
+        } else if let Some(link) = link {
+            link.prove();
         }
         let kind = if is_review { "application/json" } else { "text/plain; charset=utf-8" };
-        let mut response = Response::new(Body::from(answer.body));
+        let mut response = Response::new(axum::body::Body::from(answer.body));
         *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
         response
@@ -172,10 +168,10 @@ impl std::fmt::Debug for Desk {
     }
 }
 
-/// Counts a request out, however it ends.
-struct Leaving<'m>(&'m Metrics);
+/// Counts a request in flight until it is dropped.
+struct InFlight<'m>(&'m Metrics);
 
-impl Drop for Leaving<'_> {
+impl Drop for InFlight<'_> {
     fn drop(&mut self) {
         self.0.in_flight.dec();
     }
@@ -201,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn only_plain_json_is_read() {
+    fn only_uncompressed_json_is_accepted() {
         for good in ["application/json", "Application/JSON", "application/json; charset=utf-8", "application/json;"] {
             assert_eq!(check(&headers(&[(header::CONTENT_TYPE, good)])), Ok(()), "{good}");
         }

@@ -1,33 +1,35 @@
-//! Bindings: the API server copies the labels and annotations of one onto the pod that it binds.
+//! Bindings. The API server copies the labels and annotations of a binding to its pod.
 
 use super::annotations::MIRROR;
-use super::facts::{Change, Metadata, Step};
+use super::ctx::Ctx;
+use super::facts::{Binding, Objects, Step};
+use super::finding::{Finding, Rule, Severity};
 use super::pods::network;
 use super::words::{List, Plain};
-use super::{Ctx, Finding, Rule, Severity};
 use crate::canon::CAPABILITY_PREFIX;
 
-/// Judges a binding that is made: anything else that is done to one stores nothing.
-pub(super) fn validate(ctx: Ctx<'_>, change: &Change<Metadata<'_>>) -> Vec<Finding> {
-    let metadata = match change.step(ctx.request.operation) {
-        Ok(Step::Create(metadata)) => metadata,
+/// Judges a new binding. Other operations store nothing.
+pub(super) fn validate(ctx: Ctx<'_>, objects: &Objects<Binding<'_>>) -> Vec<Finding> {
+    let metadata = match objects.step(ctx.request.operation) {
+        Ok(Step::Create(binding)) => &binding.metadata,
         Ok(_) => return Vec::new(),
         Err(field) => return vec![Finding::missing(field)],
     };
-    let named = ctx.named("the binding of pod", metadata);
+    let named = ctx.named("the binding of pod", &metadata.name, &metadata.generate_name);
     let mut findings = Vec::new();
 
-    let tells = |key: &str| key.starts_with(CAPABILITY_PREFIX) || ctx.canon().is_identity_key(key);
-    let keys: Vec<Plain<'_>> = metadata.labels.iter().filter(|(key, _)| tells(key)).map(|(key, _)| Plain(key)).collect();
+    let is_read = |key: &str| key.starts_with(CAPABILITY_PREFIX) || ctx.canon().is_identity_key(key);
+    let keys: Vec<Plain<'_>> = metadata.labels.iter().filter(|(key, _)| is_read(key)).map(|(key, _)| Plain(key)).collect();
     if !keys.is_empty() {
         let message = format!(
-            "{named} carries {}, which would be copied onto the pod. Bind without the label",
+            "{named} has label {}, which would be copied to the pod. Bind without the label",
             List { items: keys.iter(), most: 20 }
         );
         findings.push(Finding::new(Rule::Binding, Severity::Deny, message));
     }
     if metadata.annotations.get(MIRROR).is_some() {
-        let message = format!("{named} is annotated {MIRROR}, which would pass the pod off for a static one. Bind without the annotation");
+        let message =
+            format!("{named} has annotation {MIRROR}, which would make the pod look like a static pod. Bind without the annotation");
         findings.push(Finding::new(Rule::Binding, Severity::Deny, message));
     }
     findings.extend(network::annotations(ctx, named, &metadata.annotations, None));

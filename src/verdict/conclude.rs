@@ -1,66 +1,73 @@
-//! Findings in, a decision out: the one place where `--enforcement` softens, and where it is decided
-//! what goes on record.
+//! Turns findings into a decision. Only this file softens denials and chooses what is recorded at every audit level.
 
 use std::fmt::Write as _;
 
 use serde::Serialize;
 
+use super::finding::{Finding, Rule, Severity};
 use super::settings::Enforcement;
-use super::{Finding, Rule, Severity};
+use crate::documents::text::truncated;
 
-/// The most bytes of a refusal's message. The audit line has every sentence whole.
-const LONGEST_MESSAGE: usize = 2048;
+/// The maximum length of a denial's message in bytes. The audit line has every sentence in full.
+const MAX_MESSAGE: usize = 2048;
 
-/// The most characters of a warning: longer ones may be cut on their way.
-const LONGEST_WARNING: usize = 120;
+/// The maximum length of a warning in characters. The API server may truncate a longer one.
+const MAX_WARNING: usize = 120;
 
-/// The most warnings of an answer: the API server passes on 4 KiB of them.
-const MOST_WARNINGS: usize = 16;
+/// The maximum number of warnings in an answer. The API server passes on 4 KiB of warnings.
+const MAX_WARNINGS: usize = 16;
 
-/// What was decided.
+/// The outcome of a review.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Outcome {
-    /// Admitted without a word.
+    /// Admitted without a warning.
     Allowed,
     /// Admitted with a warning.
     Warned,
-    /// Refused.
+    /// Denied.
     Denied,
-    /// Would have been refused, but `--enforcement` is softened.
+    /// Admitted although a rule is violated, because `--enforcement` is softened.
     Softened,
 }
 
-/// A decision.
+/// The final decision about a request.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Verdict {
-    /// Why the request is refused, if it is.
-    pub refusal: Option<Refusal>,
-    /// Whether it would have been refused, were enforcement not softened.
+    /// The denial, if the request is denied.
+    pub denial: Option<Denial>,
+    /// Whether only softened enforcement admits the request.
     pub softened: bool,
-    /// Whether it goes on record whatever the level of the audit log.
+    /// Whether the decision is recorded at every level of the audit log.
     pub on_record: bool,
     /// The rule of the gravest finding.
     pub rule: Option<Rule>,
-    /// What the caller is told: at most 120 characters each.
+    /// Warnings for the user, at most 120 characters each.
     pub warnings: Vec<String>,
 }
 
-/// A refusal as the API server passes it on.
+/// A denial.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Refusal {
-    /// The HTTP status code that its caller gets.
-    pub code: u16,
-    /// The reason that goes with the code.
-    pub reason: &'static str,
-    /// Sentences that read well behind "denied the request:".
+pub struct Denial {
+    /// The cause.
+    pub cause: Cause,
+    /// One or more sentences, which follow "denied the request:" in the error of the API server.
     pub message: String,
 }
 
+/// The cause of a denial.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cause {
+    /// The request violates a rule.
+    Violation,
+    /// The request cannot be understood.
+    NotUnderstood,
+}
+
 impl Verdict {
-    /// The decision in one word.
+    /// Returns the outcome.
     pub fn outcome(&self) -> Outcome {
-        if self.refusal.is_some() {
+        if self.denial.is_some() {
             Outcome::Denied
         } else if self.softened {
             Outcome::Softened
@@ -72,53 +79,49 @@ impl Verdict {
     }
 }
 
-/// Decides. A fault is refused always; a denial unless enforcement is softened.
+/// Decides about a request. A fault always denies it, and a violation denies it unless enforcement is softened.
 pub fn conclude(findings: &[Finding], enforcement: Enforcement) -> Verdict {
     let gravest = findings.iter().map(|finding| finding.severity).max();
-    let refused_from = if enforcement == Enforcement::Deny { Severity::Deny } else { Severity::Fault };
-    let refused = gravest >= Some(refused_from);
+    let denied_from = if enforcement == Enforcement::Deny { Severity::Deny } else { Severity::Fault };
+    let denied = gravest >= Some(denied_from);
     Verdict {
-        refusal: refused.then(|| refusal(findings, gravest, refused_from)),
-        softened: !refused && gravest == Some(Severity::Deny),
+        denial: denied.then(|| denial(findings, gravest, denied_from)),
+        softened: !denied && gravest == Some(Severity::Deny),
         on_record: gravest >= Some(Severity::Noted),
         rule: findings.iter().find(|finding| Some(finding.severity) == gravest).map(|finding| finding.rule),
         warnings: warnings(findings, enforcement),
     }
 }
 
-fn refusal(findings: &[Finding], gravest: Option<Severity>, refused_from: Severity) -> Refusal {
-    let (code, reason) = if gravest == Some(Severity::Fault) { (400, "BadRequest") } else { (403, "Forbidden") };
-    let mut sentences = findings.iter().filter(|finding| finding.severity >= refused_from).map(|finding| finding.message.as_str());
+fn denial(findings: &[Finding], gravest: Option<Severity>, denied_from: Severity) -> Denial {
+    let cause = if gravest == Some(Severity::Fault) { Cause::NotUnderstood } else { Cause::Violation };
+    let mut sentences = findings.iter().filter(|finding| finding.severity >= denied_from).map(|finding| finding.message.as_str());
     let mut message = String::new();
     if let Some(first) = sentences.next() {
-        message.push_str(cut(first, LONGEST_MESSAGE));
+        message.push_str(cut(first, MAX_MESSAGE));
         if message.len() < first.len() {
             message.push('…');
         }
     }
-    let mut left = 0usize;
+    let mut more = 0usize;
     for sentence in sentences {
-        if left == 0 && message.len() + sentence.len() <= LONGEST_MESSAGE {
+        if more == 0 && message.len() + sentence.len() <= MAX_MESSAGE {
             message.push_str("; ");
             message.push_str(sentence);
         } else {
-            left += 1;
+            more += 1;
         }
     }
-    if left > 0 {
-        let _ = write!(message, "; and {left} more");
+    if more > 0 {
+        let _ = write!(message, "; and {more} more");
     }
-    Refusal { code, reason, message }
+    Denial { cause, message }
 }
 
-/// The start of a text: at most `bytes` of it, cut between words where it has any.
+/// Returns the start of `text`, at most `bytes` bytes, cut between words if possible.
 fn cut(text: &str, bytes: usize) -> &str {
-    if text.len() <= bytes {
-        return text;
-    }
-    let end = text.char_indices().map(|(start, character)| start + character.len_utf8()).take_while(|end| *end <= bytes).last();
-    let head = end.and_then(|end| text.get(..end)).unwrap_or_default();
-    head.rsplit_once(' ').map_or(head, |(words, _)| words)
+    let start = truncated(text, bytes);
+    if start.len() == text.len() { text } else { start.rsplit_once(' ').map_or(start, |(words, _)| words) }
 }
 
 fn warnings(findings: &[Finding], enforcement: Enforcement) -> Vec<String> {
@@ -126,25 +129,25 @@ fn warnings(findings: &[Finding], enforcement: Enforcement) -> Vec<String> {
     for finding in findings {
         match (finding.severity, enforcement) {
             (Severity::Warn | Severity::Noted, _) => split(&finding.message, &mut warnings),
-            (Severity::Deny, Enforcement::Warn) => split(&format!("would be refused: {}", finding.message), &mut warnings),
+            (Severity::Deny, Enforcement::Warn) => split(&format!("would be denied: {}", finding.message), &mut warnings),
             _ => {}
         }
     }
-    if warnings.len() > MOST_WARNINGS {
-        let left = warnings.len() - MOST_WARNINGS + 1;
-        warnings.truncate(MOST_WARNINGS - 1);
-        warnings.push(format!("and {left} more lines of warnings"));
+    if warnings.len() > MAX_WARNINGS {
+        let more = warnings.len() - MAX_WARNINGS + 1;
+        warnings.truncate(MAX_WARNINGS - 1);
+        warnings.push(format!("and {more} more lines of warnings"));
     }
     warnings
 }
 
-/// Adds a sentence as lines that are short enough, split between words where it has any.
+/// Splits a sentence into lines of at most [`MAX_WARNING`] characters, between words if possible.
 fn split(sentence: &str, lines: &mut Vec<String>) {
     let mut line = String::new();
     let mut length = 0;
     for word in sentence.split_whitespace() {
         let characters = word.chars().count();
-        if length > 0 && length + 1 + characters > LONGEST_WARNING {
+        if length > 0 && length + 1 + characters > MAX_WARNING {
             lines.push(std::mem::take(&mut line));
             length = 0;
         }
@@ -153,7 +156,7 @@ fn split(sentence: &str, lines: &mut Vec<String>) {
             length += 1;
         }
         for character in word.chars() {
-            if length == LONGEST_WARNING {
+            if length == MAX_WARNING {
                 lines.push(std::mem::take(&mut line));
                 length = 0;
             }
@@ -175,35 +178,35 @@ mod tests {
     }
 
     #[test]
-    fn nothing_found_is_admitted_without_a_word() {
+    fn a_request_without_findings_is_admitted_without_a_warning() {
         let verdict = conclude(&[], Enforcement::Deny);
-        assert_eq!(verdict, Verdict { refusal: None, softened: false, on_record: false, rule: None, warnings: Vec::new() });
+        assert_eq!(verdict, Verdict { denial: None, softened: false, on_record: false, rule: None, warnings: Vec::new() });
     }
 
     #[test]
-    fn a_denial_is_softened_and_a_fault_never() {
+    fn a_violation_is_softened_and_a_fault_is_not() {
         let denied = [finding(Severity::Deny, "no")];
-        let refusal = conclude(&denied, Enforcement::Deny).refusal.unwrap();
-        assert_eq!((refusal.code, refusal.reason, refusal.message.as_str()), (403, "Forbidden", "no"));
+        let denial = conclude(&denied, Enforcement::Deny).denial.unwrap();
+        assert_eq!((denial.cause, denial.message.as_str()), (Cause::Violation, "no"));
         let warned = conclude(&denied, Enforcement::Warn);
-        assert_eq!((warned.refusal, warned.softened, warned.on_record), (None, true, true));
-        assert_eq!(warned.warnings, ["would be refused: no"]);
+        assert_eq!((warned.denial, warned.softened, warned.on_record), (None, true, true));
+        assert_eq!(warned.warnings, ["would be denied: no"]);
         let audited = conclude(&denied, Enforcement::Audit);
-        assert_eq!((audited.refusal, audited.softened, audited.on_record), (None, true, true));
+        assert_eq!((audited.denial, audited.softened, audited.on_record), (None, true, true));
         assert!(audited.warnings.is_empty());
         let faulty = [finding(Severity::Deny, "no"), finding(Severity::Fault, "what?")];
         for enforcement in [Enforcement::Deny, Enforcement::Warn, Enforcement::Audit] {
             let verdict = conclude(&faulty, enforcement);
-            let refusal = verdict.refusal.unwrap();
-            assert_eq!((refusal.code, refusal.reason), (400, "BadRequest"));
-            assert!(refusal.message.contains("what?") && !verdict.softened);
+            let denial = verdict.denial.unwrap();
+            assert_eq!(denial.cause, Cause::NotUnderstood);
+            assert!(denial.message.contains("what?") && !verdict.softened);
         }
     }
 
     #[test]
-    fn what_is_noted_is_admitted_warned_about_and_on_record() {
-        let verdict = conclude(&[finding(Severity::Noted, "broken glass")], Enforcement::Deny);
-        assert_eq!((verdict.refusal, verdict.on_record, verdict.warnings), (None, true, vec!["broken glass".to_owned()]));
+    fn a_noted_finding_gives_a_warning_and_a_record() {
+        let verdict = conclude(&[finding(Severity::Noted, "break-glass")], Enforcement::Deny);
+        assert_eq!((verdict.denial, verdict.on_record, verdict.warnings), (None, true, vec!["break-glass".to_owned()]));
         assert!(!conclude(&[finding(Severity::Warn, "old")], Enforcement::Deny).on_record);
     }
 
@@ -226,11 +229,11 @@ mod tests {
     }
 
     #[test]
-    fn a_long_refusal_is_cut_with_a_count() {
+    fn a_long_message_is_cut_with_a_count() {
         let many: Vec<Finding> = (0..100).map(|_| finding(Severity::Deny, &"long ".repeat(50))).collect();
-        let message = conclude(&many, Enforcement::Deny).refusal.unwrap().message;
-        assert!(message.len() < LONGEST_MESSAGE + 32 && message.ends_with("; and 92 more"), "{message}");
-        let message = conclude(&[finding(Severity::Deny, &"é ".repeat(5000))], Enforcement::Deny).refusal.unwrap().message;
-        assert!(message.len() <= LONGEST_MESSAGE + 3 && message.ends_with("é…"));
+        let message = conclude(&many, Enforcement::Deny).denial.unwrap().message;
+        assert!(message.len() < MAX_MESSAGE + 32 && message.ends_with("; and 92 more"), "{message}");
+        let message = conclude(&[finding(Severity::Deny, &"é ".repeat(5000))], Enforcement::Deny).denial.unwrap().message;
+        assert!(message.len() <= MAX_MESSAGE + 3 && message.ends_with("é…"));
     }
 }

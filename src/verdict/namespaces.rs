@@ -1,21 +1,23 @@
-//! Namespaces: canonical peers name some by labels that anyone may set who may label a namespace.
+//! Namespaces. Canonical peers select neighbor namespaces by labels, and every user who may label a namespace may set
+//! these.
 
-use super::facts::{Change, Labels, Metadata, Step};
+use super::ctx::Ctx;
+use super::facts::{Labels, Namespace, Objects, Step};
+use super::finding::{Finding, Rule};
 use super::words::List;
-use super::{Ctx, Finding, Rule};
 use crate::canon::Neighbor;
 
-/// Judges a namespace that is made or changed, whichever it is.
-pub(super) fn validate(ctx: Ctx<'_>, change: &Change<Metadata<'_>>) -> Vec<Finding> {
+/// Judges a namespace that is created or updated, guarded or not.
+pub(super) fn validate(ctx: Ctx<'_>, objects: &Objects<Namespace<'_>>) -> Vec<Finding> {
     let none = Labels::default();
-    let (old, new) = match change.step(ctx.request.operation) {
-        Ok(Step::Create(new)) => (&none, new),
-        Ok(Step::Update { old, new }) => (&old.labels, new),
-        Ok(Step::Delete(_) | Step::Other) => return Vec::new(),
+    let (old, new) = match objects.step(ctx.request.operation) {
+        Ok(Step::Create(new)) => (&none, &new.metadata),
+        Ok(Step::Update { old, new }) => (&old.metadata.labels, &new.metadata),
+        Ok(Step::Nothing) => return Vec::new(),
         Err(field) => return vec![Finding::missing(field)],
     };
     let Some(severity) = ctx.settings().neighbors.severity() else { return Vec::new() };
-    let named = ctx.named("namespace", new);
+    let named = ctx.named("namespace", &new.name, &new.generate_name);
     let mut findings = Vec::new();
     for neighbor in ctx.canon().neighbors() {
         for key in neighbor.keys() {
@@ -23,11 +25,11 @@ pub(super) fn validate(ctx: Ctx<'_>, change: &Change<Metadata<'_>>) -> Vec<Findi
             let policies = List { items: neighbor.policies.iter(), most: 4 };
             let message = match (neighbor.selector.accepts(key, before), neighbor.selector.accepts(key, after)) {
                 (false, true) => format!(
-                    "{named} gets {}, by which canonical policies tell a peer ({policies}). Label it so only if it is meant",
+                    "{named} gets {}, by which canonical policies select peers ({policies}). Add the label only if this is intended",
                     label(neighbor, key, after)
                 ),
                 (true, false) => format!(
-                    "{named} loses {}, by which canonical policies tell a peer ({policies}): they cut it off. Keep the label",
+                    "{named} loses {}, by which canonical policies select peers ({policies}): they no longer allow its traffic. Keep the label",
                     label(neighbor, key, before)
                 ),
                 _ => continue,
@@ -38,8 +40,8 @@ pub(super) fn validate(ctx: Ctx<'_>, change: &Change<Metadata<'_>>) -> Vec<Findi
     findings
 }
 
-/// A label in a sentence: its value is said only where the canon says it.
+/// Returns a label for a sentence. It contains the value only if the canon contains it.
 fn label(neighbor: &Neighbor, key: &str, value: Option<&str>) -> String {
     let listed = neighbor.selector.required_values(key).into_iter().flatten().find(|listed| Some(*listed) == value);
-    listed.map_or_else(|| format!("another value of {key}"), |value| format!("{key}={value}"))
+    listed.map_or_else(|| format!("another value of label {key}"), |value| format!("label {key}={value}"))
 }

@@ -1,29 +1,31 @@
-//! The flags that a verdict depends on.
+//! The settings that a verdict depends on.
 
-/// What `serve`, `review` and `check` are told; [`Settings::default`] is what their flags default to.
+/// The settings that `serve`, `review` and `check` take from their flags. [`Settings::default`] has the
+/// defaults of the flags.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
-    /// The guarded namespaces; anything else is admitted untouched.
+    /// The guarded namespaces. Requests in other namespaces are admitted unchanged.
     pub namespaces: Vec<String>,
-    /// Whether refusals refuse.
+    /// The action for a request that violates a rule.
     pub enforcement: Enforcement,
-    /// What becomes of a `netpol/` label that no grant gives.
+    /// The action for a `netpol/` label that no grant allows.
     pub ungranted_labels: UngrantedLabels,
-    /// What becomes of a policy whose name is not canonical.
+    /// The action for a `NetworkPolicy` whose name is not canonical.
     pub extra_policies: ExtraPolicies,
-    /// What becomes of policy kinds that cannot be judged.
+    /// The action for policies of other APIs, whose effect is not evaluated.
     pub foreign_policies: Response,
-    /// What becomes of namespace labels that the canon's peers name.
+    /// The action when a namespace gains or loses a label that the canon's `namespaceSelector`s match.
     pub neighbors: Response,
-    /// What becomes of annotations that open a second network.
+    /// The action for annotations that attach a pod to another network.
     pub network_annotations: Response,
-    /// What becomes of pods on the host's network.
+    /// The action for pods with `hostNetwork` that a canonical policy selects.
     pub host_network: Response,
-    /// What becomes of workloads whose template could not pass.
+    /// The action for workloads whose pods would be rejected.
     pub workloads: Workloads,
-    /// The user names under which the namespace controller deletes.
+    /// The user names of the namespace controller, whose deletions are always allowed.
     pub namespace_controllers: Vec<String>,
-    /// The groups whose members may break the glass; none: no way through.
+    /// The groups whose members may bypass the checks with the break-glass annotation. If empty, the
+    /// annotation has no effect.
     pub break_glass_groups: Vec<String>,
 }
 
@@ -45,57 +47,57 @@ impl Default for Settings {
     }
 }
 
-/// `--enforcement`
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+/// The action for a request that violates a rule: `--enforcement`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Enforcement {
-    /// Refuse.
+    /// Reject the request.
     Deny,
-    /// Admit; the refusal arrives as a warning.
+    /// Admit the request and return the violation as a warning.
     Warn,
-    /// Admit; only the audit line says what would have been refused.
+    /// Admit the request and report the violation only in the audit log.
     Audit,
 }
 
-/// `--ungranted-labels`
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+/// The action for a `netpol/` label that no grant allows: `--ungranted-labels`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum UngrantedLabels {
-    /// Refuse the pod.
+    /// Reject the pod.
     Deny,
-    /// Take the label off; refuse what is still there.
+    /// Remove the label from a new pod; reject a pod that still has it at validation.
     Strip,
-    /// Admit with a warning.
+    /// Admit the pod with a warning.
     Warn,
 }
 
-/// `--extra-policies`
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+/// The action for a `NetworkPolicy` whose name is not canonical: `--extra-policies`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ExtraPolicies {
-    /// Admit what grants nothing beyond the canon.
+    /// Admit a policy that allows nothing beyond the canon.
     NoWider,
-    /// Refuse every one.
+    /// Reject every such policy.
     Deny,
-    /// Admit every one.
+    /// Admit every such policy.
     Allow,
 }
 
-/// What a flag with three answers says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+/// The action of a flag that warns, denies or allows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Response {
-    /// Admit with a warning.
+    /// Admit the request with a warning.
     Warn,
-    /// Refuse.
+    /// Reject the request.
     Deny,
-    /// Admit.
+    /// Admit the request without a warning.
     Allow,
 }
 
-/// `--workloads`
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+/// The action for workloads whose pods would be rejected: `--workloads`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Workloads {
-    /// Admit with a warning.
+    /// Admit the workload with a warning.
     Warn,
-    /// Refuse.
+    /// Reject the workload.
     Deny,
-    /// Say nothing.
+    /// Admit the workload without a warning.
     Ignore,
 }

@@ -1,36 +1,36 @@
-//! Which judge a review goes to: by its resource first, whatever its namespace.
+//! Maps the resource of a request to the subject of its verdict.
 
 use super::foreign::{self, ForeignKind};
 
-/// What a verdict is about.
+/// The subject of a verdict.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Subject {
-    /// A pod itself.
+    /// A pod.
     Pod,
-    /// A pod through a subresource that stores what its metadata says.
+    /// A pod, changed through a subresource that stores its metadata.
     PodStatus,
-    /// A binding, whose labels and annotations are copied onto the pod.
+    /// A binding. The API server copies its labels and annotations to the pod.
     Binding,
-    /// What makes pods from a template.
-    Workload(Workload),
+    /// A workload.
+    Workload(WorkloadKind),
     /// A `NetworkPolicy`.
     NetworkPolicy,
-    /// A policy of another API.
+    /// A foreign policy.
     ForeignPolicy(&'static ForeignKind),
     /// A namespace.
     Namespace,
-    /// Nothing that is judged.
+    /// A resource that is not judged.
     Other,
 }
 
-/// Where a workload keeps its selector and its template.
+/// Where a workload has its selector and its template.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Workload {
+pub enum WorkloadKind {
     /// `spec.selector` and `spec.template`.
     Plain,
-    /// The same, and the selector is a map of labels.
+    /// The same, with a label map as selector.
     ReplicationController,
-    /// In `spec.jobTemplate.spec`.
+    /// `selector` and `template` in `spec.jobTemplate.spec`.
     CronJob,
 }
 
@@ -40,7 +40,7 @@ struct Judged {
     group: &'static str,
     plural: &'static str,
     subresource: &'static str,
-    /// Its name in metrics.
+    /// The name in metrics.
     label: &'static str,
     subject: Subject,
 }
@@ -57,7 +57,7 @@ const JUDGED: &[Judged] = &[
     main("", "pods", Subject::Pod),
     sub("pods", "status", "pods/status", Subject::PodStatus),
     sub("pods", "binding", "pods/binding", Subject::Binding),
-    // Labels that are sent to these are not stored.
+    // The API server does not store labels that are sent to these subresources.
     sub("pods", "ephemeralcontainers", "pods/ephemeralcontainers", Subject::Other),
     sub("pods", "resize", "pods/resize", Subject::Other),
     sub("pods", "eviction", "pods/eviction", Subject::Other),
@@ -70,22 +70,22 @@ const JUDGED: &[Judged] = &[
         label: "networkpolicies/status",
         subject: Subject::NetworkPolicy,
     },
-    main("apps", "deployments", Subject::Workload(Workload::Plain)),
-    main("apps", "replicasets", Subject::Workload(Workload::Plain)),
-    main("apps", "statefulsets", Subject::Workload(Workload::Plain)),
-    main("apps", "daemonsets", Subject::Workload(Workload::Plain)),
-    main("batch", "jobs", Subject::Workload(Workload::Plain)),
-    main("batch", "cronjobs", Subject::Workload(Workload::CronJob)),
-    main("", "replicationcontrollers", Subject::Workload(Workload::ReplicationController)),
-    // All three store labels.
+    main("apps", "deployments", Subject::Workload(WorkloadKind::Plain)),
+    main("apps", "replicasets", Subject::Workload(WorkloadKind::Plain)),
+    main("apps", "statefulsets", Subject::Workload(WorkloadKind::Plain)),
+    main("apps", "daemonsets", Subject::Workload(WorkloadKind::Plain)),
+    main("batch", "jobs", Subject::Workload(WorkloadKind::Plain)),
+    main("batch", "cronjobs", Subject::Workload(WorkloadKind::CronJob)),
+    main("", "replicationcontrollers", Subject::Workload(WorkloadKind::ReplicationController)),
+    // The API server stores labels for all three.
     main("", "namespaces", Subject::Namespace),
     sub("namespaces", "status", "namespaces/status", Subject::Namespace),
     sub("namespaces", "finalize", "namespaces/finalize", Subject::Namespace),
 ];
 
 impl Subject {
-    /// Answers what a resource is to the verdicts, and its name in metrics. Any version of an API
-    /// is the same to them: what a later one adds is an unknown field, which is never passed over.
+    /// Returns the subject for a resource, and its name in metrics. All versions of an API have the same subject: a
+    /// field that a later version adds is an unknown field, which is never ignored in a policy.
     pub fn of(group: &str, resource: &str, subresource: &str) -> (Subject, &'static str) {
         if let Some(known) =
             JUDGED.iter().find(|known| known.plural == resource && known.group == group && known.subresource == subresource)
@@ -104,7 +104,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_resource_of_another_group_is_not_the_one_of_that_name() {
+    fn a_resource_of_another_group_is_another_subject() {
         assert_eq!(Subject::of("", "pods", ""), (Subject::Pod, "pods"));
         assert_eq!(Subject::of("metrics.k8s.io", "pods", ""), (Subject::Other, "other"));
         assert_eq!(Subject::of("", "networkpolicies", "").0, Subject::Other);

@@ -1,23 +1,23 @@
-//! Words of refusals and warnings. A sentence starts in lower case, has no full stop at its end, and
-//! says what is wrong, where, and what to do.
+//! Parts of the sentences of findings. A sentence starts in lower case, has no full stop at its end, and says what is
+//! wrong, where, and what to do.
 
 use std::fmt;
 
-/// The most characters of one name in a sentence: as long as a name in Kubernetes can be.
-const LONGEST_NAME: usize = 253;
+/// The maximum number of characters of a name in a sentence: the length limit of names in Kubernetes.
+const MAX_NAME: usize = 253;
 
-/// A name or key as people read it: bounded, and without control characters, which no valid one has.
+/// A name or key in a sentence: of limited length, and without control characters. No valid name has any.
 #[derive(Clone, Copy)]
 pub(super) struct Plain<'t>(pub(super) &'t str);
 
 impl fmt::Display for Plain<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // As nearly every name is: nothing of it is to be cut or replaced.
-        if self.0.len() <= LONGEST_NAME && self.0.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
+        // The usual case: nothing to cut or replace.
+        if self.0.len() <= MAX_NAME && self.0.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
             return formatter.write_str(self.0);
         }
         let mut characters = self.0.chars();
-        for character in characters.by_ref().take(LONGEST_NAME) {
+        for character in characters.by_ref().take(MAX_NAME) {
             let shown = if character.is_control() { char::REPLACEMENT_CHARACTER } else { character };
             fmt::Write::write_char(formatter, shown)?;
         }
@@ -25,14 +25,14 @@ impl fmt::Display for Plain<'_> {
     }
 }
 
-/// What a sentence is about: its kind and its name.
+/// The kind and name of the object that a sentence is about.
 #[derive(Clone, Copy)]
 pub(super) struct Named<'t> {
-    /// The kind as a sentence says it: `pod`, `NetworkPolicy`.
+    /// The kind in a sentence: `pod`, `NetworkPolicy`.
     pub(super) kind: &'t str,
-    /// The name; empty where it has none yet.
+    /// The name; empty if the object has none yet.
     pub(super) name: &'t str,
-    /// What a name will be made from.
+    /// The prefix from which the API server makes the name.
     pub(super) generate_name: &'t str,
 }
 
@@ -49,7 +49,7 @@ impl fmt::Display for Named<'_> {
     }
 }
 
-/// A list with commas, cut after `most` items with a count of the rest.
+/// Items separated by commas: at most `most` of them, and the number of the rest.
 pub(super) struct List<I> {
     pub(super) items: I,
     pub(super) most: usize,
@@ -71,10 +71,10 @@ impl<I: Iterator<Item: fmt::Display> + Clone> fmt::Display for List<I> {
     }
 }
 
-/// Begins a sentence about what was wrong before an update: that is not its fault.
-pub(super) const BEFORE: &str = "already before this update: ";
+/// Begins a sentence about a problem that exists before the update.
+pub(super) const EXISTING: &str = "existing problem: ";
 
-/// The plural ending, where there are several.
+/// Returns the plural ending for a count.
 pub(super) fn plural(count: usize) -> &'static str {
     if count == 1 { "" } else { "s" }
 }
@@ -88,10 +88,10 @@ mod tests {
         assert_eq!(Plain("netpol/~x y").to_string(), "netpol/~x y");
         assert_eq!(Plain("a\nb\u{7f}").to_string(), "a\u{fffd}b\u{fffd}");
         assert_eq!(Plain("é\u{85}").to_string(), "é\u{fffd}");
-        assert_eq!(Plain(&"x".repeat(LONGEST_NAME)).to_string().len(), LONGEST_NAME);
-        assert!(Plain(&"x".repeat(LONGEST_NAME + 1)).to_string().ends_with("x…"));
+        assert_eq!(Plain(&"x".repeat(MAX_NAME)).to_string().len(), MAX_NAME);
+        assert!(Plain(&"x".repeat(MAX_NAME + 1)).to_string().ends_with("x…"));
         let long = Plain(&"é".repeat(300)).to_string();
-        assert_eq!(long.chars().count(), LONGEST_NAME + 1);
+        assert_eq!(long.chars().count(), MAX_NAME + 1);
         assert!(long.ends_with('…'));
     }
 
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_is_still_to_be_made_says_so() {
+    fn an_object_without_a_name_shows_its_prefix() {
         let named = |name, generate_name| Named { kind: "pod", name, generate_name }.to_string();
         assert_eq!(named("thief", ""), r#"pod "thief""#);
         assert_eq!(named("", "pyos-"), r#"pod "pyos-…""#);

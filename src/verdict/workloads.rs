@@ -1,51 +1,55 @@
-//! What makes pods from a template. One whose pods could not pass is made as asked, but its creator
-//! hears of it at once; one that would disown its pods is refused.
+//! Workloads. A workload whose pods would be denied is admitted with a warning by default, so that its author learns of
+//! it at once. A workload that would not match its own pods is denied.
 
-use super::facts::{self, Change, Step};
+use super::ctx::Ctx;
+use super::facts::{Objects, Step, Workload};
+use super::finding::{Finding, Rule, Severity};
 use super::pods::create::{self, Missing};
-use super::settings::Workloads;
-use super::subject::Workload as Kind;
+use super::settings::{UngrantedLabels, Workloads};
+use super::subject::WorkloadKind;
 use super::words::{List, Named, Plain};
-use super::{Ctx, Finding, Rule, Severity};
 use crate::canon::CAPABILITY_PREFIX;
 use crate::documents::node::Node;
 
-/// Judges a workload that is made or changed.
-pub(super) fn validate(ctx: Ctx<'_>, kind: Kind, change: &Change<facts::Workload<'_>>) -> Vec<Finding> {
-    let (old, new) = match change.step(ctx.request.operation) {
+/// Judges a workload that is created or updated.
+pub(super) fn validate(ctx: Ctx<'_>, kind: WorkloadKind, objects: &Objects<Workload<'_>>) -> Vec<Finding> {
+    let (old, new) = match objects.step(ctx.request.operation) {
         Ok(Step::Create(new)) => (None, new),
         Ok(Step::Update { old, new }) => (Some(old), new),
-        Ok(Step::Delete(_) | Step::Other) => return Vec::new(),
+        Ok(Step::Nothing) => return Vec::new(),
         Err(field) => return vec![Finding::missing(field)],
     };
-    let named = ctx.named(&ctx.request.kind, &new.metadata);
-    let mut findings = match selector_keys(kind, &new.selector) {
-        Ok(keys) => selector(named, &keys, old.is_some_and(|old| old.selector.same_json(&new.selector))),
+    let named = ctx.named(&ctx.request.kind, &new.metadata.name, &new.metadata.generate_name);
+    let mut findings = match selector_keys(kind, &new.spec.selector) {
+        Ok(keys) => selector(named, &keys, old.is_some_and(|old| old.spec.selector.same_json(&new.spec.selector))),
         Err(fault) => vec![Finding::fault(format!("cannot understand {named}: {fault}"))],
     };
     findings.extend(template(ctx, named, old, new));
     findings
 }
 
-/// A selector that reads a capability: as soon as its pods get their labels they are no longer its
-/// own, and it makes others without end.
+/// Judges the keys of a selector. If one is a capability label, the workload's pods stop matching once they are labeled,
+/// and the controller creates pods forever.
 fn selector(named: Named<'_>, keys: &[&str], unchanged: bool) -> Vec<Finding> {
     let capabilities = keys.iter().filter(|key| key.starts_with(CAPABILITY_PREFIX)).map(|key| Plain(key));
     if capabilities.clone().next().is_none() {
         return Vec::new();
     }
     let message = format!(
-        "{named} selects its pods by {}: it would lose them when they get their labels, and make others without end. Select by other labels",
+        "{named} selects its pods by {}: its pods would stop matching once labeled, and the controller would create pods forever. Select by other labels",
         List { items: capabilities, most: 20 }
     );
     vec![Finding::new(Rule::WorkloadSelector, if unchanged { Severity::Warn } else { Severity::Deny }, message)]
 }
 
-/// The keys that a selector reads.
-fn selector_keys<'n>(kind: Kind, selector: &'n Node<'_>) -> Result<Vec<&'n str>, &'static str> {
+/// Returns the keys that a selector reads.
+///
+/// # Errors
+/// The selector cannot be understood.
+fn selector_keys<'n>(kind: WorkloadKind, selector: &'n Node<'_>) -> Result<Vec<&'n str>, &'static str> {
     const NOT_A_MAP: &str = "its selector must be a map";
     const TOO_LARGE: &str = "its selector has more values than are judged";
-    // Of what stands beyond the bound not even the keys are known.
+    // The keys beyond the limit are unknown.
     let is_cut = |map: &Node<'_>| matches!(map, Node::Object(entries) if entries.iter().any(|(_, value)| *value == Node::Unread));
     let Node::Object(entries) = selector else {
         return if matches!(selector, Node::Null) { Ok(Vec::new()) } else { Err(NOT_A_MAP) };
@@ -53,7 +57,7 @@ fn selector_keys<'n>(kind: Kind, selector: &'n Node<'_>) -> Result<Vec<&'n str>,
     if is_cut(selector) || selector.get("matchLabels").is_some_and(is_cut) {
         return Err(TOO_LARGE);
     }
-    if kind == Kind::ReplicationController {
+    if kind == WorkloadKind::ReplicationController {
         return Ok(entries.iter().map(|(key, _)| &**key).collect());
     }
     let mut keys: Vec<&str> = match selector.get("matchLabels") {
@@ -73,31 +77,31 @@ fn selector_keys<'n>(kind: Kind, selector: &'n Node<'_>) -> Result<Vec<&'n str>,
     Ok(keys)
 }
 
-/// What would be said of the pods, as far as it would refuse them.
-fn template(ctx: Ctx<'_>, named: Named<'_>, old: Option<&facts::Workload<'_>>, new: &facts::Workload<'_>) -> Vec<Finding> {
+/// Returns the findings that would deny the workload's pods.
+fn template(ctx: Ctx<'_>, named: Named<'_>, old: Option<&Workload<'_>>, new: &Workload<'_>) -> Vec<Finding> {
     let severity = match ctx.settings().workloads {
         Workloads::Warn => Severity::Warn,
         Workloads::Deny => Severity::Deny,
         Workloads::Ignore => return Vec::new(),
     };
-    let judged = |workload: &facts::Workload<'_>| {
+    let judged = |workload: &Workload<'_>| {
         let pods = Named { kind: "pod", name: "", generate_name: named.name };
-        let mut findings = create::judge(ctx, pods, &workload.template, Missing::WillBeAdded);
+        let mut findings = create::judge(ctx, pods, &workload.spec.template, Missing::WillBeAdded);
         findings.retain(|finding| finding.severity >= Severity::Deny && !is_stripped(ctx, finding.rule));
         findings
     };
     let mut findings = judged(new);
     let before = if findings.is_empty() { Vec::new() } else { old.map(judged).unwrap_or_default() };
     for finding in &mut findings {
-        // As wrong as it was: a rollout or a change of scale is not the time to refuse it.
+        // The same problem as before: a rollout or a change of scale is not denied because of it.
         finding.severity = if before.contains(finding) { Severity::Warn } else { severity };
-        finding.message = format!("the pods of {named} would be refused: {}", finding.message);
+        finding.message = format!("the pods of {named} would be denied: {}", finding.message);
         finding.rule = Rule::WorkloadTemplate;
     }
     findings
 }
 
-/// Answers whether the mutating call heals what a rule refuses.
+/// Returns whether `/mutate` removes the cause of a finding.
 fn is_stripped(ctx: Ctx<'_>, rule: Rule) -> bool {
-    rule == Rule::UngrantedLabel && ctx.settings().ungranted_labels == super::settings::UngrantedLabels::Strip
+    rule == Rule::UngrantedLabel && ctx.settings().ungranted_labels == UngrantedLabels::Strip
 }

@@ -1,8 +1,8 @@
 #!/bin/sh
-# The last will of a test run: usage: reap.sh FOLDER
+# Cleans up after a test run: reap.sh FOLDER
 #
-# Reads process ids from standard input, one a line ("-PID" takes one back). The input ends when the
-# process that writes it does, however that ends; then every process is killed and FOLDER removed.
+# Reads process ids from standard input, one per line; "-PID" removes one. When the input ends, because the process that
+# writes it has ended, kills every process and removes FOLDER.
 trap '' INT TERM HUP
 folder=$1
 pids=' '
@@ -15,7 +15,7 @@ while read -r line; do
 done
 # shellcheck disable=SC2086 # a list of numbers
 case $pids in *[0-9]*) kill -KILL $pids 2>/dev/null ;; esac
-# A process that is being killed may still write a file.
+# A process that is being killed may still write files.
 for _ in 1 2 3 4 5; do
   rm -rf "$folder" 2>/dev/null
   [ -e "$folder" ] || exit 0

@@ -1,12 +1,11 @@
-//! `netpol audit verify`, over logs that the sink wrote.
+//! `netpol audit verify` on logs that the sink wrote.
 
 use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
 use netpol::audit::{Destination, Entry, Options, Record, Sink};
-use netpol::verdict::Outcome;
-use netpol::verdict::Rule;
+use netpol::verdict::{Outcome, Rule};
 use serde_json::Value;
 
 use crate::support::command::{command, netpol, netpol_reading};
@@ -32,13 +31,13 @@ fn record(number: usize) -> Record {
     }
 }
 
-/// Writes a log of `count` lines to a path, in several lives of a process.
+/// Writes a log of `count` lines to a path, with a restart in the middle.
 fn log(path: &Path, count: usize, rotate_bytes: u64) {
     let numbers: Vec<usize> = (0..count).collect();
-    for life in numbers.chunks(count.div_ceil(2)) {
+    for run in numbers.chunks(count.div_ceil(2)) {
         let options = Options { rotate_bytes, ..Options::new(Destination::File(path.to_owned()), [3; 8]) };
         let sink = Sink::open(options).unwrap();
-        for number in life {
+        for number in run {
             let time = "2026-11-22T16:16:10Z".parse().unwrap();
             sink.offer(Entry { time, record: record(*number), latency: Duration::from_micros(90), client_verified: false });
         }
@@ -47,7 +46,7 @@ fn log(path: &Path, count: usize, rotate_bytes: u64) {
 }
 
 #[test]
-fn a_whole_log_is_clean_across_rotation_and_restart() {
+fn a_log_with_a_rotation_and_a_restart_is_intact() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("audit.log");
     log(&path, 6, 1500);
@@ -59,7 +58,7 @@ fn a_whole_log_is_clean_across_rotation_and_restart() {
     let args: Vec<&str> = ["audit", "verify"].into_iter().chain(files.iter().map(String::as_str)).collect();
     let ran = netpol(&args);
     assert_eq!((ran.code, ran.err.as_str()), (0, ""), "{}", ran.out);
-    assert!(ran.out.ends_with(&format!("whole   6 lines in {} files, 1 chain\n", files.len())), "{}", ran.out);
+    assert!(ran.out.ends_with(&format!("intact  6 lines in {} files, 1 chain\n", files.len())), "{}", ran.out);
 
     let ran = netpol(&[&args[..], &["--output", "json"]].concat());
     let report: Value = serde_json::from_str(&ran.out).unwrap();
@@ -70,7 +69,7 @@ fn a_whole_log_is_clean_across_rotation_and_restart() {
 }
 
 #[test]
-fn the_first_broken_line_is_named() {
+fn the_first_broken_line_is_reported() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("audit.log");
     log(&path, 5, 1 << 20);
@@ -81,45 +80,42 @@ fn the_first_broken_line_is_named() {
     assert_eq!((ran.code, ran.err.as_str()), (1, ""));
     assert_eq!(
         ran.out.lines().next().unwrap(),
-        format!("broken  {name}, line 3: this line was changed after it was written, or the line behind it was")
+        format!("broken  {name}, line 3: this line or the line after it was changed after it was written")
     );
-    assert_eq!(ran.out.lines().last().unwrap(), "not whole: 1 place broken among 5 lines in 1 file");
+    assert_eq!(ran.out.lines().last().unwrap(), "not intact: 1 place broken in 5 lines of 1 file");
 }
 
 #[test]
-fn standard_input_with_a_torn_last_line_is_whole_with_a_word() {
+fn a_torn_last_line_on_standard_input_is_a_note() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("audit.log");
     log(&path, 3, 1 << 20);
     let bytes = fs::read(&path).unwrap();
     let ran = netpol_reading(&["audit", "verify", "-"], &bytes[..bytes.len() - 30]);
     assert_eq!((ran.code, ran.err.as_str()), (0, ""));
-    assert_eq!(
-        ran.out.lines().next().unwrap(),
-        "note    standard input, line 3: a torn line, left by a crash or a full disk, is passed over"
-    );
-    assert_eq!(ran.out.lines().last().unwrap(), "whole   2 lines in 1 file, 1 chain");
+    assert_eq!(ran.out.lines().next().unwrap(), "note    standard input, line 3: skipped a torn line, left by a crash or a full disk");
+    assert_eq!(ran.out.lines().last().unwrap(), "intact  2 lines in 1 file, 1 chain");
 }
 
 #[test]
-fn an_empty_log_proves_nothing_and_says_so() {
+fn an_empty_log_has_nothing_to_verify() {
     let ran = netpol_reading(&["audit", "verify", "-"], b"");
-    assert_eq!((ran.code, ran.out.as_str()), (0, "nothing to prove: no audit line in 1 file\n"));
+    assert_eq!((ran.code, ran.out.as_str()), (0, "nothing to verify: no audit line in 1 file\n"));
 }
 
 #[test]
-fn a_binary_file_is_no_log() {
+fn a_binary_file_is_not_a_log() {
     let ran = netpol(&["audit", "verify", env!("CARGO_BIN_EXE_netpol")]);
     assert_eq!(ran.code, 1);
-    assert!(ran.out.contains("line 1: this is no audit line"), "{}", ran.out);
+    assert!(ran.out.contains("line 1: this is not an audit line"), "{}", ran.out);
 }
 
 #[test]
-fn what_cannot_be_read_is_exit_code_two() {
+fn an_unreadable_file_is_exit_code_two() {
     for (args, words) in [
         (["/no/such/log", "-"], "cannot read /no/such/log: No such file"),
         (["/", "-"], "cannot read /: "),
-        (["-", "-"], "cannot read standard input: it is named twice"),
+        (["-", "-"], "cannot read standard input: it can be read only once"),
     ] {
         let ran = netpol(&[&["audit", "verify"], &args[..]].concat());
         assert_eq!((ran.code, ran.out.as_str()), (2, ""), "{args:?}");

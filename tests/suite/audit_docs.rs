@@ -1,6 +1,6 @@
-//! `docs/audit.md` holds what the program writes: its examples are made here, by real judgments.
+//! The examples in `docs/audit.md` are real output, which is generated here.
 //!
-//! `NETPOL_BLESS=1 cargo test audit_docs` writes them again.
+//! `NETPOL_BLESS=1 cargo test audit_docs` updates them.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -41,51 +41,52 @@ const RULES: [Rule; 20] = [
     Rule::NotUnderstood,
 ];
 
-/// What the rule is about, and a review that it decides.
+/// Returns the description of a rule, and a review that it decides.
 fn example(rule: Rule) -> (&'static str, Vec<u8>) {
     match rule {
-        Rule::UngrantedLabel => ("A pod wears a `netpol/` label that no grant gives it.", recorded("pod-create-ungranted")),
+        Rule::UngrantedLabel => ("A pod has a `netpol/` label that no grant allows.", recorded("pod-create-ungranted")),
         Rule::LabelValue => (
-            "A pod wears a granted label with another value. It is refused, not corrected: a controller whose selector reads it would make pods without end.",
+            "A pod has a granted label with another value. The value is not corrected, because a controller whose selector uses the label would create pods forever.",
             pod(&json!({"type": "x11server", "netpol/ocuser": "yes"}), &json!({}), &json!({})),
         ),
         Rule::MissingLabel => {
-            ("A created pod lacks a label that it is granted: the mutating call was lost.", recorded("pod-create-replicaset"))
+            ("A new pod lacks a granted label, because the mutating webhook was not called for it.", recorded("pod-create-replicaset"))
         }
-        Rule::LabelTaken => ("An update takes a granted label away.", recorded("pod-update-remove")),
-        Rule::IdentityChanged => ("An update changes a label that selectors of the canon read.", recorded("pod-update-identity")),
-        Rule::TwoIdentities => (
-            "Two grants that exclude each other select the pod.",
-            pod(&json!({"type": "x11server", "run": "pyos-od"}), &json!({}), &json!({})),
-        ),
+        Rule::LabelTaken => ("An update removes a granted label.", recorded("pod-update-remove")),
+        Rule::IdentityChanged => ("An update changes a label that selectors of the canon use.", recorded("pod-update-identity")),
+        Rule::TwoIdentities => {
+            ("Two mutually exclusive grants select the pod.", pod(&json!({"type": "x11server", "run": "pyos-od"}), &json!({}), &json!({})))
+        }
         Rule::HostNetwork => (
-            "A pod that a canonical policy selects lives in its node's network, where no policy reaches it (`--host-network`).",
+            "A pod that a canonical policy selects uses hostNetwork, so NetworkPolicies do not apply to it (`--host-network`).",
             pod(&json!({"run": "memcached-od"}), &json!({}), &json!({"hostNetwork": true})),
         ),
         Rule::NetworkAnnotation => (
-            "A network annotation can open a second way out (`--network-annotations`; here `deny`).",
+            "An annotation attaches the pod to another network (`--network-annotations`; here `deny`).",
             pod(&json!({"app": "two-legs"}), &json!({"k8s.v1.cni.cncf.io/networks": "lan"}), &json!({})),
         ),
-        Rule::Binding => ("A binding carries a label or an annotation that would be copied onto the pod.", recorded("pod-binding")),
+        Rule::Binding => ("A binding has a label or an annotation that the API server would copy to the pod.", recorded("pod-binding")),
         Rule::WorkloadTemplate => (
-            "The pods of a workload could not pass (`--workloads`; a warning, here on record by `--audit-level all`).",
+            "The pods of a workload would be denied (`--workloads`; a warning, logged here with `--audit-level all`).",
             deployment(&json!({"app": "thief"}), &json!({"app": "thief", "netpol/mongodb": "true"})),
         ),
         Rule::WorkloadSelector => (
-            "A workload selects its pods by a `netpol/` label: it would disown them and make others without end.",
+            "The selector of a workload uses a `netpol/` label. Its pods would stop matching once labeled, and the controller would create pods forever.",
             deployment(&json!({"netpol/dns": "true"}), &json!({"run": "openldap-od", "netpol/dns": "true"})),
         ),
-        Rule::PolicyDrift => ("A canonical policy does not mean what the canon says.", recorded("netpol-update-drift")),
-        Rule::PolicyOwner => {
-            ("A canonical policy gets a foreign owner: the garbage collector would delete it.", recorded("netpol-ownerref"))
-        }
-        Rule::PolicyFinalizer => ("A canonical policy gets a finalizer: a deletion would slip through when it goes.", finalizer()),
+        Rule::PolicyDrift => ("A canonical policy differs in meaning from the canon.", recorded("netpol-update-drift")),
+        Rule::PolicyOwner => (
+            "An update adds a foreign owner reference to a canonical policy, so the garbage collector could delete it.",
+            recorded("netpol-ownerref"),
+        ),
+        Rule::PolicyFinalizer => (
+            "An update adds a finalizer to a canonical policy. A later removal of the finalizer would complete a deletion without a review.",
+            finalizer(),
+        ),
         Rule::PolicyDeleted => ("A canonical policy is deleted.", recorded("netpol-delete")),
-        Rule::ExtraPolicy => {
-            ("A policy of another name grants more than the canon (`--extra-policies`).", recorded("netpol-create-generatename"))
-        }
+        Rule::ExtraPolicy => ("An extra policy allows more than the canon (`--extra-policies`).", recorded("netpol-create-generatename")),
         Rule::ForeignPolicy => (
-            "A policy of a kind that cannot be judged (`--foreign-policies`; a warning, here on record by `--audit-level all`).",
+            "A foreign policy, which is not compared with the canon (`--foreign-policies`; a warning, logged here with `--audit-level all`).",
             review(
                 "CREATE",
                 ["cilium.io", "CiliumNetworkPolicy", "ciliumnetworkpolicies"],
@@ -95,7 +96,7 @@ fn example(rule: Rule) -> (&'static str, Vec<u8>) {
             ),
         ),
         Rule::Neighbor => (
-            "A namespace becomes, or stops being, one that canonical peers name (`--neighbors`; a warning, here on record by `--audit-level all`).",
+            "A namespace gains or loses a label that the canon's namespaceSelectors match (`--neighbors`; a warning, logged here with `--audit-level all`).",
             review(
                 "CREATE",
                 ["", "Namespace", "namespaces"],
@@ -104,9 +105,12 @@ fn example(rule: Rule) -> (&'static str, Vec<u8>) {
                 "object": {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "spy", "labels": {"name": "kube-monitor"}}}}),
             ),
         ),
-        Rule::BreakGlass => ("A member of a break-glass group says why, and is admitted unjudged; anyone else is refused.", broken_glass()),
+        Rule::BreakGlass => (
+            "A member of a break-glass group used the break-glass annotation, and the request is admitted without checks. Requests of other users with the annotation are denied.",
+            broken_glass(),
+        ),
         Rule::NotUnderstood => (
-            "A part that a verdict reads cannot be understood. Refused whatever `--enforcement` says.",
+            "A field that a rule needs cannot be parsed. The request is denied regardless of `--enforcement`.",
             pod(&json!({"run": 7}), &json!({}), &json!({})),
         ),
     }
@@ -116,7 +120,7 @@ fn recorded(case: &str) -> Vec<u8> {
     fs::read(root().join(format!("tests/reviews/{case}.validate.json"))).unwrap()
 }
 
-/// A review with some of its fields; `kind` is group, kind and resource.
+/// Returns a review. `kind` is group, kind and resource.
 fn review(operation: &str, [group, kind, resource]: [&str; 3], name: &str, fields: &Value) -> Vec<u8> {
     let namespace = fields.get("namespace").cloned().unwrap_or_else(|| json!("abcdesktop"));
     let request = [
@@ -130,7 +134,7 @@ fn review(operation: &str, [group, kind, resource]: [&str; 3], name: &str, field
         ("object", fields["object"].clone()),
         ("oldObject", fields.get("oldObject").cloned().unwrap_or_default()),
     ];
-    // In the order in which an API server writes them: a map of `serde_json` sorts its keys.
+    // Keeps the field order of an API server; a map of `serde_json` sorts its keys.
     let request: Vec<String> = request.iter().map(|(field, value)| format!("\"{field}\":{value}")).collect();
     format!(r#"{{"kind":"AdmissionReview","apiVersion":"admission.k8s.io/v1","request":{{{}}}}}"#, request.join(",")).into_bytes()
 }
@@ -170,7 +174,7 @@ fn broken_glass() -> Vec<u8> {
     review("UPDATE", POLICY, "memcached-rights", &json!({"object": open, "oldObject": canonical()}))
 }
 
-/// One line a rule, as the sink writes them.
+/// Returns one line for each rule, as the sink writes them.
 fn lines() -> Vec<String> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("audit.log");
@@ -192,7 +196,7 @@ fn rule_of(line: &str) -> String {
 }
 
 #[test]
-fn the_examples_are_what_the_program_writes() {
+fn the_examples_are_real_output() {
     let path = root().join("docs/audit.md");
     let text = fs::read_to_string(&path).unwrap();
     let (before, rest) = text.split_once("<!-- examples -->\n").unwrap();
@@ -206,18 +210,18 @@ fn the_examples_are_what_the_program_writes() {
         fs::write(&path, format!("{before}<!-- examples -->\n{expected}<!-- /examples -->\n{after}")).unwrap();
         return;
     }
-    assert!(found == expected, "docs/audit.md is not what is written: NETPOL_BLESS=1 cargo test audit_docs, and look at what changed");
+    assert!(found == expected, "docs/audit.md is out of date: run NETPOL_BLESS=1 cargo test audit_docs and review the changes");
 }
 
 #[test]
-fn the_examples_are_a_whole_chain() {
+fn the_examples_are_an_intact_chain() {
     let log = lines().join("\n") + "\n";
     let report = verify([("examples".to_owned(), Ok(log.as_bytes()))]).unwrap();
     assert_eq!((report.lines, report.chains.len(), report.broken.len(), report.notes.len()), (RULES.len(), 1, 0, 0));
 }
 
 #[test]
-fn every_field_that_is_written_stands_in_the_table() {
+fn every_field_is_documented() {
     fn keys(value: &Value, found: &mut BTreeSet<String>) {
         match value {
             Value::Object(fields) => fields.iter().for_each(|(key, value)| {
@@ -239,7 +243,7 @@ fn every_field_that_is_written_stands_in_the_table() {
 }
 
 #[test]
-fn no_line_and_no_answer_holds_a_secret() {
+fn no_line_and_no_response_contains_a_secret() {
     const SECRET: &str = "3f1d9a0c77aa42";
     let guard = guard();
     for entry in fs::read_dir(root().join("tests/reviews")).unwrap() {

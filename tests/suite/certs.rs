@@ -1,4 +1,4 @@
-//! `netpol certs`: certificates made and looked at, without a cluster.
+//! `netpol certs issue` and `netpol certs show`, without a cluster.
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
@@ -25,12 +25,16 @@ fn show(args: &[&str]) -> (i32, Value) {
 }
 
 #[test]
-fn what_is_issued_is_trusted_by_its_ca_and_keys_are_for_the_owner_alone() {
+fn an_issued_certificate_is_trusted_by_its_ca_and_its_keys_are_readable_by_the_owner_only() {
     let dir = tempfile::tempdir().unwrap();
     let tls = dir.path().join("tls");
-    let made = issue(&tls, &["guard.example", "10.0.0.1"]);
-    assert_eq!(made.code, 0, "{}", made.err);
-    assert!(made.out.contains("for localhost, 127.0.0.1, ::1, guard.example, 10.0.0.1") && made.out.contains("a new CA"), "{}", made.out);
+    let first = issue(&tls, &["guard.example", "10.0.0.1"]);
+    assert_eq!(first.code, 0, "{}", first.err);
+    assert!(
+        first.out.contains("for localhost, 127.0.0.1, ::1, guard.example, 10.0.0.1") && first.out.contains("a new CA"),
+        "{}",
+        first.out
+    );
     for (name, mode) in [("ca.crt", 0o644), ("ca.key", 0o600), ("tls.crt", 0o644), ("tls.key", 0o600)] {
         assert_eq!(tls.join(name).metadata().unwrap().permissions().mode() & 0o777, mode, "{name}");
     }
@@ -40,33 +44,33 @@ fn what_is_issued_is_trusted_by_its_ca_and_keys_are_for_the_owner_alone() {
     assert_eq!(report["certificates"][0]["names"][3], "guard.example");
     assert_eq!((&report["trust"][0]["trusts"], &report["findings"]), (&Value::Bool(true), &Value::Array(Vec::new())));
 
-    // The CA that is there signs again.
-    let first = std::fs::read(&ca).unwrap();
+    // The existing CA signs again.
+    let bundle = std::fs::read(&ca).unwrap();
     let again = issue(&tls, &[]);
-    assert!(again.code == 0 && again.out.contains("the CA that was there"), "{}{}", again.out, again.err);
-    assert_eq!(std::fs::read(&ca).unwrap(), first);
+    assert!(again.code == 0 && again.out.contains("the existing CA"), "{}{}", again.out, again.err);
+    assert_eq!(std::fs::read(&ca).unwrap(), bundle);
     assert_eq!(show(&["--cert", &cert, "--ca", &ca]).0, 0);
 }
 
 #[test]
-fn what_cannot_be_issued_is_said() {
+fn a_certificate_that_cannot_be_issued_is_an_input_error() {
     let dir = tempfile::tempdir().unwrap();
     let bad = issue(&dir.path().join("a"), &["n\u{e4}me"]);
-    assert!(bad.code == 2 && bad.err.contains("no certificate can have one of the names"), "{}", bad.err);
+    assert!(bad.code == 2 && bad.err.contains("cannot issue a certificate for"), "{}", bad.err);
     std::fs::write(dir.path().join("ca.crt"), "nonsense").unwrap();
     std::fs::write(dir.path().join("ca.key"), "nonsense").unwrap();
     let damaged = issue(dir.path(), &[]);
-    assert!(damaged.code == 2 && damaged.err.contains("are not a CA with its key"), "{}", damaged.err);
-    assert_eq!(std::fs::read(dir.path().join("ca.key")).unwrap(), b"nonsense", "nothing is written over");
+    assert!(damaged.code == 2 && damaged.err.contains("are not a CA and its key"), "{}", damaged.err);
+    assert_eq!(std::fs::read(dir.path().join("ca.key")).unwrap(), b"nonsense", "existing files are unchanged");
     assert!(!dir.path().join("tls.crt").exists());
     let nowhere = issue(Path::new("/proc/nowhere"), &[]);
     assert!(nowhere.code == 2 && nowhere.err.contains("/proc/nowhere"), "{}", nowhere.err);
     let short = netpol(&["certs", "issue", "--dir", path(dir.path(), "b").as_str(), "--leaf-lifetime", "1s"]);
-    assert!(short.code == 2 && short.err.contains("a lifetime is between 10m and 36500d"), "{}", short.err);
+    assert!(short.code == 2 && short.err.contains("a lifetime must be between 10m and 36500d"), "{}", short.err);
 }
 
 #[test]
-fn what_is_wrong_with_a_certificate_is_a_finding() {
+fn an_untrusted_or_expired_certificate_is_a_finding() {
     let dir = tempfile::tempdir().unwrap();
     let (ours, theirs) = (Authority::new("ours"), Authority::new("theirs"));
     let (good, late) = (ours.server("x"), ours.server_valid(-3, -1));
@@ -79,14 +83,17 @@ fn what_is_wrong_with_a_certificate_is_a_finding() {
     assert_eq!(show(&["--cert", &good, "--ca", &ours]).0, 0);
     let (code, report) = show(&["--cert", &good, "--ca", &theirs]);
     let found = report["findings"][0].as_str().unwrap();
-    assert!(code == 1 && found.contains("theirs.crt\" does not trust") && found.contains("is signed by nobody in there"), "{found}");
+    assert!(
+        code == 1 && found.contains("theirs.crt\" does not trust") && found.contains("is not signed by any CA in the bundle"),
+        "{found}"
+    );
     let (code, report) = show(&["--cert", &late]);
     assert!(code == 1 && report["findings"][0].as_str().unwrap().contains("expired at"), "{report}");
     let text = netpol(&["certs", "show", "--cert", &good, "--ca", &theirs]);
     assert!(text.out.contains("not trusted by the file") && text.out.contains("issued by  ours"), "{}", text.out);
     for (args, words) in [
         (vec!["--cert", "/nowhere.crt"], "cannot be read"),
-        (vec!["--cert", &write("empty.crt", "")], "has no certificate in it"),
+        (vec!["--cert", &write("empty.crt", "")], "contains no certificate"),
         (vec![], "required"),
         (vec!["--cert", &good, "--server-name", "x"], "--connect"),
     ] {
@@ -96,7 +103,7 @@ fn what_is_wrong_with_a_certificate_is_a_finding() {
 }
 
 #[test]
-fn a_server_is_asked_what_it_really_shows() {
+fn the_certificate_of_a_running_server_is_shown() {
     let server = Setup::new().start();
     let ca = path(server.dir.path(), "tls/ca.crt");
     let address = server.listen.to_string();
@@ -111,7 +118,7 @@ fn a_server_is_asked_what_it_really_shows() {
 }
 
 #[test]
-fn without_a_cluster_there_is_nothing_to_ask() {
+fn a_secret_without_a_cluster_is_an_input_error() {
     let ran =
         command(&["certs", "show", "--tls-secret", "a/b"]).env("KUBECONFIG", "/nowhere").env_remove("KUBERNETES_SERVICE_HOST").output();
     let ran = ran.unwrap();
@@ -120,15 +127,15 @@ fn without_a_cluster_there_is_nothing_to_ask() {
 }
 
 #[test]
-fn flags_that_contradict_each_other_are_refused() {
+fn contradicting_certificate_flags_are_rejected() {
     for (args, words) in [
         (vec!["--tls-secret", "a/b"], "--tls-name"),
         (vec!["--registration", "x"], "--tls-secret"),
-        (vec!["--tls-secret", "a", "--tls-name", "x"], "a Secret is named by its namespace and its name"),
+        (vec!["--tls-secret", "a", "--tls-name", "x"], "write NAMESPACE/NAME"),
         (vec!["--tls-secret", "a/b", "--tls-name", "x", "--self-signed-dir", "d"], "cannot be used with"),
         (vec!["--tls-secret", "a/b", "--tls-cert", "c", "--tls-key", "k"], "cannot be used with"),
         (vec!["--tls-secret", "a/b", "--tls-name", "x", "--ca-lifetime", "20d"], "--ca-lifetime must be at least --leaf-lifetime"),
-        (vec!["--tls-secret", "a/b", "--tls-name", "x", "--registration", "X_"], "a name is at most 253 lower-case letters"),
+        (vec!["--tls-secret", "a/b", "--tls-name", "x", "--registration", "X_"], "a name must have at most 253 lowercase letters"),
     ] {
         let ran = netpol(&[vec!["serve"], args].concat());
         assert!(ran.code == 2 && ran.err.contains(words), "{words}: {}", ran.err);

@@ -1,4 +1,4 @@
-//! `netpol check`: files against the canon.
+//! `netpol check`: files compared with the canon.
 
 use std::fs;
 
@@ -44,13 +44,13 @@ fn canonical(name: &str) -> Value {
 }
 
 #[test]
-fn what_render_prints_is_clean() {
+fn the_output_of_render_is_clean() {
     for canon in netpol::canon::BUILT_IN {
         for namespace in ["abcdesktop", "desktops"] {
             let args = ["--canon", canon, "--namespace", namespace];
             let ran = check(&args, &rendered(&args));
             assert_eq!((ran.code, ran.err.as_str()), (0, ""));
-            assert_eq!(ran.out, format!("clean: 27 of 27 policies as the canon {canon} has them\n"));
+            assert_eq!(ran.out, format!("clean: 27 of 27 policies match the canon {canon}\n"));
         }
     }
     let args = ["-n", "a", "-n", "b"];
@@ -62,7 +62,7 @@ fn release_4_4_is_clean_against_its_own_canon() {
     let Some(path) = shared("upstream/netpol-default-4.4.yaml") else { return };
     let ran = netpol(&["check", "--canon", "abcdesktop-4.4", path.to_str().unwrap()]);
     assert_eq!((ran.code, ran.err.as_str()), (0, ""));
-    assert_eq!(ran.out, "clean: 27 of 27 policies as the canon abcdesktop-4.4 has them\n");
+    assert_eq!(ran.out, "clean: 27 of 27 policies match the canon abcdesktop-4.4\n");
 }
 
 #[test]
@@ -84,13 +84,13 @@ fn release_4_4_drifts_from_the_documented_canon_in_two_policies() {
     policy-drift: NetworkPolicy "ocuser-permits" in abcdesktop (standard input, document 18)
         wider: egress rule 1 also allows TCP 631, 29787-29789 to pods type=x11server
         witness: a pod labeled netpol/ocuser=true could reach pods type=x11server on TCP 631
-    not clean: 25 of 27 policies as the canon abcdesktop has them, 2 drifted
-    to put them back: netpol render policies --only ocuser-rights,ocuser-permits | kubectl apply -f -
+    not clean: 25 of 27 policies match the canon abcdesktop, 2 drifted
+    to restore them: netpol render policies --only ocuser-rights,ocuser-permits | kubectl apply -f -
     "#);
 }
 
 #[test]
-fn older_releases_drift_and_lack_policies() {
+fn older_releases_have_drift_and_missing_policies() {
     for (release, drifted, missing) in [
         ("4.0", &["speedtest-rights", "speedtest-permits"][..], &[][..]),
         ("3.3", &["speedtest-rights", "speedtest-permits", "ocuser-rights", "ocuser-permits"], &["ocapplications-permits"]),
@@ -104,11 +104,11 @@ fn older_releases_drift_and_lack_policies() {
 }
 
 #[test]
-fn what_is_missing_is_a_finding_unless_the_files_are_a_part() {
+fn a_missing_policy_is_a_finding_unless_partial_is_set() {
     let one = rendered(&["--only", "memcached-rights"]);
     assert_eq!(findings(&report(&[], &one)).len(), 26);
     let ran = check(&["--partial"], &one);
-    assert_eq!((ran.code, ran.out.as_str()), (0, "clean: 1 of 27 policies as the canon abcdesktop has them, 26 not in these files\n"));
+    assert_eq!((ran.code, ran.out.as_str()), (0, "clean: 1 of 27 policies match the canon abcdesktop, 26 not in these files\n"));
 }
 
 #[test]
@@ -120,7 +120,7 @@ fn a_policy_without_a_namespace_is_checked_for_every_guarded_one() {
 }
 
 #[test]
-fn a_policy_of_another_namespace_is_not_judged_and_that_is_said() {
+fn a_policy_of_another_namespace_is_reported_as_not_judged() {
     let mut rights = canonical("memcached-rights");
     rights["metadata"]["namespace"] = json!("other");
     rights["spec"] = json!({"podSelector": {}});
@@ -128,7 +128,7 @@ fn a_policy_of_another_namespace_is_not_judged_and_that_is_said() {
     assert_eq!(ran.code, 0);
     assert_eq!(
         ran.out,
-        "not judged: NetworkPolicy \"memcached-rights\" in other (standard input, document 1): that namespace is not guarded\n\
+        "not judged: NetworkPolicy \"memcached-rights\" in other (standard input, document 1): the namespace is not guarded\n\
          clean: no policy of the canon abcdesktop in these files, 1 object not judged\n"
     );
 }
@@ -143,7 +143,7 @@ fn owners_and_finalizers_are_findings() {
 }
 
 #[test]
-fn an_extra_policy_is_a_finding_where_it_grants_more() {
+fn an_extra_policy_is_a_finding_if_it_allows_more() {
     let subject = json!({"matchLabels": {"run": "mongodb-od"}});
     let closed = policy("closed", &json!({"podSelector": subject, "policyTypes": ["Ingress"]}));
     let open = policy("open", &json!({"podSelector": subject, "policyTypes": ["Ingress"], "ingress": [{}]}));
@@ -156,7 +156,7 @@ fn an_extra_policy_is_a_finding_where_it_grants_more() {
 }
 
 #[test]
-fn a_policy_that_has_no_meaning_is_a_finding_not_an_error() {
+fn an_invalid_policy_is_a_finding_and_not_an_error() {
     let mut rights = canonical("memcached-rights");
     rights["spec"]["ingress"][0]["ports"][0]["port"] = json!(70000);
     let ran = check(&["--partial"], &rights.to_string());
@@ -167,7 +167,7 @@ fn a_policy_that_has_no_meaning_is_a_finding_not_an_error() {
 }
 
 #[test]
-fn a_policy_that_stands_twice_is_a_finding() {
+fn a_policy_that_is_in_the_files_twice_is_a_finding() {
     let rights = rendered(&["--only", "memcached-rights"]);
     let report = report(&["--partial"], &format!("{rights}{rights}"));
     assert_eq!(findings(&report), [("policy-twice", "memcached-rights")]);
@@ -175,7 +175,7 @@ fn a_policy_that_stands_twice_is_a_finding() {
 }
 
 #[test]
-fn other_kinds_are_judged_as_review_judges_them() {
+fn other_kinds_are_evaluated_as_by_review() {
     let pod = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "thief", "labels": {"netpol/mongodb": "true"}}});
     assert_eq!(findings(&report(&["--partial"], &pod.to_string())), [("ungranted-label", "thief")]);
     let deployment = json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "thieves"}, "spec": {
@@ -188,27 +188,27 @@ fn other_kinds_are_judged_as_review_judges_them() {
 }
 
 #[test]
-fn softening_enforcement_softens_no_check() {
+fn enforcement_does_not_change_a_check() {
     let pod = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "thief", "labels": {"netpol/mongodb": "true"}}});
     assert_eq!(check(&["--partial", "--enforcement", "audit"], &pod.to_string()).code, 1);
 }
 
 #[test]
-fn without_files_it_says_what_this_build_cannot_do() {
+fn without_files_it_says_that_clusters_are_not_supported() {
     let ran = netpol(&["check"]);
     assert_eq!((ran.code, ran.out.as_str()), (2, ""));
-    assert!(ran.err.contains("reading the live namespace is not part of this build"), "{}", ran.err);
+    assert!(ran.err.contains("reading the cluster is not supported yet"), "{}", ran.err);
 }
 
 #[test]
-fn input_that_cannot_be_read_is_exit_code_two_and_nothing_is_written() {
+fn unreadable_input_is_exit_code_2_without_output() {
     for (args, input, words) in [
         (&["-"][..], "", "standard input is empty"),
         (&["-"], "a: [", "document 1"),
-        (&["-"], r#"{"kind":"AdmissionReview"}"#, "netpol review judges those"),
+        (&["-"], r#"{"kind":"AdmissionReview"}"#, "use netpol review"),
         (&["/no/such/file"], "", "cannot read /no/such/file"),
         (&["--canon", "no-such-canon", "-"], "", "no-such-canon"),
-        (&["--namespace", "Not.A.Namespace", "-"], "", "lower-case letters"),
+        (&["--namespace", "Not.A.Namespace", "-"], "", "lowercase letters"),
     ] {
         let ran = netpol_reading(&[&["check"], args].concat(), input.as_bytes());
         assert_eq!((ran.code, ran.out.as_str()), (2, ""), "{args:?}");

@@ -1,4 +1,4 @@
-//! What the Dockerfile must agree with; `scripts/image` builds it.
+//! The Dockerfile agrees with the rest of the tree. `scripts/image` builds the image.
 
 use std::fs;
 
@@ -9,26 +9,26 @@ fn read(file: &str) -> String {
     fs::read_to_string(root().join(file)).unwrap()
 }
 
-/// The words behind each `instruction`, with continued lines as one.
+/// Returns the words after each `instruction`. Continued lines are joined.
 fn instructions(dockerfile: &str, instruction: &str) -> Vec<Vec<String>> {
     let whole = dockerfile.replace("\\\n", " ");
     let found = whole.lines().filter_map(|line| line.strip_prefix(instruction)?.strip_prefix(' '));
     found.map(|rest| rest.split_whitespace().map(str::to_owned).collect()).collect()
 }
 
-/// The value of a `key = "…"` in a manifest.
+/// Returns the value of a `key = "…"` in a manifest.
 fn quoted<'m>(manifest: &'m str, key: &str) -> &'m str {
     let line = manifest.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(" = \"")).unwrap();
     line.split_once('"').unwrap().0
 }
 
-/// The minor of `1.89`.
+/// Returns the minor version of `1.89`.
 fn minor(version: &str) -> u32 {
     version.split('.').nth(1).unwrap().parse().unwrap()
 }
 
 #[test]
-fn what_it_is_built_on_is_pinned() {
+fn base_images_are_pinned() {
     let dockerfile = read("Dockerfile");
     let images: Vec<(String, String)> = instructions(&dockerfile, "ARG")
         .iter()
@@ -37,7 +37,7 @@ fn what_it_is_built_on_is_pinned() {
         .map(|(name, image)| (format!("${{{name}}}"), image.to_owned()))
         .collect();
     for (name, image) in &images {
-        let digest = image.split_once("@sha256:").unwrap_or_else(|| panic!("{name} is a tag, which moves: {image}")).1;
+        let digest = image.split_once("@sha256:").unwrap_or_else(|| panic!("{name} has no digest: {image}")).1;
         assert!(digest.len() == 64 && digest.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')), "{image}");
     }
     let stages: Vec<String> =
@@ -49,7 +49,7 @@ fn what_it_is_built_on_is_pinned() {
 }
 
 #[test]
-fn it_runs_as_a_number_and_listens_where_serve_does() {
+fn the_image_has_a_numeric_user_and_the_default_ports_of_serve() {
     let dockerfile = read("Dockerfile");
     let [user] = instructions(&dockerfile, "USER").try_into().unwrap();
     let (user, group) = user[0].split_once(':').unwrap();
@@ -57,13 +57,13 @@ fn it_runs_as_a_number_and_listens_where_serve_does() {
     let [ports] = instructions(&dockerfile, "EXPOSE").try_into().unwrap();
     let help = netpol(&["serve", "--help"]).out;
     for port in ports {
-        assert!(help.contains(&format!("[default: [::]:{port}]")), "nothing listens on {port} by default");
+        assert!(help.contains(&format!("[default: [::]:{port}]")), "serve does not listen on {port} by default");
     }
 }
 
-/// The layer of the dependencies needs every manifest of the workspace, and of the sources only crates that rarely change.
+/// The layer of the dependencies needs every manifest of the workspace. Of the sources it has only crates that rarely change.
 #[test]
-fn what_it_copies_is_let_in_and_every_manifest_comes_first() {
+fn copied_files_are_in_the_build_context_and_manifests_are_first() {
     let dockerfile = read("Dockerfile");
     let copied: Vec<String> = instructions(&dockerfile, "COPY")
         .into_iter()
@@ -76,11 +76,11 @@ fn what_it_copies_is_let_in_and_every_manifest_comes_first() {
     let manifests = members.split(", ").map(|member| format!("{}/Cargo.toml", member.trim_matches('"')));
     for needed in manifests.chain(["Cargo.toml".to_owned(), "Cargo.lock".to_owned()]) {
         let is_copied = |path: &String| *path == needed || needed.starts_with(&format!("{path}/"));
-        assert!(copied[..sources].iter().any(is_copied), "{needed} is not there when the dependencies are built");
+        assert!(copied[..sources].iter().any(is_copied), "{needed} is not copied before the dependencies are built");
     }
     let ignored = read(".dockerignore");
-    let let_in: Vec<&str> = ignored.lines().filter_map(|line| line.strip_prefix('!')).collect();
-    assert!(ignored.lines().any(|line| line == "*"), "what is let in is a list");
-    assert_eq!(let_in.len(), copied.len(), "{let_in:?}");
-    assert!(copied.iter().all(|path| let_in.contains(&path.as_str())), "{copied:?}");
+    let included: Vec<&str> = ignored.lines().filter_map(|line| line.strip_prefix('!')).collect();
+    assert!(ignored.lines().any(|line| line == "*"), "everything else is ignored");
+    assert_eq!(included.len(), copied.len(), "{included:?}");
+    assert!(copied.iter().all(|path| included.contains(&path.as_str())), "{copied:?}");
 }

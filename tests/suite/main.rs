@@ -1,6 +1,6 @@
-//! The one integration test binary: a second one would link the whole product again.
+//! The only integration test binary, because each one links the whole product.
 //!
-//! A module a subject; `support` holds what several of them need.
+//! One module per subject; `support` contains what several of them need.
 
 #![allow(
     clippy::unwrap_used,
@@ -8,7 +8,7 @@
     clippy::panic,
     clippy::indexing_slicing,
     clippy::print_stderr,
-    reason = "a test says what it expects by panicking; clippy's own exemption covers `#[test]` functions, not their helpers"
+    reason = "tests fail by panicking, and clippy's own exemption covers `#[test]` functions but not their helpers"
 )]
 
 mod admission;

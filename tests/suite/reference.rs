@@ -1,4 +1,4 @@
-//! `docs/commands.md` is what the commands say of themselves.
+//! `docs/commands.md` is the help of every command.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -25,8 +25,8 @@ const COMMANDS: [&str; 14] = [
 
 const HEAD: &str = "# Commands
 
-What `netpol help COMMAND` prints, for those who look before they build. A test compares it:
-`NETPOL_BLESS=1 cargo test reference` writes it anew.
+The output of `netpol help COMMAND` for every command. A test keeps this page up to date:
+`NETPOL_BLESS=1 cargo test reference` rewrites it.
 ";
 
 fn help(of: &str) -> String {
@@ -34,12 +34,12 @@ fn help(of: &str) -> String {
     arguments.push("--help");
     let output = command(&arguments).env("COLUMNS", "100").output().unwrap();
     assert!(output.status.success(), "netpol {of} --help: {}", String::from_utf8_lossy(&output.stderr));
-    // Blank lines between a flag and its default hold the indentation.
+    // Blank lines between a flag and its default contain the indentation.
     String::from_utf8(output.stdout).unwrap().lines().map(str::trim_end).collect::<Vec<_>>().join("\n")
 }
 
 #[test]
-fn the_reference_is_what_the_commands_say() {
+fn the_reference_is_the_help_of_the_commands() {
     let mut reference = HEAD.to_owned();
     for of in COMMANDS {
         let _ = write!(reference, "\n## `{}`\n\n```text\n{}\n```\n", format!("netpol {of}").trim_end(), help(of).trim_end());
@@ -49,11 +49,11 @@ fn the_reference_is_what_the_commands_say() {
         fs::write(&path, &reference).unwrap();
     }
     let committed = fs::read_to_string(&path).unwrap_or_default();
-    assert!(committed == reference, "docs/commands.md is old: NETPOL_BLESS=1 cargo test reference, and look at what changed");
+    assert!(committed == reference, "docs/commands.md is out of date: run NETPOL_BLESS=1 cargo test reference and review the changes");
 }
 
 #[test]
-fn no_command_is_left_out_of_the_reference() {
+fn the_reference_has_every_command() {
     for of in COMMANDS {
         let text = help(of);
         let listed = text.split("\nCommands:\n").nth(1).and_then(|rest| rest.split("\n\n").next()).unwrap_or_default();

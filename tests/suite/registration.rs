@@ -39,7 +39,7 @@ fn arguments_that_the_api_server_would_reject_are_usage_errors() {
     rejected(&["--service", "netpol"], "NAMESPACE/NAME");
     rejected(&["--url", "http://guard"], "https://");
     rejected(&["--url", "https://guard", "--service", "a/b"], "cannot be used with");
-    rejected(&["--name", "Upper"], "lower-case");
+    rejected(&["--name", "Upper"], "lowercase");
     rejected(&["--namespace", "a_b"], "namespace");
     rejected(&["--ca", "no/such/file"], "no/such/file");
     let ran = netpol_reading(&["render", "registration", "--ca", "-"], b"nothing of the kind");

@@ -1,4 +1,4 @@
-//! `netpol render policies` and `netpol completions`.
+//! `netpol render policies`, `netpol completions`, and the examples of every command.
 
 use std::io::Read as _;
 use std::process::{Command, Stdio};
@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::support::command::{command, netpol};
 
 #[test]
-fn one_policy_is_yaml_that_kubectl_takes() {
+fn one_policy_is_yaml_for_kubectl() {
     let ran = netpol(&["render", "policies", "--only", "memcached-permits"]);
     assert_eq!((ran.code, ran.err.as_str()), (0, ""));
     insta::assert_snapshot!(ran.out, @r#"
@@ -38,7 +38,7 @@ fn one_policy_is_yaml_that_kubectl_takes() {
 }
 
 #[test]
-fn what_is_rendered_is_a_canon_again() {
+fn rendered_policies_are_an_equal_canon() {
     for canon in netpol::canon::BUILT_IN {
         let ran = netpol(&["render", "policies", "--canon", canon, "--namespace", "desktops"]);
         assert_eq!(ran.code, 0);
@@ -53,7 +53,7 @@ fn what_is_rendered_is_a_canon_again() {
 }
 
 #[test]
-fn json_is_a_list_for_every_namespace() {
+fn json_is_a_list_of_the_policies_of_every_namespace() {
     let ran = netpol(&["render", "policies", "-n", "a,b", "--only", "memcached-permits", "memcached-rights", "--output", "json"]);
     let list: Value = serde_json::from_str(&ran.out).unwrap();
     assert_eq!((list["apiVersion"].as_str(), list["kind"].as_str()), (Some("v1"), Some("List")));
@@ -67,17 +67,17 @@ fn json_is_a_list_for_every_namespace() {
 }
 
 #[test]
-fn a_name_that_the_canon_lacks_is_wrong_usage_and_the_nearest_are_named() {
+fn an_unknown_name_is_a_usage_error_that_suggests_similar_names() {
     let ran = netpol(&["render", "policies", "--only", "memcached-permit"]);
     assert_eq!((ran.code, ran.out.as_str()), (2, ""));
     assert_eq!(
         ran.err,
-        "netpol: the canon \"abcdesktop\" has no policy \"memcached-permit\"; the nearest names are memcached-permits, memcached-rights\n"
+        "netpol: the canon \"abcdesktop\" has no policy \"memcached-permit\"; similar names: memcached-permits, memcached-rights\n"
     );
 }
 
 #[test]
-fn a_canon_that_cannot_be_used_is_named_with_its_fault() {
+fn an_error_in_the_canon_names_the_file_and_document() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("canon.yaml");
     std::fs::write(&path, "kind: [\n").unwrap();
@@ -87,7 +87,7 @@ fn a_canon_that_cannot_be_used_is_named_with_its_fault() {
 }
 
 #[test]
-fn a_reader_that_has_seen_enough_is_no_error() {
+fn a_closed_pipe_is_not_an_error() {
     let mut child = command(&["render", "policies"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut first = [0; 4];
     child.stdout.take().unwrap().read_exact(&mut first).unwrap();
@@ -96,7 +96,7 @@ fn a_reader_that_has_seen_enough_is_no_error() {
 }
 
 #[test]
-fn a_full_disk_is_an_error_of_ours() {
+fn a_full_disk_is_exit_code_3() {
     let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
     let output = command(&["render", "policies"]).stdout(full).output().unwrap();
     assert_eq!(output.status.code(), Some(3));
@@ -113,7 +113,7 @@ fn every_shell_has_completions() {
 }
 
 #[test]
-fn as_a_plugin_of_kubectl_it_says_what_people_type() {
+fn as_a_plugin_of_kubectl_the_help_shows_what_users_type() {
     let folder = tempfile::tempdir().unwrap();
     let plugin = folder.path().join("kubectl-netpol");
     std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_netpol"), &plugin).unwrap();
@@ -138,4 +138,28 @@ fn every_command_shows_an_example() {
     let mut bare = Vec::new();
     walk(&[], &netpol::cli::definition(), &mut bare);
     assert_eq!(bare, [] as [String; 0]);
+}
+
+/// Returns the `netpol` commands in the examples of a help text, each as its words.
+fn examples(help: &str) -> Vec<Vec<String>> {
+    let text = help.split("Examples:\n").nth(1).unwrap_or_default().replace("\\\n", " ");
+    let commands = text.lines().flat_map(|line| line.split('|')).filter_map(|command| command.split(" >").next()).map(str::trim);
+    let words = |command: &str| command.split_whitespace().map(str::to_owned).collect();
+    commands.filter(|command| command.starts_with("netpol ")).map(words).collect()
+}
+
+#[test]
+fn every_example_parses() {
+    fn walk(command: &clap::Command, found: &mut usize) {
+        let help = command.get_after_long_help().map(ToString::to_string).unwrap_or_default();
+        for example in examples(&help) {
+            *found += 1;
+            let parsed = netpol::cli::definition().try_get_matches_from(&example);
+            assert!(parsed.is_ok(), "{}: {}", example.join(" "), parsed.unwrap_err());
+        }
+        command.get_subcommands().for_each(|below| walk(below, found));
+    }
+    let mut found = 0;
+    walk(&netpol::cli::definition(), &mut found);
+    assert!(found >= 25, "{found} examples");
 }

@@ -1,4 +1,4 @@
-//! `netpol review`: the answers of the webhook, and verdicts on manifests.
+//! `netpol review`: the responses of the webhook, and verdicts on manifests.
 
 use std::fs;
 use std::path::PathBuf;
@@ -60,15 +60,15 @@ fn a_review_gets_the_bytes_that_the_webhook_sends() {
 }
 
 #[test]
-fn words_about_a_review_go_to_standard_error() {
+fn the_explanation_of_a_review_is_on_standard_error() {
     let file = recorded("pod-create-ungranted.validate.json");
     let ran = netpol(&["review", &file]);
-    assert!(ran.err.starts_with(&format!("denied: {file}\n  ungranted-label: pod \"thief\" wears netpol/mongodb")), "{}", ran.err);
+    assert!(ran.err.starts_with(&format!("denied: {file}\n  ungranted-label: pod \"thief\" has label netpol/mongodb")), "{}", ran.err);
     assert_eq!(netpol(&["review", "--output", "json", &file]).err, "");
 }
 
 #[test]
-fn several_reviews_get_a_line_each() {
+fn several_reviews_get_one_line_each() {
     let ran = netpol(&["review", &recorded("pod-create-desktop.validate.json"), &recorded("netpol-delete.validate.json")]);
     assert_eq!(ran.code, 1);
     let allowed: Vec<bool> =
@@ -77,7 +77,7 @@ fn several_reviews_get_a_line_each() {
 }
 
 #[test]
-fn a_review_in_yaml_gets_the_answer_of_its_json() {
+fn a_review_in_yaml_gets_the_same_response_as_in_json() {
     let json = fs::read_to_string(recorded("netpol-update-drift.validate.json")).unwrap();
     let yaml = reading::write(&serde_json::from_str(&json).unwrap()).unwrap();
     let (from_yaml, from_json) = (review(&[], &yaml), review(&[], &json));
@@ -85,11 +85,11 @@ fn a_review_in_yaml_gets_the_answer_of_its_json() {
 }
 
 #[test]
-fn what_the_webhook_answers_with_400_is_unreadable_input() {
+fn a_body_that_the_webhook_refuses_with_400_is_exit_code_2() {
     for (body, words) in [
         (
             r#"{"kind":"AdmissionReview","apiVersion":"admission.k8s.io/v1beta1","request":{"uid":"u"}}"#,
-            "is not of version admission.k8s.io/v1",
+            "another version than admission.k8s.io/v1",
         ),
         (r#"{"kind":"AdmissionReview","apiVersion":"admission.k8s.io/v1"}"#, "request"),
     ] {
@@ -100,7 +100,7 @@ fn what_the_webhook_answers_with_400_is_unreadable_input() {
 }
 
 #[test]
-fn a_review_with_a_fault_inside_is_answered_as_the_webhook_does() {
+fn an_error_inside_a_review_gets_the_response_of_the_webhook() {
     let mut body = fs::read(recorded("pod-create-desktop.validate.json")).unwrap();
     let at = body.windows(7).position(|window| window == b"\"image\"").unwrap();
     body[at + 2] = 0xff;
@@ -111,7 +111,7 @@ fn a_review_with_a_fault_inside_is_answered_as_the_webhook_does() {
 }
 
 #[test]
-fn manifests_get_a_verdict_an_object() {
+fn manifests_get_one_verdict_per_object() {
     let input = "\
 apiVersion: v1
 kind: Pod
@@ -134,20 +134,20 @@ items:
     allowed     Pod "garbage" in abcdesktop (standard input, document 1)
                 /mutate adds netpol/dns=true, netpol/pyos=true
     denied      Pod "thief" in abcdesktop (standard input, document 2)
-                ungranted-label: pod "thief" wears netpol/mongodb, which no grant gives it (grants that do: pyos for run=pyos-od, mongodb for run=mongodb-od). Remove the label, or extend the grants
+                ungranted-label: pod "thief" has label netpol/mongodb, which no grant allows for this pod (grants with this label: pyos for run=pyos-od, mongodb for run=mongodb-od). Remove the label or add it to a grant
     not judged  ConfigMap "settings" in abcdesktop (standard input, document 3, items[0])
     warned      CiliumNetworkPolicy "open" in abcdesktop (standard input, document 3, items[1])
-                warning, foreign-policy: CiliumNetworkPolicy "open" of cilium.io can open the network past every NetworkPolicy, and what it says is not judged. Use a NetworkPolicy if one can say it
+                warning, foreign-policy: CiliumNetworkPolicy "open" of cilium.io can allow traffic that NetworkPolicies deny, and its content is not checked. Use a NetworkPolicy if possible
     not judged  Pod "elsewhere" in other (standard input, document 3, items[2])
     5 objects: 1 allowed, 1 warned, 1 denied, 2 not judged
     "#);
 }
 
 #[test]
-fn the_same_in_json_is_a_line_an_object() {
+fn json_is_one_line_per_object() {
     let thief = pod("thief", &json!({"netpol/mongodb": "true"})).to_string();
-    let message = "pod \"thief\" wears netpol/mongodb, which no grant gives it (grants that do: pyos for run=pyos-od, mongodb for \
-                   run=mongodb-od). Remove the label, or extend the grants";
+    let message = "pod \"thief\" has label netpol/mongodb, which no grant allows for this pod (grants with this label: pyos for \
+                   run=pyos-od, mongodb for run=mongodb-od). Remove the label or add it to a grant";
     let expected = json!({"file": "standard input", "document": 1, "kind": "Pod", "name": "thief", "namespace": "abcdesktop", "verdict": "denied",
         "allowed": false, "rule": "ungranted-label", "messages": [message], "warnings": [], "differences": []});
     assert_eq!(verdicts(&[], &thief), [expected]);
@@ -157,7 +157,7 @@ fn the_same_in_json_is_a_line_an_object() {
 }
 
 #[test]
-fn a_policy_that_drifts_comes_with_its_differences_and_witness() {
+fn a_policy_that_drifts_has_its_differences_and_a_witness() {
     let policy = json!({"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": {"name": "memcached-permits"}, "spec": {
         "podSelector": {"matchLabels": {"netpol/memcached": "true"}}, "policyTypes": ["Egress"],
         "egress": [{"to": [{"podSelector": {"matchLabels": {"run": "memcached-od"}}}], "ports": [{"port": 11211}, {"port": 443}]}]}});
@@ -168,7 +168,7 @@ fn a_policy_that_drifts_comes_with_its_differences_and_witness() {
 }
 
 #[test]
-fn enforcement_and_the_other_flags_of_a_verdict_count() {
+fn the_flags_of_a_verdict_apply() {
     let thief = pod("thief", &json!({"netpol/mongodb": "true"})).to_string();
     for (args, verdict, code) in [
         (&["--enforcement", "audit"][..], "softened", 0),
@@ -186,7 +186,7 @@ fn enforcement_and_the_other_flags_of_a_verdict_count() {
 }
 
 #[test]
-fn who_asks_can_be_said() {
+fn the_requesting_user_can_be_set() {
     let mut mirror = pod("static", &json!({"netpol/mongodb": "true"}));
     mirror["metadata"]["annotations"] = json!({"kubernetes.io/config.mirror": "0"});
     let mirror = mirror.to_string();
@@ -205,7 +205,7 @@ fn a_live_object_is_judged_as_if_it_were_created() {
 }
 
 #[test]
-fn the_items_of_a_typed_list_need_not_say_what_they_are() {
+fn the_items_of_a_typed_list_may_leave_out_their_kind() {
     let list =
         json!({"apiVersion": "v1", "kind": "PodList", "items": [{"metadata": {"name": "thief", "labels": {"netpol/mongodb": "true"}}}]});
     let [line] = &verdicts(&[], &list.to_string())[..] else { panic!() };
@@ -213,7 +213,7 @@ fn the_items_of_a_typed_list_need_not_say_what_they_are() {
 }
 
 #[test]
-fn a_namespace_is_judged_wherever_it_is() {
+fn every_namespace_object_is_evaluated() {
     let neighbor = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "spy", "labels": {"name": "kube-monitor"}}});
     let [line] = &verdicts(&[], &neighbor.to_string())[..] else { panic!() };
     assert_eq!((line["verdict"].as_str(), line["namespace"].as_str()), (Some("warned"), Some("")));
@@ -221,7 +221,7 @@ fn a_namespace_is_judged_wherever_it_is() {
 }
 
 #[test]
-fn input_that_cannot_be_read_is_exit_code_two_and_nothing_is_written() {
+fn unreadable_input_is_exit_code_2_without_output() {
     let folder = tempfile::tempdir().unwrap();
     let good = folder.path().join("good.yaml");
     fs::write(&good, pod("a", &json!({})).to_string()).unwrap();
@@ -248,7 +248,7 @@ fn input_that_cannot_be_read_is_exit_code_two_and_nothing_is_written() {
     for (files, words) in [
         (&["/no/such/file"][..], "cannot read /no/such/file: No such file"),
         (&["/"], "cannot read /: it is a folder"),
-        (&["-", "-"], "standard input (-) is named twice"),
+        (&["-", "-"], "standard input (-) can be read only once"),
         (&[], "<FILE>"),
     ] {
         let ran = netpol(&[&["review", good], files].concat());
@@ -263,10 +263,10 @@ fn reviews_and_manifests_are_not_mixed() {
     let file = recorded("pod-create-desktop.validate.json");
     let ran = netpol_reading(&["review", &file, "-"], pod("a", &json!({})).to_string().as_bytes());
     assert_eq!((ran.code, ran.out.as_str()), (2, ""));
-    assert!(ran.err.contains("review them apart"), "{}", ran.err);
+    assert!(ran.err.contains("review them separately"), "{}", ran.err);
     let ran = review(&["--mutate"], &pod("a", &json!({})).to_string());
     assert_eq!((ran.code, ran.out.as_str()), (2, ""));
-    assert!(ran.err.contains("--mutate is about AdmissionReviews"), "{}", ran.err);
+    assert!(ran.err.contains("--mutate applies only to AdmissionReviews"), "{}", ran.err);
     assert_eq!(netpol(&["review", "--mutate", "--validate", &file]).code, 2);
 }
 
@@ -299,7 +299,7 @@ fn a_name_cannot_write_to_the_terminal() {
 }
 
 #[test]
-fn a_reader_that_has_seen_enough_changes_no_verdict() {
+fn a_closed_pipe_does_not_change_the_exit_code() {
     let thief = pod("thief", &json!({"netpol/mongodb": "true"}));
     let list = json!({"apiVersion": "v1", "kind": "List", "items": vec![thief; 500]});
     let folder = tempfile::tempdir().unwrap();

@@ -1,4 +1,4 @@
-//! The threat model names the tests that show it: each is there.
+//! The threat model names the tests that prove its claims: each of them exists.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -18,7 +18,7 @@ fn every_test_that_the_threat_model_names_exists() {
             module.split("::").chain([*test]).all(is_word)
         })
         .collect();
-    assert!(named.len() > 40, "{} tests are named", named.len());
+    assert!(named.len() > 40, "only {} tests are named", named.len());
     let missing: Vec<_> = named
         .into_iter()
         .filter(|(module, test)| {
@@ -27,5 +27,5 @@ fn every_test_that_the_threat_model_names_exists() {
             !source.contains(&format!("#[test]\nfn {test}("))
         })
         .collect();
-    assert!(missing.is_empty(), "named and not there: {missing:?}");
+    assert!(missing.is_empty(), "these tests do not exist: {missing:?}");
 }

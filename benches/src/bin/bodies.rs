@@ -1,4 +1,4 @@
-//! Writes every body into a folder, for load tools and for the eye.
+//! Writes all bodies to a folder, for load tools and for inspection.
 
 use std::path::PathBuf;
 use std::process::ExitCode;

@@ -1,4 +1,4 @@
-//! Counts instructions and allocations of every case and holds them against the committed figures.
+//! Counts the instructions and allocations of all cases and compares them with the committed figures.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -14,10 +14,10 @@ static ALLOCATOR: Counting = Counting;
 
 const USAGE: &str = "usage: instructions [--update] [PREFIX]
 
-Counts every case (or those whose name starts with PREFIX) and fails where one costs more than its
-committed figure allows; --update commits what was counted.";
+Measures all cases (or those whose names start with PREFIX) and fails if a case exceeds its committed
+figure. --update writes the committed figures.";
 
-/// Referring to it is what puts it in place.
+/// This reference links the function into the binary.
 #[used]
 static SEEDS: unsafe extern "C" fn(*mut u8, usize, u32) -> isize = seeds::getrandom;
 
@@ -25,12 +25,12 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let done = match arguments.as_slice() {
-        // Each case is counted in a process of its own: what another left behind on the heap would count.
+        // Each case runs in its own process, because the heap of an earlier case would affect the results.
         ["collect", case] => collect(case),
         ["allocate", case] => allocate(case),
         ["--update"] => measure("").and_then(update),
-        [] => judge(""),
-        [prefix] if !prefix.starts_with('-') => judge(prefix),
+        [] => check(""),
+        [prefix] if !prefix.starts_with('-') => check(prefix),
         _ => Err(USAGE.to_owned()),
     };
     match done {
@@ -44,7 +44,7 @@ fn main() -> ExitCode {
 
 fn prepared(case: &str) -> Result<cases::Call, String> {
     let call = cases::prepare(case).ok_or_else(|| format!("there is no case {case}"))?;
-    // What is made once is made before, and the heap has the holes that the call leaves.
+    // Warm up lazily created values and the heap.
     for _ in 0..4 {
         call();
     }
@@ -57,7 +57,7 @@ fn collect(case: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// Prints allocations, bytes of heap, and the nanoseconds of the fastest of many calls.
+/// Prints the allocations, the heap in bytes, and the duration of the fastest of many calls in nanoseconds.
 fn allocate(case: &str) -> Result<(), String> {
     let call = prepared(case)?;
     let (allocations, ()) = allocations::count(&call);
@@ -72,7 +72,7 @@ fn allocate(case: &str) -> Result<(), String> {
 }
 
 fn measure(prefix: &str) -> Result<BTreeMap<String, Figure>, String> {
-    let program = std::env::current_exe().map_err(|error| format!("this program cannot find itself: {error}"))?;
+    let program = std::env::current_exe().map_err(|error| format!("cannot find the path of this binary: {error}"))?;
     let mut measured = BTreeMap::new();
     for case in cases::names().into_iter().filter(|case| case.starts_with(prefix)) {
         let instructions = callgrind::instructions(&program, &["collect", &case])? / cases::calls(&case);
@@ -104,14 +104,14 @@ fn update(cases: BTreeMap<String, Figure>) -> Result<(), String> {
     std::fs::write(path(), text).map_err(|error| format!("{}: {error}", path().display()))
 }
 
-fn judge(prefix: &str) -> Result<(), String> {
+fn check(prefix: &str) -> Result<(), String> {
     let text = std::fs::read_to_string(path()).map_err(|error| format!("{}: {error}", path().display()))?;
     let mut committed: Figures = serde_json::from_str(&text).map_err(|error| format!("{}: {error}", path().display()))?;
     committed.cases.retain(|case, _| case.starts_with(prefix));
     let (table, faults) = figures::compare(&committed, &measure(prefix)?);
     println!("{table}");
     if committed.compiler != COMPILER {
-        println!("built by {COMPILER}; the figures are of {}", committed.compiler);
+        println!("built with {COMPILER}; the committed figures are from {}", committed.compiler);
     }
     if faults.is_empty() { Ok(()) } else { Err(faults.join("\n")) }
 }

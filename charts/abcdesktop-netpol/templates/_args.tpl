@@ -1,6 +1,6 @@
 {{/*
-Every flag of `netpol serve` that the values state, always all of them: what a pod's description shows is the
-whole truth. Kubernetes writes variables into arguments, so what is not meant as one is escaped.
+Returns the arguments of `netpol serve`. Every flag is set, so that the description of a pod shows the complete
+configuration. Kubernetes expands variables in arguments, so `$(` is escaped.
 */}}
 {{- define "netpol.args" -}}
 {{- $root := . -}}
@@ -50,7 +50,7 @@ whole truth. Kubernetes writes variables into arguments, so what is not meant as
   (printf "--log=%s" $values.log.filter)) -}}
 {{- $escaped := list "serve" -}}
 {{- range $args }}{{ $escaped = append $escaped (replace "$(" "$$(" .) }}{{ end -}}
-{{- /* In this one the pod's name is meant. */ -}}
+{{- /* Only here is $(POD_NAME) a variable. */ -}}
 {{- $escaped = append $escaped (printf "--audit-log=%s" (replace "$$(POD_NAME)" "$(POD_NAME)" (replace "$(" "$$(" $values.audit.log))) -}}
 {{- range $escaped }}
 - {{ toRawJson . }}

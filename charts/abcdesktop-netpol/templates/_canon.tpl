@@ -1,7 +1,7 @@
 {{/*
-Which label keys a canon reads: the match conditions of the registration depend on them. For the canons
-that are built in they stand in files/canons.yaml; of your own documents they are read here, as the program
-reads them; into somebody else's ConfigMap nobody can look, so it comes with its keys.
+Returns the label keys that a canon uses, which the match conditions of the webhooks depend on. The keys of the
+built-in canons are in files/canons.yaml. The keys of `canon.documents` are read here, as the program reads them.
+The keys of an existing ConfigMap are values, because the chart cannot read it.
 */}}
 {{- define "netpol.canonKeys" -}}
 {{- $canon := .Values.canon -}}
@@ -14,7 +14,7 @@ reads them; into somebody else's ConfigMap nobody can look, so it comes with its
 {{- range $part := regexSplit "(?m)^---(?:[ \\t\\r]+|$)" $text -1 -}}
 {{- $document := fromYaml $part -}}
 {{- if and (kindIs "string" $document.Error) (not $document.kind) -}}
-{{- fail (printf "canon.documents: a document of %s is no YAML: %s" $file $document.Error) -}}
+{{- fail (printf "canon.documents: a document in %s is not valid YAML: %s" $file $document.Error) -}}
 {{- end -}}
 {{- $objects := list $document -}}
 {{- if hasSuffix "List" (toString $document.kind) }}{{ $objects = $document.items | default list }}{{ end -}}
@@ -38,7 +38,7 @@ reads them; into somebody else's ConfigMap nobody can look, so it comes with its
 {{- $spec := .object.spec | default dict -}}
 {{- include "netpol.podSelectorKeys" (dict "selector" $spec.podSelector "found" $found) -}}
 {{- $types := $spec.policyTypes -}}
-{{- /* The API's default. Rules of a direction that is not listed are inert. */ -}}
+{{- /* The default of the API. Rules of a direction that is not in policyTypes have no effect. */ -}}
 {{- if not $types }}{{ $types = ternary (list "Ingress" "Egress") (list "Ingress") (not (empty $spec.egress)) }}{{ end -}}
 {{- $peers := list -}}
 {{- if has "Ingress" $types }}{{ range $spec.ingress }}{{ $peers = concat $peers (.from | default list) }}{{ end }}{{ end -}}

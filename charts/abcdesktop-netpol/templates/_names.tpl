@@ -4,7 +4,7 @@
 {{- default .Chart.Name .Values.nameOverride | trunc 50 | trimSuffix "-" -}}
 {{- end -}}
 
-{{/* Of every object. Fifty characters leave room for the suffixes, since a Service's name has at most 63. */}}
+{{/* The name of the objects. It has at most 50 characters, because the name of a Service has at most 63 with its suffix. */}}
 {{- define "netpol.fullname" -}}
 {{- if .Values.fullnameOverride -}}
 {{- .Values.fullnameOverride | trunc 50 | trimSuffix "-" -}}
@@ -30,7 +30,7 @@ app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 {{ include "netpol.selector" . }}
 {{- end -}}
 
-{{/* Of what `helm test` makes: other labels than the servers', or the Service would send reviews there. */}}
+{{/* Labels of the objects of `helm test`. They differ from the labels of the servers, because the Service selects those. */}}
 {{- define "netpol.testLabels" -}}
 {{- $ours := include "netpol.labels" . | fromYaml -}}
 {{- merge (include "netpol.testSelector" . | fromYaml) $ours | toYaml -}}
@@ -45,7 +45,7 @@ app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- .Values.serviceAccount.name | default (include "netpol.fullname" .) -}}
 {{- end -}}
 
-{{/* The Secret of the certificate that is served. The Lease has the same name. */}}
+{{/* The name of the Secret with the certificate of the servers. The Lease has the same name. */}}
 {{- define "netpol.tlsSecret" -}}
 {{- $own := printf "%s-tls" (include "netpol.fullname" .) -}}
 {{- if eq .Values.certificates.mode "secret" -}}
@@ -57,7 +57,7 @@ app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end -}}
 {{- end -}}
 
-{{/* The names that the API server, and whoever else is in the cluster, asks for. */}}
+{{/* The DNS names of the certificate. */}}
 {{- define "netpol.tlsNames" -}}
 {{- $name := include "netpol.fullname" . -}}
 {{- list (printf "%s.%s.svc" $name .Release.Namespace) (printf "%s.%s.svc.cluster.local" $name .Release.Namespace) (printf "%s.%s" $name .Release.Namespace) | toYaml -}}

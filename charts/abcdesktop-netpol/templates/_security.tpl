@@ -1,4 +1,4 @@
-{{/* What the strictest pod security standard asks for, and a read-only root. */}}
+{{/* The restricted Pod Security Standard, and a read-only root file system. */}}
 
 {{- define "netpol.podSecurity" -}}
 runAsNonRoot: true

@@ -1,13 +1,13 @@
-{{/* Values that the schema lets through and that cannot be meant: all of them, a sentence each. */}}
+{{/* Fails with one sentence for each invalid combination of values that the schema cannot detect. */}}
 {{- define "netpol.validate" -}}
 {{- $faults := list -}}
 {{- $values := .Values -}}
 
 {{- if has .Release.Namespace $values.namespaces -}}
-{{- $faults = append $faults (printf "namespaces: the chart's own namespace %q cannot be guarded, since no server could start once all are gone: install into a namespace of its own (-n netpol-system --create-namespace)" .Release.Namespace) -}}
+{{- $faults = append $faults (printf "namespaces: the namespace of the release, %q, cannot be guarded, because no server could start after all have stopped: install the chart in a namespace of its own (-n netpol-system --create-namespace)" .Release.Namespace) -}}
 {{- end -}}
 {{- if has "kube-system" $values.namespaces -}}
-{{- $faults = append $faults "namespaces: kube-system cannot be guarded, since the servers need what runs there before they can answer" -}}
+{{- $faults = append $faults "namespaces: kube-system cannot be guarded, because the servers depend on the pods in it" -}}
 {{- end -}}
 
 {{- $canon := $values.canon -}}
@@ -16,55 +16,56 @@
 {{- if $canon.documents }}{{ $given = append $given "canon.documents" }}{{ end -}}
 {{- if $canon.configMap.name }}{{ $given = append $given "canon.configMap.name" }}{{ end -}}
 {{- if gt (len $given) 1 -}}
-{{- $faults = append $faults (printf "canon: there is one canon, and %s are given: leave one of them" (join " and " $given)) -}}
+{{- $faults = append $faults (printf "canon: %s are set, but there is only one canon: keep one of them" (join " and " $given)) -}}
 {{- end -}}
 {{- if and $canon.configMap.name (not $canon.configMap.identityKeys) -}}
-{{- $faults = append $faults "canon.configMap.identityKeys: the chart cannot look into a ConfigMap that is not its own: list the label keys that its pod selectors and grants read" -}}
+{{- $faults = append $faults "canon.configMap.identityKeys: the chart cannot read an existing ConfigMap: list the label keys that its pod selectors and grants use" -}}
 {{- end -}}
 {{- if and (not $canon.configMap.name) (or $canon.configMap.identityKeys $canon.configMap.neighborKeys) -}}
-{{- $faults = append $faults "canon.configMap: keys are given without a name; the keys of other canons are found by themselves" -}}
+{{- $faults = append $faults "canon.configMap: keys are set without a name: set canon.configMap.name, or remove the keys, because the chart finds the keys of other canons" -}}
 {{- end -}}
 
 {{- $certificates := $values.certificates -}}
 {{- if eq $certificates.mode "secret" -}}
 {{- if not $certificates.secret.name -}}
-{{- $faults = append $faults "certificates.secret.name: mode secret serves an existing Secret: name it" -}}
+{{- $faults = append $faults "certificates.secret.name: mode secret uses an existing Secret: set its name" -}}
 {{- end -}}
 {{- if not $certificates.secret.caBundle -}}
-{{- $faults = append $faults "certificates.secret.caBundle: without the CA the API server trusts nobody, and guarded namespaces refuse everything: --set-file certificates.secret.caBundle=ca.crt" -}}
+{{- $faults = append $faults "certificates.secret.caBundle: without the CA the API server does not trust the servers, and requests in the guarded namespaces fail: --set-file certificates.secret.caBundle=ca.crt" -}}
 {{- end -}}
 {{- else -}}
 {{- if or $certificates.secret.name $certificates.secret.caBundle -}}
-{{- $faults = append $faults (printf "certificates: mode %s makes its own Secret, and certificates.secret names yours: set certificates.mode=secret, or leave certificates.secret empty" $certificates.mode) -}}
+{{- $faults = append $faults (printf "certificates: mode %s creates a Secret, but certificates.secret is set: set certificates.mode=secret, or leave certificates.secret empty" $certificates.mode) -}}
 {{- end -}}
 {{- end -}}
 {{- if and $certificates.certManager.issuerRef (ne $certificates.mode "certManager") -}}
-{{- $faults = append $faults (printf "certificates.certManager.issuerRef: mode %s asks no issuer: set certificates.mode=certManager, or leave it empty" $certificates.mode) -}}
+{{- $faults = append $faults (printf "certificates.certManager.issuerRef: mode %s does not use an issuer: set certificates.mode=certManager, or leave it empty" $certificates.mode) -}}
 {{- end -}}
 {{- if lt (include "netpol.seconds" $certificates.selfManaged.caLifetime | int64) (include "netpol.seconds" $certificates.selfManaged.leafLifetime | int64) -}}
-{{- $faults = append $faults "certificates.selfManaged.caLifetime: a CA cannot end before the certificates that it signs" -}}
+{{- $faults = append $faults "certificates.selfManaged.caLifetime: must be at least certificates.selfManaged.leafLifetime, because a CA must not expire before the certificates that it signs" -}}
 {{- end -}}
 {{- if and $certificates.selfManaged.secretName (ne $certificates.mode "selfManaged") -}}
 {{- $faults = append $faults (printf "certificates.selfManaged.secretName: mode %s does not use it: leave it empty" $certificates.mode) -}}
 {{- end -}}
 {{- if and $values.tls.clientCA.names (not $values.tls.clientCA.configMap) -}}
-{{- $faults = append $faults "tls.clientCA.names: names are asked of certificates, and no CA of clients is given: set tls.clientCA.configMap" -}}
+{{- $faults = append $faults "tls.clientCA.names: client certificates are not verified without a CA: set tls.clientCA.configMap" -}}
 {{- end -}}
 
 {{- if eq ($values.ports.webhook | int64) ($values.ports.admin | int64) -}}
-{{- $faults = append $faults "ports: webhook and admin cannot be one port" -}}
+{{- $faults = append $faults "ports: webhook and admin must be different ports" -}}
 {{- end -}}
-{{- if lt ($values.limits.bodyBudget | int64) ($values.limits.maxBody | int64) -}}
-{{- $faults = append $faults "limits.bodyBudget: must hold at least one body of limits.maxBody" -}}
+{{- $leastBudget := add ($values.limits.maxBody | int64) 8388608 -}}
+{{- if lt ($values.limits.bodyBudget | int64) $leastBudget -}}
+{{- $faults = append $faults (printf "limits.bodyBudget: must be at least %d bytes: limits.maxBody and 8 MiB for smaller bodies" $leastBudget) -}}
 {{- end -}}
 {{- $limit := include "netpol.bytes" (($values.resources | default dict).limits | default dict).memory | int64 -}}
 {{- $needed := add ($values.limits.bodyBudget | int64) 33554432 -}}
 {{- if and $limit (lt $limit $needed) -}}
-{{- $faults = append $faults (printf "resources.limits.memory: is less than limits.bodyBudget and 32Mi for the server itself (%d bytes): a burst of large reviews would end it" $needed) -}}
+{{- $faults = append $faults (printf "resources.limits.memory: must be at least %d bytes: limits.bodyBudget and 32Mi for the server itself; otherwise large reviews can exceed the limit" $needed) -}}
 {{- end -}}
 {{- $ending := add (include "netpol.seconds" $values.limits.drainDelay | int64) 25 -}}
 {{- if lt ($values.terminationGracePeriodSeconds | int64) $ending -}}
-{{- $faults = append $faults (printf "terminationGracePeriodSeconds: must be at least %d: limits.drainDelay, 5 s of farewell, 15 s for what is in flight and 5 s for the audit log" $ending) -}}
+{{- $faults = append $faults (printf "terminationGracePeriodSeconds: must be at least %d: limits.drainDelay, 5 s to close connections, 15 s for requests in flight and 5 s to flush the audit log" $ending) -}}
 {{- end -}}
 
 {{- $budget := $values.podDisruptionBudget -}}
@@ -72,25 +73,25 @@
 {{- $least := toString $budget.minAvailable -}}
 {{- if $least -}}
 {{- if or (eq $least "100%") (and (not (hasSuffix "%" $least)) (ge (int64 $least) (int64 $values.replicas))) -}}
-{{- $faults = append $faults (printf "podDisruptionBudget.minAvailable: with %d replicas no node could ever be drained: leave one that may go" (int64 $values.replicas)) -}}
+{{- $faults = append $faults (printf "podDisruptionBudget.minAvailable: with %d replicas no node could be drained: set it below the number of replicas" (int64 $values.replicas)) -}}
 {{- end -}}
 {{- else if or (eq (toString $budget.maxUnavailable) "") (has (toString $budget.maxUnavailable) (list "0" "0%")) -}}
-{{- $faults = append $faults "podDisruptionBudget.maxUnavailable: no node could ever be drained: allow one, or set podDisruptionBudget.enabled=false" -}}
+{{- $faults = append $faults "podDisruptionBudget.maxUnavailable: no node could be drained: set at least 1, or set podDisruptionBudget.enabled=false" -}}
 {{- end -}}
 {{- end -}}
 
 {{- $audit := $values.audit -}}
 {{- if and (ne $audit.log "-") (not $audit.volume) -}}
-{{- $faults = append $faults "audit.volume: a file needs a volume, since the root file system is read-only" -}}
+{{- $faults = append $faults "audit.volume: a log file requires a volume, because the root file system is read-only" -}}
 {{- end -}}
 {{- if and (eq $audit.log "-") $audit.volume -}}
-{{- $faults = append $faults "audit.log: goes to standard output, so audit.volume would stay empty: name a file in /var/log/netpol" -}}
+{{- $faults = append $faults "audit.log: audit.volume is set, but the log is written to standard output: set a file in /var/log/netpol" -}}
 {{- end -}}
 {{- if and $audit.volume (hasKey $audit.volume "persistentVolumeClaim") (gt (int64 $values.replicas) 1) (not (contains "$(POD_NAME)" $audit.log)) -}}
-{{- $faults = append $faults "audit.log: several servers cannot write one file of a shared volume: put $(POD_NAME) into its name" -}}
+{{- $faults = append $faults "audit.log: several servers cannot write to the same file on a shared volume: add $(POD_NAME) to the file name" -}}
 {{- end -}}
 {{- if and (not $values.serviceAccount.create) (not $values.serviceAccount.name) -}}
-{{- $faults = append $faults "serviceAccount.name: name the account that is there, since none is made" -}}
+{{- $faults = append $faults "serviceAccount.name: set the name of an existing ServiceAccount, or set serviceAccount.create=true" -}}
 {{- end -}}
 
 {{- $rule := $values.metrics.prometheusRule -}}
@@ -98,18 +99,18 @@
 {{- if eq $certificates.mode "selfManaged" }}{{ $margin = div (include "netpol.seconds" $certificates.selfManaged.leafLifetime | int64) 3 }}{{ end -}}
 {{- if eq $certificates.mode "certManager" }}{{ $margin = include "netpol.seconds" $certificates.certManager.renewBefore | int64 }}{{ end -}}
 {{- if and $rule.enabled $margin (ge (mul (int64 $rule.expiryHours) 3600) $margin) -}}
-{{- $faults = append $faults (printf "metrics.prometheusRule.expiryHours: a certificate is renewed %d hours before its end, so this would be an alert without a cause" (div $margin 3600)) -}}
+{{- $faults = append $faults (printf "metrics.prometheusRule.expiryHours: must be less than %d: certificates are renewed %d hours before they expire, so the alert would fire without a cause" (div $margin 3600) (div $margin 3600)) -}}
 {{- end -}}
 {{- if ge (include "netpol.seconds" $certificates.certManager.renewBefore | int64) (include "netpol.seconds" $certificates.certManager.duration | int64) -}}
-{{- $faults = append $faults "certificates.certManager.renewBefore: must be less than the duration" -}}
+{{- $faults = append $faults "certificates.certManager.renewBefore: must be less than certificates.certManager.duration" -}}
 {{- end -}}
 
 {{- if $faults -}}
-{{- fail (printf "\n\nvalues that cannot be meant:\n- %s\n" (join "\n- " $faults)) -}}
+{{- fail (printf "\n\ninvalid values:\n- %s\n" (join "\n- " $faults)) -}}
 {{- end -}}
 {{- end -}}
 
-{{/* A duration of the schema's form in whole seconds, rounded up. */}}
+{{/* Returns a duration in seconds, rounded up. */}}
 {{- define "netpol.seconds" -}}
 {{- $millis := 0 -}}
 {{- range $part := regexFindAll "[0-9]+(ms|d|h|m|s)" . -1 -}}
@@ -119,7 +120,7 @@
 {{- div (add $millis 999) 1000 -}}
 {{- end -}}
 
-{{/* A quantity of memory in bytes; 0 where it is written in a way that is not compared. */}}
+{{/* Returns a quantity of memory in bytes; 0 for a notation that is not supported here. */}}
 {{- define "netpol.bytes" -}}
 {{- $text := toString (. | default "") -}}
 {{- if regexMatch "^[0-9]+(Ki|Mi|Gi)?$" $text -}}

@@ -1,4 +1,4 @@
-{{/* What is mounted where. `netpol.volumes` and `netpol.mounts` name the same. */}}
+{{/* Volumes and their mounts: `netpol.volumes` and `netpol.mounts` use the same names. */}}
 
 {{- define "netpol.canonConfigMap" -}}
 {{- if .Values.canon.configMap.name -}}

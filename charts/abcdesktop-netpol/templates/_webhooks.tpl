@@ -1,7 +1,6 @@
 {{/*
-The webhooks of one configuration with their final values: files/webhooks.yaml is what
-`netpol render registration` prints for names that stand for something, and is completed here. A test
-compares the whole with what the program prints.
+Returns the webhooks of one configuration. files/webhooks.yaml is the output of `netpol render registration` with
+placeholders, which are replaced here. A test compares the result with the output of the program.
 */}}
 {{- define "netpol.webhooks" -}}
 {{- $root := .root -}}
@@ -31,7 +30,7 @@ compares the whole with what the program prints.
 {{- toYaml $webhooks -}}
 {{- end -}}
 
-{{/* A list of string literals: the escapes of a JSON string are escapes of CEL too. */}}
+{{/* Returns a list of CEL string literals. CEL supports the escapes of a JSON string. */}}
 {{- define "netpol.celList" -}}
 {{- $literals := list -}}
 {{- range . }}{{ $literals = append $literals (toRawJson .) }}{{ end -}}

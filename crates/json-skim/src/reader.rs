@@ -6,18 +6,20 @@ use fearless_simd::Level;
 use serde::de::value::BorrowedStrDeserializer;
 use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 
-use super::skip;
+use crate::raw::{self, Raw};
+use crate::skip;
 
-/// How deep what is read may be nested: `serde_json` stops at 128, and the stack is as deep.
-const DEEPEST: usize = 100;
+/// The maximum nesting depth of maps and lists that are read, which bounds the stack. `serde_json` allows 128.
+const MAX_DEPTH: usize = 100;
 
-/// Something is wrong, or not as an API server writes it.
+/// The text is not valid JSON, does not fit the target type, or is not written as this reader expects. Read it
+/// with `serde_json` to find out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Unclear;
 
 impl fmt::Display for Unclear {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("not plainly right")
+        formatter.write_str("the JSON text is unclear")
     }
 }
 
@@ -31,26 +33,33 @@ impl de::Error for Unclear {
 
 type Result<T> = std::result::Result<T, Unclear>;
 
-/// A deserializer of one text, that hands on borrowed strings where they have no escape in them.
+/// A deserializer for one JSON text. It borrows strings without escapes from the text.
 #[derive(Debug)]
 pub struct Reader<'de> {
-    /// What vectors the processor has.
+    /// The vector instructions that the processor has.
     level: Level,
     text: &'de str,
     at: usize,
     depth: usize,
+    /// Whether the syntax of the text is checked already.
+    is_valid: bool,
 }
 
 impl<'de> Reader<'de> {
-    /// Begins to read `text`.
+    /// Creates a reader for `text`.
     pub fn new(text: &'de str) -> Self {
-        Reader { level: Level::new(), text, at: 0, depth: 0 }
+        Reader { level: Level::new(), text, at: 0, depth: 0, is_valid: false }
     }
 
-    /// Checks that nothing but white space follows.
+    /// Creates a reader for a value whose syntax is checked already. It skips faster, and any depth.
+    pub fn of_raw(raw: Raw<'de>) -> Self {
+        Reader { is_valid: true, ..Reader::new(raw.text()) }
+    }
+
+    /// Checks that only white space follows.
     ///
     /// # Errors
-    /// Something else does.
+    /// More text follows.
     pub fn end(self) -> Result<()> {
         if self.rest()?.iter().all(|byte| matches!(byte, b' ' | b'\n' | b'\t' | b'\r')) { Ok(()) } else { Err(Unclear) }
     }
@@ -63,22 +72,29 @@ impl<'de> Reader<'de> {
         self.text.as_bytes().get(self.at).copied()
     }
 
-    /// Passes over a byte if it comes next; answers whether it did.
+    /// Consumes the next byte if it is `byte`. Returns whether it was.
     fn takes(&mut self, byte: u8) -> bool {
-        let comes = self.peek() == Some(byte);
-        self.at += usize::from(comes);
-        comes
+        let is_next = self.peek() == Some(byte);
+        self.at += usize::from(is_next);
+        is_next
     }
 
     fn expect(&mut self, byte: u8) -> Result<()> {
         if self.takes(byte) { Ok(()) } else { Err(Unclear) }
     }
 
-    /// Passes over the next `length` bytes and answers them.
+    /// Consumes and returns the next `length` bytes.
     fn take(&mut self, length: usize) -> Result<&'de str> {
         let from = self.at;
         self.at += length;
         self.text.get(from..self.at).ok_or(Unclear)
+    }
+
+    /// Skips a value and returns its text.
+    fn skip(&mut self) -> Result<&'de str> {
+        let rest = self.rest()?;
+        let length = if self.is_valid { skip::valid_value(self.level, rest) } else { skip::value(self.level, rest) };
+        self.take(length.ok_or(Unclear)?)
     }
 
     fn string(&mut self) -> Result<Found<'de>> {
@@ -93,9 +109,9 @@ impl<'de> Reader<'de> {
         quoted.get(1..length - 1).map(Found::Plain).ok_or(Unclear)
     }
 
-    /// Has the parts of a map or a list read, up to and with the byte that closes it.
+    /// Calls `read` with the parts of a map or list. `closes` is the byte that ends it.
     fn nested<T>(&mut self, closes: u8, read: impl FnOnce(&mut Parts<'_, 'de>) -> Result<T>) -> Result<T> {
-        if self.depth == DEEPEST {
+        if self.depth == MAX_DEPTH {
             return Err(Unclear);
         }
         self.depth += 1;
@@ -112,14 +128,14 @@ impl<'de> Reader<'de> {
 
 /// A string.
 enum Found<'de> {
-    /// As it is, without its quotes.
+    /// The content, without quotes.
     Plain(&'de str),
-    /// With escapes in it, and its quotes: `serde_json` reads it.
+    /// The JSON text of a string with escapes, with quotes. `serde_json` reads it.
     Escaped(&'de str),
 }
 
-/// Has `serde_json` read a value that is known to be one.
-fn hand_over<'de, V: Visitor<'de>>(value: &'de str, visitor: V) -> Result<V::Value> {
+/// Reads a string or number with `serde_json`.
+fn read_scalar<'de, V: Visitor<'de>>(value: &'de str, visitor: V) -> Result<V::Value> {
     serde_json::Deserializer::from_str(value).deserialize_any(visitor).map_err(|_| Unclear)
 }
 
@@ -130,7 +146,7 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
         match self.peek().ok_or(Unclear)? {
             b'"' => match self.string()? {
                 Found::Plain(text) => visitor.visit_borrowed_str(text),
-                Found::Escaped(quoted) => hand_over(quoted, visitor),
+                Found::Escaped(quoted) => read_scalar(quoted, visitor),
             },
             b'{' => self.nested(b'}', |parts| visitor.visit_map(parts)),
             b'[' => self.nested(b']', |parts| visitor.visit_seq(parts)),
@@ -140,29 +156,33 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
                     "true" => visitor.visit_bool(true),
                     "false" => visitor.visit_bool(false),
                     "null" => visitor.visit_unit(),
-                    number => hand_over(number, visitor),
+                    number => read_scalar(number, visitor),
                 }
             }
         }
     }
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
-        // No other value begins with this letter.
+        // Only `null` begins with this letter.
         if self.peek() == Some(b'n') { self.deserialize_any(visitor) } else { visitor.visit_some(self) }
     }
 
     fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
-        self.at += skip::value(self.level, self.rest()?).ok_or(Unclear)?;
+        self.skip()?;
         visitor.visit_unit()
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(self, name: &'static str, visitor: V) -> Result<V::Value> {
+        if name == raw::TOKEN { visitor.visit_borrowed_str(self.skip()?) } else { visitor.visit_newtype_struct(self) }
     }
 
     serde::forward_to_deserialize_any! {
         bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit
-        unit_struct newtype_struct seq tuple tuple_struct map struct enum identifier
+        unit_struct seq tuple tuple_struct map struct enum identifier
     }
 }
 
-/// What stands in a map or a list.
+/// The entries of a map or the items of a list.
 struct Parts<'s, 'de> {
     reader: &'s mut Reader<'de>,
     closes: u8,
@@ -177,7 +197,7 @@ enum State {
 }
 
 impl Parts<'_, '_> {
-    /// Goes on to the next part; answers whether there is one.
+    /// Moves to the next part. Returns whether there is one.
     fn next(&mut self) -> Result<bool> {
         match self.state {
             State::Closed => return Ok(false),

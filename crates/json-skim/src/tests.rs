@@ -1,5 +1,5 @@
-//! Both readers side by side: what this one takes, `serde_json` takes, and reads the same; and of what is
-//! written without white space it takes all that `serde_json` takes.
+//! Compares both readers: `serde_json` accepts every text that this one accepts and reads the same values, and this
+//! one accepts every text without white space that `serde_json` accepts.
 
 use std::fmt::Write as _;
 
@@ -9,9 +9,9 @@ use serde::de::IgnoredAny;
 use serde_json::Value;
 
 use super::skip;
-use super::{Reader, Unclear};
+use super::{Raw, Reader, Unclear};
 
-/// A small generator: what matters is that what it makes differs, and is the same in every run.
+/// A small random number generator with the same sequence in every run.
 struct Random(u64);
 
 impl Random {
@@ -26,7 +26,7 @@ impl Random {
         texts[self.below(texts.len())]
     }
 
-    /// Answers a list without white space.
+    /// Returns a list without white space.
     fn list(&mut self) -> String {
         let mut text = String::from("[");
         self.value(0, &mut text);
@@ -43,7 +43,7 @@ impl Random {
                 text.push('{');
                 for number in 0..self.below(4) {
                     text.push_str(if number > 0 { "," } else { "" });
-                    // Readers of a `Value` keep one of two equal keys, in an order of their own.
+                    // Each key differs: a `Value` keeps only one of two equal keys.
                     let _ = write!(text, "\"{number}{}\":", "k".repeat(self.below(20)));
                     self.value(depth + 1, text);
                 }
@@ -69,7 +69,7 @@ impl Random {
         text.push('"');
     }
 
-    /// Replaces a byte, puts some in or takes one out; the text stays UTF-8.
+    /// Replaces, inserts or removes a character.
     fn change(&mut self, text: &mut String) {
         let places: Vec<usize> = text.char_indices().map(|(at, _)| at).collect();
         let at = places[self.below(places.len())];
@@ -118,33 +118,36 @@ const PIECES: &[&str] = &[
     ",\"k\":\"v\"",
 ];
 
-/// Passes over a value with every kind of vectors that this processor has; what they answer is one.
-fn pass_over(text: &str) -> Option<usize> {
+/// Skips a value with each level of vector instructions that this processor has, and checks that the results agree.
+fn skip_value(text: &str) -> Option<usize> {
     let level = Level::new();
-    let answer = skip::value(level, text.as_bytes());
-    for lesser in lesser(level) {
-        assert_eq!(skip::value(lesser, text.as_bytes()), answer, "{lesser:?}: {text}");
+    let length = skip::value(level, text.as_bytes());
+    for level in lower(level).into_iter().chain([level]) {
+        assert_eq!(skip::value(level, text.as_bytes()), length, "{level:?}: {text}");
+        if length.is_some() {
+            assert_eq!(skip::valid_value(level, text.as_bytes()), length, "{level:?}: {text}");
+        }
     }
-    answer
+    length
 }
 
-/// The levels below that of the processor.
-fn lesser(level: Level) -> Vec<Level> {
+/// Returns the levels below `level`.
+fn lower(level: Level) -> Vec<Level> {
     #[cfg(target_arch = "x86_64")]
-    let lesser = [level.as_sse2().map(Level::Sse2), level.as_sse4_2().map(Level::Sse4_2), level.as_avx2().map(Level::Avx2)];
+    let lower = [level.as_sse2().map(Level::Sse2), level.as_sse4_2().map(Level::Sse4_2), level.as_avx2().map(Level::Avx2)];
     #[cfg(not(target_arch = "x86_64"))]
-    let lesser = [Some(level)];
-    lesser.into_iter().flatten().collect()
+    let lower = [Some(level)];
+    lower.into_iter().flatten().collect()
 }
 
-/// What both readers make of the start of `text`: whether they took it, and where it ended. `serde_json` first.
+/// Returns the length of the value at the start of `text` according to `serde_json` and to this crate, if they accept it.
 fn ends(text: &str) -> (Option<usize>, Option<usize>) {
     let mut values = serde_json::Deserializer::from_str(text).into_iter::<IgnoredAny>();
-    let taken = values.next().is_some_and(|value| value.is_ok());
-    (taken.then(|| values.byte_offset()), pass_over(text))
+    let accepted = values.next().is_some_and(|value| value.is_ok());
+    (accepted.then(|| values.byte_offset()), skip_value(text))
 }
 
-/// Whether nothing stands between the words of a value.
+/// Returns whether a text has no white space between tokens.
 fn is_compact(text: &str) -> bool {
     let mut in_string = false;
     let mut bytes = text.bytes();
@@ -159,7 +162,7 @@ fn is_compact(text: &str) -> bool {
     true
 }
 
-/// Checks a text; answers whether its start was taken, as every map or list is that stands there without white space.
+/// Compares both readers on a text. Returns whether this crate accepts the value at its start.
 #[track_caller]
 fn check(text: &str) -> bool {
     let (theirs, ours) = ends(text);
@@ -168,7 +171,7 @@ fn check(text: &str) -> bool {
     } else if let Some(end) = theirs
         && text.starts_with(['{', '['])
     {
-        assert!(!is_compact(&text[..end]), "not taken: {text:?}");
+        assert!(!is_compact(&text[..end]), "not accepted: {text:?}");
     }
     if let Ok(value) = read(text) {
         assert_eq!(serde_json::from_str::<Value>(text).ok(), Some(value), "{text:?}");
@@ -183,54 +186,54 @@ fn read(text: &str) -> Result<Value, Unclear> {
 }
 
 #[test]
-fn every_short_text_is_taken_as_serde_json_takes_it() {
+fn serde_json_accepts_every_short_text_that_this_reader_accepts() {
     const WORDS: [&str; 13] = ["{", "}", "[", "]", ":", ",", "\"", "\"a\"", "\"b\":", "1", "\\", " ", "null"];
-    let (mut taken, mut left) = (0, 0);
+    let (mut accepted, mut rejected) = (0, 0);
     for length in 0..=4u32 {
         for number in 0..WORDS.len().pow(length) {
             let words: String = (0..length).map(|place| WORDS[number / WORDS.len().pow(place) % WORDS.len()]).collect();
             for begin in ["{", "["] {
-                // Wherever a block ends, in the words or before them or behind.
+                // A block may end before, within and after the words.
                 for fill in [0, 56, 58, 60, 61, 62] {
                     let fill = if fill == 0 { String::new() } else { format!("[\"{}\"],", "f".repeat(fill - 6)) };
                     let text =
                         if begin == "{" && !fill.is_empty() { format!("{{\"\":{fill}{words}}}") } else { format!("{begin}{fill}{words}") };
-                    *(if check(&text) { &mut taken } else { &mut left }) += 1;
+                    *(if check(&text) { &mut accepted } else { &mut rejected }) += 1;
                 }
             }
         }
     }
-    assert!(taken > 5_000 && left > 100_000, "{taken} taken, {left} left");
+    assert!(accepted > 5_000 && rejected > 100_000, "{accepted} accepted, {rejected} rejected");
 }
 
 #[test]
-fn whatever_is_written_without_white_space_is_taken_and_read_the_same() {
+fn every_text_without_white_space_is_accepted_and_read_the_same() {
     let mut random = Random(0x2545_F491_4F6C_DD1D);
     for _ in 0..20_000 {
         let mut text = random.list();
         let whole = text.len();
         assert_eq!(read(&text).as_ref(), Ok(&serde_json::from_str(&text).unwrap()), "{text}");
         text.push_str(random.one_of(&["", ",", "}", "\n", "\"", "\u{1}", "]]]"]));
-        assert_eq!(pass_over(&text), Some(whole), "{text}");
+        assert_eq!(skip_value(&text), Some(whole), "{text}");
     }
 }
 
 #[test]
-fn what_is_wrong_somewhere_is_not_taken() {
+fn a_text_with_errors_is_rejected_as_serde_json_rejects_it() {
     let mut random = Random(0x9E37_79B9_7F4A_7C15);
-    let (mut taken, mut left) = (0, 0);
+    let (mut accepted, mut rejected) = (0, 0);
     for _ in 0..100_000 {
         let mut text = random.list();
         for _ in 0..=random.below(3) {
             random.change(&mut text);
         }
-        *(if check(&text) { &mut taken } else { &mut left }) += 1;
+        *(if check(&text) { &mut accepted } else { &mut rejected }) += 1;
     }
-    assert!(taken > 10_000 && left > 10_000, "{taken} taken, {left} left");
+    assert!(accepted > 10_000 && rejected > 10_000, "{accepted} accepted, {rejected} rejected");
 }
 
 #[test]
-fn a_text_that_is_cut_off_is_not_taken() {
+fn a_truncated_text_is_rejected() {
     let mut random = Random(0xD1B5_4A32_D192_ED03);
     for _ in 0..300 {
         let text = random.list();
@@ -241,7 +244,7 @@ fn a_text_that_is_cut_off_is_not_taken() {
 }
 
 #[test]
-fn escapes_are_those_of_json_wherever_they_stand() {
+fn escapes_follow_the_grammar_at_every_position() {
     for before in 0..70 {
         let filler = "s".repeat(before);
         for letter in ' '..='\u{7f}' {
@@ -256,7 +259,7 @@ fn escapes_are_those_of_json_wherever_they_stand() {
 }
 
 #[test]
-fn numbers_are_those_of_json() {
+fn numbers_follow_the_grammar() {
     for number in ["0", "-0", "10", "1.0", "1e5", "1E-5", "1.5e+07", "-120", "1e999"] {
         assert!(check(&format!("[{number}]")), "{number}");
     }
@@ -266,12 +269,62 @@ fn numbers_are_those_of_json() {
 }
 
 #[test]
-fn depth_has_a_bound_and_never_costs_the_stack() {
+fn depth_is_bounded_and_skipping_needs_no_stack() {
     let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
-    assert!(pass_over(&nested(63)).is_some());
+    assert!(skip_value(&nested(63)).is_some());
     assert!(read(&nested(100)).is_ok());
     for depth in [101, 1_000_000] {
-        assert_eq!(pass_over(&nested(depth)), None);
+        assert_eq!(skip_value(&nested(depth)), None);
         assert_eq!(read(&nested(depth)), Err(Unclear));
     }
+}
+
+/// A struct reads a raw value and ignores another field.
+#[derive(Debug, PartialEq, serde::Deserialize)]
+struct Envelope<'a> {
+    #[serde(borrow)]
+    object: Option<Raw<'a>>,
+}
+
+#[test]
+fn a_raw_value_is_the_text_of_the_value_from_both_readers() {
+    let mut random = Random(0xA076_1D64_78BD_642F);
+    for _ in 0..2_000 {
+        let object = random.list();
+        let text = format!(r#"{{"before":{},"object":{object},"after":{}}}"#, random.list(), random.list());
+        let mut reader = Reader::new(&text);
+        let envelope = Envelope::deserialize(&mut reader).unwrap();
+        reader.end().unwrap();
+        assert_eq!(envelope, serde_json::from_str(&text).unwrap());
+        let raw = envelope.object.unwrap();
+        assert_eq!(raw.text(), object);
+        let mut reader = Reader::of_raw(raw);
+        assert_eq!(Value::deserialize(&mut reader), Ok(serde_json::from_str(&object).unwrap()));
+        reader.end().unwrap();
+    }
+    let null: Envelope<'_> = Envelope::deserialize(&mut Reader::new(r#"{"object":null}"#)).unwrap();
+    assert_eq!(null.object, None);
+    let spaced: Envelope<'_> = serde_json::from_str(r#"{ "object" : { "a" : 1 } }"#).unwrap();
+    assert_eq!(spaced.object.unwrap().text(), r#"{ "a" : 1 }"#);
+}
+
+#[test]
+fn a_raw_value_is_checked_when_it_is_found() {
+    for object in [r#"{"a":01}"#, r#"{"a":"\x"}"#, r#"{"a"}"#, "[1,]", r#"{"a":1]"#, "{", "nul"] {
+        let text = format!(r#"{{"object":{object}}}"#);
+        assert_eq!(Envelope::deserialize(&mut Reader::new(&text)), Err(Unclear), "{object}");
+    }
+}
+
+#[test]
+fn the_debug_output_of_a_raw_value_hides_its_text() {
+    let envelope = Envelope::deserialize(&mut Reader::new(r#"{"object":"secret"}"#)).unwrap();
+    assert_eq!(format!("{envelope:?}"), "Envelope { object: Some(Raw(8 bytes)) }");
+}
+
+#[test]
+fn a_newtype_is_read_as_its_value() {
+    #[derive(Debug, PartialEq, serde::Deserialize)]
+    struct Name<'a>(&'a str);
+    assert_eq!(Vec::<Name<'_>>::deserialize(&mut Reader::new(r#"["a","b"]"#)), Ok(vec![Name("a"), Name("b")]));
 }

@@ -1,4 +1,4 @@
-//! Claims about the sink and the chain that need no process of their own.
+//! Tests of the sink and the chain within one process.
 
 mod chain;
 mod sink;
@@ -9,12 +9,11 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::chain::Chain;
-use super::queue::{Sealed, fields, seal};
-use super::verify::{Report, verify};
+use super::entry::QueuedEntry;
+use super::verify::{Verification, verify};
 use super::{Destination, Entry, Options, Record, Sink};
 use crate::policy::{Direction, Witness};
-use crate::verdict::Outcome;
-use crate::verdict::Rule;
+use crate::verdict::{Outcome, Rule};
 
 const WAIT: Duration = Duration::from_secs(20);
 
@@ -54,8 +53,8 @@ fn options(path: &Path) -> Options {
     Options { retry: Duration::from_millis(1), ..Options::new(Destination::File(path.to_owned()), [7; 8]) }
 }
 
-/// Writes entries through a sink of their own, as one life of a process does.
-fn live(options: Options, uids: impl IntoIterator<Item = String>) {
+/// Writes entries through a new sink, as a process does between its start and its end.
+fn run_once(options: Options, uids: impl IntoIterator<Item = String>) {
     let sink = Sink::open(options).unwrap();
     for uid in uids {
         sink.offer(entry(&uid));
@@ -68,27 +67,26 @@ fn uids(range: std::ops::Range<u32>) -> impl Iterator<Item = String> {
     range.map(|number| format!("uid-{number}"))
 }
 
-fn prove(files: &[&Path]) -> Report {
+fn verify_files(files: &[&Path]) -> Verification {
     verify(files.iter().map(|path| (path.file_name().unwrap().to_string_lossy().into_owned(), fs::File::open(path).map(BufReader::new))))
         .unwrap()
 }
 
-fn prove_bytes(bytes: &[u8]) -> Report {
+fn verify_bytes(bytes: &[u8]) -> Verification {
     verify([("audit.log".to_owned(), Ok(bytes))]).unwrap()
 }
 
-/// A log of `count` lines, as the writer makes it.
+/// Returns a log of `count` lines, as the writer makes it.
 fn log(count: u32) -> Vec<u8> {
     let mut chain = Chain::new([1; 8]);
     uids(0..count).flat_map(|uid| next_line(&mut chain, &entry(&uid), 0)).collect()
 }
 
-/// The next line of a chain, which moves on.
+/// Returns the next line of a chain and advances the chain.
 fn next_line(chain: &mut Chain, entry: &Entry, dropped: u64) -> Vec<u8> {
-    let (seal, record) = seal(entry).unwrap();
     let mut line = Vec::new();
-    chain.line(chain.position(), &Sealed { seal, record: fields(&record) }, dropped, &mut line);
-    chain.advance(chain.position().behind(&line));
+    chain.write_line(chain.position(), &QueuedEntry::new(entry).unwrap(), dropped, &mut line);
+    chain.advance(chain.position().after(&line));
     line.push(b'\n');
     line
 }

@@ -1,9 +1,11 @@
-//! Claims about the queue, the writer and its files.
+//! Tests of the queue, the writer and its files.
 
 use std::collections::VecDeque;
 use std::fs::{self, OpenOptions};
 use std::io::{self, ErrorKind, Read, Write};
 use std::path::Path;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -13,55 +15,55 @@ use serde_json::Value;
 use super::super::chain::Chain;
 use super::super::output::{Output, rotated};
 use super::super::{Options, Sink};
-use super::{WAIT, entry, lines, live, log, next_line, options, prove, prove_bytes, uids};
+use super::{WAIT, entry, lines, log, next_line, options, run_once, uids, verify_bytes, verify_files};
 
 #[test]
-fn the_chain_goes_on_across_restarts() {
+fn the_chain_continues_across_restarts() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("audit.log");
-    live(options(&path), uids(0..3));
-    live(Options { chain: [9; 8], ..options(&path) }, uids(3..6));
-    let report = prove(&[&path]);
-    assert_eq!(report.broken, []);
-    assert_eq!(report.chains.len(), 1);
-    assert_eq!(report.chains[0].last, 6);
+    run_once(options(&path), uids(0..3));
+    run_once(Options { chain: [9; 8], ..options(&path) }, uids(3..6));
+    let result = verify_files(&[&path]);
+    assert_eq!(result.broken, []);
+    assert_eq!(result.chains.len(), 1);
+    assert_eq!(result.chains[0].last, 6);
 }
 
 #[test]
-fn the_chain_goes_on_across_rotation_and_the_oldest_file_goes() {
+fn the_chain_continues_across_rotation_and_the_oldest_file_is_removed() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("audit.log");
     let small = || Options { rotate_bytes: 3000, rotate_keep: 3, ..options(&path) };
-    live(small(), uids(0..20));
-    live(small(), uids(20..40));
+    run_once(small(), uids(0..20));
+    run_once(small(), uids(20..40));
     let files: Vec<_> = (1..=3).map(|number| rotated(&path, number)).collect();
     assert!(files.iter().all(|file| file.exists()));
     assert!(!rotated(&path, 4).exists());
     assert!(files.iter().all(|file| fs::metadata(file).unwrap().len() <= 3000));
-    // In the order that a shell's wildcard gives.
-    let report = prove(&[&path, &files[0], &files[1], &files[2]]);
-    assert_eq!(report.broken, []);
-    assert_eq!(report.chains[0].last, 40);
-    assert_eq!(report.notes.len(), 1, "the beginning was rotated away: {:?}", report.notes);
+    // In the order of a shell's wildcard.
+    let result = verify_files(&[&path, &files[0], &files[1], &files[2]]);
+    assert_eq!(result.broken, []);
+    assert_eq!(result.chains[0].last, 40);
+    assert_eq!(result.notes.len(), 1, "rotation removed the first lines: {:?}", result.notes);
 
-    let report = prove(&[&path, &files[0], &files[2]]);
-    assert_eq!(report.broken.len(), 1);
-    assert_eq!((report.broken[0].file.as_str(), report.broken[0].line), ("audit.log.1", 1));
+    let result = verify_files(&[&path, &files[0], &files[2]]);
+    assert_eq!(result.broken.len(), 1);
+    assert_eq!((result.broken[0].file.as_str(), result.broken[0].line), ("audit.log.1", 1));
 }
 
 #[test]
 fn a_restart_right_after_a_rotation_continues_the_rotated_file() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("audit.log");
-    live(options(&path), uids(0..2));
+    run_once(options(&path), uids(0..2));
     fs::rename(&path, rotated(&path, 1)).unwrap();
-    live(options(&path), uids(2..4));
-    let report = prove(&[&rotated(&path, 1), &path]);
-    assert_eq!((report.broken.len(), report.chains.len(), report.lines), (0, 1, 4));
+    run_once(options(&path), uids(2..4));
+    let result = verify_files(&[&rotated(&path, 1), &path]);
+    assert_eq!((result.broken.len(), result.chains.len(), result.lines), (0, 1, 4));
 }
 
 #[test]
-fn a_file_that_somebody_else_moves_away_is_replaced() {
+fn a_file_that_another_process_moves_is_replaced() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("audit.log");
     let sink = Sink::open(options(&path)).unwrap();
@@ -72,12 +74,12 @@ fn a_file_that_somebody_else_moves_away_is_replaced() {
     fs::rename(&path, folder.path().join("moved")).unwrap();
     sink.offer(entry("b"));
     assert!(sink.close(WAIT));
-    let report = prove(&[&path, &folder.path().join("moved")]);
-    assert_eq!((report.broken.len(), report.lines), (0, 2));
+    let result = verify_files(&[&path, &folder.path().join("moved")]);
+    assert_eq!((result.broken.len(), result.lines), (0, 2));
 }
 
 #[test]
-fn chains_of_two_servers_in_one_stream_are_told_apart() {
+fn chains_of_two_servers_in_one_stream_are_separated() {
     let mut merged = Vec::new();
     let mut chains = [Chain::new([1; 8]), Chain::new([2; 8])];
     for uid in uids(0..6) {
@@ -85,12 +87,12 @@ fn chains_of_two_servers_in_one_stream_are_told_apart() {
             merged.extend(next_line(chain, &entry(&uid), 0));
         }
     }
-    let report = prove_bytes(&merged);
-    assert_eq!((report.broken.len(), report.chains.len(), report.lines), (0, 2, 12));
+    let result = verify_bytes(&merged);
+    assert_eq!((result.broken.len(), result.chains.len(), result.lines), (0, 2, 12));
 }
 
 #[test]
-fn a_second_writer_is_refused() {
+fn a_second_writer_is_rejected() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("audit.log");
     let sink = Sink::open(options(&path)).unwrap();
@@ -100,34 +102,39 @@ fn a_second_writer_is_refused() {
 }
 
 #[test]
-fn a_folder_that_is_missing_is_an_error_at_once() {
+fn a_missing_folder_is_an_error_at_start() {
     let folder = tempfile::tempdir().unwrap();
     assert!(Sink::open(options(&folder.path().join("missing/audit.log"))).is_err());
     assert!(Sink::open(options(folder.path())).is_err());
 }
 
-/// What a scripted output does with one call of `write`.
+/// Returns the bytes of memory that the queue counts.
+fn queued_bytes(sink: &Sink) -> usize {
+    sink.counters.queued_bytes.load(Relaxed)
+}
+
+/// The result of one call of `write`.
 enum Act {
     Take(usize),
     Fail(ErrorKind),
 }
 
-/// An output that follows a script, then takes everything.
+/// An output that follows a script, then accepts everything.
 #[derive(Clone)]
 struct Scripted {
     acts: Arc<Mutex<VecDeque<Act>>>,
     written: Arc<Mutex<Vec<u8>>>,
-    owes: bool,
+    is_mid_line: bool,
 }
 
 impl Scripted {
     fn new(acts: impl IntoIterator<Item = Act>) -> Scripted {
-        Scripted { acts: Arc::new(Mutex::new(acts.into_iter().collect())), written: Arc::default(), owes: false }
+        Scripted { acts: Arc::new(Mutex::new(acts.into_iter().collect())), written: Arc::default(), is_mid_line: false }
     }
 }
 
 impl Output for Scripted {
-    fn ready(&mut self, _length: usize) -> io::Result<usize> {
+    fn prepare(&mut self, _length: usize) -> io::Result<usize> {
         Ok(usize::MAX)
     }
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
@@ -137,13 +144,13 @@ impl Output for Scripted {
             None => bytes.len(),
         };
         self.written.lock().unwrap().extend_from_slice(&bytes[..count]);
+        if count > 0 {
+            self.is_mid_line = bytes[count - 1] != b'\n';
+        }
         Ok(count)
     }
-    fn owes_newline(&self) -> bool {
-        self.owes
-    }
-    fn owe_newline(&mut self, owes: bool) {
-        self.owes = owes;
+    fn is_mid_line(&self) -> bool {
+        self.is_mid_line
     }
 }
 
@@ -164,27 +171,27 @@ fn scripted(acts: impl IntoIterator<Item = Act>, count: u32) -> Vec<u8> {
 }
 
 #[test]
-fn short_and_interrupted_writes_make_whole_lines() {
+fn short_and_interrupted_writes_make_complete_lines() {
     let acts = [Act::Take(1), Act::Fail(ErrorKind::Interrupted), Act::Take(10), Act::Fail(ErrorKind::WouldBlock), Act::Take(100)];
     assert_eq!(scripted(acts, 3), log(3));
 }
 
 #[test]
-fn a_line_that_failed_half_way_comes_again_on_a_line_of_its_own() {
+fn a_torn_line_is_written_again_after_a_newline() {
     let written = scripted([Act::Take(70), Act::Fail(ErrorKind::StorageFull), Act::Take(0), Act::Fail(ErrorKind::StorageFull)], 2);
-    let report = prove_bytes(&written);
-    assert_eq!((report.broken.len(), report.notes.len(), report.lines), (0, 1, 2));
+    let result = verify_bytes(&written);
+    assert_eq!((result.broken.len(), result.notes.len(), result.lines), (0, 1, 2));
 }
 
 #[test]
-fn a_line_that_lacks_only_its_newline_does_not_come_twice() {
+fn a_line_that_lacks_only_its_newline_is_not_repeated() {
     let length = lines(&log(1))[0].len() - 1;
     let written = scripted([Act::Take(length), Act::Fail(ErrorKind::StorageFull)], 2);
     assert_eq!(written, log(2));
 }
 
 #[test]
-fn a_queue_that_is_full_drops_and_the_next_line_says_how_many() {
+fn a_full_queue_drops_entries_and_the_next_line_reports_the_number() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("fifo");
     assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
@@ -193,21 +200,21 @@ fn a_queue_that_is_full_drops_and_the_next_line_says_how_many() {
     for uid in uids(0..1000) {
         sink.offer(entry(&uid));
     }
-    assert!(start.elapsed() < Duration::from_secs(5), "nobody reads the FIFO, and nobody waits for it");
+    assert!(start.elapsed() < Duration::from_secs(5), "offering an entry does not wait for a reader of the FIFO");
     assert!((994..=996).contains(&sink.dropped()), "{}", sink.dropped());
     assert!(!sink.close(Duration::from_millis(1)), "the writer still waits for a reader");
 
     let reader = std::thread::spawn(move || fs::read(path).unwrap());
     assert!(sink.close(WAIT));
     let text = reader.join().unwrap();
-    let report = prove_bytes(&text);
-    assert_eq!(report.broken, []);
-    assert!(report.lines >= 4);
-    assert!(report.dropped > 900, "{report:?}");
+    let result = verify_bytes(&text);
+    assert_eq!(result.broken, []);
+    assert!(result.lines >= 4);
+    assert!(result.dropped > 900, "{result:?}");
 }
 
 #[test]
-fn a_reader_that_comes_back_gets_the_lines_that_follow() {
+fn a_new_reader_of_a_fifo_gets_the_next_lines() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("fifo");
     assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
@@ -219,8 +226,8 @@ fn a_reader_that_comes_back_gets_the_lines_that_follow() {
         bytes
     };
     sink.offer(entry("first"));
-    assert!(prove_bytes(&read()).lines >= 1);
-    // A reader that opens while the writer notices that the last one left sees the end of the file at once.
+    assert!(verify_bytes(&read()).lines >= 1);
+    // A reader that opens the FIFO before the writer closes it reads nothing.
     let later = loop {
         sink.offer(entry("later"));
         let bytes = read();
@@ -232,7 +239,7 @@ fn a_reader_that_comes_back_gets_the_lines_that_follow() {
 }
 
 #[test]
-fn a_full_disk_is_counted_and_delays_nobody() {
+fn a_full_disk_is_counted_and_does_not_delay_the_server() {
     let sink = Sink::open(Options { queue_entries: 2, ..options(Path::new("/dev/full")) }).unwrap();
     let start = Instant::now();
     for uid in uids(0..500) {
@@ -242,12 +249,22 @@ fn a_full_disk_is_counted_and_delays_nobody() {
     while !sink.failing() {
         std::thread::yield_now();
     }
-    assert!(sink.close(WAIT), "the writer gives up when it is told to end");
+    assert!(sink.close(WAIT), "the writer stops when the sink is closed");
     assert_eq!((sink.written(), sink.dropped()), (0, 500));
 }
 
 #[test]
-fn an_entry_larger_than_the_queue_is_counted() {
+fn closing_drops_what_a_full_disk_does_not_take() {
+    let sink = Sink::open(options(Path::new("/dev/full"))).unwrap();
+    for uid in uids(0..5000) {
+        sink.offer(entry(&uid));
+    }
+    assert!(sink.close(Duration::from_secs(5)), "entries are not tried one by one");
+    assert_eq!((sink.written(), sink.dropped(), queued_bytes(&sink)), (0, 5000, 0));
+}
+
+#[test]
+fn an_entry_larger_than_the_queue_is_dropped_and_counted() {
     let folder = tempfile::tempdir().unwrap();
     let sink = Sink::open(Options { queue_bytes: 4096, ..options(&folder.path().join("audit.log")) }).unwrap();
     let mut large = entry("large");
@@ -255,11 +272,27 @@ fn an_entry_larger_than_the_queue_is_counted() {
     sink.offer(large);
     sink.offer(entry("small"));
     assert!(sink.close(WAIT));
-    assert_eq!((sink.written(), sink.dropped(), sink.queued()), (1, 1, 0));
+    assert_eq!((sink.written(), sink.dropped(), queued_bytes(&sink)), (1, 1, 0));
 }
 
 #[test]
-fn a_closed_sink_takes_nothing_and_counts_it() {
+fn entries_of_many_threads_form_one_chain_and_none_is_lost_uncounted() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("audit.log");
+    let sink = Sink::open(Options { queue_entries: 64, ..options(&path) }).unwrap();
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| uids(0..500).for_each(|uid| sink.offer(entry(&uid))));
+        }
+    });
+    assert!(sink.close(WAIT));
+    let result = verify_files(&[&path]);
+    assert_eq!((result.broken.len(), result.chains.len(), result.lines as u64), (0, 1, sink.written()));
+    assert_eq!((sink.written() + sink.dropped(), queued_bytes(&sink)), (2000, 0));
+}
+
+#[test]
+fn a_closed_sink_drops_and_counts_entries() {
     let folder = tempfile::tempdir().unwrap();
     let sink = Sink::open(options(&folder.path().join("audit.log"))).unwrap();
     assert!(sink.close(WAIT));
@@ -269,44 +302,44 @@ fn a_closed_sink_takes_nothing_and_counts_it() {
 }
 
 #[test]
-fn foreign_text_at_the_end_of_a_file_is_left_where_it_is() {
+fn foreign_text_at_the_end_of_a_file_is_kept() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("audit.log");
-    live(options(&path), uids(0..2));
+    run_once(options(&path), uids(0..2));
     OpenOptions::new().append(true).open(&path).unwrap().write_all(b"what is this\n").unwrap();
-    live(options(&path), uids(2..4));
-    let report = prove(&[&path]);
-    assert_eq!(report.broken.len(), 1);
-    assert_eq!((report.broken[0].line, report.chains.len()), (3, 1));
+    run_once(options(&path), uids(2..4));
+    let result = verify_files(&[&path]);
+    assert_eq!(result.broken.len(), 1);
+    assert_eq!((result.broken[0].line, result.chains.len()), (3, 1));
 }
 
-/// An output that waits until it is let go: meanwhile entries gather to one batch.
+/// An output that waits for a lock, so that entries gather in the queue.
 struct Held {
+    /// Whether the writer waits, with one entry that left the queue.
+    is_waiting: Arc<AtomicBool>,
     gate: Arc<Mutex<()>>,
     output: Scripted,
 }
 
 impl Output for Held {
-    fn ready(&mut self, length: usize) -> io::Result<usize> {
+    fn prepare(&mut self, length: usize) -> io::Result<usize> {
+        self.is_waiting.store(true, Relaxed);
         drop(self.gate.lock().unwrap());
-        self.output.ready(length)
+        self.output.prepare(length)
     }
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.output.write(bytes)
     }
-    fn owes_newline(&self) -> bool {
-        self.output.owes_newline()
-    }
-    fn owe_newline(&mut self, owes: bool) {
-        self.output.owe_newline(owes);
+    fn is_mid_line(&self) -> bool {
+        self.output.is_mid_line()
     }
 }
 
-/// Writes entries that gathered; answers what was written, and how often.
+/// Writes entries that gathered in the queue and returns the bytes written.
 fn gathered(output: &Scripted, count: u32) -> Vec<u8> {
     let gate = Arc::new(Mutex::new(()));
     let closed = gate.lock().unwrap();
-    let held = Held { gate: Arc::clone(&gate), output: output.clone() };
+    let held = Held { is_waiting: Arc::default(), gate: Arc::clone(&gate), output: output.clone() };
     let sink = Sink::start(Box::new(held), Chain::new([1; 8]), 100, 1 << 20, Duration::from_millis(1)).unwrap();
     for uid in uids(0..count) {
         sink.offer(entry(&uid));
@@ -316,16 +349,16 @@ fn gathered(output: &Scripted, count: u32) -> Vec<u8> {
         std::thread::yield_now();
     }
     assert!(sink.close(WAIT));
-    assert_eq!((sink.queued(), sink.dropped(), sink.failing()), (0, 0, false));
+    assert_eq!((queued_bytes(&sink), sink.dropped(), sink.failing()), (0, 0, false));
     output.written.lock().unwrap().clone()
 }
 
 #[test]
-fn lines_that_gathered_are_written_at_once() {
+fn gathered_lines_are_written_at_once() {
     let calls = 5;
     let output = Scripted::new((0..calls).map(|_| Act::Take(usize::MAX)));
     assert_eq!(gathered(&output, 50), log(50));
-    // The first may be written alone, if the writer was quick to take it.
+    // The writer may have taken the first entry before the others arrived.
     assert!(output.acts.lock().unwrap().len() >= 3, "fifty lines in two calls");
 }
 
@@ -333,37 +366,43 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(300) })]
 
     #[test]
-    fn a_batch_that_fails_anywhere_goes_on_behind_its_last_whole_line(
+    fn a_write_that_fails_anywhere_continues_after_its_last_complete_line(
         acts in prop::collection::vec(prop_oneof![(0_usize..2000).prop_map(Some), Just(None)], 0..12),
         count in 1_u32..8,
     ) {
         let act = |act: Option<usize>| act.map_or(Act::Fail(ErrorKind::StorageFull), Act::Take);
         let written = gathered(&Scripted::new(acts.into_iter().map(act)), count);
-        let report = prove_bytes(&written);
-        prop_assert_eq!(report.broken, []);
-        prop_assert_eq!((report.lines, report.dropped, report.chains.len()), (count as usize, 0, 1));
-        // Less the pieces, every line is there, in order. The last may lack its newline: nothing came behind it.
-        let is_whole = |line: &&[u8]| serde_json::from_slice::<Value>(line).is_ok();
-        let whole: Vec<&[u8]> = written.split(|byte| *byte == b'\n').filter(is_whole).collect();
+        let result = verify_bytes(&written);
+        prop_assert_eq!(result.broken, []);
+        prop_assert_eq!((result.lines, result.dropped, result.chains.len()), (count as usize, 0, 1));
+        // Without the torn lines, every line is there, in order. The last may lack its newline.
+        let is_complete = |line: &&[u8]| serde_json::from_slice::<Value>(line).is_ok();
+        let complete: Vec<&[u8]> = written.split(|byte| *byte == b'\n').filter(is_complete).collect();
         let log = log(count);
-        prop_assert_eq!(whole, lines(&log).into_iter().map(<[u8]>::trim_ascii_end).collect::<Vec<_>>());
+        prop_assert_eq!(complete, lines(&log).into_iter().map(<[u8]>::trim_ascii_end).collect::<Vec<_>>());
     }
 }
 
 #[test]
-fn drops_are_said_by_the_line_behind_those_that_were_held() {
+fn the_next_line_reports_drops() {
     let gate = Arc::new(Mutex::new(()));
     let closed = gate.lock().unwrap();
     let output = Scripted::new([]);
-    let held = Held { gate: Arc::clone(&gate), output: output.clone() };
+    let is_waiting = Arc::new(AtomicBool::new(false));
+    let held = Held { is_waiting: Arc::clone(&is_waiting), gate: Arc::clone(&gate), output: output.clone() };
     let sink = Sink::start(Box::new(held), Chain::new([1; 8]), 3, 1 << 20, Duration::from_millis(1)).unwrap();
-    for uid in uids(0..10) {
+    sink.offer(entry("uid-0"));
+    while !is_waiting.load(Relaxed) {
+        std::thread::yield_now();
+    }
+    for uid in uids(1..10) {
         sink.offer(entry(&uid));
     }
-    assert_eq!((sink.queued(), sink.dropped()), (4, 6), "one is in hand, three wait");
+    assert_eq!(sink.dropped(), 6, "the writer has one entry, the queue has three");
+    assert!(sink.failing(), "no line reports the drops yet");
     drop(closed);
     assert!(sink.close(WAIT));
     let written = output.written.lock().unwrap();
-    let report = prove_bytes(&written);
-    assert_eq!((report.broken.len(), report.lines, report.dropped), (0, 4, 6));
+    let result = verify_bytes(&written);
+    assert_eq!((result.broken.len(), result.lines, result.dropped), (0, 4, 6));
 }

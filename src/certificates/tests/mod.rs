@@ -1,5 +1,4 @@
-//! The room's tests: issuing and reading, the plan step by step, and the plan in a world of
-//! several replicas where everything happens in between.
+//! Tests of rotations: the plan step by step, and the plan in a simulated cluster with several replicas.
 
 mod rotation;
 mod world;

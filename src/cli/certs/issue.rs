@@ -1,7 +1,6 @@
 //! `netpol certs issue`.
 
-use std::fs::{self, File};
-use std::io::{self, Write as _};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -11,98 +10,83 @@ use crate::certificates::authority::Authority;
 use crate::certificates::canonical;
 use crate::certificates::trust::Bundle;
 use crate::certificates::when;
-use crate::cli::exit::{Ended, Failure, Outcome};
-use crate::cli::kept::lifetime;
+use crate::cli::exit::{CommandResult, Failure, Status};
 use crate::cli::output::{NAME, Streams};
-use crate::server::tls;
+use crate::cli::parse::lifetime;
+use crate::server::tls::{self, folder};
 
-/// The names that a certificate for development has in any case.
-const OWN: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
+/// The names that every certificate has.
+const DEFAULT_NAMES: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
 
-/// Its arguments.
+/// The arguments of `certs issue`.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "\
-A CA that is in the folder already signs again; without one it is made. Keys have mode 0600. Whoever reads
-ca.key can make certificates for any name: keep it out of production, where `serve --tls-secret` looks after
-all of this.
+The certificate is signed by the CA in the folder. If the folder has no CA,
+a new one is created. Key files have mode 0600. Do not use this in
+production: ca.key can sign certificates for any name. Use
+`serve --tls-secret` there, which manages its certificate itself.
 
 Examples:
   netpol certs issue --dir ./tls --tls-name guard.example
   netpol serve --tls-cert ./tls/tls.crt --tls-key ./tls/tls.key
   netpol render registration --url https://guard.example:8443 --ca ./tls/ca.crt")]
 pub(super) struct Args {
-    /// The folder for ca.crt, ca.key, tls.crt and tls.key; it is made where there is none.
+    /// Folder for ca.crt, ca.key, tls.crt and tls.key; it is created if it does not exist.
     #[arg(long, value_name = "DIR")]
     dir: PathBuf,
 
-    /// A name or address of the certificate, besides localhost and its addresses (repeatable).
+    /// DNS name or IP address of the certificate, in addition to localhost and its addresses (repeatable).
     #[arg(long = "tls-name", value_name = "NAME", value_delimiter = ',')]
     names: Vec<String>,
 
-    /// How long a CA is valid that is made.
+    /// Lifetime of a new CA.
     #[arg(long, value_name = "DURATION", default_value = "365d", value_parser = lifetime)]
     ca_lifetime: Duration,
 
-    /// How long the certificate is valid.
+    /// Lifetime of the certificate.
     #[arg(long, value_name = "DURATION", default_value = "30d", value_parser = lifetime)]
     leaf_lifetime: Duration,
 }
 
-/// Runs it.
+/// Issues a certificate.
 ///
 /// # Errors
-/// A folder that cannot be written; a CA in it that cannot be used; a name that no certificate can have.
-pub(super) fn run(args: &Args, streams: &mut Streams) -> Ended {
+/// Returns an error if the folder cannot be written, if its CA cannot be used, or if a name is not valid.
+pub(super) fn run(args: &Args, streams: &mut Streams) -> CommandResult {
     let now = SystemTime::now();
     let dir = args.dir.as_path();
-    // Two of these at once would leave a certificate of one's CA beside the other's.
-    let _lock = lock(dir).map_err(|error| Failure::input(anyhow!("the folder \"{}\" cannot be used: {error}", dir.display())))?;
-    let found = found(dir)?;
-    let is_new = found.is_none();
-    let authority = match found {
+    // Without the lock, two processes could leave the certificate of one beside the CA of the other.
+    let _lock = folder::lock(dir).map_err(|error| Failure::input(anyhow!("cannot use the folder \"{}\": {error}", dir.display())))?;
+    let existing = existing_authority(dir)?;
+    let is_new = existing.is_none();
+    let authority = match existing {
         Some(authority) if authority.ca.is_valid(now) => authority,
         Some(authority) => {
             let (until, dir) = (when(authority.ca.not_after), dir.display());
             return Err(Failure::input(anyhow!(
-                "the CA in \"{dir}\" is not valid now (until {until}): remove ca.crt and ca.key, and another is made"
+                "the CA in \"{dir}\" is not valid at this time (it expires at {until}): remove ca.crt and ca.key to create a new one"
             )));
         }
-        None => Authority::new(now, args.ca_lifetime).map_err(Failure::ours)?,
+        None => Authority::new(now, args.ca_lifetime).map_err(Failure::internal)?,
     };
-    let mut names: Vec<String> = OWN.iter().map(|name| (*name).to_owned()).chain(args.names.iter().map(|name| canonical(name))).collect();
+    let mut names: Vec<String> =
+        DEFAULT_NAMES.iter().map(|name| (*name).to_owned()).chain(args.names.iter().map(|name| canonical(name))).collect();
     let mut seen = std::collections::BTreeSet::new();
     names.retain(|name| seen.insert(name.clone()));
     let issued = authority
         .issue(&names, now, args.leaf_lifetime)
-        .map_err(|error| Failure::input(anyhow!("no certificate can have one of the names {}: {error}", names.join(", "))))?;
-    let write = |name: &str, text: &str, mode: u32| {
-        let path = dir.join(name);
-        tls::replace(&path, text.as_bytes(), mode)
-            .map_err(|error| Failure::input(anyhow!("\"{}\" cannot be written: {error}", path.display())))
-    };
-    if is_new {
-        write("ca.key", authority.key.pem(), 0o600)?;
-        write("ca.crt", &authority.ca.pem(), 0o644)?;
-    }
-    write("tls.key", issued.key.pem(), 0o600)?;
-    write("tls.crt", &issued.cert, 0o644)?;
-    let whose = if is_new { "a new CA" } else { "the CA that was there" };
+        .map_err(|error| Failure::input(anyhow!("cannot issue a certificate for {}: {error}", names.join(", "))))?;
+    let (ca_key, ca) = (is_new.then_some(&authority.key), is_new.then(|| authority.ca.pem()));
+    folder::write(dir, ca_key, ca.as_deref(), &issued).map_err(Failure::input)?;
+    let issuer = if is_new { "a new CA" } else { "the existing CA" };
     writeln!(streams.out, "{NAME}{}{NAME:#}", dir.join("tls.crt").display())?;
     writeln!(streams.out, "  for {}", names.join(", "))?;
-    writeln!(streams.out, "  until {}, signed by {whose} (until {})", when(issued.pair.not_after), when(authority.ca.not_after))?;
-    Ok(Outcome::Clean)
+    writeln!(streams.out, "  until {}, signed by {issuer} (until {})", when(issued.pair.not_after), when(authority.ca.not_after))?;
+    Ok(Status::Clean)
 }
 
-/// Keeps other processes out of the folder; it makes the folder where there is none.
-fn lock(dir: &Path) -> io::Result<File> {
-    fs::create_dir_all(dir)?;
-    let handle = File::open(dir)?;
-    handle.lock()?;
-    Ok(handle)
-}
-
-/// The CA that is in the folder.
-fn found(dir: &Path) -> Result<Option<Authority>, Failure> {
+/// Returns the CA in the folder, if it has one.
+fn existing_authority(dir: &Path) -> Result<Option<Authority>, Failure> {
     let (cert, key) = (dir.join("ca.crt"), dir.join("ca.key"));
     if !cert.exists() && !key.exists() {
         return Ok(None);
@@ -110,6 +94,6 @@ fn found(dir: &Path) -> Result<Option<Authority>, Failure> {
     let read = |path: &Path| tls::read(path).map_err(|reason| Failure::input(anyhow!("\"{}\" {reason}", path.display())));
     let (cert, key) = (read(&cert)?, read(&key)?);
     let authority = std::str::from_utf8(&key).ok().and_then(|key| Authority::stored(&Bundle::read(&cert).cas, key));
-    let wrong = || anyhow!("ca.crt and ca.key in \"{}\" are not a CA with its key: remove them, and another is made", dir.display());
+    let wrong = || anyhow!("ca.crt and ca.key in \"{}\" are not a CA and its key: remove them to create a new CA", dir.display());
     authority.map(Some).ok_or_else(|| Failure::input(wrong()))
 }

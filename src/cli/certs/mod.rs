@@ -1,35 +1,35 @@
-//! `netpol certs`: certificates made for a machine of one's own, and a look at those that are in use.
+//! `netpol certs`: issues certificates for development, and inspects certificates in use.
 
+mod inspection;
 mod issue;
-mod report;
 mod served;
 mod show;
 
-use super::exit::Ended;
+use super::exit::CommandResult;
 use super::output::Streams;
 
-/// Its arguments.
+/// The arguments of `certs`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(subcommand)]
-    what: What,
+    command: Command,
 }
 
 #[derive(Debug, clap::Subcommand)]
-enum What {
-    /// Make a CA and a certificate of it, for development.
+enum Command {
+    /// Issue a certificate for development, with its own CA.
     Issue(issue::Args),
-    /// Show a certificate: whose it is, until when, and who trusts it.
+    /// Inspect certificates, and verify them with CAs.
     Show(show::Args),
 }
 
-/// Runs it.
+/// Runs a subcommand.
 ///
 /// # Errors
-/// Those of the thing that is done.
-pub fn run(args: &Args, streams: &mut Streams) -> Ended {
-    match &args.what {
-        What::Issue(args) => issue::run(args, streams),
-        What::Show(args) => show::run(args, streams),
+/// Returns the error of the subcommand.
+pub fn run(args: &Args, streams: &mut Streams) -> CommandResult {
+    match &args.command {
+        Command::Issue(args) => issue::run(args, streams),
+        Command::Show(args) => show::run(args, streams),
     }
 }

@@ -1,4 +1,4 @@
-//! What a server shows to whoever connects.
+//! Reads the certificate chain that a server presents.
 
 use std::io;
 use std::net::{TcpStream, ToSocketAddrs as _};
@@ -12,25 +12,25 @@ use rustls::{ClientConfig, ClientConnection, DigitallySignedStruct, Error, Signa
 
 use crate::certificates::provider;
 
-/// How long a server may take.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// The timeout for each step: connect, read, write.
+const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Connects and answers the chain that is shown. Nothing is sent.
+/// Completes a TLS handshake with a server and returns its certificate chain. Sends no data.
 ///
 /// # Errors
-/// There is no TLS server, in words.
+/// Returns a message if the server cannot be reached or the handshake fails.
 pub(super) fn chain(address: &str, name: Option<&str>) -> Result<Vec<CertificateDer<'static>>, String> {
     let host = address.rsplit_once(':').map_or(address, |(host, _)| host).trim_start_matches('[').trim_end_matches(']');
     let name = name.unwrap_or(host).to_owned();
-    let name = ServerName::try_from(name.clone()).map_err(|_| format!("\"{name}\" is no name that a server can have"))?;
-    let looker = Arc::new(Looker(provider()));
+    let name = ServerName::try_from(name.clone()).map_err(|_| format!("\"{name}\" is not a DNS name or IP address"))?;
+    let verifier = Arc::new(AcceptAny(provider()));
     let builder =
         ClientConfig::builder_with_provider(provider()).with_safe_default_protocol_versions().map_err(|error| error.to_string())?;
-    let config = builder.dangerous().with_custom_certificate_verifier(looker).with_no_client_auth();
+    let config = builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth();
     let unreachable = |error: io::Error| format!("cannot connect to {address}: {error}");
     let target = address.to_socket_addrs().map_err(unreachable)?.next().ok_or_else(|| format!("{address} has no address"))?;
-    let mut stream = TcpStream::connect_timeout(&target, PATIENCE).map_err(unreachable)?;
-    stream.set_read_timeout(Some(PATIENCE)).and_then(|()| stream.set_write_timeout(Some(PATIENCE))).map_err(unreachable)?;
+    let mut stream = TcpStream::connect_timeout(&target, TIMEOUT).map_err(unreachable)?;
+    stream.set_read_timeout(Some(TIMEOUT)).and_then(|()| stream.set_write_timeout(Some(TIMEOUT))).map_err(unreachable)?;
     let mut connection = ClientConnection::new(Arc::new(config), name).map_err(|error| error.to_string())?;
     while connection.is_handshaking() {
         connection.complete_io(&mut stream).map_err(unreachable)?;
@@ -39,11 +39,11 @@ pub(super) fn chain(address: &str, name: Option<&str>) -> Result<Vec<Certificate
     Ok(chain.iter().map(|certificate| certificate.clone().into_owned()).collect())
 }
 
-/// Looks at any certificate: it is shown, and nothing is ever said to whoever has it.
+/// Accepts every certificate. The command only shows it and sends no data to the server.
 #[derive(Debug)]
-struct Looker(Arc<CryptoProvider>);
+struct AcceptAny(Arc<CryptoProvider>);
 
-impl ServerCertVerifier for Looker {
+impl ServerCertVerifier for AcceptAny {
     fn verify_server_cert(
         &self,
         _: &CertificateDer<'_>,

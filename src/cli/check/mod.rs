@@ -1,4 +1,4 @@
-//! `netpol check`: files against the canon.
+//! `netpol check`: compares manifests with the canon.
 
 mod live;
 mod report;
@@ -6,24 +6,24 @@ mod text;
 
 use anyhow::anyhow;
 
-use super::exit::{Ended, Failure, Outcome};
+use super::exit::{CommandResult, Failure, Status};
 use super::judge_args::JudgeArgs;
 use super::output::{Format, OutputArgs, Streams};
 use super::{input, manifests};
 use report::Report;
 
-/// Its arguments.
+/// The arguments of `check`.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "\
-NetworkPolicies are compared with the canon by what they mean: each that drifts is
-shown with every difference, and those that are missing are findings, unless
---partial says that the files are a part of what is there. A policy that the canon
-does not have is a finding where it grants more. Pods, workloads, bindings,
-namespaces and policies of other kinds are judged as netpol review judges them;
-what a flag only warns about (--workloads, --foreign-policies …) is shown and is
-no finding. A policy that states no namespace is checked for every guarded one.
-A running pod, as kubectl get prints it, that lacks labels that the canon grants
-to it is a finding: the webhook was not called when the pod was created.
+NetworkPolicies are compared with the canon by the traffic that they allow, not by
+their spelling. Every difference is a finding. A canonical policy that is missing
+is a finding, unless --partial is set. A policy that is not in the canon is a
+finding if it allows more than the canon. Pods, workloads, bindings, namespaces and
+policies of other APIs are evaluated as netpol review does; violations that a flag
+turns into warnings (--workloads, --foreign-policies …) are shown, but are not
+findings. A policy without a namespace is checked for every guarded namespace. A
+running pod (the output of kubectl get) that lacks granted labels is a finding. The
+exit code is 1 if there are findings.
 
 Examples:
   netpol check netpol.yaml
@@ -32,11 +32,11 @@ Examples:
   kubectl -n abcdesktop get pods -o yaml | netpol check --partial -
   netpol check --output json netpol.yaml | jq '.findings[].witness'")]
 pub struct Args {
-    /// Manifests; - is standard input.
+    /// File with manifests; - is standard input.
     #[arg(value_name = "FILE")]
     files: Vec<String>,
 
-    /// The files are a part of what is there: canonical policies may be missing.
+    /// Do not report canonical policies that are missing from the files.
     #[arg(long)]
     partial: bool,
 
@@ -47,25 +47,25 @@ pub struct Args {
     judge: JudgeArgs,
 }
 
-/// Runs it.
+/// Checks files and prints the report.
 ///
 /// # Errors
-/// The canon or a file cannot be read. Nothing is written then.
-pub fn run(args: &Args, streams: &mut Streams) -> Ended {
+/// Returns an error, and writes nothing, if the canon or a file cannot be read.
+pub fn run(args: &Args, streams: &mut Streams) -> CommandResult {
     if args.files.is_empty() {
-        let message = "name the files to check: reading the live namespace is not part of this build \
+        let message = "name the files to check: reading the cluster is not supported yet \
                        (kubectl get networkpolicies -o yaml | netpol check -)";
         return Err(Failure::input(anyhow!(message)));
     }
     let guard = args.judge.guard()?;
     let manifests = manifests::read_manifests(input::read(&args.files, streams)?)?;
-    let report = Report::of(&guard, &manifests, args.partial).map_err(Failure::ours)?;
+    let report = Report::new(&guard, &manifests, args.partial).map_err(Failure::internal)?;
     match args.output.output {
         Format::Json => {
-            let text = serde_json::to_string_pretty(&report).map_err(Failure::ours)?;
+            let text = serde_json::to_string_pretty(&report).map_err(Failure::internal)?;
             writeln!(streams.out, "{text}")?;
         }
-        Format::Text => text::write(&report, &guard, streams.columns, &mut streams.out)?,
+        Format::Text => text::write(&report, &guard, &mut streams.out)?,
     }
-    Ok(if report.clean { Outcome::Clean } else { Outcome::Findings })
+    Ok(if report.clean { Status::Clean } else { Status::Findings })
 }

@@ -1,58 +1,58 @@
-//! What a check finds.
+//! The findings of a check.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
 use super::live::{self, LACKS_LABEL};
-use crate::cli::manifests::created::{self, Asker};
-use crate::cli::manifests::words::Named;
+use crate::cli::manifests::created::{self, Requester};
+use crate::cli::manifests::display::KindAndName;
 use crate::cli::manifests::{Manifest, Place};
-use crate::cli::words::{put_back, rule_name};
+use crate::cli::words::rule_name;
 use crate::policy::{Difference, Witness};
-use crate::verdict::{self, Guard, Rule, Severity};
+use crate::verdict::{self, Guard, Rule, Severity, restore};
 
-/// The rule of a canonical policy that no file holds: only a check sees all that is there.
+/// The rule for a canonical policy that is in no file. Only a check can find it.
 pub(super) const MISSING: &str = "policy-missing";
 
-/// The rule of a policy that files hold twice.
+/// The rule for a policy that the files contain more than once.
 pub(super) const TWICE: &str = "policy-twice";
 
-/// What a check finds.
+/// The result of a check, in the form of `--output json`.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Report {
-    /// Whether no finding refuses.
+    /// Whether no finding has the severity `deny`.
     pub(super) clean: bool,
-    /// The canon's name or path.
+    /// The name or path of the canon.
     pub(super) canon: String,
-    /// The canon's hash, as audit lines name it.
+    /// The hash of the canon, as in audit lines.
     pub(super) canon_hash: String,
     pub(super) policies: Policies,
     pub(super) findings: Vec<Finding>,
     /// The objects that are not canonical policies, each counted once.
     #[serde(skip)]
     pub(super) others: Others,
-    /// What nobody judges: another kind, or another namespace.
+    /// The objects that are not evaluated: other kinds, or namespaces that are not guarded.
     pub(super) not_judged: Vec<Object>,
 }
 
-/// How many policies are what.
+/// The number of policies by state.
 #[derive(Debug, Default, Serialize)]
 pub(super) struct Policies {
-    /// Canonical ones in the guarded namespaces.
+    /// Canonical policies of all guarded namespaces.
     pub(super) canonical: usize,
-    /// Of these, those that the files hold without a finding.
+    /// Of these, policies in the files without a finding.
     pub(super) same: usize,
-    /// Of these, those that the files hold with one.
+    /// Of these, policies in the files with a finding.
     pub(super) drifted: usize,
-    /// Of these, those that the files do not hold.
+    /// Of these, policies that are not in the files.
     pub(super) missing: usize,
-    /// Others that the files hold.
+    /// Other policies in the files.
     pub(super) extra: usize,
 }
 
-/// How many objects other than canonical policies are what.
+/// The number of objects that are not canonical policies, by result. Each object is counted once.
 #[derive(Debug, Default)]
 pub(super) struct Others {
     /// Extra policies without a finding.
@@ -61,11 +61,11 @@ pub(super) struct Others {
     pub(super) clean: usize,
     /// Objects with warnings only.
     pub(super) warned: usize,
-    /// Objects with findings that count.
-    pub(super) faulty: usize,
+    /// Objects with a finding that makes the check fail.
+    pub(super) failed: usize,
 }
 
-/// Which object, and where it stands.
+/// An object and its place.
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct Object {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -74,7 +74,7 @@ pub(super) struct Object {
     pub(super) document: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) item: Option<usize>,
-    /// The indexes in the lists in that list.
+    /// The indexes in nested lists, the outermost first.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) nested: Vec<usize>,
     pub(super) kind: String,
@@ -88,7 +88,7 @@ pub(super) struct Finding {
     #[serde(flatten)]
     pub(super) object: Object,
     pub(super) rule: String,
-    /// `deny`, or `warn` where it is no finding that counts.
+    /// `deny`, or `warn` for a warning.
     pub(super) severity: &'static str,
     pub(super) message: String,
     pub(super) differences: Vec<Difference>,
@@ -107,14 +107,14 @@ impl Finding {
         Finding { object, rule: rule.to_owned(), severity: "deny", message, differences: Vec::new(), witness: None }
     }
 
-    /// Answers whether it counts.
-    pub(super) fn counts(&self) -> bool {
+    /// Returns whether the finding makes the check fail.
+    pub(super) fn is_failure(&self) -> bool {
         self.severity == "deny"
     }
 
-    /// Answers whether it is about a canonical policy that is to be put back.
-    pub(super) fn is_to_be_put_back(&self) -> bool {
-        self.counts() && (self.rule == MISSING || self.rule == rule_name(Rule::PolicyDrift))
+    /// Returns whether `netpol render policies` can fix the finding.
+    pub(super) fn is_fixed_by_render(&self) -> bool {
+        self.is_failure() && (self.rule == MISSING || self.rule == rule_name(Rule::PolicyDrift))
     }
 }
 
@@ -132,20 +132,20 @@ impl Object {
     }
 }
 
-/// What is known so far.
+/// The state of a check.
 struct Checker<'c> {
     guard: &'c Guard,
     report: Report,
-    /// The policies of the files, by namespace and name: where they stand, and whether anything is wrong with them.
+    /// The policies in the files by namespace and name: the first place of each, and whether it has findings.
     seen: BTreeMap<(&'c str, &'c str), (&'c Place, bool)>,
 }
 
 impl Report {
-    /// Checks objects. Whoever made them is nobody in particular.
+    /// Checks objects, as if an ordinary user had created them.
     ///
     /// # Errors
-    /// Those of [`created::judge`].
-    pub(super) fn of(guard: &Guard, manifests: &[Manifest], partial: bool) -> anyhow::Result<Report> {
+    /// Returns the errors of [`created::judge`].
+    pub(super) fn new(guard: &Guard, manifests: &[Manifest], partial: bool) -> anyhow::Result<Report> {
         let report = Report {
             clean: false,
             canon: guard.canon.source.clone(),
@@ -161,7 +161,7 @@ impl Report {
         }
         checker.count(partial);
         let mut report = checker.report;
-        report.clean = !report.findings.iter().any(Finding::counts);
+        report.clean = !report.findings.iter().any(Finding::is_failure);
         Ok(report)
     }
 }
@@ -175,7 +175,7 @@ impl<'c> Checker<'c> {
             None if manifest.is_network_policy() => guarded().collect(),
             None => guarded().take(1).collect(),
         };
-        let known = self.report.findings.len();
+        let earlier = self.report.findings.len();
         let (mut is_judged, mut is_canonical) = (false, false);
         for namespace in namespaces {
             let object = Object::new(manifest, namespace);
@@ -185,7 +185,7 @@ impl<'c> Checker<'c> {
                 continue;
             }
             is_judged = true;
-            let judged = created::judge(self.guard, &Asker::default(), manifest, namespace)?;
+            let judged = created::judge(self.guard, &Requester::default(), manifest, namespace)?;
             let lacking =
                 live::lacks_labels(manifest, &judged, namespace).map(|message| Finding::denies(object.clone(), LACKS_LABEL, message));
             let mut findings: Vec<Finding> = judged.findings.into_iter().map(|finding| Finding::of(&object, finding)).collect();
@@ -194,20 +194,20 @@ impl<'c> Checker<'c> {
                 is_canonical |= self.guard.canon.policies(namespace).is_some_and(|policies| policies.named(manifest.name()).is_some());
                 let key = (namespace, manifest.name());
                 if let Some((first, _)) = self.seen.get(&key) {
-                    let message = format!("{} stands in {first} too: kubectl apply keeps the last one", Named(manifest));
+                    let message = format!("{} is also in {first}: kubectl apply keeps the last one", KindAndName(manifest));
                     findings.push(Finding::denies(object, TWICE, message));
                 }
-                let wrong = findings.iter().any(Finding::counts);
-                let (_, known_wrong) = self.seen.entry(key).or_insert((&manifest.place, wrong));
-                *known_wrong |= wrong;
+                let has_findings = findings.iter().any(Finding::is_failure);
+                let (_, had_findings) = self.seen.entry(key).or_insert((&manifest.place, has_findings));
+                *had_findings |= has_findings;
             }
             self.report.findings.extend(findings);
         }
         if is_judged && !is_canonical {
-            let found = self.report.findings.get(known..).unwrap_or_default();
+            let found = self.report.findings.get(earlier..).unwrap_or_default();
             let others = &mut self.report.others;
-            *match (found.iter().any(Finding::counts), found.is_empty()) {
-                (true, _) => &mut others.faulty,
+            *match (found.iter().any(Finding::is_failure), found.is_empty()) {
+                (true, _) => &mut others.failed,
                 (false, false) => &mut others.warned,
                 (false, true) if manifest.is_network_policy() => &mut others.extra,
                 (false, true) => &mut others.clean,
@@ -216,7 +216,7 @@ impl<'c> Checker<'c> {
         Ok(())
     }
 
-    /// Counts the policies; adds those that are missing.
+    /// Counts the policies and adds findings for missing ones.
     fn count(&mut self, partial: bool) {
         let canonical: BTreeSet<(&str, &str)> = self
             .guard
@@ -235,8 +235,8 @@ impl<'c> Checker<'c> {
                 None => {
                     policies.missing += 1;
                     if !partial {
-                        let cure = put_back(&self.guard.canon, namespace, &[name]);
-                        let message = format!("NetworkPolicy \"{name}\" is missing. To put it in place: {cure}");
+                        let command = restore::command(&self.guard.canon, namespace, &[name]);
+                        let message = format!("NetworkPolicy \"{name}\" is missing. To create it: {command}");
                         self.report.findings.push(Finding::denies(Object::missing(name, namespace), MISSING, message));
                     }
                 }

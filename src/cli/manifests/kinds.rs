@@ -1,20 +1,20 @@
-//! Which resource a kind is: manifests state kinds, reviews state resources.
+//! Maps kinds to resources: manifests state kinds, reviews state resources.
 
 use crate::verdict::{Subject, foreign};
 
-/// What the API calls objects of a kind.
+/// The resource that the API uses for a kind.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Resource {
-    /// The plural, in lower case.
+    /// The plural in lower case, as in API paths.
     pub plural: String,
-    /// Whether its objects live in namespaces. Taken for granted of a kind that is not known.
+    /// Whether the kind is namespaced. Unknown kinds are assumed to be.
     pub namespaced: bool,
     subject: Subject,
 }
 
 impl Resource {
-    /// Answers the resource of a kind. The API derives plurals by rule, and every kind that is judged keeps to
-    /// it, but for the dash in one.
+    /// Returns the resource of a kind. The plural follows the rule of the API; of the kinds that are evaluated,
+    /// only `multi-networkpolicies` has a dash that the rule does not give.
     pub fn of(group: &str, kind: &str) -> Resource {
         let plural = plural(&kind.to_lowercase());
         if let Some(known) = foreign::KINDS.iter().find(|known| known.group == group && known.resource.replace('-', "") == plural) {
@@ -25,12 +25,12 @@ impl Resource {
         Resource { plural, namespaced: subject != Subject::Namespace, subject }
     }
 
-    /// Answers whether anybody judges it.
+    /// Returns whether netpol evaluates the kind.
     pub fn is_judged(&self) -> bool {
         self.subject != Subject::Other
     }
 
-    /// Answers whether it is judged wherever it is: a namespace, or a kind of cluster scope.
+    /// Returns whether netpol evaluates the kind in every namespace: namespaces and cluster-scoped kinds.
     pub fn is_judged_everywhere(&self) -> bool {
         self.is_judged() && !self.namespaced
     }
@@ -51,7 +51,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn kinds_find_their_judges() {
+    fn kinds_map_to_resources() {
         for (group, kind, plural) in [
             ("", "Pod", "pods"),
             ("", "Binding", "bindings"),
@@ -78,8 +78,8 @@ mod tests {
     }
 
     #[test]
-    fn every_foreign_kind_can_be_named_by_a_kind() {
-        // The kind in lower case, as the plural gives it away.
+    fn every_foreign_resource_has_a_kind() {
+        // The kind in lower case, derived from the plural.
         for known in foreign::KINDS {
             let plural = known.resource.replace('-', "");
             let kind = plural.strip_suffix("ies").map_or_else(|| plural.trim_end_matches('s').to_owned(), |stem| format!("{stem}y"));

@@ -1,51 +1,53 @@
-//! `netpol render install`: what the chart installs with its defaults, for those who have no Helm.
+//! `netpol render install`: prints what the chart installs with its defaults, for installations without Helm.
 //!
-//! `install.yaml` is rendered from the chart and held equal by a test. Namespace, image, flags, canon and the
-//! registration take the places of its own.
+//! `install.yaml` is rendered from the chart; a test keeps it up to date. This command replaces its namespace,
+//! image, flags, canon and webhooks.
 
 use std::path::Path;
 
 use anyhow::anyhow;
 use serde_json::{Map, Value, json};
 
-use super::print;
+use super::print::print;
 use crate::canon::{Canon, Documents};
-use crate::cli::exit::{Ended, Failure};
-use crate::cli::judge_args::{JudgeArgs, namespace};
+use crate::cli::exit::{CommandResult, Failure};
+use crate::cli::judge_args::JudgeArgs;
 use crate::cli::output::{OutputArgs, Streams};
+use crate::cli::parse::namespace;
 use crate::documents::reading;
-use crate::documents::values::put;
+use crate::documents::values::set;
 use crate::registration::{DEFAULT_NAME, DEFAULT_NAMESPACE, Endpoint, Registration};
 
-/// The chart's objects.
+/// The objects of the chart.
 const BASE: &str = include_str!("install.yaml");
-/// Where a server finds a canon of one's own.
+/// The folder for a canon that is not built in, in the container.
 const CANON_FOLDER: &str = "/etc/netpol/canon";
-/// What needs to run before a server can.
+/// The namespace of the pods that the servers need to start.
 const SYSTEM: &str = "kube-system";
 
-/// Its arguments.
+/// The arguments of `render install`.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "\
-The same as the chart with its defaults: two servers that look after their certificate themselves, what they may do, and the registration.
-Who wants more than these flags takes the chart.
+The output is the same as from the Helm chart with its defaults: a Deployment of
+two servers that manage their own certificate, their permissions, and the webhook
+configurations. For more settings than these flags, use the chart.
 
 Examples:
-  Install it, and see as warnings what would be refused:
+  Install netpol, and report violations as warnings:
     netpol render install --image registry.example/netpol:0.1.0 --enforcement warn | kubectl apply -f -
 
-  Take it away, registration first:
+  Uninstall netpol, the webhook configurations first:
     kubectl delete validatingwebhookconfiguration,mutatingwebhookconfiguration abcdesktop-netpol
     netpol render install | kubectl delete --ignore-not-found -f -")]
 pub(super) struct Args {
     #[command(flatten)]
     judge: JudgeArgs,
 
-    /// The namespace of the servers, which is none of the guarded ones.
+    /// Namespace of the servers, which must not be guarded.
     #[arg(long, value_name = "NS", default_value = DEFAULT_NAMESPACE, value_parser = namespace)]
     install_namespace: String,
 
-    /// The image of the servers.
+    /// Image of the servers.
     #[arg(long, value_name = "IMAGE", default_value = concat!("abcdesktop-netpol:", env!("CARGO_PKG_VERSION")))]
     image: String,
 
@@ -53,16 +55,16 @@ pub(super) struct Args {
     output: OutputArgs,
 }
 
-pub(super) fn run(args: &Args, streams: &mut Streams) -> Ended {
+pub(super) fn run(args: &Args, streams: &mut Streams) -> CommandResult {
     let guarded = &args.judge.canon.namespaces;
     if guarded.contains(&args.install_namespace) {
         let own = &args.install_namespace;
         return Err(Failure::input(anyhow!(
-            "\"{own}\" is to be guarded and is where the servers run: none could start once all are gone, so give them a namespace of their own with --install-namespace"
+            "the servers cannot run in the guarded namespace \"{own}\", because they could not restart after all have stopped: choose another --install-namespace"
         )));
     }
     if guarded.iter().any(|namespace| namespace == SYSTEM) {
-        return Err(Failure::input(anyhow!("{SYSTEM} cannot be guarded: the servers need what runs there before they can answer")));
+        return Err(Failure::input(anyhow!("{SYSTEM} cannot be guarded: the servers need its pods to start")));
     }
     let documents = Documents::read(&args.judge.canon.canon).map_err(Failure::input)?;
     let canon = Canon::from_documents(&documents, guarded).map_err(Failure::input)?;
@@ -71,8 +73,8 @@ pub(super) fn run(args: &Args, streams: &mut Streams) -> Ended {
 }
 
 fn manifests(args: &Args, documents: &Documents, canon: &Canon) -> Result<Vec<Value>, Failure> {
-    let base = reading::read("install.yaml", BASE.to_owned()).map_err(|error| Failure::ours(anyhow!(error)))?;
-    let own = (!documents.is_built_in()).then(|| config_map(args, documents));
+    let base = reading::read("install.yaml", BASE.to_owned()).map_err(|error| Failure::internal(anyhow!(error)))?;
+    let canon_map = (!documents.is_built_in()).then(|| config_map(args, documents));
     let registered = Registration {
         canon,
         namespaces: &args.judge.canon.namespaces,
@@ -90,20 +92,20 @@ fn manifests(args: &Args, documents: &Documents, canon: &Canon) -> Result<Vec<Va
         let (is_deployment, is_namespace) = (is("Deployment"), is("Namespace"));
         let webhooks = registered.iter().find(|registered| registered.get("kind") == manifest.get("kind"));
         if let Some(webhooks) = webhooks.and_then(|registered| registered.get("webhooks")) {
-            put(&mut manifest, &["webhooks"], webhooks.clone());
+            set(&mut manifest, &["webhooks"], webhooks.clone());
         }
         if is_deployment {
-            deploy(&mut manifest, args, own.is_some());
+            configure(&mut manifest, args, canon_map.is_some());
         }
         manifests.push(manifest);
         if is_namespace {
-            manifests.extend(own.clone());
+            manifests.extend(canon_map.clone());
         }
     }
     Ok(manifests)
 }
 
-/// Writes the namespace wherever the base has its own: in metadata, subjects, and the server's arguments.
+/// Replaces the default namespace: in metadata, subjects, and the arguments of the server.
 fn rename(value: &mut Value, namespace: &str) {
     match value {
         Value::String(text) if text.contains(DEFAULT_NAMESPACE) => *text = text.replace(DEFAULT_NAMESPACE, namespace),
@@ -113,28 +115,28 @@ fn rename(value: &mut Value, namespace: &str) {
     }
 }
 
-/// The image, and the flags in the places of those that they replace.
-fn deploy(deployment: &mut Value, args: &Args, own_canon: bool) {
+/// Sets the image and the flags of the Deployment, and mounts a canon that is not built in.
+fn configure(deployment: &mut Value, args: &Args, mounts_canon: bool) {
     let Some(pod) = deployment.pointer_mut("/spec/template/spec") else { return };
-    put(pod, &["containers", "0", "image"], Value::from(args.image.as_str()));
+    set(pod, &["containers", "0", "image"], Value::from(args.image.as_str()));
     let mut stated = args.judge.flags();
-    if own_canon {
+    if mounts_canon {
         stated.retain(|flag| !flag.starts_with("--canon="));
         stated.push(format!("--canon={CANON_FOLDER}"));
-        put(pod, &["volumes"], json!([{"name": "canon", "configMap": {"name": canon_name()}}]));
+        set(pod, &["volumes"], json!([{"name": "canon", "configMap": {"name": canon_name()}}]));
         let mount = json!([{"name": "canon", "mountPath": CANON_FOLDER, "readOnly": true}]);
-        put(pod, &["containers", "0", "volumeMounts"], mount);
+        set(pod, &["containers", "0", "volumeMounts"], mount);
     }
     let name = |flag: &str| flag.split('=').next().unwrap_or_default().to_owned();
     let replaced: Vec<String> = stated.iter().map(|flag| name(flag)).collect();
     if let Some(flags) = pod.pointer_mut("/containers/0/args").and_then(Value::as_array_mut) {
         flags.retain(|flag| flag.as_str().is_some_and(|flag| !replaced.contains(&name(flag))));
-        // A variable in an argument is Kubernetes' to replace; none is meant here.
+        // Kubernetes expands $(NAME) in arguments; $$ keeps the text.
         flags.extend(stated.iter().map(|flag| Value::from(flag.replace("$(", "$$("))));
     }
 }
 
-/// The canon as the servers are to mount it.
+/// Returns the ConfigMap with the files of the canon.
 fn config_map(args: &Args, documents: &Documents) -> Value {
     let name = |name: &str| {
         let file = Path::new(name).file_name().and_then(|name| name.to_str()).unwrap_or_default();

@@ -1,62 +1,39 @@
-//! `netpol render`: what a cluster is to be given, as manifests.
+//! `netpol render`: prints manifests for a cluster.
 
 mod install;
-mod nearest;
 mod policies;
+mod print;
 mod registration;
+mod suggest;
 
-use std::borrow::Borrow;
-use std::io::Write as _;
+use super::exit::CommandResult;
+use super::output::Streams;
 
-use serde::Serialize;
-use serde_json::{Value, json};
-
-use super::exit::{Ended, Failure, Outcome};
-use super::output::{Format, OutputArgs, Streams};
-use crate::documents::reading;
-
-/// Its arguments.
+/// The arguments of `render`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(subcommand)]
-    what: What,
+    command: Command,
 }
 
 #[derive(Debug, clap::Subcommand)]
-enum What {
-    /// The canonical NetworkPolicies, as `kubectl apply -f -` takes them.
+enum Command {
+    /// Print the canonical NetworkPolicies.
     Policies(policies::Args),
-    /// Everything that the chart installs, for those who have no Helm.
+    /// Print what the Helm chart installs, for installations without Helm.
     Install(Box<install::Args>),
-    /// The webhook configurations by which an API server asks this guard.
+    /// Print the webhook configurations that register netpol with the API server.
     Registration(Box<registration::Args>),
 }
 
-/// Runs it.
+/// Runs a subcommand.
 ///
 /// # Errors
-/// Those of the thing that is rendered.
-pub fn run(args: &Args, streams: &mut Streams) -> Ended {
-    match &args.what {
-        What::Policies(args) => policies::run(args, streams),
-        What::Install(args) => install::run(args, streams),
-        What::Registration(args) => registration::run(args, streams),
+/// Returns the error of the subcommand.
+pub fn run(args: &Args, streams: &mut Streams) -> CommandResult {
+    match &args.command {
+        Command::Policies(args) => policies::run(args, streams),
+        Command::Install(args) => install::run(args, streams),
+        Command::Registration(args) => registration::run(args, streams),
     }
-}
-
-/// Prints manifests as `kubectl` takes them: documents of YAML, or one list as JSON.
-fn print(manifests: &[impl Borrow<Value> + Serialize], args: OutputArgs, streams: &mut Streams) -> Ended {
-    match args.output {
-        Format::Json => {
-            let list = json!({"apiVersion": "v1", "kind": "List", "items": manifests});
-            writeln!(streams.out, "{list:#}")?;
-        }
-        Format::Text => {
-            for manifest in manifests {
-                let text = reading::write(manifest.borrow()).map_err(Failure::ours)?;
-                write!(streams.out, "---\n{text}")?;
-            }
-        }
-    }
-    Ok(Outcome::Clean)
 }

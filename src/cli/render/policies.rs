@@ -1,36 +1,37 @@
 //! `netpol render policies`.
 
-use anyhow::anyhow;
-use serde_json::Value;
 use std::collections::BTreeSet;
 
-use super::nearest::nearest;
-use super::print;
+use anyhow::anyhow;
+use serde_json::Value;
+
+use super::print::print;
+use super::suggest::similar;
 use crate::canon::Canon;
-use crate::cli::exit::{Ended, Failure};
+use crate::cli::exit::{CommandResult, Failure};
 use crate::cli::judge_args::CanonArgs;
 use crate::cli::output::{OutputArgs, Streams};
 
-/// The most names that an error proposes.
-const MOST_NAMES: usize = 3;
+/// The maximum number of names that an error suggests.
+const MAX_NAMES: usize = 3;
 
-/// Its arguments.
+/// The arguments of `render policies`.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "\
 Examples:
-  Put every canonical policy in place:
+  Create every canonical policy:
     netpol render policies | kubectl apply -f -
 
-  Put one back that has drifted:
+  Restore a policy that drifted:
     netpol render policies --only memcached-permits | kubectl apply -f -
 
-  See what another canon would change:
+  Show what another canon would change:
     netpol render policies --canon ./canon --namespace desktops | kubectl diff -f -")]
 pub(super) struct Args {
     #[command(flatten)]
     canon: CanonArgs,
 
-    /// Only these policies.
+    /// Print only these policies.
     #[arg(long, value_name = "NAME", num_args = 1.., value_delimiter = ',')]
     only: Vec<String>,
 
@@ -38,21 +39,21 @@ pub(super) struct Args {
     output: OutputArgs,
 }
 
-pub(super) fn run(args: &Args, streams: &mut Streams) -> Ended {
+pub(super) fn run(args: &Args, streams: &mut Streams) -> CommandResult {
     let canon = Canon::load(&args.canon.canon, &args.canon.namespaces).map_err(Failure::input)?;
     let manifests = manifests(&canon, &args.canon.namespaces, &args.only)?;
     print(&manifests, args.output, streams)
 }
 
-/// Answers the manifests in the order of namespaces and names.
+/// Returns the manifests in the order of namespaces and names.
 fn manifests<'c>(canon: &'c Canon, namespaces: &[String], only: &[String]) -> Result<Vec<&'c Value>, Failure> {
     let known: BTreeSet<&str> = canon.namespaces.values().flat_map(|policies| policies.by_name.keys()).map(String::as_str).collect();
     if let Some(unknown) = only.iter().find(|name| !known.contains(name.as_str())) {
-        let near = nearest(unknown, known.iter().copied(), MOST_NAMES).join(", ");
-        let near = if near.is_empty() { String::new() } else { format!("; the nearest names are {near}") };
-        return Err(Failure::input(anyhow!("the canon \"{}\" has no policy \"{unknown}\"{near}", canon.source)));
+        let names = similar(unknown, known.iter().copied(), MAX_NAMES).join(", ");
+        let hint = if names.is_empty() { String::new() } else { format!("; similar names: {names}") };
+        return Err(Failure::input(anyhow!("the canon \"{}\" has no policy \"{unknown}\"{hint}", canon.source)));
     }
-    // A namespace may be stated twice.
+    // --namespace may repeat a namespace.
     let namespaces: BTreeSet<&str> = namespaces.iter().map(String::as_str).collect();
     let policies = namespaces.iter().filter_map(|namespace| canon.policies(namespace)).flat_map(|policies| &policies.by_name);
     let wanted = |name: &String| only.is_empty() || only.contains(name);

@@ -2,53 +2,55 @@
 
 use anyhow::{Context as _, anyhow};
 
-use super::print;
+use super::print::print;
 use crate::canon::Canon;
-use crate::cli::exit::{Ended, Failure};
+use crate::cli::exit::{CommandResult, Failure};
 use crate::cli::input;
-use crate::cli::judge_args::{CanonArgs, name};
-use crate::cli::kept;
+use crate::cli::judge_args::CanonArgs;
 use crate::cli::output::{OutputArgs, Streams};
+use crate::cli::parse::{object_name, user_or_group};
 use crate::registration::{Authorities, DEFAULT_NAME, Endpoint, Registration};
 use crate::verdict::Settings;
 
-/// Its arguments.
+/// The arguments of `render registration`.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "\
-The canon and the namespaces are those of `serve`: what is rendered depends on the labels that the canon reads.
+Use the same canon and namespaces as for `serve`: the webhooks match the labels that the canon uses.
 
 Examples:
-  Register the guard behind the chart's Service:
+  Register the servers behind the Service of the chart:
     netpol render registration --ca ca.crt | kubectl apply -f -
 
-  Register a guard that runs outside the cluster:
+  Register a server outside the cluster:
     netpol render registration --url https://guard.example:8443 --ca ca.crt | kubectl apply -f -
 
-  See what another canon would change:
+  Show what another canon would change:
     netpol render registration --canon ./canon --ca ca.crt | kubectl diff -f -")]
 pub(super) struct Args {
     #[command(flatten)]
     canon: CanonArgs,
 
-    /// A user name under which the namespace controller deletes (repeatable).
+    /// User name of the namespace controller, whose deletions are always allowed (repeatable).
+    ///
+    /// The namespace controller deletes the objects in a namespace that is being deleted.
     #[arg(long = "namespace-controller", value_name = "USER", env = "NETPOL_NAMESPACE_CONTROLLER", value_delimiter = '\n')]
-    #[arg(default_values_t = Settings::default().namespace_controllers, value_parser = name)]
+    #[arg(default_values_t = Settings::default().namespace_controllers, value_parser = user_or_group)]
     namespace_controllers: Vec<String>,
 
-    /// The name of both configurations.
-    #[arg(long, value_name = "NAME", default_value = DEFAULT_NAME, value_parser = kept::name)]
+    /// Name of both webhook configurations.
+    #[arg(long, value_name = "NAME", default_value = DEFAULT_NAME, value_parser = object_name)]
     name: String,
 
-    /// The guard's Service, NAMESPACE/NAME or NAMESPACE/NAME:PORT.
+    /// Service of the servers, NAMESPACE/NAME or NAMESPACE/NAME:PORT.
     #[arg(long, value_name = "SERVICE", default_value_t = Endpoint::default_service(), value_parser = Endpoint::service)]
     service: Endpoint,
 
-    /// The guard's address, where it is no Service of the cluster.
+    /// URL of the server, if it runs outside the cluster.
     #[arg(long, value_name = "URL", value_parser = Endpoint::url, conflicts_with = "service")]
     url: Option<Endpoint>,
 
-    /// The certificates that the API server is to trust, as PEM (- is standard input); without it, those
-    /// of its machine, unless somebody fills them in.
+    /// CA certificates for the caBundle of the webhooks, PEM (- is standard input); default: no caBundle, so
+    /// that the API server uses the CAs of its system until one is added.
     #[arg(long, value_name = "FILE")]
     ca: Option<String>,
 
@@ -56,7 +58,7 @@ pub(super) struct Args {
     output: OutputArgs,
 }
 
-pub(super) fn run(args: &Args, streams: &mut Streams) -> Ended {
+pub(super) fn run(args: &Args, streams: &mut Streams) -> CommandResult {
     let authorities = args.ca.as_ref().map(|file| authorities(file, streams)).transpose()?;
     let canon = Canon::load(&args.canon.canon, &args.canon.namespaces).map_err(Failure::input)?;
     let manifests = Registration {
@@ -73,6 +75,6 @@ pub(super) fn run(args: &Args, streams: &mut Streams) -> Ended {
 
 fn authorities(file: &String, streams: &mut Streams) -> Result<Authorities, Failure> {
     let inputs = input::read(std::slice::from_ref(file), streams)?;
-    let Some(input) = inputs.first() else { return Err(Failure::input(anyhow!("nothing to read"))) };
+    let Some(input) = inputs.first() else { return Err(Failure::input(anyhow!("no file to read"))) };
     Authorities::from_pem(&input.bytes).with_context(|| format!("cannot use {}", input.name)).map_err(Failure::input)
 }

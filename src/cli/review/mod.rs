@@ -1,28 +1,30 @@
-//! `netpol review`: what the webhook would say.
+//! `netpol review`: shows the response of the webhook.
 
-mod answers;
-mod verdicts;
+mod objects;
+mod reviews;
 
 use anyhow::anyhow;
 
-use super::exit::{Ended, Failure};
+use super::exit::{CommandResult, Failure};
 use super::input;
 use super::judge_args::JudgeArgs;
-use super::manifests::created::Asker;
+use super::manifests::created::Requester;
 use super::manifests::{self, Contents};
 use super::output::{OutputArgs, Streams};
 use crate::verdict::Stage;
 
-/// Its arguments.
+/// The arguments of `review`.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "\
-For a file that holds an AdmissionReview (JSON or YAML), standard output is the
-AdmissionReview that the webhook would send, byte for byte, and words for people
-go to standard error. Of several files there is an answer a line.
+If a file contains an AdmissionReview (JSON or YAML), the command prints the
+response that the webhook would send, byte for byte, to standard output, and an
+explanation to standard error. For several files, it prints one response per line.
 
-Anything else is taken for manifests: each object is mutated, then validated, as
-if it were created now. One that states no namespace is created in the first
-guarded one. With --output json there is a line an object.
+Other files are read as manifests. Each object is mutated and then validated, as
+if it were created now. An object without a namespace is created in the first
+guarded namespace. With --output json, the command prints one line per object.
+
+The exit code is 1 if a request is denied.
 
 Examples:
   netpol review pod.yaml
@@ -30,7 +32,7 @@ Examples:
   netpol review --as system:node:a --as-group system:nodes static-pod.yaml
   netpol review --mutate review.json | jq -r .response.patch | base64 -d")]
 pub struct Args {
-    /// Files of manifests, or each of an AdmissionReview; - is standard input.
+    /// File with manifests or an AdmissionReview; - is standard input.
     #[arg(value_name = "FILE", required = true)]
     files: Vec<String>,
 
@@ -38,16 +40,16 @@ pub struct Args {
     #[arg(long, conflicts_with = "validate")]
     mutate: bool,
 
-    /// Answer an AdmissionReview as /validate does; the default.
+    /// Answer an AdmissionReview as /validate does; this is the default.
     #[arg(long)]
     validate: bool,
 
-    /// Who creates the objects of manifests.
-    #[arg(long = "as", value_name = "USER", default_value_t = Asker::default().user)]
+    /// User who creates the objects in manifests.
+    #[arg(long = "as", value_name = "USER", default_value_t = Requester::default().user)]
     user: String,
 
-    /// A group of that user (repeatable).
-    #[arg(long = "as-group", value_name = "GROUP", default_values_t = Asker::default().groups)]
+    /// Group of that user (repeatable).
+    #[arg(long = "as-group", value_name = "GROUP", default_values_t = Requester::default().groups)]
     groups: Vec<String>,
 
     #[command(flatten)]
@@ -57,11 +59,11 @@ pub struct Args {
     judge: JudgeArgs,
 }
 
-/// Runs it.
+/// Evaluates files and prints the responses or the verdicts.
 ///
 /// # Errors
-/// A canon or a file cannot be read, or holds what cannot be judged. Nothing is written then.
-pub fn run(args: &Args, streams: &mut Streams) -> Ended {
+/// Returns an error, and writes nothing, if the canon or a file cannot be read.
+pub fn run(args: &Args, streams: &mut Streams) -> CommandResult {
     let guard = args.judge.guard()?;
 
     let mut reviews = Vec::new();
@@ -74,19 +76,19 @@ pub fn run(args: &Args, streams: &mut Streams) -> Ended {
         }
     }
     match (reviews.is_empty(), objects.is_empty()) {
-        (false, false) => Err(Failure::input(anyhow!("the files hold AdmissionReviews and manifests: review them apart"))),
+        (false, false) => Err(Failure::input(anyhow!("the files contain AdmissionReviews and manifests: review them separately"))),
         (false, true) => {
             let stage = if args.mutate { Stage::Mutate } else { Stage::Validate };
-            answers::run(&guard, stage, &reviews, args.output.output, streams)
+            reviews::run(&guard, stage, &reviews, args.output.output, streams)
         }
         (true, false) if args.mutate || args.validate => {
             let flag = if args.mutate { "--mutate" } else { "--validate" };
-            Err(Failure::input(anyhow!("{flag} is about AdmissionReviews: manifests are mutated, then validated")))
+            Err(Failure::input(anyhow!("{flag} applies only to AdmissionReviews: manifests are mutated and then validated")))
         }
         (true, _) => {
-            let asker = Asker { user: args.user.clone(), groups: args.groups.clone() };
+            let requester = Requester { user: args.user.clone(), groups: args.groups.clone() };
             let first = args.judge.canon.namespaces.first().map(String::as_str).unwrap_or_default();
-            verdicts::run(&guard, &asker, &objects, first, args.output.output, streams)
+            objects::run(&guard, &requester, &objects, first, args.output.output, streams)
         }
     }
 }

@@ -1,94 +1,77 @@
-//! Who may write: a Lease, as leader election in Kubernetes has it.
+//! Decides what to do about the Lease. Pure: the Lease and the time are arguments.
 //!
-//! Whether somebody else's Lease has run out is told by this process's own monotonic clock, since it last
-//! saw the Lease change: what another machine's clock wrote into it proves nothing. Whoever holds it stops
-//! by its own clock, too, and earlier than others may take it. That alone keeps nobody from writing who
-//! was stopped in between two thoughts: every write is guarded by what it was decided on.
+//! Each process measures by its own monotonic clock how long the Lease has not changed; times that other machines wrote into the
+//! Lease prove nothing. The holder stops to lead earlier than others may take the Lease. A process that was suspended between its
+//! decision and its write could still write too late, so every write is also guarded by the resource version that was read.
 
 use std::time::Duration;
 
-/// The times of an election.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Timing {
-    /// How long a Lease that does not change keeps others off.
-    pub lease: Duration,
-    /// How long a leader that cannot renew goes on.
-    pub renew_deadline: Duration,
-    /// How often the Lease is looked at and renewed.
-    pub retry: Duration,
-}
-
-impl Default for Timing {
-    fn default() -> Self {
-        Timing { lease: Duration::from_secs(15), renew_deadline: Duration::from_secs(10), retry: Duration::from_secs(2) }
-    }
-}
+use super::super::options::Timing;
 
 /// The Lease as it was read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Seen<'l> {
-    /// Its resource version: another one is a change.
-    pub(crate) version: &'l str,
-    /// Who holds it; nobody where it was released or never taken.
-    pub(crate) holder: Option<&'l str>,
+pub(super) struct Observed<'l> {
+    /// Its resource version.
+    pub(super) version: &'l str,
+    /// Its holder; none or empty if the Lease was released or never taken.
+    pub(super) holder: Option<&'l str>,
 }
 
-/// What a process remembers. Times are of its own monotonic clock.
+/// What a process remembers between two reads. Times are of its own monotonic clock.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Memory {
-    /// The version that was seen last, and when it was seen first.
+pub(super) struct Memory {
+    /// The version that was read last, and when it was first read.
     observed: Option<(String, Duration)>,
-    /// When this process last wrote the Lease as its own; none where it does not hold it.
+    /// When this process last sent a successful write; none if it does not hold the Lease.
     renewed: Option<Duration>,
 }
 
-/// What is to be done about the Lease.
+/// What to do about the Lease.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Act {
-    /// Write it as one's own: nobody holds it, or whoever did has let it run out.
+pub(super) enum Action {
+    /// Take the Lease: it has no holder, or it has expired.
     Take,
-    /// Write it again.
+    /// Renew the Lease.
     Renew,
-    /// Look again later: somebody else holds it.
+    /// Wait: another process holds the Lease.
     Wait,
 }
 
-/// Decides, by the Lease as it was read at `now`.
-pub(crate) fn decide(memory: &Memory, seen: &Seen<'_>, me: &str, now: Duration, timing: &Timing) -> (Memory, Act) {
+/// Decides what to do about the Lease that was read at `now`.
+pub(super) fn decide(memory: &Memory, lease: &Observed<'_>, identity: &str, now: Duration, timing: &Timing) -> (Memory, Action) {
     let since = match &memory.observed {
-        Some((version, since)) if version == seen.version => *since,
+        Some((version, since)) if version == lease.version => *since,
         _ => now,
     };
-    let observed = Some((seen.version.to_owned(), since));
-    let is_held = |holder: &str| holder != me && now.saturating_sub(since) < timing.lease;
-    match seen.holder.filter(|holder| !holder.is_empty()) {
-        Some(holder) if holder == me => (Memory { observed, renewed: memory.renewed }, Act::Renew),
-        Some(holder) if is_held(holder) => (Memory { observed, renewed: None }, Act::Wait),
-        _ => (Memory { observed, renewed: None }, Act::Take),
+    let observed = Some((lease.version.to_owned(), since));
+    let is_held = now.saturating_sub(since) < timing.lease;
+    match lease.holder.filter(|holder| !holder.is_empty()) {
+        Some(holder) if holder == identity => (Memory { observed, renewed: memory.renewed }, Action::Renew),
+        Some(_) if is_held => (Memory { observed, renewed: None }, Action::Wait),
+        _ => (Memory { observed, renewed: None }, Action::Take),
     }
 }
 
 impl Memory {
-    /// What is remembered after the Lease was written: `asked` is when the write was sent, `version` what
-    /// came of it.
+    /// Returns the memory after a successful write: `sent` is when the write was sent, `version` the resulting resource version.
     #[must_use]
-    pub(crate) fn written(version: &str, asked: Duration) -> Memory {
-        Memory { observed: Some((version.to_owned(), asked)), renewed: Some(asked) }
+    pub(super) fn written(version: &str, sent: Duration) -> Memory {
+        Memory { observed: Some((version.to_owned(), sent)), renewed: Some(sent) }
     }
 
-    /// What is remembered after somebody else wrote first, or after giving it back: it is not held.
+    /// Returns the memory after a conflict or a release: this process does not hold the Lease.
     #[must_use]
-    pub(crate) fn lost(&self) -> Memory {
+    pub(super) fn lost(&self) -> Memory {
         Memory { observed: self.observed.clone(), renewed: None }
     }
 
-    /// Whether this process leads now.
-    pub(crate) fn leads(&self, now: Duration, timing: &Timing) -> bool {
+    /// Returns whether this process leads at `now`.
+    pub(super) fn leads(&self, now: Duration, timing: &Timing) -> bool {
         self.renewed.is_some_and(|renewed| now.saturating_sub(renewed) < timing.renew_deadline)
     }
 
-    /// When this process has to stop, if it leads.
-    pub(crate) fn ends(&self, timing: &Timing) -> Option<Duration> {
+    /// Returns when this process must stop to lead; none if it does not hold the Lease.
+    pub(super) fn deadline(&self, timing: &Timing) -> Option<Duration> {
         self.renewed.map(|renewed| renewed + timing.renew_deadline)
     }
 }

@@ -1,6 +1,6 @@
-//! The Lease: read, decided on, written.
+//! Leader election with a Lease. [`lease`] decides; this file reads and writes the Lease.
 
-pub(super) mod lease;
+mod lease;
 #[cfg(test)]
 mod tests;
 
@@ -11,66 +11,70 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::time::sleep;
 
-use self::lease::{Act, Memory, Seen, Timing, decide};
-use super::Options;
-use super::cluster::{Cluster, Fault, Kind, Target, put, text};
+use self::lease::{Action, Memory, Observed, decide};
+use super::backoff::{backoff, jittered};
+use super::cluster::{Cause, Cluster, ClusterError, ObjectRef};
+use super::options::{Options, Timing};
 use super::secret::Owner;
+use crate::documents::values::{set, text};
 
-/// The longest pause after failures that do not end by themselves.
-const LONGEST: Duration = Duration::from_secs(30);
-
-/// Whether this process leads, for whoever writes.
+/// Whether this process leads.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Leading {
-    /// When it has to stop by its own clock; none where it does not lead.
+pub(super) struct Leadership {
+    /// Until when it leads by its own clock; none if it does not lead.
     until: Option<Instant>,
-    /// The Lease itself.
+    /// The Lease, as the owner of the Secret.
     pub(super) owner: Option<Owner>,
-    /// Why it cannot tell.
-    pub(super) fault: Option<Fault>,
+    /// Why the election fails.
+    pub(super) error: Option<ClusterError>,
 }
 
-impl Leading {
-    /// Whether it leads now.
-    pub(super) fn is_so(&self) -> bool {
+impl Leadership {
+    /// Returns whether this process leads now.
+    pub(super) fn is_leader(&self) -> bool {
         self.until.is_some_and(|until| Instant::now() < until)
     }
 }
 
-/// Takes part in the election.
+/// A candidate of the election.
 pub(super) struct Election {
     cluster: Cluster,
     namespace: String,
     name: String,
-    me: String,
+    identity: String,
     timing: Timing,
     started: Instant,
     memory: Memory,
     failures: u32,
     stopped: watch::Receiver<bool>,
-    leading: watch::Sender<Leading>,
+    leadership: watch::Sender<Leadership>,
 }
 
 impl Election {
-    pub(super) fn new(cluster: Cluster, options: &Options, stopped: watch::Receiver<bool>, leading: watch::Sender<Leading>) -> Election {
+    pub(super) fn new(
+        cluster: Cluster,
+        options: &Options,
+        stopped: watch::Receiver<bool>,
+        leadership: watch::Sender<Leadership>,
+    ) -> Election {
         Election {
             cluster,
             namespace: options.namespace.clone(),
             name: options.name.clone(),
-            me: options.identity.clone(),
+            identity: options.identity.clone(),
             timing: options.timing,
             started: Instant::now(),
             memory: Memory::default(),
             failures: 0,
             stopped,
-            leading,
+            leadership,
         }
     }
 
-    /// Looks at the Lease until told to stop, then gives it back.
+    /// Takes part in the election until it is stopped, then releases the Lease.
     pub(super) async fn run(mut self) {
         loop {
-            let pause = self.attend().await;
+            let pause = self.attempt().await;
             tokio::select! {
                 () = sleep(jittered(pause)) => {}
                 _ = self.stopped.wait_for(|stopped| *stopped) => break,
@@ -79,84 +83,83 @@ impl Election {
         self.release().await;
     }
 
-    /// Looks at the Lease once, and does what is to be done; answers when to look again.
-    async fn attend(&mut self) -> Duration {
-        let fault = match self.look().await {
+    /// Reads the Lease, and takes or renews it if possible. Returns the pause until the next attempt.
+    async fn attempt(&mut self) -> Duration {
+        let error = match self.read_and_act().await {
             Ok(()) => None,
-            // Who wrote in between leads, or is about to: look again soon.
-            Err(fault) if fault.kind == Kind::Conflict => None,
-            Err(fault) => Some(fault),
+            // Another candidate wrote first.
+            Err(error) if error.cause == Cause::Conflict => None,
+            Err(error) => Some(error),
         };
-        self.failures = if fault.is_some() { self.failures.saturating_add(1) } else { 0 };
-        let is_lasting = fault.as_ref().is_some_and(|fault| fault.kind != Kind::Unreachable);
-        self.tell(fault);
-        if is_lasting { (self.timing.retry * 2u32.saturating_pow(self.failures.min(5))).min(LONGEST) } else { self.timing.retry }
+        self.failures = if error.is_some() { self.failures.saturating_add(1) } else { 0 };
+        let is_persistent = error.as_ref().is_some_and(|error| error.cause != Cause::Unreachable);
+        self.announce(error);
+        if is_persistent { backoff(self.timing.retry, self.failures) } else { self.timing.retry }
     }
 
-    async fn look(&mut self) -> Result<(), Fault> {
-        let Some(lease) = self.cluster.get(&target(&self.namespace, &self.name)).await? else { return self.make().await };
+    async fn read_and_act(&mut self) -> Result<(), ClusterError> {
+        let Some(lease) = self.cluster.get(&object(&self.namespace, &self.name)).await? else { return self.create().await };
         let version = text(&lease, "/metadata/resourceVersion").unwrap_or_default();
-        let seen = Seen { version, holder: text(&lease, "/spec/holderIdentity") };
-        let (memory, act) = decide(&self.memory, &seen, &self.me, self.now(), &self.timing);
+        let observed = Observed { version, holder: text(&lease, "/spec/holderIdentity") };
+        let (memory, action) = decide(&self.memory, &observed, &self.identity, self.now(), &self.timing);
         self.memory = memory;
         self.remember_owner(&lease);
-        if act == Act::Wait { Ok(()) } else { self.hold(lease, act).await }
+        if action == Action::Wait { Ok(()) } else { self.write(lease, action).await }
     }
 
-    /// Writes the Lease as one's own.
-    async fn hold(&mut self, mut lease: Value, act: Act) -> Result<(), Fault> {
+    /// Writes the Lease with this process as its holder.
+    async fn write(&mut self, mut lease: Value, action: Action) -> Result<(), ClusterError> {
         let now = micros(SystemTime::now());
-        if act == Act::Take {
+        if action == Action::Take {
             let transitions = lease.pointer("/spec/leaseTransitions").and_then(Value::as_i64).unwrap_or_default();
-            put(&mut lease, &["spec", "acquireTime"], json!(now));
-            put(&mut lease, &["spec", "leaseTransitions"], json!(transitions + 1));
+            set(&mut lease, &["spec", "acquireTime"], json!(now));
+            set(&mut lease, &["spec", "leaseTransitions"], json!(transitions + 1));
         }
-        put(&mut lease, &["spec", "holderIdentity"], json!(self.me));
-        put(&mut lease, &["spec", "leaseDurationSeconds"], json!(self.timing.lease.as_secs()));
-        put(&mut lease, &["spec", "renewTime"], json!(now));
-        let asked = self.now();
-        let written = self.cluster.replace(&target(&self.namespace, &self.name), &lease).await;
-        self.settle(asked, written)
+        set(&mut lease, &["spec", "holderIdentity"], json!(self.identity));
+        set(&mut lease, &["spec", "leaseDurationSeconds"], json!(self.timing.lease.as_secs()));
+        set(&mut lease, &["spec", "renewTime"], json!(now));
+        let sent = self.now();
+        let written = self.cluster.replace(&object(&self.namespace, &self.name), &lease).await;
+        self.settle(sent, written)
     }
 
-    /// Makes the Lease, where whoever installed this has not.
-    async fn make(&mut self) -> Result<(), Fault> {
+    /// Creates the Lease if the installation did not.
+    async fn create(&mut self) -> Result<(), ClusterError> {
         let now = micros(SystemTime::now());
         let lease = json!({
             "apiVersion": "coordination.k8s.io/v1", "kind": "Lease",
             "metadata": {"name": self.name, "namespace": self.namespace},
             "spec": {
-                "holderIdentity": self.me, "leaseDurationSeconds": self.timing.lease.as_secs(),
+                "holderIdentity": self.identity, "leaseDurationSeconds": self.timing.lease.as_secs(),
                 "acquireTime": now, "renewTime": now, "leaseTransitions": 0,
             },
         });
-        let asked = self.now();
-        let made = self.cluster.create(&target(&self.namespace, &self.name), &lease).await.map_err(|fault| match fault.kind {
-            Kind::Forbidden => Fault {
-                sentence: format!(
-                    "the lease \"{}/{}\" is not there and cannot be made: install it, or {}",
-                    self.namespace, self.name, fault
-                ),
-                ..fault
+        let sent = self.now();
+        let object = object(&self.namespace, &self.name);
+        let created = self.cluster.create(&object, &lease).await.map_err(|error| match error.cause {
+            Cause::Forbidden => ClusterError {
+                sentence: format!("{object} does not exist and cannot be created: {error}; alternatively, create it during installation"),
+                ..error
             },
-            _ => fault,
+            _ => error,
         });
-        self.settle(asked, made)
+        self.settle(sent, created)
     }
 
-    fn settle(&mut self, asked: Duration, written: Result<Value, Fault>) -> Result<(), Fault> {
+    fn settle(&mut self, sent: Duration, written: Result<Value, ClusterError>) -> Result<(), ClusterError> {
         match written {
             Ok(lease) => {
-                self.memory = Memory::written(text(&lease, "/metadata/resourceVersion").unwrap_or_default(), asked);
+                self.memory = Memory::written(text(&lease, "/metadata/resourceVersion").unwrap_or_default(), sent);
                 self.remember_owner(&lease);
                 Ok(())
             }
-            Err(fault) => {
-                // A write that was not answered may have come through: holding on until the deadline is what it is for.
-                if fault.kind != Kind::Unreachable {
+            Err(error) => {
+                // A write without a response may have succeeded. The leader continues until its deadline, which is earlier than
+                // the expiry of the Lease.
+                if error.cause != Cause::Unreachable {
                     self.memory = self.memory.lost();
                 }
-                Err(fault)
+                Err(error)
             }
         }
     }
@@ -164,57 +167,57 @@ impl Election {
     fn remember_owner(&self, lease: &Value) {
         let Some(uid) = text(lease, "/metadata/uid") else { return };
         let owner = Owner { lease: self.name.clone(), uid: uid.to_owned() };
-        self.leading.send_if_modified(|leading| {
-            leading.owner = Some(owner);
+        self.leadership.send_if_modified(|leadership| {
+            leadership.owner = Some(owner);
             false
         });
     }
 
-    /// Tells whoever writes; wakes them where it has changed who leads.
-    fn tell(&self, fault: Option<Fault>) {
+    /// Updates the leadership. Receivers are notified only if the leader or the error has changed.
+    fn announce(&self, error: Option<ClusterError>) {
         let now = self.now();
-        let until = self.memory.leads(now, &self.timing).then(|| self.memory.ends(&self.timing)).flatten();
+        let until = self.memory.leads(now, &self.timing).then(|| self.memory.deadline(&self.timing)).flatten();
         let until = until.map(|until| self.started + until);
-        self.leading.send_if_modified(|leading| {
-            let was = leading.until.is_some();
-            let is_news = was != until.is_some() || leading.fault != fault;
-            if let Some(fault) = fault.as_ref().filter(|fault| leading.fault.as_ref() != Some(*fault)) {
-                tracing::warn!(cause = fault.kind.word(), "this server cannot take part in the election: {fault}");
+        self.leadership.send_if_modified(|leadership| {
+            let was_leader = leadership.until.is_some();
+            let is_changed = was_leader != until.is_some() || leadership.error != error;
+            if let Some(error) = error.as_ref().filter(|error| leadership.error.as_ref() != Some(*error)) {
+                tracing::warn!(cause = error.cause.name(), "leader election failed: {error}");
             }
-            if was != until.is_some() {
-                let words = if until.is_some() {
-                    "this server looks after the certificate from now on"
+            if was_leader != until.is_some() {
+                let message = if until.is_some() {
+                    "this server is the leader and manages the certificate"
                 } else {
-                    "another server looks after the certificate from now on, or nobody"
+                    "this server is no longer the leader"
                 };
-                tracing::info!(me = self.me, "{words}");
+                tracing::info!(identity = self.identity, "{message}");
             }
-            (leading.until, leading.fault) = (until, fault);
-            is_news
+            (leadership.until, leadership.error) = (until, error);
+            is_changed
         });
     }
 
-    /// Gives the Lease back, so that nobody has to wait until it runs out.
+    /// Releases the Lease, so that another candidate can take it before it expires.
     async fn release(&mut self) {
-        let holds = self.leading.borrow().until.is_some();
+        let was_leader = self.leadership.borrow().until.is_some();
         self.memory = self.memory.lost();
-        self.tell(None);
-        if !holds {
+        self.announce(None);
+        if !was_leader {
             return;
         }
-        let target = target(&self.namespace, &self.name);
+        let object = object(&self.namespace, &self.name);
         let released = async {
-            let Some(mut lease) = self.cluster.get(&target).await? else { return Ok(()) };
-            if text(&lease, "/spec/holderIdentity") == Some(&self.me) {
-                put(&mut lease, &["spec", "holderIdentity"], json!(""));
-                put(&mut lease, &["spec", "renewTime"], json!(micros(SystemTime::now())));
-                self.cluster.replace(&target, &lease).await?;
+            let Some(mut lease) = self.cluster.get(&object).await? else { return Ok(()) };
+            if text(&lease, "/spec/holderIdentity") == Some(&self.identity) {
+                set(&mut lease, &["spec", "holderIdentity"], json!(""));
+                set(&mut lease, &["spec", "renewTime"], json!(micros(SystemTime::now())));
+                self.cluster.replace(&object, &lease).await?;
             }
-            Ok::<(), Fault>(())
+            Ok::<(), ClusterError>(())
         };
         match released.await {
-            Ok(()) => tracing::info!(me = self.me, "the lease is given back"),
-            Err(fault) => tracing::warn!(%fault, "the lease cannot be given back: others take it when it runs out"),
+            Ok(()) => tracing::info!(identity = self.identity, "released the lease"),
+            Err(error) => tracing::warn!(%error, "cannot release the lease; another server takes over when it expires"),
         }
     }
 
@@ -223,19 +226,11 @@ impl Election {
     }
 }
 
-fn target<'t>(namespace: &'t str, name: &'t str) -> Target<'t> {
-    Target { api: "/apis/coordination.k8s.io/v1", namespace: Some(namespace), resource: "leases", name, is_secret: false }
+fn object<'t>(namespace: &'t str, name: &'t str) -> ObjectRef<'t> {
+    ObjectRef { api: "/apis/coordination.k8s.io/v1", namespace: Some(namespace), resource: "leases", name, is_secret: false }
 }
 
-/// A time as Leases have it.
+/// Formats a time as a Kubernetes `MicroTime`.
 fn micros(time: SystemTime) -> String {
     Timestamp::try_from(time).map_or_else(|_| String::new(), |time| format!("{time:.6}"))
-}
-
-/// A pause that is a little shorter or longer, so that replicas do not ask all at once.
-pub(super) fn jittered(pause: Duration) -> Duration {
-    let mut random = [0; 1];
-    // Without random numbers, no jitter.
-    let _ = aws_lc_rs::rand::fill(&mut random);
-    pause.mul_f64(0.9 + 0.2 * f64::from(u8::from_be_bytes(random)) / 255.0)
 }

@@ -1,4 +1,4 @@
-//! Which clients are let in: those with a certificate of `--client-ca`, and with a name of `--client-name`.
+//! Verifies clients: their certificate must be signed by `--client-ca` and have a name of `--client-name`.
 
 use std::sync::Arc;
 
@@ -10,28 +10,29 @@ use rustls::{CertificateError, DigitallySignedStruct, DistinguishedName, Error, 
 use x509_parser::certificate::X509Certificate;
 use x509_parser::prelude::FromDer as _;
 
-use crate::certificates::pair::{certificates, names};
+use crate::certificates::names::subject_alternative_names;
+use crate::certificates::pem::certificates;
 use crate::certificates::provider;
 
-/// Makes a verifier of clients.
+/// Returns a verifier of clients.
 ///
 /// # Errors
-/// What is wrong with the CA's file, in words that go behind its name.
+/// What is wrong with the CA file, to be read after the file's name.
 pub(super) fn verifier(ca: &[u8], names: &[String]) -> Result<Arc<dyn ClientCertVerifier>, String> {
     let mut roots = RootCertStore::empty();
     for certificate in certificates(ca)? {
-        roots.add(certificate).map_err(|_| "has a certificate in it that cannot be a CA".to_owned())?;
+        roots.add(certificate).map_err(|_| "contains a certificate that cannot be a CA".to_owned())?;
     }
     if roots.is_empty() {
-        return Err("has no certificate in it".to_owned());
+        return Err("contains no certificate".to_owned());
     }
     let inner = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider())
         .build()
-        .map_err(|error| format!("cannot be used: {error}"))?;
+        .map_err(|error| format!("is not usable: {error}"))?;
     if names.is_empty() { Ok(inner) } else { Ok(Arc::new(Named { inner, names: names.to_vec() })) }
 }
 
-/// Lets in only those of a CA's clients that have one of some names.
+/// Accepts clients of a CA that have one of some names.
 #[derive(Debug)]
 struct Named {
     inner: Arc<dyn ClientCertVerifier>,
@@ -39,9 +40,9 @@ struct Named {
 }
 
 impl Named {
-    fn knows(&self, certificate: &X509Certificate<'_>) -> bool {
+    fn has_name(&self, certificate: &X509Certificate<'_>) -> bool {
         let common = certificate.subject().iter_common_name().filter_map(|name| name.as_str().ok());
-        let mut all = names(certificate).into_iter().chain(common.map(str::to_owned));
+        let mut all = subject_alternative_names(certificate).into_iter().chain(common.map(str::to_owned));
         all.any(|name| self.names.contains(&name))
     }
 }
@@ -59,7 +60,7 @@ impl ClientCertVerifier for Named {
     ) -> Result<ClientCertVerified, Error> {
         let verified = self.inner.verify_client_cert(leaf, chain, now)?;
         match X509Certificate::from_der(leaf) {
-            Ok((_, certificate)) if self.knows(&certificate) => Ok(verified),
+            Ok((_, certificate)) if self.has_name(&certificate) => Ok(verified),
             _ => Err(Error::InvalidCertificate(CertificateError::ApplicationVerificationFailure)),
         }
     }

@@ -1,4 +1,4 @@
-//! Reads small files that something else may be swapping, and swaps them.
+//! Reads small files that another process may replace at the same time, and replaces files.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
@@ -7,22 +7,22 @@ use std::path::Path;
 
 use aws_lc_rs::digest::{SHA256, digest};
 
-/// The largest file that is read: a chain of many certificates has some ten KiB.
+/// The largest file in bytes. A chain of many certificates has some ten KiB.
 const MAX_BYTES: u64 = 1 << 20;
 
-/// How often two files are read that do not stay the same while they are.
+/// The most reads of two files that change while they are read.
 const ATTEMPTS: usize = 5;
 
 /// The contents of two files.
 pub(super) type Contents = (Vec<u8>, Vec<u8>);
 
-/// SHA-256 of some files' contents.
+/// SHA-256 of the contents of some files.
 pub(super) type Digest = [u8; 32];
 
 /// Reads a file.
 ///
 /// # Errors
-/// It cannot be read, or is too large, in words that go behind its name.
+/// The file cannot be read, or is too large, to be read after the file's name.
 pub fn read(path: &Path) -> Result<Vec<u8>, String> {
     let unreadable = |error: io::Error| format!("cannot be read: {error}");
     let mut bytes = Vec::new();
@@ -30,11 +30,11 @@ pub fn read(path: &Path) -> Result<Vec<u8>, String> {
     if bytes.len() as u64 > MAX_BYTES { Err(format!("is larger than {MAX_BYTES} bytes")) } else { Ok(bytes) }
 }
 
-/// Reads two files that belong together until two readings agree, so that a swap between the first and
-/// the second does not look like a pair. One that never agrees is answered as it was read last.
+/// Reads two files that belong together until two reads agree, so that a replacement between the two files does not look
+/// like a pair. After the last attempt, returns what was read last.
 ///
 /// # Errors
-/// What is wrong with which of them, in words that go behind its name.
+/// The file that cannot be read, and what is wrong, to be read after the file's name.
 pub(super) fn read_both<'p>(first: &'p Path, second: &'p Path) -> Result<Contents, (&'p Path, String)> {
     let both = || Ok((read(first).map_err(|reason| (first, reason))?, read(second).map_err(|reason| (second, reason))?));
     let mut before = both();
@@ -48,7 +48,7 @@ pub(super) fn read_both<'p>(first: &'p Path, second: &'p Path) -> Result<Content
     before
 }
 
-/// Answers a digest of contents, each told apart from the next.
+/// Returns a digest of contents that also depends on where one ends and the next begins.
 pub(super) fn digest_of(contents: &[&[u8]]) -> Digest {
     let mut all = Vec::new();
     for content in contents {
@@ -59,15 +59,15 @@ pub(super) fn digest_of(contents: &[&[u8]]) -> Digest {
     sum
 }
 
-/// Puts a file in the place of another, whole or not at all.
+/// Replaces a file as one step, or not at all.
 ///
 /// # Errors
-/// It cannot be written.
-pub fn replace(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
+/// The file cannot be written.
+pub(super) fn replace(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(".new");
     let new = path.with_file_name(name);
-    // One that was left behind, or put there for us to write through.
+    // A leftover of an earlier run, or a link that another user put there.
     match fs::remove_file(&new) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}

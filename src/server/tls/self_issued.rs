@@ -1,19 +1,19 @@
-//! Certificates that the server issues to itself: a CA for a year, and under it one for thirty days that
-//! is renewed when two thirds of them have passed.
+//! Certificates that the server issues to itself: a CA that is valid for a year, and a certificate that is valid for 30
+//! days and renewed after 20.
 //!
-//! A folder keeps `ca.crt`, for clients; `tls.crt` and `tls.key`, for the next start. The CA's key is kept
-//! nowhere but in memory: whoever reads the folder can pass for this server until the certificate expires,
-//! but cannot make certificates for other names. So renewing after a restart needs a new CA: `ca.crt`
-//! then has both, and a client that reads it again before the old certificate is gone notices nothing.
+//! A folder holds `ca.crt` for clients, and `tls.crt` and `tls.key` for the next start. The key of the CA is in memory
+//! only: a reader of the folder can impersonate this server until the certificate expires, but cannot issue certificates
+//! for other names. A renewal after a restart therefore needs a new CA. `ca.crt` then has both CAs, and clients must
+//! reload it before the old certificate expires.
 
 use std::collections::BTreeSet;
-use std::fs::{self, File};
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use super::source::Polled;
-use super::{TlsError, files};
+use super::error::{Polled, TlsError};
+use super::{files, folder};
 use crate::certificates::authority::{Authority, IssueError, Issued};
 use crate::certificates::pair::Pair;
 use crate::certificates::trust::{Bundle, pem, verify};
@@ -23,26 +23,26 @@ use crate::certificates::{canonical, when};
 const CA_LIFE: Duration = Duration::from_secs(365 * 24 * 3600);
 /// How long a certificate is valid.
 const LEAF_LIFE: Duration = Duration::from_secs(30 * 24 * 3600);
-/// How many CAs of earlier runs `ca.crt` keeps.
+/// The most CAs of earlier runs in `ca.crt`.
 const KEPT: usize = 3;
 /// The names that every certificate has.
 const OWN_NAMES: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
 
-/// What issues certificates.
+/// Issues certificates for one server.
 #[derive(Debug)]
 pub(crate) struct SelfIssued {
     dir: Option<PathBuf>,
     names: Vec<String>,
-    /// None where the certificate was found in the folder.
+    /// `None` if the certificate was read from the folder.
     authority: Option<Authority>,
     renew_at: SystemTime,
 }
 
 impl SelfIssued {
-    /// Gets a certificate out of the folder, or issues one.
+    /// Reads a certificate from the folder, or issues one.
     ///
     /// # Errors
-    /// A name that no certificate can have; a folder that cannot be written.
+    /// No certificate can have one of the names, or the folder cannot be written.
     pub(super) fn open(dir: Option<PathBuf>, names: &[String], now: SystemTime) -> Result<(SelfIssued, Pair), TlsError> {
         let own = OWN_NAMES.iter().map(|name| (*name).to_owned());
         let names: Vec<String> =
@@ -60,17 +60,13 @@ impl SelfIssued {
         if let Some(dir) = &self.dir {
             let when = if self.authority.is_some() { "now" } else { "earlier" };
             let ca = dir.join("ca.crt");
-            tracing::info!(names, until, ca = %ca.display(), "serving with a certificate that netpol issued to itself {when}");
+            tracing::info!(names, until, ca = %ca.display(), "serving a self-issued certificate, issued {when}");
         } else {
-            tracing::warn!(
-                names,
-                until,
-                "serving with a certificate that netpol issued to itself and keeps in memory: no client can check it"
-            );
+            tracing::warn!(names, until, "serving a self-issued certificate whose CA is in memory only: clients cannot verify it");
         }
     }
 
-    /// Renews the certificate when it is time.
+    /// Renews the certificate when two thirds of its lifetime have passed.
     pub(super) fn poll(&mut self, now: SystemTime) -> Polled<Pair> {
         if now < self.renew_at {
             return Polled::Same;
@@ -85,7 +81,7 @@ impl SelfIssued {
         }
     }
 
-    /// Answers the certificate in the folder, if it is one that this server would issue.
+    /// Returns the certificate in the folder, if this server would issue the same one.
     fn reuse(&self, now: SystemTime) -> Option<Pair> {
         let dir = self.dir.as_deref()?;
         let (cert, key) = (dir.join("tls.crt"), dir.join("tls.key"));
@@ -96,7 +92,7 @@ impl SelfIssued {
         (is_young && is_ours).then_some(pair)
     }
 
-    /// Issues a certificate, under a new CA where there is none that outlives it.
+    /// Issues a certificate, with a new CA if there is none that outlives it.
     fn issue(&mut self, now: SystemTime) -> Result<Pair, TlsError> {
         let wrong = |error: IssueError| TlsError::Issue { names: self.names.clone(), reason: error.to_string() };
         let authority = match self.authority.take().filter(|authority| authority.ca.not_after >= now + LEAF_LIFE) {
@@ -106,25 +102,19 @@ impl SelfIssued {
         let authority = self.authority.insert(authority);
         let issued = authority.issue(&self.names, now, LEAF_LIFE).map_err(wrong)?;
         if let Some(dir) = &self.dir {
-            store(dir, authority, &issued, now).map_err(|error| folder(dir, &error))?;
+            store(dir, authority, &issued, now).map_err(|error| unusable(dir, &error))?;
         }
         Ok(issued.pair)
     }
 
-    /// Keeps other processes out of the folder; it makes the folder where there is none.
+    /// Locks the folder for this process; creates the folder if it does not exist.
     fn lock(&self) -> Result<Option<File>, TlsError> {
         let Some(dir) = &self.dir else { return Ok(None) };
-        let lock = || {
-            fs::create_dir_all(dir)?;
-            let handle = File::open(dir)?;
-            handle.lock()?;
-            Ok(handle)
-        };
-        lock().map(Some).map_err(|error| folder(dir, &error))
+        folder::lock(dir).map(Some).map_err(|error| unusable(dir, &error))
     }
 }
 
-fn folder(dir: &Path, error: &io::Error) -> TlsError {
+fn unusable(dir: &Path, error: &io::Error) -> TlsError {
     TlsError::Folder { path: dir.to_owned(), reason: error.to_string() }
 }
 
@@ -132,13 +122,11 @@ fn is_signed_by(pair: &Pair, ca: &[u8], now: SystemTime) -> bool {
     verify(pair, &Bundle::read(ca).cas, Some("localhost"), now).is_ok()
 }
 
-/// Writes the three files, the clients' one first: they must know the CA before they meet it.
+/// Writes the folder. The bundle also contains the CAs of earlier runs, so that their certificates stay trusted.
 fn store(dir: &Path, authority: &Authority, issued: &Issued, now: SystemTime) -> io::Result<()> {
     let path = dir.join("ca.crt");
     let before = files::read(&path).map(|pem| Bundle::read(&pem).cas).unwrap_or_default();
     let mut bundle = vec![authority.ca.clone()];
     bundle.extend(before.into_iter().filter(|earlier| *earlier != authority.ca && now < earlier.not_after).take(KEPT));
-    files::replace(&path, pem(&bundle).as_bytes(), 0o644)?;
-    files::replace(&dir.join("tls.key"), issued.key.pem().as_bytes(), 0o600)?;
-    files::replace(&dir.join("tls.crt"), issued.cert.as_bytes(), 0o644)
+    folder::write(dir, None, Some(&pem(&bundle)), issued)
 }

@@ -1,4 +1,4 @@
-//! Where a certificate and the clients' CA come from, and what has become of them since.
+//! The sources of the certificate and of the client CA, and their changes.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -6,32 +6,42 @@ use std::time::SystemTime;
 
 use rustls::server::danger::ClientCertVerifier;
 
+use super::clients;
+use super::current::CurrentCertificate;
+use super::error::{Polled, TlsError};
 use super::files::{self, Contents, Digest, digest_of};
+use super::managed::ManagedCertificate;
 use super::self_issued::SelfIssued;
-use super::{CertificateFrom, TlsError, clients};
 use crate::certificates::pair::{Pair, PairError};
 use crate::certificates::when;
 
-/// What looking again has shown.
-#[derive(Debug)]
-pub(crate) enum Polled<T> {
-    /// What is in force.
-    Same,
-    /// Something else, which can be used.
-    New(T),
-    /// Something else, which cannot.
-    Refused(TlsError),
+/// The configured source of the certificate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CertificateFrom {
+    /// `--tls-cert` and `--tls-key`: PEM files, reloaded when their content changes.
+    Files {
+        /// The certificate and its chain, the server's own first.
+        cert: PathBuf,
+        /// Its private key.
+        key: PathBuf,
+    },
+    /// The server issues it.
+    Itself {
+        /// `--self-signed-dir`; without it, certificate and key are in memory only.
+        dir: Option<PathBuf>,
+        /// `--tls-name`: names and addresses besides localhost, 127.0.0.1 and `::1`.
+        names: Vec<String>,
+    },
+    /// `--tls-secret`: the controller sets it. Until then, the server does not listen for reviews.
+    Managed(ManagedCertificate),
 }
 
-/// Where a certificate comes from.
+/// An open source of a certificate.
 #[derive(Debug)]
 pub(crate) enum Source {
-    /// Two files.
     Files(PairFiles),
-    /// The server itself.
     Itself(Box<SelfIssued>),
-    /// Whoever holds the server's [`crate::server::Keeper`].
-    Kept,
+    Managed(ManagedCertificate),
 }
 
 /// A certificate in two files.
@@ -39,73 +49,85 @@ pub(crate) enum Source {
 pub(crate) struct PairFiles {
     cert: PathBuf,
     key: PathBuf,
-    in_force: Digest,
+    active: Digest,
 }
 
 impl Source {
-    /// Gets the first certificate.
+    /// Opens a source; also returns the first certificate, unless it is managed.
     ///
     /// # Errors
-    /// It cannot be read, does not match its key, has expired, or cannot be issued.
+    /// The certificate cannot be read, does not match its key, has expired, or cannot be issued.
     pub(crate) fn open(from: &CertificateFrom, now: SystemTime) -> Result<(Source, Option<Pair>), TlsError> {
         match from {
             CertificateFrom::Files { cert, key } => {
-                let (pair, in_force) = read(cert, key)?;
+                let (pair, active) = read(cert, key)?;
                 pair.check_expiry(cert, now)?;
-                Ok((Source::Files(PairFiles { cert: cert.clone(), key: key.clone(), in_force }), Some(pair)))
+                Ok((Source::Files(PairFiles { cert: cert.clone(), key: key.clone(), active }), Some(pair)))
             }
             CertificateFrom::Itself { dir, names } => {
                 let (issued, pair) = SelfIssued::open(dir.clone(), names, now)?;
                 Ok((Source::Itself(Box::new(issued)), Some(pair)))
             }
-            CertificateFrom::Keeper => Ok((Source::Kept, None)),
+            CertificateFrom::Managed(managed) => Ok((Source::Managed(managed.clone()), None)),
         }
     }
 
-    /// Says in the log where the certificate comes from, and what clients are going to think of it.
+    /// Returns the handle of a managed certificate.
+    pub(crate) fn managed(&self) -> Option<&ManagedCertificate> {
+        if let Source::Managed(managed) = self { Some(managed) } else { None }
+    }
+
+    /// Returns the certificate that is served, to which new ones are written.
+    pub(crate) fn current(&self) -> CurrentCertificate {
+        self.managed().map_or_else(CurrentCertificate::default, ManagedCertificate::current)
+    }
+
+    /// Logs the source of the certificate, and what clients can object to.
     pub(crate) fn announce(&self, pair: &Pair, now: SystemTime) {
         match self {
             Source::Files(files) => {
-                tracing::info!(cert = %files.cert.display(), until = when(pair.not_after), "serving with a certificate from a file");
+                tracing::info!(cert = %files.cert.display(), until = when(pair.not_after), "serving a certificate from a file");
                 if now < pair.not_before {
-                    tracing::warn!(from = when(pair.not_before), "the certificate is not valid yet: not ready until it is");
+                    tracing::warn!(from = when(pair.not_before), "the certificate is not valid yet; the server is not ready until it is");
                 }
                 if pair.names.is_empty() {
-                    tracing::warn!("the certificate has no alternative names: API servers do not read its common name, and refuse it");
+                    tracing::warn!(
+                        "the certificate has no subject alternative names; API servers ignore the common name and reject the certificate"
+                    );
                 }
             }
             Source::Itself(issued) => issued.announce(pair),
-            Source::Kept => {}
+            Source::Managed(_) => {}
         }
     }
 
-    /// Looks again.
+    /// Looks for a new certificate.
     pub(crate) fn poll(&mut self, now: SystemTime) -> Polled<Pair> {
         match self {
             Source::Files(files) => files.poll(now),
             Source::Itself(issued) => issued.poll(now),
-            Source::Kept => Polled::Same,
+            Source::Managed(_) => Polled::Same,
         }
     }
 }
 
 impl PairFiles {
     fn poll(&mut self, now: SystemTime) -> Polled<Pair> {
-        match self.look(now) {
+        match self.changed(now) {
             Ok(None) => Polled::Same,
             Ok(Some(pair)) => Polled::New(pair),
             Err(error) => Polled::Refused(error.into()),
         }
     }
 
-    fn look(&mut self, now: SystemTime) -> Result<Option<Pair>, PairError> {
+    fn changed(&mut self, now: SystemTime) -> Result<Option<Pair>, PairError> {
         let (contents, digest) = contents(&self.cert, &self.key)?;
-        if digest == self.in_force {
+        if digest == self.active {
             return Ok(None);
         }
         let pair = Pair::parse((&self.cert, &contents.0), (&self.key, &contents.1))?;
         pair.check_validity(&self.cert, now)?;
-        self.in_force = digest;
+        self.active = digest;
         Ok(Some(pair))
     }
 }
@@ -125,31 +147,31 @@ fn read(cert: &Path, key: &Path) -> Result<(Pair, Digest), PairError> {
     Ok((Pair::parse((cert, &contents.0), (key, &contents.1))?, digest))
 }
 
-/// The CA that clients need a certificate of.
+/// The CA of which clients need a certificate.
 #[derive(Debug)]
 pub(crate) struct ClientCa {
     path: PathBuf,
     names: Vec<String>,
-    in_force: Digest,
+    active: Digest,
     verifier: Arc<dyn ClientCertVerifier>,
 }
 
 impl ClientCa {
-    /// Reads it.
+    /// Reads a CA.
     ///
     /// # Errors
-    /// It cannot be read or used.
+    /// The file cannot be read, or is not usable.
     pub(crate) fn open(path: &Path, names: &[String]) -> Result<ClientCa, TlsError> {
         let wrong = |reason: String| TlsError::ClientCa { path: path.to_owned(), reason };
         let content = files::read(path).map_err(wrong)?;
         let verifier = clients::verifier(&content, names).map_err(wrong)?;
-        Ok(ClientCa { path: path.to_owned(), names: names.to_vec(), in_force: digest_of(&[&content]), verifier })
+        Ok(ClientCa { path: path.to_owned(), names: names.to_vec(), active: digest_of(&[&content]), verifier })
     }
 
-    /// Looks again.
+    /// Looks for a change of the file.
     pub(crate) fn poll(&self) -> Polled<ClientCa> {
         match ClientCa::open(&self.path, &self.names) {
-            Ok(again) if again.in_force == self.in_force => Polled::Same,
+            Ok(again) if again.active == self.active => Polled::Same,
             Ok(again) => Polled::New(again),
             Err(error) => Polled::Refused(error),
         }

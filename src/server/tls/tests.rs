@@ -2,7 +2,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use super::*;
-use crate::certificates::pair::certificates;
+use crate::certificates::pair::Pair;
+use crate::certificates::pem::certificates;
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 

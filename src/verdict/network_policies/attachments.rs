@@ -1,25 +1,26 @@
-//! What hangs on a canonical policy and can take it away: an owner reference lets the garbage
-//! collector delete it, a finalizer lets a later deletion slip through as an update.
+//! Owner references and finalizers of a canonical policy. Both can lead to its deletion: the garbage collector deletes it
+//! with its owner, and with a finalizer a later deletion reaches the webhook as an update.
 
 use std::collections::BTreeSet;
 
 use serde_json::Value;
 
 use crate::canon::CanonicalPolicy;
-use crate::verdict::facts::{Metadata, OwnerReference, Text};
+use crate::verdict::ctx::Ctx;
+use crate::verdict::facts::{OwnerReference, PolicyMetadata, Text};
+use crate::verdict::finding::{Finding, Rule, Severity};
 use crate::verdict::words::{List, Named, Plain};
-use crate::verdict::{Ctx, Finding, Rule, Severity};
 
-/// Judges owner references and finalizers that the canon does not give the policy. New ones are
-/// refused; old ones are reported with their cure; taking either away passes.
+/// Judges owner references and finalizers that the canon does not list. New ones are denied, old ones give a warning
+/// with the cure, and their removal is admitted.
 pub(super) fn judge(
     ctx: Ctx<'_>,
     named: Named<'_>,
     canonical: &CanonicalPolicy,
-    old: Option<&Metadata<'_>>,
-    new: &Metadata<'_>,
+    old: Option<&PolicyMetadata<'_>>,
+    new: &PolicyMetadata<'_>,
 ) -> Vec<Finding> {
-    // Sets, since there may be more of either than can be put to each other.
+    // Sets, because comparing each with each would take too long for many of them.
     let before: BTreeSet<&OwnerReference<'_>> = old.into_iter().flat_map(|old| &old.owner_references).collect();
     let foreign = new.owner_references.iter().filter(|owner| !is_canonical_owner(canonical, owner));
     let (old_owners, new_owners): (Vec<_>, Vec<_>) = foreign.partition(|owner| before.contains(owner));
@@ -31,41 +32,44 @@ pub(super) fn judge(
     let mut findings = Vec::new();
     if !new_owners.is_empty() {
         let message = format!(
-            "{named} gets the owner {}: the garbage collector would delete it with that. Leave the owner reference out",
+            "{named} gets owner {}: the garbage collector would delete the policy with its owner. Remove the owner reference",
             owners(&new_owners)
         );
         findings.push(Finding::new(Rule::PolicyOwner, Severity::Deny, message));
     }
     if !old_owners.is_empty() {
-        let message =
-            format!("{named} has the owner {}: the garbage collector may delete it with that. {}", owners(&old_owners), cure(ctx, named));
+        let message = format!(
+            "{named} has owner {}: the garbage collector may delete the policy with its owner. {}",
+            owners(&old_owners),
+            cure(ctx, named)
+        );
         findings.push(Finding::new(Rule::PolicyOwner, Severity::Warn, message));
     }
     let listed = |finalizers: &[&Text<'_>]| List { items: finalizers.iter().map(|name| Plain(name)), most: 4 }.to_string();
     if !new_finalizers.is_empty() {
         let message = format!(
-            "{named} gets the finalizer {}: a deletion could then slip through when that is removed. Leave it out",
+            "{named} gets finalizer {}: the removal of the finalizer could then complete a deletion. Remove the finalizer",
             listed(&new_finalizers)
         );
         findings.push(Finding::new(Rule::PolicyFinalizer, Severity::Deny, message));
     }
     if !old_finalizers.is_empty() {
-        let message = format!("{named} has the finalizer {}, which the canon does not give it. Take it off", listed(&old_finalizers));
+        let message = format!("{named} has finalizer {}, which the canon does not list. Remove the finalizer", listed(&old_finalizers));
         findings.push(Finding::new(Rule::PolicyFinalizer, Severity::Warn, message));
     }
     findings
 }
 
-/// The owners that the canon does not give a policy, in words.
-pub(super) fn foreign_owners(canonical: &CanonicalPolicy, metadata: &Metadata<'_>) -> Option<String> {
+/// Returns the owners that the canon does not list, for a sentence.
+pub(super) fn foreign_owners(canonical: &CanonicalPolicy, metadata: &PolicyMetadata<'_>) -> Option<String> {
     let foreign: Vec<_> = metadata.owner_references.iter().filter(|owner| !is_canonical_owner(canonical, owner)).collect();
     (!foreign.is_empty()).then(|| owners(&foreign))
 }
 
-/// How to take the owner references off.
+/// Returns the command that removes the owner references.
 pub(super) fn cure(ctx: Ctx<'_>, named: Named<'_>) -> String {
     format!(
-        r#"To take it off: kubectl -n {} patch networkpolicy {} --type=json -p '[{{"op":"remove","path":"/metadata/ownerReferences"}}]'"#,
+        r#"To remove the owner: kubectl -n {} patch networkpolicy {} --type=json -p '[{{"op":"remove","path":"/metadata/ownerReferences"}}]'"#,
         Plain(&ctx.request.namespace),
         Plain(named.name)
     )

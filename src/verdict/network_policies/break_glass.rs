@@ -1,44 +1,49 @@
-//! Breaking the glass: a member of a break-glass group says why, and the change is admitted
-//! unjudged, warned about and put on record. It counts only in the request that says so.
+//! Break-glass. A member of a break-glass group states a reason in an annotation, and the change is admitted without
+//! checks, with a warning and a record. The annotation counts only in the request that sets it.
 
 use crate::verdict::annotations::BREAK_GLASS;
+use crate::verdict::ctx::Ctx;
+use crate::verdict::finding::{Finding, Rule, Severity};
 use crate::verdict::words::{Named, Plain};
-use crate::verdict::{Ctx, Finding, Rule, Severity};
 
-/// What a request does to the glass.
-pub(super) enum Glass {
-    /// Breaks it: nothing else counts.
-    Broken(Finding),
-    /// Nothing, or something that is refused.
-    Whole(Option<Finding>),
+/// The effect of the annotation on a request.
+pub(super) enum BreakGlass {
+    /// The change is admitted without checks.
+    Used(Finding),
+    /// The change is checked. The finding denies a wrong use of the annotation.
+    NotUsed(Option<Finding>),
 }
 
-/// Judges the annotation of a policy that is made or changed. Taking it away, or leaving it as it
-/// was, is nobody's business: a routine apply of a file that carries it must not break the glass again.
-pub(super) fn written(ctx: Ctx<'_>, named: Named<'_>, before: Option<&str>, after: Option<&str>) -> Glass {
+/// Judges the annotation of a policy that is created or updated. Removing it or keeping it has no effect: otherwise
+/// applying the same file again would use it again.
+pub(super) fn stored(ctx: Ctx<'_>, named: Named<'_>, before: Option<&str>, after: Option<&str>) -> BreakGlass {
     match after {
-        None => Glass::Whole(None),
-        Some(_) if after == before => Glass::Whole(None),
+        None => BreakGlass::NotUsed(None),
+        Some(_) if after == before => BreakGlass::NotUsed(None),
         Some(_) if !is_member(ctx) => {
-            let message = format!("{named} is annotated {BREAK_GLASS} by someone who may not break the glass. Take the annotation off");
-            Glass::Whole(Some(Finding::new(Rule::BreakGlass, Severity::Deny, message)))
+            let message = format!("{named} has annotation {BREAK_GLASS}, but its user is in no break-glass group. Remove the annotation");
+            BreakGlass::NotUsed(Some(Finding::new(Rule::BreakGlass, Severity::Deny, message)))
         }
-        Some(why) if why.trim().is_empty() => {
-            let message = format!("{named} is annotated {BREAK_GLASS} without a reason. Say why in its value");
-            Glass::Whole(Some(Finding::new(Rule::BreakGlass, Severity::Deny, message)))
+        Some(reason) if reason.trim().is_empty() => {
+            let message = format!("{named} has annotation {BREAK_GLASS} without a reason. Set its value to the reason");
+            BreakGlass::NotUsed(Some(Finding::new(Rule::BreakGlass, Severity::Deny, message)))
         }
-        Some(why) => Glass::Broken(broken(ctx, named, why)),
+        Some(reason) => BreakGlass::Used(used(ctx, named, reason)),
     }
 }
 
-/// Answers whether a member deletes a policy that carries the annotation.
-pub(super) fn deleted(ctx: Ctx<'_>, named: Named<'_>, why: Option<&str>) -> Option<Finding> {
-    let why = why.filter(|why| !why.trim().is_empty())?;
-    is_member(ctx).then(|| broken(ctx, named, why))
+/// Returns the finding for a member who deletes a policy that has the annotation.
+pub(super) fn deleted(ctx: Ctx<'_>, named: Named<'_>, reason: Option<&str>) -> Option<Finding> {
+    let reason = reason.filter(|reason| !reason.trim().is_empty())?;
+    is_member(ctx).then(|| used(ctx, named, reason))
 }
 
-fn broken(ctx: Ctx<'_>, named: Named<'_>, why: &str) -> Finding {
-    let message = format!("{} breaks the glass for {named}, which is admitted unjudged: {}", Plain(&ctx.request.user), Plain(why.trim()));
+fn used(ctx: Ctx<'_>, named: Named<'_>, reason: &str) -> Finding {
+    let message = format!(
+        "{} used the break-glass annotation on {named}; admitted without checks: {}",
+        Plain(&ctx.request.user),
+        Plain(reason.trim())
+    );
     Finding::new(Rule::BreakGlass, Severity::Noted, message)
 }
 

@@ -1,15 +1,16 @@
-//! What a policy means against what the canon says.
+//! Compares the meaning of a policy with the canon.
 
 use super::sentences;
 use crate::canon::{CanonicalPolicy, Policies};
 use crate::documents::{Fault, FaultKind};
 use crate::policy::{Beyond, Comparison, Home, Policy, compare};
+use crate::verdict::ctx::Ctx;
 use crate::verdict::facts::NetworkPolicy;
+use crate::verdict::finding::{Finding, Rule, Severity};
 use crate::verdict::settings::ExtraPolicies;
-use crate::verdict::words::{BEFORE, Named};
-use crate::verdict::{Ctx, Finding, Rule, Severity};
+use crate::verdict::words::{EXISTING, Named};
 
-/// A spec as it was read.
+/// A parsed spec, or its faults.
 type Parsed = Result<Policy, Vec<Fault>>;
 
 /// Judges the spec of a policy with a canonical name.
@@ -20,7 +21,7 @@ pub(super) fn canonical(
     old: Option<&NetworkPolicy<'_>>,
     new: &NetworkPolicy<'_>,
 ) -> Option<Finding> {
-    // As nearly every one is written: what says the same means the same.
+    // The usual case: the same text has the same meaning.
     if canonical.manifest.get("spec").is_some_and(|spec| new.spec.is_word_for_word(spec)) {
         return None;
     }
@@ -38,7 +39,7 @@ pub(super) fn canonical(
     Some(graded(ctx, finding, old, new, &parsed))
 }
 
-/// Judges the spec of a policy with another name.
+/// Judges the spec of an extra policy.
 pub(super) fn extra(
     ctx: Ctx<'_>,
     named: Named<'_>,
@@ -50,7 +51,7 @@ pub(super) fn extra(
     let parsed = match ctx.settings().extra_policies {
         ExtraPolicies::Allow => return None,
         ExtraPolicies::Deny => {
-            let mut finding = finding(sentences::unwanted(named));
+            let mut finding = finding(sentences::not_admitted(named));
             ease(ctx, &mut finding, old, new, parse(ctx, new).as_ref().ok());
             return Some(finding);
         }
@@ -72,7 +73,7 @@ fn parse(ctx: Ctx<'_>, policy: &NetworkPolicy<'_>) -> Parsed {
     Policy::parse(&policy.spec, Home { namespace: &ctx.request.namespace, written_for: None })
 }
 
-/// Makes a fault of a denial where the spec cannot be understood, a warning where it is as it was.
+/// Turns a denial into a fault if the spec cannot be understood, or into a warning if it is unchanged.
 fn graded(ctx: Ctx<'_>, mut finding: Finding, old: Option<&NetworkPolicy<'_>>, new: &NetworkPolicy<'_>, parsed: &Parsed) -> Finding {
     if parsed.as_ref().is_err_and(|faults| faults.iter().any(|fault| fault.kind == FaultKind::WrongType)) {
         return Finding::fault(finding.message);
@@ -81,13 +82,12 @@ fn graded(ctx: Ctx<'_>, mut finding: Finding, old: Option<&NetworkPolicy<'_>>, n
     finding
 }
 
-/// Makes a warning of a denial where an update leaves the spec as it was, or what it means: what was
-/// wrong before is not its fault.
+/// Turns a denial into a warning if the update keeps the spec or its meaning: the problem exists before the update.
 fn ease(ctx: Ctx<'_>, finding: &mut Finding, old: Option<&NetworkPolicy<'_>>, new: &NetworkPolicy<'_>, found: Option<&Policy>) {
     let Some(old) = old else { return };
     let means_the_same = |found| parse(ctx, old).is_ok_and(|old| compare(&old, found) == Comparison::Same);
     if old.spec.same_json(&new.spec) || found.is_some_and(means_the_same) {
         finding.severity = Severity::Warn;
-        finding.message.insert_str(0, BEFORE);
+        finding.message.insert_str(0, EXISTING);
     }
 }

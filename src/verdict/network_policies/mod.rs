@@ -1,35 +1,35 @@
-//! Network policies, judged by what they mean. One with a canonical name must mean what the canon
-//! says; one with another name may grant nothing beyond it.
+//! `NetworkPolicies`, judged by meaning. A policy with a canonical name must mean the same as its canonical spec. An
+//! extra policy must not allow more than the canon.
 
 mod attachments;
 mod break_glass;
 mod meaning;
 mod sentences;
 
-use super::facts::{Change, Metadata, NetworkPolicy, Step};
+use super::ctx::Ctx;
+use super::facts::{DeletedPolicy, NetworkPolicy, Objects, PolicyMetadata, Step};
+use super::finding::{Finding, Rule, Severity};
 use super::words::Named;
-use super::{Ctx, Finding, Rule, Severity};
 use crate::canon::{CanonicalPolicy, Policies};
-use break_glass::Glass;
+use break_glass::BreakGlass;
 
-/// Judges a policy that is made, changed or deleted.
-pub(super) fn validate(ctx: Ctx<'_>, change: &Change<NetworkPolicy<'_>>) -> Vec<Finding> {
+/// Judges a policy that is created or updated.
+pub(super) fn validate(ctx: Ctx<'_>, objects: &Objects<NetworkPolicy<'_>>) -> Vec<Finding> {
     let Some(policies) = ctx.policies() else { return Vec::new() };
-    match change.step(ctx.request.operation) {
-        Ok(Step::Create(new)) => written(ctx, policies, None, new),
-        Ok(Step::Update { old, new }) => written(ctx, policies, Some(old), new),
-        Ok(Step::Delete(old)) => deleted(ctx, policies, old),
-        Ok(Step::Other) => Vec::new(),
+    match objects.step(ctx.request.operation) {
+        Ok(Step::Create(new)) => stored(ctx, policies, None, new),
+        Ok(Step::Update { old, new }) => stored(ctx, policies, Some(old), new),
+        Ok(Step::Nothing) => Vec::new(),
         Err(field) => vec![Finding::missing(field)],
     }
 }
 
-fn written(ctx: Ctx<'_>, policies: &Policies, old: Option<&NetworkPolicy<'_>>, new: &NetworkPolicy<'_>) -> Vec<Finding> {
-    let named = ctx.named("NetworkPolicy", &new.metadata);
+fn stored(ctx: Ctx<'_>, policies: &Policies, old: Option<&NetworkPolicy<'_>>, new: &NetworkPolicy<'_>) -> Vec<Finding> {
+    let named = ctx.named("NetworkPolicy", &new.metadata.name, &new.metadata.generate_name);
     let before = old.and_then(|old| old.metadata.annotations.break_glass());
-    let mut findings = match break_glass::written(ctx, named, before, new.metadata.annotations.break_glass()) {
-        Glass::Broken(finding) => return vec![finding],
-        Glass::Whole(finding) => Vec::from_iter(finding),
+    let mut findings = match break_glass::stored(ctx, named, before, new.metadata.annotations.break_glass()) {
+        BreakGlass::Used(finding) => return vec![finding],
+        BreakGlass::NotUsed(finding) => Vec::from_iter(finding),
     };
     match policies.by_name.get(named.name) {
         Some(canonical) => {
@@ -41,12 +41,13 @@ fn written(ctx: Ctx<'_>, policies: &Policies, old: Option<&NetworkPolicy<'_>>, n
     findings
 }
 
-/// A canonical policy goes only with its namespace. In a deletecollection the name stands in the
-/// old object alone.
-fn deleted(ctx: Ctx<'_>, policies: &Policies, old: Option<&NetworkPolicy<'_>>) -> Vec<Finding> {
-    let unknown = Metadata::default();
+/// Judges a policy that is deleted. A canonical policy is deleted only with its namespace. In a deletecollection only
+/// the old object has a name.
+pub(super) fn deleted(ctx: Ctx<'_>, old: Option<&DeletedPolicy<'_>>) -> Vec<Finding> {
+    let Some(policies) = ctx.policies() else { return Vec::new() };
+    let unknown = PolicyMetadata::default();
     let metadata = old.map_or(&unknown, |old| &old.metadata);
-    let named = ctx.named("NetworkPolicy", metadata);
+    let named = ctx.named("NetworkPolicy", &metadata.name, &metadata.generate_name);
     if named.name.is_empty() {
         return vec![Finding::missing("name")];
     }
@@ -57,12 +58,12 @@ fn deleted(ctx: Ctx<'_>, policies: &Policies, old: Option<&NetworkPolicy<'_>>) -
     if let Some(finding) = break_glass::deleted(ctx, named, metadata.annotations.break_glass()) {
         return vec![finding];
     }
-    vec![Finding::new(Rule::PolicyDeleted, Severity::Deny, refusal_to_delete(ctx, named, canonical, metadata))]
+    vec![Finding::new(Rule::PolicyDeleted, Severity::Deny, denied_deletion(ctx, named, canonical, metadata))]
 }
 
-fn refusal_to_delete(ctx: Ctx<'_>, named: Named<'_>, canonical: &CanonicalPolicy, metadata: &Metadata<'_>) -> String {
+fn denied_deletion(ctx: Ctx<'_>, named: Named<'_>, canonical: &CanonicalPolicy, metadata: &PolicyMetadata<'_>) -> String {
     let owned = attachments::foreign_owners(canonical, metadata)
-        .map(|owners| format!(". The garbage collector deletes it for its owner {owners}. {}", attachments::cure(ctx, named)))
+        .map(|owners| format!(". The garbage collector deletes it because of its owner {owners}. {}", attachments::cure(ctx, named)))
         .unwrap_or_default();
-    format!("{named} is canonical and stays as long as its namespace{owned}")
+    format!("{named} is canonical and can be deleted only with its namespace{owned}")
 }

@@ -1,60 +1,50 @@
-//! Sentences about what a policy means.
+//! Sentences about the meaning of a policy.
 
-use crate::canon::BUILT_IN;
 use crate::documents::Fault;
 use crate::policy::{Drift, Witness};
-use crate::verdict::Ctx;
+use crate::verdict::ctx::Ctx;
+use crate::verdict::restore;
 use crate::verdict::words::{List, Named, Plain};
 
-/// The namespace that commands take for granted.
-const DEFAULT_NAMESPACE: &str = "abcdesktop";
-
-/// The most differences or faults in one sentence: the audit line has the differences whole.
-const MOST: usize = 3;
+/// The maximum number of differences or faults in a sentence. The audit line has all differences.
+const MAX_ITEMS: usize = 3;
 
 pub(super) fn drift(ctx: Ctx<'_>, named: Named<'_>, drift: &Drift) -> String {
-    let mut sentence = format!("{named} drifts from the canonical spec: {}", List { items: drift.differences.iter(), most: MOST });
+    let mut sentence = format!("{named} drifts from the canonical spec: {}", List { items: drift.differences.iter(), most: MAX_ITEMS });
     if let Some(witness) = &drift.witness {
         sentence += ". ";
         sentence += &capitalized(witness);
     }
-    sentence + ". " + &put_back(ctx, named)
+    sentence + ". " + &restore(ctx, named)
 }
 
 pub(super) fn not_proven(ctx: Ctx<'_>, named: Named<'_>) -> String {
-    format!("{named} is not proven the same as the canonical spec: comparing it takes too many steps. {}", put_back(ctx, named))
+    format!("{named} is not proven equal to the canonical spec: the comparison takes too many steps. {}", restore(ctx, named))
 }
 
 pub(super) fn faulty(ctx: Ctx<'_>, named: Named<'_>, faults: &[Fault]) -> String {
-    format!("{named} cannot mean what the canonical spec says: {}. {}", List { items: faults.iter(), most: MOST }, put_back(ctx, named))
+    format!("{named} cannot match the canonical spec: {}. {}", List { items: faults.iter(), most: MAX_ITEMS }, restore(ctx, named))
 }
 
-pub(super) fn unwanted(named: Named<'_>) -> String {
-    format!("{named} is not one of the canon, and no other is admitted here. Add it to the canon, or leave it out")
+pub(super) fn not_admitted(named: Named<'_>) -> String {
+    format!("{named} is not in the canon, and extra policies are denied in this namespace. Add it to the canon or remove it")
 }
 
 pub(super) fn wider(named: Named<'_>, witness: &Witness) -> String {
-    format!("{named} is wider than the canon: {witness}. Leave that out, or add the policy to the canon")
+    format!("{named} is wider than the canon: {witness}. Narrow the policy or add it to the canon")
 }
 
 pub(super) fn not_proven_harmless(named: Named<'_>) -> String {
-    format!(
-        "{named} is not proven to grant nothing beyond the canon: judging it takes too many steps. Make it smaller, or add it to the canon"
-    )
+    format!("{named} is not proven to stay within the canon: the comparison takes too many steps. Make it smaller or add it to the canon")
 }
 
 pub(super) fn faulty_extra(named: Named<'_>, faults: &[Fault]) -> String {
-    format!("{named} has no meaning to judge: {}", List { items: faults.iter(), most: MOST })
+    format!("{named} cannot be compared with the canon: {}", List { items: faults.iter(), most: MAX_ITEMS })
 }
 
-/// The command that puts a canonical policy back. What the command takes for granted is left out.
-fn put_back(ctx: Ctx<'_>, named: Named<'_>) -> String {
-    let [default_canon, ..] = BUILT_IN;
-    let canon = ctx.canon().source.as_str();
-    let namespace: &str = &ctx.request.namespace;
-    let canon = if canon == default_canon { String::new() } else { format!(" --canon {canon}") };
-    let namespace = if namespace == DEFAULT_NAMESPACE { String::new() } else { format!(" --namespace {}", Plain(namespace)) };
-    format!("To put it back: netpol render policies{canon}{namespace} --only {} | kubectl apply -f -", Plain(named.name))
+fn restore(ctx: Ctx<'_>, named: Named<'_>) -> String {
+    let name = Plain(named.name).to_string();
+    format!("To restore it: {}", restore::command(ctx.canon(), &ctx.request.namespace, &[&name]))
 }
 
 fn capitalized(sentence: &impl ToString) -> String {

@@ -1,21 +1,22 @@
-//! Pods that are made, and templates of pods that will be.
+//! Pods that are created, and the templates of workloads.
 
 use super::labels::{self, LabelFindings};
 use super::network;
+use crate::verdict::ctx::Ctx;
 use crate::verdict::facts::Pod;
-use crate::verdict::words::{List, Named};
-use crate::verdict::{Ctx, Finding, Rule, Severity};
+use crate::verdict::finding::{Finding, Rule, Severity};
+use crate::verdict::words::{List, Named, plural};
 
-/// What becomes of a granted label that is not there.
+/// Whether a granted label may be missing.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(in crate::verdict) enum Missing {
-    /// The mutating call was lost: the creator's retry heals it.
-    Refused,
-    /// The mutating call is still to come.
+pub(crate) enum Missing {
+    /// No: the API server did not call the mutating webhook. A retry adds the label.
+    Denied,
+    /// Yes: the API server calls the mutating webhook when it creates the pods.
     WillBeAdded,
 }
 
-pub(in crate::verdict) fn judge(ctx: Ctx<'_>, named: Named<'_>, pod: &Pod<'_>, missing: Missing) -> Vec<Finding> {
+pub(crate) fn judge(ctx: Ctx<'_>, named: Named<'_>, pod: &Pod<'_>, missing: Missing) -> Vec<Finding> {
     let identity = ctx.canon().identify(&pod.metadata.labels);
     let mut findings = if identity.is_conflict() {
         vec![Finding::new(Rule::TwoIdentities, Severity::Deny, labels::two_identities(named, &identity))]
@@ -32,12 +33,13 @@ pub(in crate::verdict) fn judge(ctx: Ctx<'_>, named: Named<'_>, pod: &Pod<'_>, m
         }
         findings.finish()
     };
-    if missing == Missing::Refused {
+    if missing == Missing::Denied {
         let is_missing = |(key, _): &(&str, &str)| pod.metadata.labels.get(key).is_none();
         if identity.labels().any(|label| is_missing(&label)) {
             let keys: Vec<&str> = identity.labels().filter(is_missing).map(|(key, _)| key).collect();
             let message = format!(
-                "{named} lacks {}, which {} it: it came here without passing the mutating webhook. Create it again",
+                "{named} lacks label{} {}, which {} it: the mutating webhook was not called for it. Retry",
+                plural(keys.len()),
                 List { items: keys.iter(), most: 20 },
                 labels::gives(&identity, &keys)
             );

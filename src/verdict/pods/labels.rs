@@ -1,48 +1,52 @@
-//! What is said of labels under `netpol/`.
+//! Findings about capability labels.
 
 use std::fmt::{self, Write as _};
 
 use crate::canon::{Grant, Identity};
+use crate::verdict::ctx::Ctx;
+use crate::verdict::finding::{Finding, Rule, Severity};
 use crate::verdict::settings::UngrantedLabels;
 use crate::verdict::words::{List, Named, Plain, plural};
-use crate::verdict::{Ctx, Finding, Rule, Severity};
 
-/// The most findings about labels of one pod: an object can hold tens of thousands.
-const MOST: usize = 64;
+/// The maximum number of findings about the labels of one pod, which can have tens of thousands.
+const MAX_FINDINGS: usize = 64;
 
-/// Findings about labels of one pod, the first of them in words, the rest as a count.
+/// The capacity for a sentence, in bytes. Most are shorter.
+const SENTENCE: usize = 256;
+
+/// Findings about the labels of one pod. The last one counts those beyond the limit.
 pub(super) struct LabelFindings<'n> {
     findings: Vec<Finding>,
     named: Named<'n>,
-    left: usize,
+    more: usize,
     gravest: Severity,
 }
 
 impl<'n> LabelFindings<'n> {
     pub(super) fn new(named: Named<'n>) -> Self {
-        LabelFindings { findings: Vec::new(), named, left: 0, gravest: Severity::Warn }
+        LabelFindings { findings: Vec::new(), named, more: 0, gravest: Severity::Warn }
     }
 
-    /// Adds one; its message is made only where it is kept.
+    /// Adds a finding. Calls `message` only below the limit.
     pub(super) fn push(&mut self, rule: Rule, severity: Severity, message: impl FnOnce(Named<'n>) -> String) {
-        if self.findings.len() < MOST {
+        if self.findings.len() < MAX_FINDINGS {
             self.findings.push(Finding::new(rule, severity, message(self.named)));
         } else {
-            self.left += 1;
+            self.more += 1;
             self.gravest = self.gravest.max(severity);
         }
     }
 
     pub(super) fn finish(mut self) -> Vec<Finding> {
-        if self.left > 0 {
-            let message = format!("{} has {} more label{} under netpol/ that are wrong", self.named, self.left, plural(self.left));
+        if self.more > 0 {
+            let message = format!("{} has {} more wrong label{} under netpol/", self.named, self.more, plural(self.more));
             self.findings.push(Finding::new(Rule::UngrantedLabel, self.gravest, message));
         }
         self.findings
     }
 }
 
-/// How grave an ungranted label is to validation: with `strip` what is still there is refused.
+/// Returns the severity of an ungranted label in validation. With `strip`, `/mutate` has removed it already.
 pub(super) fn ungranted_severity(ctx: Ctx<'_>) -> Severity {
     match ctx.settings().ungranted_labels {
         UngrantedLabels::Deny | UngrantedLabels::Strip => Severity::Deny,
@@ -51,17 +55,18 @@ pub(super) fn ungranted_severity(ctx: Ctx<'_>) -> Severity {
 }
 
 pub(super) fn ungranted(ctx: Ctx<'_>, named: Named<'_>, key: &str) -> String {
-    let mut sentence = String::with_capacity(LONG_SENTENCE);
+    let mut sentence = String::with_capacity(SENTENCE);
     let granters = granters(ctx, key);
-    // Writing into a string does not fail.
-    let _ = write!(sentence, "{named} wears {}, which no grant gives it ({granters}). Remove the label, or extend the grants", Plain(key));
+    // Writing to a string cannot fail.
+    let _ = write!(
+        sentence,
+        "{named} has label {}, which no grant allows for this pod ({granters}). Remove the label or add it to a grant",
+        Plain(key)
+    );
     sentence
 }
 
-/// The bytes of a longish sentence.
-const LONG_SENTENCE: usize = 256;
-
-/// Which grants give a label, in words.
+/// Returns the grants with a label, for a sentence.
 pub(super) fn granters<'c>(ctx: Ctx<'c>, key: &str) -> impl fmt::Display + use<'c> {
     Granters(ctx.canon().granters(key))
 }
@@ -71,9 +76,9 @@ struct Granters<I>(I);
 impl<'c, I: Iterator<Item = &'c Grant> + Clone> fmt::Display for Granters<I> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.0.clone().next().is_none() {
-            return formatter.write_str("no grant does");
+            return formatter.write_str("no grant has this label");
         }
-        formatter.write_str("grants that do: ")?;
+        formatter.write_str("grants with this label: ")?;
         List { items: self.0.clone().map(Granter), most: 4 }.fmt(formatter)
     }
 }
@@ -87,18 +92,18 @@ impl fmt::Display for Granter<'_> {
 }
 
 pub(super) fn wrong_value(named: Named<'_>, identity: &Identity<'_>, key: &str, value: &str, granted: &str) -> String {
-    format!("{named} wears {key}={}, but {} it the value {granted}. Set {key} to {granted}", Plain(value), gives(identity, &[key]))
+    format!("{named} has label {key}={}, but {} it the value {granted}. Set {key} to {granted}", Plain(value), gives(identity, &[key]))
 }
 
 pub(super) fn two_identities(named: Named<'_>, identity: &Identity<'_>) -> String {
     let grants: Vec<String> = identity.exclusive().map(|grant| format!("{} ({})", grant.name, grant.selects)).collect();
     format!(
-        "{named} has more than one identity: grants {} exclude each other, so none of them counts. Leave only one of the labels that they select by",
+        "{named} has more than one identity: grants {} exclude each other, so none of them applies. Keep only one of the labels that they select",
         List { items: grants.iter(), most: 4 }
     )
 }
 
-/// Who gives a pod some of these labels: `grant desktop gives`.
+/// Returns the grants that give a pod some of these labels: `grant desktop gives`.
 pub(super) fn gives(identity: &Identity<'_>, keys: &[&str]) -> String {
     let giving = |grant: &&Grant| keys.iter().any(|key| grant.labels.contains_key(*key));
     let names: Vec<&str> = identity.grants().filter(giving).map(|grant| grant.name.as_str()).collect();

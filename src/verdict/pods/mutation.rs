@@ -1,35 +1,18 @@
-//! What `/mutate` changes in a pod: labels under `netpol/`, nothing else, and nothing where all is right.
+//! The changes that `/mutate` makes to a pod: labels under `netpol/` and nothing else, and none if the labels are right.
 
 use super::labels::{self, LabelFindings};
 use crate::canon::Identity;
+use crate::verdict::ctx::Ctx;
 use crate::verdict::facts::Pod;
+use crate::verdict::finding::{Rule, Severity};
+use crate::verdict::judgment::{Edit, Judgment};
 use crate::verdict::settings::UngrantedLabels;
 use crate::verdict::words::Plain;
-use crate::verdict::{Ctx, Judgment, Rule, Severity};
 
-/// More labels than most grants give.
+/// More labels than most grants have.
 const MANY: usize = 16;
 
-/// One change of a pod's labels.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Edit<'r> {
-    /// The label map itself, which is not there yet: comes first.
-    MakeMap,
-    /// A label that is not there.
-    Add {
-        /// Its key, under `netpol/`.
-        key: &'r str,
-        /// Its value.
-        value: &'r str,
-    },
-    /// A label that is there.
-    Remove {
-        /// Its key, under `netpol/`.
-        key: &'r str,
-    },
-}
-
-/// A new pod gets every label that it is granted.
+/// Adds all granted labels to a new pod.
 pub(super) fn create<'r>(ctx: Ctx<'r>, pod: &'r Pod<'_>) -> Judgment<'r> {
     let identity = ctx.canon().identify(&pod.metadata.labels);
     if identity.is_conflict() {
@@ -40,8 +23,8 @@ pub(super) fn create<'r>(ctx: Ctx<'r>, pod: &'r Pod<'_>) -> Judgment<'r> {
     judgment
 }
 
-/// A pod that is changed gets back what it wore rightly, and never anything new: otherwise
-/// relabeling a running pod would buy it labels while refusals are softened.
+/// Adds granted labels that an update removes. It never adds a label that the pod did not have: otherwise a user could
+/// get labels by relabeling a running pod while enforcement is softened.
 pub(super) fn update<'r>(ctx: Ctx<'r>, old: &Pod<'_>, new: &'r Pod<'_>) -> Judgment<'r> {
     let identity = ctx.canon().identify(&old.metadata.labels);
     if identity.is_conflict() {
@@ -53,14 +36,14 @@ pub(super) fn update<'r>(ctx: Ctx<'r>, old: &Pod<'_>, new: &'r Pod<'_>) -> Judgm
     judgment
 }
 
-/// Adds what is missing. A wrong value is left for validation to refuse: a controller whose selector
-/// reads it would make pods without end if it were corrected.
+/// Adds missing labels. Validation denies a wrong value: if `/mutate` corrected it, a controller whose selector reads
+/// the label would create pods forever.
 fn add<'r>(pod: &Pod<'_>, labels: impl Iterator<Item = (&'r str, &'r str)>) -> Judgment<'r> {
     let mut edits = Vec::new();
     for (key, value) in labels.filter(|(key, _)| pod.metadata.labels.get(key).is_none()) {
         if edits.is_empty() {
             edits.reserve(MANY);
-            if !pod.metadata.labels.is_stated() {
+            if !pod.metadata.labels.is_present() {
                 edits.push(Edit::MakeMap);
             }
         }
@@ -69,16 +52,17 @@ fn add<'r>(pod: &Pod<'_>, labels: impl Iterator<Item = (&'r str, &'r str)>) -> J
     Judgment { findings: Vec::new(), edits }
 }
 
+/// Removes labels that no grant allows, if the flag says so and `is_new` holds for them.
 fn strip<'r>(ctx: Ctx<'_>, pod: &'r Pod<'_>, identity: &Identity<'_>, is_new: impl Fn(&str, &str) -> bool, judgment: &mut Judgment<'r>) {
     if ctx.settings().ungranted_labels != UngrantedLabels::Strip {
         return;
     }
-    let mut findings = LabelFindings::new(ctx.named("pod", &pod.metadata));
+    let mut findings = LabelFindings::new(ctx.named("pod", &pod.metadata.name, &pod.metadata.generate_name));
     for (key, value) in pod.metadata.labels.capabilities() {
         if identity.value(key).is_none() && is_new(key, value) {
             judgment.edits.push(Edit::Remove { key });
             findings.push(Rule::UngrantedLabel, Severity::Warn, |named| {
-                format!("{} is taken off {named}: no grant gives it that label ({})", Plain(key), labels::granters(ctx, key))
+                format!("label {} is removed from {named}: no grant allows it ({})", Plain(key), labels::granters(ctx, key))
             });
         }
     }

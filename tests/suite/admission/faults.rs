@@ -1,5 +1,5 @@
-//! What cannot be understood: a status where there is no review to answer, a denial with its uid
-//! where there is one, and never an admission.
+//! Bodies that cannot be understood. They get a status code if they are not a review, a denial with their uid if they are,
+//! and are never admitted.
 
 use netpol::admission::answer;
 use netpol::verdict::Outcome;
@@ -12,7 +12,7 @@ use super::{Read, guard, read};
 
 const UID: &str = "0c1f6ef8-4a6e-4c0d-9c58-1f1c3f8d7f55";
 
-/// Asserts that a body gets a status and a sentence, at both stages.
+/// Asserts that a body gets a status code and a sentence at both stages. Returns the sentence.
 #[track_caller]
 fn unanswerable(case: &str, body: &[u8]) -> String {
     let guard = guard(Settings::default());
@@ -26,7 +26,7 @@ fn unanswerable(case: &str, body: &[u8]) -> String {
     sentence
 }
 
-/// Asserts that a body is denied with its uid, whatever the enforcement; answers the message.
+/// Asserts that a body is denied with its uid at each level of enforcement. Returns the message.
 #[track_caller]
 fn denied(case: &str, stage: Stage, body: &[u8]) -> String {
     for enforcement in [Enforcement::Deny, Enforcement::Warn, Enforcement::Audit] {
@@ -53,7 +53,7 @@ fn create(labels: Value) -> Made {
 }
 
 #[test]
-fn what_is_no_review_gets_a_status() {
+fn a_body_that_is_not_a_review_gets_a_status() {
     let review = create(json!({})).bytes();
     for (case, body) in [
         ("empty", &b""[..]),
@@ -72,7 +72,7 @@ fn what_is_no_review_gets_a_status() {
 }
 
 #[test]
-fn a_review_that_is_not_spoken_or_has_no_uid_gets_a_status() {
+fn a_review_of_another_version_or_without_a_uid_gets_a_status() {
     for (case, made, word) in [
         ("beta", create(json!({})).set("/apiVersion", json!("admission.k8s.io/v1beta1")), "version"),
         ("no version", create(json!({})).without("/apiVersion"), "version"),
@@ -82,6 +82,7 @@ fn a_review_that_is_not_spoken_or_has_no_uid_gets_a_status() {
         ("no request", create(json!({})).without("/request"), "request"),
         ("null for a request", create(json!({})).set("/request", json!(null)), "request"),
         ("a request that is a list", create(json!({})).set("/request", json!([])), "request: must be a map"),
+        ("a request that is a list of fields", create(json!({})).set("/request", json!([UID])), "request: must be a map"),
         ("no uid", create(json!({})).without("/request/uid"), "uid"),
         ("an empty uid", create(json!({})).with("uid", json!("")), "uid"),
         ("null for a uid", create(json!({})).with("uid", json!(null)), "uid"),
@@ -95,7 +96,7 @@ fn a_review_that_is_not_spoken_or_has_no_uid_gets_a_status() {
 }
 
 #[test]
-fn a_fault_in_a_part_that_a_verdict_reads_is_denied_with_its_place() {
+fn a_fault_in_a_field_that_a_verdict_reads_is_denied_with_its_path() {
     let policy = || Made::policy("memcached-permits", memcached_permits(&[]));
     let deployment = || Made::deployment(json!({"matchLabels": {"a": "b"}}), json!({}));
     let bind = || Made::of("CREATE", "", "bindings", "Binding").object(json!({"metadata": {"labels": {}}}));
@@ -106,7 +107,12 @@ fn a_fault_in_a_part_that_a_verdict_reads_is_denied_with_its_place() {
         ("an object that is a list", create(json!({})).object(json!([])), "request.object: must be a map"),
         ("no metadata", create(json!({})).without("/request/object/metadata"), "request.object: has no metadata"),
         ("null for metadata", create(json!({})).set("/request/object/metadata", json!(null)), "has no metadata"),
-        ("metadata that is a string", create(json!({})).set("/request/object/metadata", json!("x")), "object.metadata: must be a map"),
+        (
+            "metadata that are a list of fields",
+            create(json!({})).set("/request/object/metadata", json!(["an-object", "", {}])),
+            "object.metadata: must be a map",
+        ),
+        ("metadata that are a string", create(json!({})).set("/request/object/metadata", json!("x")), "object.metadata: must be a map"),
         ("labels that are a list", create(json!(["x"])), "object.metadata.labels: must be a map of strings"),
         ("a label that is a number", create(json!({"run": 1})), "object.metadata.labels: must be a string"),
         ("a label that is null", create(json!({"run": null})), "object.metadata.labels: must be a string"),
@@ -126,14 +132,15 @@ fn a_fault_in_a_part_that_a_verdict_reads_is_denied_with_its_place() {
             create(json!({})).set("/request/object/spec/hostNetwork", json!("true")),
             "spec.hostNetwork: must be a boolean",
         ),
-        ("an update without what was", Made::pod_update(json!({}), json!({})).old(json!(null)), "no oldObject"),
-        ("what was without metadata", Made::pod_update(json!({}), json!({})).old(json!({})), "request.oldObject: has no metadata"),
+        ("an update without the old object", Made::pod_update(json!({}), json!({})).old(json!(null)), "no oldObject"),
+        ("an old object without metadata", Made::pod_update(json!({}), json!({})).old(json!({})), "request.oldObject: has no metadata"),
         ("an operation that is not known", create(json!({})).with("operation", json!("PATCH")), "no operation"),
         ("no operation", create(json!({})).without("/request/operation"), "no operation"),
         ("an operation that is a number", create(json!({})).with("operation", json!(1)), "request.operation: must be a string"),
         ("groups that are a string", create(json!({})).set("/request/userInfo/groups", json!("g")), "request.userInfo.groups"),
         ("a namespace that is a map", create(json!({})).with("namespace", json!({})), "request.namespace: must be a string"),
         ("dryRun that is a string", create(json!({})).with("dryRun", json!("no")), "request.dryRun: must be a boolean"),
+        ("a resource that is a list", create(json!({})).with("resource", json!(["", "pods"])), "request.resource: must be a map"),
         ("a resource that is a string", create(json!({})).with("resource", json!("pods")), "request.resource: must be a map"),
     ];
     for (case, made, words) in &pods {
@@ -148,8 +155,13 @@ fn a_fault_in_a_part_that_a_verdict_reads_is_denied_with_its_place() {
         ("an extra policy with peers that are a map", Made::policy("extra", json!({"podSelector": {}, "ingress": [{"from": {}}]})), "from"),
         ("a policy without metadata", policy().without("/request/object/metadata"), "has no metadata"),
         ("owners that are a map", policy().set("/request/object/metadata/ownerReferences", json!({})), "metadata.ownerReferences"),
+        (
+            "an owner that is a list of fields",
+            policy().set("/request/object/metadata/ownerReferences", json!([["v1", "ConfigMap", "bait", "1"]])),
+            "metadata.ownerReferences[0]: must be a map",
+        ),
         ("finalizers that are numbers", policy().set("/request/object/metadata/finalizers", json!([1])), "metadata.finalizers"),
-        ("a policy that is changed into nothing", policy().with("operation", json!("UPDATE")), "no oldObject"),
+        ("an update of a policy without the old object", policy().with("operation", json!("UPDATE")), "no oldObject"),
         ("a policy that is deleted without a name", policy().with("operation", json!("DELETE")).without("/request/name"), "no name"),
         ("a selector that is a list", deployment().set("/request/object/spec/selector", json!([])), "selector must be a map"),
         ("matchLabels that are a list", deployment().set("/request/object/spec/selector/matchLabels", json!([])), "matchLabels"),
@@ -174,9 +186,9 @@ fn a_fault_in_a_part_that_a_verdict_reads_is_denied_with_its_place() {
     }
 }
 
-/// Nothing is admitted for want of the words that say which judge it goes to.
+/// A request is not admitted because it lacks the fields that choose its subject.
 #[test]
-fn a_review_that_does_not_say_what_or_where_it_is_about_is_denied() {
+fn a_review_without_a_resource_or_namespace_is_denied() {
     for stage in [Stage::Mutate, Stage::Validate] {
         for (case, made) in [
             ("no resource", create(json!({})).without("/request/resource")),
@@ -205,9 +217,9 @@ fn a_review_that_does_not_say_what_or_where_it_is_about_is_denied() {
     }
 }
 
-/// An answer repeats the uid: what no API server makes must not be held until a slow client has read it.
+/// An answer repeats the uid. A long one must not stay in memory until a slow client has read it.
 #[test]
-fn a_uid_that_no_api_server_makes_gets_a_status() {
+fn a_uid_that_no_api_server_sends_gets_a_status() {
     let made = create(json!({})).with("uid", json!("u".repeat(2000)));
     assert!(unanswerable("a long uid", &made.bytes()).contains("uid"));
     let faulty = create(json!(1)).with("uid", json!("u".repeat(2000)));
@@ -215,7 +227,7 @@ fn a_uid_that_no_api_server_makes_gets_a_status() {
 }
 
 #[test]
-fn a_key_that_stands_twice_is_denied_wherever_a_verdict_reads() {
+fn a_duplicate_key_is_denied_in_every_map_that_a_verdict_reads() {
     let body = |made: Made, once: &str, twice: &str| {
         let body = String::from_utf8(made.bytes()).unwrap();
         assert!(body.contains(once), "{once} is not in {body}");
@@ -236,13 +248,13 @@ fn a_key_that_stands_twice_is_denied_wherever_a_verdict_reads() {
     ] {
         for stage in [Stage::Mutate, Stage::Validate] {
             let message = denied(case, stage, &body);
-            assert!(message.contains("stands there twice"), "{case}: {message}");
+            assert!(message.contains("duplicate key"), "{case}: {message}");
         }
     }
     let policy =
         body(Made::policy("memcached-permits", memcached_permits(&[])), r#""policyTypes":"#, r#""policyTypes":["Egress"],"policyTypes":"#);
     denied("a field of a spec", Stage::Validate, &policy);
-    // However long it is, and whatever is in it.
+    // The message limits the length of the key and escapes it.
     let key = format!("k\u{1b}{}", "k".repeat(100_000));
     let spec = json!({"podSelector": {}, key.as_str(): 1, "HERE": 2});
     let policy = String::from_utf8(Made::policy("memcached-permits", spec).bytes()).unwrap();
@@ -254,7 +266,7 @@ fn a_key_that_stands_twice_is_denied_wherever_a_verdict_reads() {
 }
 
 #[test]
-fn absurd_nesting_is_denied_where_a_verdict_reads_and_passed_over_elsewhere() {
+fn deep_nesting_is_denied_in_a_field_that_a_verdict_reads_and_ignored_in_others() {
     let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
     let spec = String::from_utf8(Made::policy("memcached-permits", json!("HERE")).bytes()).unwrap().replace("\"HERE\"", &deep);
     denied("a spec", Stage::Validate, spec.as_bytes());
@@ -264,7 +276,7 @@ fn absurd_nesting_is_denied_where_a_verdict_reads_and_passed_over_elsewhere() {
 }
 
 #[test]
-fn a_body_made_of_nothing_but_labels_or_groups_is_denied_before_it_fills_the_memory() {
+fn a_body_full_of_labels_or_groups_is_denied_before_it_fills_the_memory() {
     let many = |entry: &dyn Fn(usize) -> String| (0..300_000).map(entry).collect::<Vec<_>>().join(",");
     let body = |made: Made| String::from_utf8(made.bytes()).unwrap();
     let labels = body(create(json!("HERE"))).replace("\"HERE\"", &format!("{{{}}}", many(&|number| format!("\"{number}\":\"\""))));
@@ -286,7 +298,7 @@ fn invalid_utf8_anywhere_is_denied_with_its_uid() {
         ("a key of the envelope", create(json!({})).set("/HERE", json!("x")), "HERE"),
         ("a label", create(json!({"run": "HERE"})), "HERE"),
         ("a namespace that is not guarded", create(json!({})).namespace("HERE"), "HERE"),
-        ("a kind that nobody asked about", Made::of("CREATE", "", "configmaps", "ConfigMap").with("options", json!("HERE")), "HERE"),
+        ("a kind that is not registered", Made::of("CREATE", "", "configmaps", "ConfigMap").with("options", json!("HERE")), "HERE"),
     ] {
         let text = String::from_utf8(made.bytes()).unwrap();
         let (before, after) = text.split_once(place).unwrap();
@@ -303,26 +315,42 @@ fn invalid_utf8_anywhere_is_denied_with_its_uid() {
 }
 
 #[test]
-fn a_lone_surrogate_is_denied_where_a_verdict_reads() {
+fn a_lone_surrogate_is_denied_in_a_field_that_a_verdict_reads() {
     let body = String::from_utf8(create(json!({"run": "HERE"})).bytes()).unwrap().replace("HERE", r"\ud800");
     denied("a label", Stage::Validate, body.as_bytes());
 }
 
 #[test]
-fn a_fault_that_no_verdict_reads_does_not_matter() {
+fn a_fault_in_a_field_that_no_verdict_reads_is_ignored() {
     let guard = guard(Settings::default());
     for (case, made) in [
         ("an unguarded namespace", create(json!(["x"])).namespace("elsewhere")),
-        ("a kind that nobody asked about", Made::of("CREATE", "", "configmaps", "ConfigMap").object(json!([]))),
+        ("a kind that is not registered", Made::of("CREATE", "", "configmaps", "ConfigMap").object(json!([]))),
         ("a subresource that is not judged", create(json!(["x"])).subresource("eviction")),
         ("a pod that is deleted", create(json!(["x"])).with("operation", json!("DELETE"))),
         (
             "a field that a later API may change",
             create(json!({})).set("/request/object/spec/tolerations", json!([{"tolerationSeconds": "300"}])),
         ),
-        ("an annotation that nobody reads", create(json!({})).set("/request/object/metadata/annotations", json!({"x": {"y": 1}}))),
+        ("an annotation that no verdict reads", create(json!({})).set("/request/object/metadata/annotations", json!({"x": {"y": 1}}))),
     ] {
         let answer = read(answer(&guard, Stage::Validate, &made.bytes(), false), UID);
         assert!(answer.allowed, "{case}: {answer:?}");
     }
+}
+
+/// The envelope is read before the object, so the record knows the request.
+#[test]
+fn the_record_of_a_fault_in_an_object_has_the_request() {
+    let guard = guard(Settings::default());
+    let answer = answer(&guard, Stage::Validate, &create(json!(["x"])).bytes(), false);
+    assert_eq!((answer.tally.resource, answer.tally.operation), ("pods", "CREATE"));
+    let record = answer.record.unwrap();
+    assert_eq!((record.kind.as_str(), record.name.as_str(), record.user.as_str()), ("Pod", "an-object", "admin"));
+}
+
+#[test]
+fn a_fault_names_the_field_and_hides_the_keys_of_labels() {
+    let message = denied("a label", Stage::Validate, &create(json!({"xauthkey": 1})).bytes());
+    assert_eq!(message, "cannot understand the request: request.object.metadata.labels: must be a string");
 }

@@ -1,15 +1,15 @@
-//! Reviews made for a test, as an API server would send them.
+//! Builds reviews as an API server sends them.
 
 #![allow(clippy::needless_pass_by_value, reason = "`json!` hands its values over by reference; a caller hands over what it made")]
 
 use serde_json::{Map, Value, json};
 
-/// A review that is being made.
+/// A review.
 #[derive(Clone)]
 pub(super) struct Made(pub(super) Value);
 
 impl Made {
-    /// A review of what is done to a resource of a group, by an administrator, in the guarded namespace.
+    /// A review of an operation by an administrator in the guarded namespace.
     pub(super) fn of(operation: &str, group: &str, resource: &str, kind: &str) -> Made {
         Made(json!({
             "kind": "AdmissionReview",
@@ -30,28 +30,28 @@ impl Made {
         }))
     }
 
-    /// A pod that is made with labels.
+    /// Creates a pod with labels.
     pub(super) fn pod(labels: Value) -> Made {
         Made::of("CREATE", "", "pods", "Pod").object(pod(labels))
     }
 
-    /// A pod whose labels change.
+    /// Updates the labels of a pod.
     pub(super) fn pod_update(old: Value, new: Value) -> Made {
         Made::of("UPDATE", "", "pods", "Pod").object(pod(new)).old(pod(old))
     }
 
-    /// A `NetworkPolicy` that is made.
+    /// Creates a `NetworkPolicy`.
     pub(super) fn policy(name: &str, spec: Value) -> Made {
         Made::of("CREATE", "networking.k8s.io", "networkpolicies", "NetworkPolicy").name(name).object(policy(name, spec))
     }
 
-    /// A `NetworkPolicy` that is changed.
+    /// Updates a `NetworkPolicy`.
     pub(super) fn policy_update(old: Value, new: Value) -> Made {
         let name = new["metadata"]["name"].as_str().expect("a name").to_owned();
         Made::of("UPDATE", "networking.k8s.io", "networkpolicies", "NetworkPolicy").name(&name).object(new).old(old)
     }
 
-    /// A Deployment that is made.
+    /// Creates a Deployment.
     pub(super) fn deployment(selector: Value, labels: Value) -> Made {
         Made::of("CREATE", "apps", "deployments", "Deployment").object(workload(selector, labels))
     }
@@ -86,7 +86,7 @@ impl Made {
         self
     }
 
-    /// Sets a value anywhere, by a JSON pointer whose last step may be new.
+    /// Sets the value at a JSON pointer. The last key may be new.
     pub(super) fn set(mut self, pointer: &str, value: Value) -> Made {
         let (parent, last) = pointer.rsplit_once('/').expect("a pointer");
         let last = last.replace("~1", "/").replace("~0", "~");
@@ -94,16 +94,16 @@ impl Made {
         self
     }
 
-    /// Takes a value away.
+    /// Removes the value at a JSON pointer.
     pub(super) fn without(mut self, pointer: &str) -> Made {
         let (parent, last) = pointer.rsplit_once('/').expect("a pointer");
         let last = last.replace("~1", "/").replace("~0", "~");
         let parent = self.0.pointer_mut(parent).and_then(Value::as_object_mut).expect("a map");
-        parent.remove(&last).expect("a value to take away");
+        parent.remove(&last).expect("a value to remove");
         self
     }
 
-    /// The body.
+    /// Returns the body.
     pub(super) fn bytes(&self) -> Vec<u8> {
         serde_json::to_vec(&self.0).unwrap()
     }
@@ -128,7 +128,7 @@ pub(super) fn workload(selector: Value, labels: Value) -> Value {
     })
 }
 
-/// The spec of the canonical `memcached-permits`, with further ports.
+/// The spec of the canonical policy `memcached-permits`, with more ports.
 pub(super) fn memcached_permits(ports: &[u16]) -> Value {
     let ports: Vec<Value> = [11211].iter().chain(ports).map(|port| json!({"protocol": "TCP", "port": port})).collect();
     json!({

@@ -1,4 +1,4 @@
-//! The protocol and the verdicts, from bytes to bytes, without a server.
+//! The protocol and the verdicts, without a server.
 
 mod faults;
 mod made;
@@ -19,7 +19,7 @@ use netpol::canon::Canon;
 use netpol::verdict::{Guard, Settings, Stage};
 use serde_json::Value;
 
-/// A guard of the default namespace, with the default canon and these settings.
+/// Returns a guard of the default namespace with the default canon and these settings.
 fn guard(settings: Settings) -> Guard {
     static CANON: OnceLock<Arc<Canon>> = OnceLock::new();
     let namespaces = Settings::default().namespaces;
@@ -28,7 +28,7 @@ fn guard(settings: Settings) -> Guard {
     Guard { canon: Arc::clone(canon), settings: Arc::new(settings) }
 }
 
-/// A recorded body.
+/// Returns a recorded body.
 fn recorded(case: &str, stage: Stage) -> Vec<u8> {
     let stage = match stage {
         Stage::Mutate => "mutate",
@@ -38,7 +38,7 @@ fn recorded(case: &str, stage: Stage) -> Vec<u8> {
     std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// An answer, read as the API server reads it.
+/// The fields of an answer that the API server reads.
 #[derive(Debug)]
 struct Read {
     allowed: bool,
@@ -52,12 +52,12 @@ struct Read {
     record: Option<Record>,
 }
 
-/// Asks for an answer to a review that was made.
+/// Answers a review.
 fn put(guard: &Guard, stage: Stage, made: &made::Made) -> Read {
     ask(guard, stage, &made.bytes())
 }
 
-/// Asks for an answer that must be a review with the request's uid.
+/// Answers a body. The answer must be a review with the request's uid.
 fn ask(guard: &Guard, stage: Stage, body: &[u8]) -> Read {
     let answer = answer(guard, stage, body, false);
     let request: Value = serde_json::from_slice(body).expect("a JSON body");
@@ -98,9 +98,9 @@ fn default_guard() -> Guard {
 }
 
 #[track_caller]
-fn refused(guard: &Guard, made: &made::Made, rule: &str) -> Read {
+fn denied(guard: &Guard, made: &made::Made, rule: &str) -> Read {
     let answer = put(guard, Stage::Validate, made);
-    assert!(!answer.allowed && answer.rule.as_deref() == Some(rule), "not refused by {rule}: {answer:?}");
+    assert!(!answer.allowed && answer.rule.as_deref() == Some(rule), "not denied by {rule}: {answer:?}");
     answer
 }
 

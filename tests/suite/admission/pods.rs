@@ -1,5 +1,5 @@
-//! Pods and their bindings: identities, labels over a pod's whole life, ways out that network policies
-//! do not govern, mirror pods.
+//! Pods and bindings: identities, labels from creation to deletion, traffic that NetworkPolicies do not control, and
+//! mirror pods.
 
 use netpol::verdict::Outcome;
 use netpol::verdict::settings::{Enforcement, Response, UngrantedLabels};
@@ -7,38 +7,38 @@ use netpol::verdict::{Settings, Stage};
 use serde_json::{Value, json};
 
 use super::made::{Made, map, pod};
-use super::{ask, default_guard, guard, passes, put, recorded, refused, warned};
+use super::{ask, default_guard, denied, guard, passes, put, recorded, warned};
 
 #[test]
-fn two_identities_are_refused_and_get_nothing() {
+fn a_pod_with_two_identities_is_denied_and_gets_no_label() {
     for ungranted_labels in [UngrantedLabels::Deny, UngrantedLabels::Strip, UngrantedLabels::Warn] {
         let guard = guard(Settings { ungranted_labels, ..Settings::default() });
         let made = Made::pod(json!({"type": "x11server", "run": "pyos-od", "netpol/ocuser": "true"}));
         let answer = put(&guard, Stage::Mutate, &made);
         assert!(answer.allowed && answer.patch.is_none(), "{answer:?}");
-        let answer = refused(&guard, &made, "two-identities");
+        let answer = denied(&guard, &made, "two-identities");
         assert!(answer.message.contains("pyos (run=pyos-od)") && answer.message.contains("desktop"), "{}", answer.message);
     }
 }
 
 #[test]
-fn two_identities_from_before_pass_with_a_warning_and_buy_nothing() {
+fn existing_identities_give_a_warning_and_no_label() {
     let both = json!({"type": "x11server", "run": "pyos-od"});
     warned(&default_guard(), &Made::pod_update(both.clone(), both.clone()), "two-identities");
     let more = json!({"type": "x11server", "run": "pyos-od", "netpol/ocuser": "true"});
     assert!(put(&default_guard(), Stage::Mutate, &Made::pod_update(more.clone(), both.clone())).patch.is_none());
-    refused(&default_guard(), &Made::pod_update(both, more), "ungranted-label");
+    denied(&default_guard(), &Made::pod_update(both, more), "ungranted-label");
 }
 
-/// Who may create pods may claim an identity: the documented limit, which must not move unseen.
+/// A user who may create pods may claim any identity. This limit is documented; it must not change unnoticed.
 #[test]
-fn an_identity_that_is_claimed_at_creation_is_a_convention() {
+fn an_identity_at_creation_is_a_convention() {
     let made = Made::pod(map("run", "pyos-od")).user("mallory", &["system:authenticated"]);
     assert_eq!(put(&default_guard(), Stage::Mutate, &made).patch.unwrap().0.len(), 11);
 }
 
 #[test]
-fn relabeling_a_running_pod_buys_nothing_while_refusals_are_softened() {
+fn relabeling_a_running_pod_gives_no_label_while_enforcement_is_softened() {
     for enforcement in [Enforcement::Warn, Enforcement::Audit] {
         let guard = guard(Settings { enforcement, ..Settings::default() });
         let answer = ask(&guard, Stage::Mutate, &recorded("pod-update-identity", Stage::Mutate));
@@ -49,7 +49,7 @@ fn relabeling_a_running_pod_buys_nothing_while_refusals_are_softened() {
 }
 
 #[test]
-fn an_identity_label_may_not_come_change_or_go() {
+fn an_identity_label_cannot_be_added_changed_or_removed() {
     for (old, new) in [
         (json!({}), map("type", "x11server")),
         (map("run", "pyos-od"), map("run", "mongodb-od")),
@@ -58,14 +58,14 @@ fn an_identity_label_may_not_come_change_or_go() {
     ] {
         for subresource in ["", "status"] {
             let made = Made::pod_update(old.clone(), new.clone()).subresource(subresource);
-            refused(&default_guard(), &made, "identity-changed");
+            denied(&default_guard(), &made, "identity-changed");
         }
     }
     passes(&default_guard(), &Made::pod_update(map("app", "x"), map("app", "y")));
 }
 
 #[test]
-fn the_ratchet_of_a_pods_labels_turns_one_way() {
+fn an_update_never_gives_a_pod_more_labels_than_its_grants() {
     let guard = default_guard();
     let desktop = |key: &str, value: Option<&str>| {
         let mut labels = json!({"type": "x11server", "netpol/ocuser": "true"});
@@ -78,23 +78,23 @@ fn the_ratchet_of_a_pods_labels_turns_one_way() {
     let whole = || desktop("netpol/ocuser", Some("true"));
     for subresource in ["", "status"] {
         let update = |old: Value, new: Value| Made::pod_update(old, new).subresource(subresource);
-        refused(&guard, &update(whole(), desktop("netpol/dns", Some("true"))), "ungranted-label");
-        refused(&guard, &update(whole(), desktop("netpol/ocuser", Some("yes"))), "label-value");
-        refused(&guard, &update(whole(), desktop("netpol/ocuser", None)), "label-taken");
-        // It never wore what it is granted: an update does not demand it, and may bring it.
+        denied(&guard, &update(whole(), desktop("netpol/dns", Some("true"))), "ungranted-label");
+        denied(&guard, &update(whole(), desktop("netpol/ocuser", Some("yes"))), "label-value");
+        denied(&guard, &update(whole(), desktop("netpol/ocuser", None)), "label-taken");
+        // A granted label that the old pod lacks is not required, and may be added.
         passes(&guard, &update(desktop("netpol/ocuser", None), desktop("netpol/ocuser", None)));
         passes(&guard, &update(desktop("netpol/ocuser", None), whole()));
-        // What was wrong before: it stays with a warning, goes freely, and does not come back or change.
+        // An existing wrong label may stay with a warning and may be removed, but not changed.
         warned(&guard, &update(desktop("netpol/dns", Some("true")), desktop("netpol/dns", Some("true"))), "ungranted-label");
         passes(&guard, &update(desktop("netpol/dns", Some("true")), whole()));
-        refused(&guard, &update(desktop("netpol/dns", Some("true")), desktop("netpol/dns", Some("yes"))), "ungranted-label");
+        denied(&guard, &update(desktop("netpol/dns", Some("true")), desktop("netpol/dns", Some("yes"))), "ungranted-label");
         warned(&guard, &update(desktop("netpol/ocuser", Some("no")), desktop("netpol/ocuser", Some("no"))), "label-value");
         passes(&guard, &update(desktop("netpol/ocuser", Some("no")), desktop("netpol/ocuser", None)));
     }
 }
 
 #[test]
-fn stripping_touches_only_what_an_update_brings() {
+fn strip_removes_only_the_labels_that_an_update_adds() {
     let guard = guard(Settings { ungranted_labels: UngrantedLabels::Strip, ..Settings::default() });
     let old = json!({"app": "x", "netpol/dns": "true", "netpol/api": "true"});
     let new = json!({"app": "x", "netpol/dns": "true", "netpol/api": "yes", "netpol/cifs": "true"});
@@ -107,79 +107,79 @@ fn stripping_touches_only_what_an_update_brings() {
 }
 
 #[test]
-fn ungranted_labels_can_be_warned_about() {
+fn ungranted_labels_can_give_a_warning() {
     let guard = guard(Settings { ungranted_labels: UngrantedLabels::Warn, ..Settings::default() });
     warned(&guard, &Made::pod(json!({"app": "x", "netpol/dns": "true"})), "ungranted-label");
-    refused(&guard, &Made::pod(json!({"run": "pyos-od", "netpol/dns": "no"})), "label-value");
+    denied(&guard, &Made::pod(json!({"run": "pyos-od", "netpol/dns": "no"})), "label-value");
 }
 
 #[test]
-fn a_forged_deletion_timestamp_exempts_from_the_patch_and_from_nothing_else() {
+fn a_forged_deletion_timestamp_prevents_only_the_patch() {
     let old = json!({"type": "x11server", "netpol/ocuser": "true"});
     let forged = Made::pod_update(old, json!({"type": "x11server", "netpol/dns": "true"}))
         .set("/request/object/metadata/deletionTimestamp", json!("2026-11-22T16:16:10Z"));
     assert!(put(&default_guard(), Stage::Mutate, &forged).patch.is_none());
-    let answer = refused(&default_guard(), &forged, "ungranted-label");
-    assert!(answer.message.contains("loses netpol/ocuser"), "{}", answer.message);
+    let answer = denied(&default_guard(), &forged, "ungranted-label");
+    assert!(answer.message.contains("loses label netpol/ocuser"), "{}", answer.message);
     let unset = forged.set("/request/object/metadata/deletionTimestamp", json!(null));
     assert!(put(&default_guard(), Stage::Mutate, &unset).patch.is_some());
 }
 
 #[test]
-fn subresources_that_store_no_labels_are_left_alone() {
-    let wears = json!({"netpol/dns": "true"});
+fn subresources_that_store_no_labels_are_not_judged() {
+    let labels = json!({"netpol/dns": "true"});
     for subresource in ["ephemeralcontainers", "resize", "eviction", "log", "proxy"] {
-        passes(&default_guard(), &Made::pod_update(json!({}), wears.clone()).subresource(subresource));
+        passes(&default_guard(), &Made::pod_update(json!({}), labels.clone()).subresource(subresource));
     }
-    passes(&default_guard(), &Made::pod(wears.clone()).with("operation", json!("CONNECT")).subresource("exec"));
-    passes(&default_guard(), &Made::pod(json!(null)).with("operation", json!("DELETE")).object(json!(null)).old(pod(wears)));
+    passes(&default_guard(), &Made::pod(labels.clone()).with("operation", json!("CONNECT")).subresource("exec"));
+    passes(&default_guard(), &Made::pod(json!(null)).with("operation", json!("DELETE")).object(json!(null)).old(pod(labels)));
 }
 
 // Bindings.
 
 #[test]
-fn a_binding_may_carry_zones_but_nothing_that_says_what_a_pod_is() {
+fn a_binding_may_have_zones_but_no_labels_that_identify_a_pod() {
     let legacy = |metadata: Value| Made::of("CREATE", "", "bindings", "Binding").object(json!({"metadata": metadata}));
     let modern = |metadata: Value| legacy(metadata).with("resource", json!({"group": "", "resource": "pods"})).subresource("binding");
     for bind in [&legacy as &dyn Fn(Value) -> Made, &modern] {
         passes(&default_guard(), &bind(json!({"labels": {"topology.kubernetes.io/zone": "z1", "topology.kubernetes.io/region": "r"}})));
         passes(&default_guard(), &bind(json!({"labels": null, "annotations": {"note": "x"}})));
-        refused(&default_guard(), &bind(json!({"labels": {"netpol/dns": "true"}})), "binding");
-        let answer = refused(&default_guard(), &bind(json!({"labels": {"run": "s3cret"}})), "binding");
-        assert!(answer.message.contains("carries run,") && !answer.message.contains("s3cret"), "{}", answer.message);
-        refused(&default_guard(), &bind(json!({"annotations": {"kubernetes.io/config.mirror": "x"}})), "binding");
+        denied(&default_guard(), &bind(json!({"labels": {"netpol/dns": "true"}})), "binding");
+        let answer = denied(&default_guard(), &bind(json!({"labels": {"run": "s3cret"}})), "binding");
+        assert!(answer.message.contains("has label run,") && !answer.message.contains("s3cret"), "{}", answer.message);
+        denied(&default_guard(), &bind(json!({"annotations": {"kubernetes.io/config.mirror": "x"}})), "binding");
         warned(&default_guard(), &bind(json!({"annotations": {"k8s.v1.cni.cncf.io/networks": "x"}})), "network-annotation");
     }
 }
 
-// Ways out that network policies do not govern.
+// Traffic that NetworkPolicies do not control.
 
 #[test]
-fn annotations_that_open_a_second_network_are_judged_where_they_come() {
+fn new_annotations_that_open_a_second_network_are_judged() {
     let guard_of = |network_annotations| guard(Settings { network_annotations, ..Settings::default() });
     let key = "cni.projectcalico.org/ipv4pools";
     let pointer = "/request/object/metadata/annotations";
     let create = Made::pod(json!({})).set(pointer, json!({key: "s3cret"}));
     let answer = warned(&guard_of(Response::Warn), &create, "network-annotation");
     assert!(answer.warnings.join(" ").contains(key) && !answer.warnings.join(" ").contains("s3cret"));
-    refused(&guard_of(Response::Deny), &create, "network-annotation");
+    denied(&guard_of(Response::Deny), &create, "network-annotation");
     passes(&guard_of(Response::Allow), &create);
 
     let deny = guard_of(Response::Deny);
     for subresource in ["", "status"] {
         let update = Made::pod_update(json!({}), json!({})).subresource(subresource).set(pointer, json!({key: "new"}));
-        refused(&deny, &update, "network-annotation");
-        refused(&deny, &update.clone().set("/request/oldObject/metadata/annotations", json!({key: "old"})), "network-annotation");
+        denied(&deny, &update, "network-annotation");
+        denied(&deny, &update.clone().set("/request/oldObject/metadata/annotations", json!({key: "old"})), "network-annotation");
         passes(&deny, &update.clone().set("/request/oldObject/metadata/annotations", json!({key: "new"})));
         passes(&deny, &update.set(pointer, json!({"cni.projectcalico.org/podIP": "10.0.0.1"})));
     }
 }
 
 #[test]
-fn a_pod_in_its_nodes_network_is_judged_where_the_canon_isolates_it() {
+fn a_pod_on_the_host_network_is_judged_if_the_canon_isolates_it() {
     let guard_of = |host_network| guard(Settings { host_network, ..Settings::default() });
     let create = Made::pod(json!({"app": "x"})).set("/request/object/spec/hostNetwork", json!(true));
-    let answer = refused(&guard_of(Response::Deny), &create, "host-network");
+    let answer = denied(&guard_of(Response::Deny), &create, "host-network");
     assert!(answer.message.contains("abcdesktop-rights"), "{}", answer.message);
     warned(&guard_of(Response::Warn), &create, "host-network");
     passes(&guard_of(Response::Allow), &create);
@@ -192,7 +192,7 @@ fn a_pod_in_its_nodes_network_is_judged_where_the_canon_isolates_it() {
 // Mirror pods.
 
 #[test]
-fn a_mirror_pod_is_warned_about_and_on_record_but_never_refused() {
+fn a_mirror_pod_gives_a_warning_and_a_record_and_is_never_denied() {
     let mirror = |made: Made| made.set("/request/object/metadata/annotations", json!({"kubernetes.io/config.mirror": "x"}));
     let node = |made: Made| made.user("system:node:n1", &["system:nodes", "system:authenticated"]);
     let thief = json!({"app": "thief", "netpol/mongodb": "true"});
@@ -205,11 +205,11 @@ fn a_mirror_pod_is_warned_about_and_on_record_but_never_refused() {
     assert!(put(&default_guard(), Stage::Mutate, &lacking).patch.is_none());
     warned(&default_guard(), &lacking, "missing-label");
 
-    refused(&default_guard(), &mirror(create()), "ungranted-label");
-    refused(&default_guard(), &node(create()), "ungranted-label");
+    denied(&default_guard(), &mirror(create()), "ungranted-label");
+    denied(&default_guard(), &node(create()), "ungranted-label");
 
     let update = || node(mirror(create().with("operation", json!("UPDATE")).old(pod(json!({"app": "thief"})))));
-    refused(&default_guard(), &update(), "ungranted-label");
+    denied(&default_guard(), &update(), "ungranted-label");
     let was_mirror = update().set("/request/oldObject/metadata/annotations", json!({"kubernetes.io/config.mirror": "x"}));
     warned(&default_guard(), &was_mirror, "ungranted-label");
     warned(&default_guard(), &was_mirror.subresource("status"), "ungranted-label");

@@ -1,4 +1,4 @@
-//! Network policies: what they mean, what hangs on them, who may delete them, and breaking the glass.
+//! NetworkPolicies: their meaning, owner references, finalizers, deletion, and break-glass.
 
 use netpol::verdict::Outcome;
 use netpol::verdict::Settings;
@@ -6,7 +6,7 @@ use netpol::verdict::settings::ExtraPolicies::{Allow, Deny, NoWider};
 use serde_json::{Value, json};
 
 use super::made::{Made, memcached_permits, policy};
-use super::{default_guard, guard, passes, refused, warned};
+use super::{default_guard, denied, guard, passes, warned};
 
 fn policy_update(change: impl Fn(&mut Value), was: impl Fn(&mut Value)) -> Made {
     let (mut old, mut new) = (policy("memcached-permits", memcached_permits(&[])), policy("memcached-permits", memcached_permits(&[])));
@@ -23,38 +23,38 @@ fn owned(policy: &mut Value) {
 }
 
 #[test]
-fn a_finalizer_on_a_canonical_policy_is_refused_and_its_removal_passes() {
+fn a_finalizer_on_a_canonical_policy_is_denied_and_its_removal_is_admitted() {
     let add = |policy: &mut Value| policy["metadata"]["finalizers"] = json!(["example.com/hold"]);
     let remove = |policy: &mut Value| policy["metadata"]["finalizers"] = json!(null);
     let nothing = |_: &mut Value| {};
-    let answer = refused(&default_guard(), &policy_update(add, nothing), "policy-finalizer");
+    let answer = denied(&default_guard(), &policy_update(add, nothing), "policy-finalizer");
     assert!(answer.message.contains("example.com/hold"), "{}", answer.message);
     warned(&default_guard(), &policy_update(nothing, add), "policy-finalizer");
     passes(&default_guard(), &policy_update(remove, add));
     let mut new = policy("memcached-permits", memcached_permits(&[]));
     add(&mut new);
-    refused(&default_guard(), &Made::policy("memcached-permits", json!({})).object(new), "policy-finalizer");
+    denied(&default_guard(), &Made::policy("memcached-permits", json!({})).object(new), "policy-finalizer");
 }
 
 #[test]
-fn an_owner_from_before_is_reported_with_its_cure_and_its_removal_passes() {
+fn an_existing_owner_gives_a_warning_with_the_cure_and_its_removal_is_admitted() {
     let nothing = |_: &mut Value| {};
     let answer = warned(&default_guard(), &policy_update(nothing, owned), "policy-owner");
     assert!(answer.warnings.join(" ").contains("kubectl -n abcdesktop patch networkpolicy memcached-permits"), "{:?}", answer.warnings);
     passes(&default_guard(), &policy_update(|policy| policy["metadata"]["ownerReferences"] = json!([]), owned));
     let swapped = policy_update(|policy| policy["metadata"]["ownerReferences"][0]["uid"] = json!("another"), owned);
-    refused(&default_guard(), &swapped, "policy-owner");
+    denied(&default_guard(), &swapped, "policy-owner");
     let flagged = policy_update(|policy| policy["metadata"]["ownerReferences"][0]["blockOwnerDeletion"] = json!(true), owned);
     warned(&default_guard(), &flagged, "policy-owner");
-    // Nobody but who the canon names owns a policy that is not canonical: that is not its business.
+    // The owners of an extra policy are not judged.
     let mut other = policy("other", memcached_permits(&[]));
     owned(&mut other);
     passes(&default_guard(), &Made::policy("other", json!({})).object(other));
 }
 
-/// Each of them against each would be ten thousand million comparisons.
+/// Comparing each with each would be 10 billion comparisons.
 #[test]
-fn owners_and_finalizers_by_the_hundred_thousand_are_told_apart_from_those_before() {
+fn a_hundred_thousand_owners_and_finalizers_are_compared_with_the_old_ones() {
     let many = |from: usize| (from..from + 100_000).map(|number| number.to_string());
     let with = |from: usize| {
         let owners: Vec<Value> = many(from).map(|uid| json!({"uid": uid})).collect();
@@ -65,53 +65,49 @@ fn owners_and_finalizers_by_the_hundred_thousand_are_told_apart_from_those_befor
         policy
     };
     warned(&default_guard(), &Made::policy_update(with(0), with(0)), "policy-owner");
-    refused(&default_guard(), &Made::policy_update(with(0), with(1)), "policy-owner");
+    denied(&default_guard(), &Made::policy_update(with(0), with(1)), "policy-owner");
 }
 
 #[test]
-fn old_drift_stays_with_a_warning_and_no_other_drift_comes() {
+fn existing_drift_gives_a_warning_and_other_drift_is_denied() {
     let drifted = |ports: &'static [u16]| move |policy: &mut Value| policy["spec"] = memcached_permits(ports);
     let annotate = |policy: &mut Value| policy["metadata"]["annotations"] = json!({"note": "x"});
     let guard = default_guard();
     let answer = warned(&guard, &policy_update(annotate, drifted(&[443])), "policy-drift");
-    assert!(
-        answer.warnings[0].starts_with("already before this update: NetworkPolicy \"memcached-permits\" drifts"),
-        "{:?}",
-        answer.warnings
-    );
-    // The same meaning in other words.
+    assert!(answer.warnings[0].starts_with("existing problem: NetworkPolicy \"memcached-permits\" drifts"), "{:?}", answer.warnings);
+    // The same meaning in another order.
     let reworded = |policy: &mut Value| policy["spec"]["egress"][0]["ports"].as_array_mut().unwrap().reverse();
     warned(&guard, &policy_update(reworded, drifted(&[443])), "policy-drift");
-    refused(&guard, &policy_update(drifted(&[80]), drifted(&[443])), "policy-drift");
-    refused(&guard, &policy_update(drifted(&[443, 80]), drifted(&[443])), "policy-drift");
+    denied(&guard, &policy_update(drifted(&[80]), drifted(&[443])), "policy-drift");
+    denied(&guard, &policy_update(drifted(&[443, 80]), drifted(&[443])), "policy-drift");
     let narrower = |policy: &mut Value| policy["spec"]["egress"] = json!([]);
-    refused(&guard, &policy_update(narrower, drifted(&[443])), "policy-drift");
+    denied(&guard, &policy_update(narrower, drifted(&[443])), "policy-drift");
     passes(&guard, &policy_update(drifted(&[]), drifted(&[443])));
-    // An unknown field from before stays; a new one does not come.
+    // An existing unknown field may stay, and a new one is denied.
     let unknown = |policy: &mut Value| policy["spec"]["future"] = json!({"open": true});
     warned(&guard, &policy_update(annotate, unknown), "policy-drift");
-    refused(&guard, &policy_update(unknown, |_| {}), "policy-drift");
+    denied(&guard, &policy_update(unknown, |_| {}), "policy-drift");
 }
 
 #[test]
-fn a_policy_is_judged_through_its_status_too() {
+fn an_update_through_status_is_judged() {
     let drift = policy_update(|policy| policy["spec"] = memcached_permits(&[443]), |_| {}).subresource("status");
-    refused(&default_guard(), &drift, "policy-drift");
+    denied(&default_guard(), &drift, "policy-drift");
 }
 
 #[test]
-fn a_policy_with_another_name_may_grant_nothing_beyond_the_canon() {
+fn an_extra_policy_must_not_allow_more_than_the_canon() {
     let guard_of = |extra_policies| guard(Settings { extra_policies, ..Settings::default() });
     let within = Made::policy("copy", memcached_permits(&[]));
     let wider = Made::policy("wider", memcached_permits(&[443]));
     passes(&guard_of(NoWider), &within);
-    let answer = refused(&guard_of(NoWider), &wider, "extra-policy");
+    let answer = denied(&guard_of(NoWider), &wider, "extra-policy");
     assert!(answer.message.contains("wider than the canon: ") && answer.message.contains("on TCP 443"), "{}", answer.message);
-    refused(&guard_of(Deny), &within, "extra-policy");
+    denied(&guard_of(Deny), &within, "extra-policy");
     passes(&guard_of(Allow), &wider);
     let ambiguous = json!({"podSelector": {}, "egress": [{"to": [{"ipBlock": {"cidr": "010.0.0.0/8"}}]}]});
-    refused(&guard_of(NoWider), &Made::policy("ambiguous", ambiguous), "extra-policy");
-    // As it was: with a warning, whatever the flag says.
+    denied(&guard_of(NoWider), &Made::policy("ambiguous", ambiguous), "extra-policy");
+    // An unchanged policy gives a warning for each value of the flag.
     let old = wider.0["request"]["object"].clone();
     let update = wider.with("operation", json!("UPDATE")).old(old);
     warned(&guard_of(NoWider), &update, "extra-policy");
@@ -121,17 +117,17 @@ fn a_policy_with_another_name_may_grant_nothing_beyond_the_canon() {
 }
 
 #[test]
-fn who_the_namespace_controller_is_is_a_flag() {
+fn the_user_name_of_the_namespace_controller_is_a_flag() {
     let settings = Settings { namespace_controllers: vec!["system:kube-controller-manager".to_owned()], ..Settings::default() };
     let guard = guard(settings);
     let delete = Made::of("DELETE", "networking.k8s.io", "networkpolicies", "NetworkPolicy").name("memcached-permits");
     passes(&guard, &delete.clone().user("system:kube-controller-manager", &[]));
-    refused(&guard, &delete.clone().user("system:serviceaccount:kube-system:namespace-controller", &[]), "policy-deleted");
-    refused(&guard, &delete, "policy-deleted");
+    denied(&guard, &delete.clone().user("system:serviceaccount:kube-system:namespace-controller", &[]), "policy-deleted");
+    denied(&guard, &delete, "policy-deleted");
     passes(&guard, &Made::of("DELETE", "networking.k8s.io", "networkpolicies", "NetworkPolicy").name("not-canonical"));
 }
 
-// Breaking the glass.
+// Break-glass.
 
 const GLASS: &str = "netpol.abcdesktop.io/break-glass";
 
@@ -140,7 +136,7 @@ fn glass(why: &'static str) -> impl Fn(&mut Value) {
 }
 
 #[test]
-fn a_member_breaks_the_glass_with_a_reason_in_the_request_that_says_so() {
+fn a_member_may_use_break_glass_with_a_reason_in_that_request_only() {
     let guard = guard(Settings { break_glass_groups: vec!["sre".to_owned()], ..Settings::default() });
     let member = |made: Made| made.user("ada", &["sre"]);
     let widen = |policy: &mut Value| {
@@ -148,7 +144,11 @@ fn a_member_breaks_the_glass_with_a_reason_in_the_request_that_says_so() {
         glass("incident 7")(policy);
     };
     let answer = warned(&guard, &member(policy_update(widen, |_| {})), "break-glass");
-    assert!(answer.warnings.join(" ").contains("ada breaks the glass for NetworkPolicy \"memcached-permits\""), "{:?}", answer.warnings);
+    assert!(
+        answer.warnings.join(" ").contains("ada used the break-glass annotation on NetworkPolicy \"memcached-permits\""),
+        "{:?}",
+        answer.warnings
+    );
     let record = answer.record.expect("on record at every level");
     assert_eq!((record.verdict, record.user.as_str()), (Outcome::Warned, "ada"));
     assert!(record.messages[0].ends_with("incident 7"), "{:?}", record.messages);
@@ -159,26 +159,26 @@ fn a_member_breaks_the_glass_with_a_reason_in_the_request_that_says_so() {
     let delete = member(policy_update(|_| {}, glass("incident 7")).with("operation", json!("DELETE")).object(json!(null)));
     warned(&guard, &delete, "break-glass");
 
-    // A routine apply of a file that carries it does not break the glass again.
+    // Applying the same file again does not use the annotation again.
     let again = policy_update(|policy| policy["spec"] = memcached_permits(&[443]), glass("incident 7"));
-    refused(&guard, &member(again), "policy-drift");
-    refused(&guard, &member(policy_update(glass(" "), |_| {})), "break-glass");
-    refused(&guard, &delete.set("/request/oldObject/metadata/annotations", json!({})), "policy-deleted");
+    denied(&guard, &member(again), "policy-drift");
+    denied(&guard, &member(policy_update(glass(" "), |_| {})), "break-glass");
+    denied(&guard, &delete.set("/request/oldObject/metadata/annotations", json!({})), "policy-deleted");
 }
 
 #[test]
-fn who_is_no_member_may_neither_plant_nor_use_the_annotation() {
+fn a_user_who_is_not_a_member_can_neither_set_nor_use_the_annotation() {
     let guard = guard(Settings { break_glass_groups: vec!["sre".to_owned()], ..Settings::default() });
-    refused(&guard, &policy_update(glass("planted"), |_| {}), "break-glass");
-    refused(&guard, &policy_update(glass("changed"), glass("incident 7")), "break-glass");
-    refused(&guard, &policy_update(glass("planted"), |_| {}).subresource("status"), "break-glass");
+    denied(&guard, &policy_update(glass("planted"), |_| {}), "break-glass");
+    denied(&guard, &policy_update(glass("changed"), glass("incident 7")), "break-glass");
+    denied(&guard, &policy_update(glass("planted"), |_| {}).subresource("status"), "break-glass");
     let mut created = policy("memcached-permits", memcached_permits(&[]));
     glass("planted")(&mut created);
-    refused(&guard, &Made::policy("memcached-permits", json!({})).object(created), "break-glass");
+    denied(&guard, &Made::policy("memcached-permits", json!({})).object(created), "break-glass");
     passes(&guard, &policy_update(|policy| policy["metadata"]["annotations"] = json!({}), glass("incident 7")));
     passes(&guard, &policy_update(|_| {}, glass("incident 7")));
     let delete = policy_update(|_| {}, glass("incident 7")).with("operation", json!("DELETE")).object(json!(null));
-    refused(&guard, &delete, "policy-deleted");
-    // Without a group there is no way through.
-    refused(&default_guard(), &policy_update(glass("please"), |_| {}).user("root", &["system:masters"]), "break-glass");
+    denied(&guard, &delete, "policy-deleted");
+    // Without a break-glass group the annotation has no effect.
+    denied(&default_guard(), &policy_update(glass("please"), |_| {}).user("root", &["system:masters"]), "break-glass");
 }

@@ -1,4 +1,4 @@
-//! What holds of every body and of every pod.
+//! Properties of all bodies and all pods.
 
 use std::collections::BTreeMap;
 
@@ -17,7 +17,7 @@ fn config() -> ProptestConfig {
     ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(512) }
 }
 
-/// Labels that the canon reads or gives, with right, wrong and absent values, among others.
+/// Labels that the canon reads or grants, with right, wrong and absent values, and other labels.
 fn labels() -> impl Strategy<Value = Labels> {
     let key = prop::sample::select(vec![
         "run",
@@ -58,7 +58,7 @@ fn is_capability(key: &str) -> bool {
     key.starts_with("netpol/")
 }
 
-/// The labels of the object after the patch, which must change nothing else.
+/// Returns the labels of the object after the patch, which must change nothing else.
 fn patched(made: &Made, answer: &Read) -> Labels {
     let before = made.0["request"]["object"].clone();
     let mut after = before.clone();
@@ -66,10 +66,10 @@ fn patched(made: &Made, answer: &Read) -> Labels {
         json_patch::patch(&mut after, patch).expect("a patch that applies");
     }
     let labels: Labels = serde_json::from_value(after["metadata"]["labels"].clone()).unwrap();
-    let worn: Labels = serde_json::from_value(before["metadata"]["labels"].clone()).unwrap();
+    let old_labels: Labels = serde_json::from_value(before["metadata"]["labels"].clone()).unwrap();
     let others = |labels: &Labels| labels.clone().into_iter().filter(|(key, _)| !is_capability(key)).collect::<Labels>();
-    assert_eq!(others(&labels), others(&worn), "only labels under netpol/ change");
-    for (key, value) in &worn {
+    assert_eq!(others(&labels), others(&old_labels), "only labels under netpol/ change");
+    for (key, value) in &old_labels {
         assert!(labels.get(key).is_none_or(|after| after == value), "no value is corrected: {key}");
     }
     after["metadata"]["labels"] = before["metadata"]["labels"].clone();
@@ -87,7 +87,7 @@ proptest! {
     }
 
     #[test]
-    fn a_recording_with_anything_done_to_it_is_answered(
+    fn a_changed_recording_is_answered(
         case in prop::sample::select(vec!["pod-create-replicaset", "pod-status-plain", "pod-binding", "netpol-update-drift", "netpol-ownerref"]),
         edits in prop::collection::vec((any::<prop::sample::Index>(), 0usize..4, prop::collection::vec(any::<u8>(), 0..4)), 1..4),
     ) {
@@ -116,7 +116,7 @@ proptest! {
     }
 
     #[test]
-    fn a_recording_that_stops_anywhere_gets_a_status(place in any::<prop::sample::Index>()) {
+    fn a_truncated_recording_gets_a_status(place in any::<prop::sample::Index>()) {
         let guard = guard(Settings::default());
         let body = recorded("pod-create-desktop", Stage::Validate);
         let cut = &body[..place.index(body.trim_ascii_end().len())];
@@ -124,7 +124,7 @@ proptest! {
     }
 
     #[test]
-    fn a_new_pod_gets_what_it_is_granted_once_and_then_lacks_nothing(labels in labels(), ungranted_labels in ungranted_labels()) {
+    fn a_new_pod_gets_its_granted_labels_once(labels in labels(), ungranted_labels in ungranted_labels()) {
         let guard = guard(Settings { ungranted_labels, ..Settings::default() });
         let made = Made::pod(json!(labels));
         let mutated = put(&guard, Stage::Mutate, &made);
@@ -140,13 +140,13 @@ proptest! {
         if identity.is_conflict() {
             prop_assert!(mutated.patch.is_none() && !validated.allowed);
         } else if validated.allowed {
-            // It wears all that it is granted, and, unless that is only warned about, nothing else.
+            // The pod has all granted labels. It has no others, unless they only give a warning.
             let granted: Labels = identity.labels().map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
-            let worn: Labels = after.into_iter().filter(|(key, _)| is_capability(key)).collect();
+            let old_labels: Labels = after.into_iter().filter(|(key, _)| is_capability(key)).collect();
             if ungranted_labels == UngrantedLabels::Warn {
-                prop_assert!(granted.iter().all(|label| worn.get(label.0) == Some(label.1)));
+                prop_assert!(granted.iter().all(|label| old_labels.get(label.0) == Some(label.1)));
             } else {
-                prop_assert_eq!(worn, granted);
+                prop_assert_eq!(old_labels, granted);
             }
         }
         if ungranted_labels == UngrantedLabels::Strip && !identity.is_conflict() {
@@ -155,7 +155,7 @@ proptest! {
     }
 
     #[test]
-    fn an_update_that_is_admitted_brings_no_capability_that_was_not_granted(
+    fn an_admitted_update_adds_no_ungranted_label(
         old in labels(),
         new in labels(),
         keeps_identity in any::<bool>(),
@@ -175,13 +175,13 @@ proptest! {
         let after = patched(&made, &mutated);
         let identity = guard.canon.identify(&old);
         for (key, value) in after.iter().filter(|(key, _)| !new.contains_key(*key)) {
-            prop_assert!(old.get(key) == Some(value) && identity.value(key) == Some(value), "only what was worn rightly is put back: {}", key);
+            prop_assert!(old.get(key) == Some(value) && identity.value(key) == Some(value), "only a granted label of the old pod is restored: {}", key);
         }
         prop_assert!(status || put(&guard, Stage::Mutate, &update(&after)).patch.is_none(), "a second pass changes nothing");
         let validated = put(&guard, Stage::Validate, &update(&after));
         if validated.allowed {
             for (key, value) in after.iter().filter(|(key, _)| is_capability(key)) {
-                prop_assert!(old.get(key) == Some(value) || identity.value(key) == Some(value), "{}={} was bought", key, value);
+                prop_assert!(old.get(key) == Some(value) || identity.value(key) == Some(value), "{}={} was gained", key, value);
             }
             for key in guard.canon.identity_keys() {
                 prop_assert_eq!(old.get(key), after.get(key));
@@ -190,15 +190,15 @@ proptest! {
     }
 
     #[test]
-    fn softened_enforcement_admits_whatever_is_understood(old in labels(), new in labels(), audit in any::<bool>()) {
+    fn softened_enforcement_admits_every_request_that_is_understood(old in labels(), new in labels(), audit in any::<bool>()) {
         let enforcement = if audit { Enforcement::Audit } else { Enforcement::Warn };
         let soft = guard(Settings { enforcement, ..Settings::default() });
         let hard = guard(Settings::default());
         for made in [Made::pod(json!(new)), Made::pod_update(json!(old), json!(new))] {
-            let (softened, refused) = (put(&soft, Stage::Validate, &made), put(&hard, Stage::Validate, &made));
+            let (softened, denied) = (put(&soft, Stage::Validate, &made), put(&hard, Stage::Validate, &made));
             prop_assert!(softened.allowed);
-            prop_assert_eq!(softened.rule, refused.rule);
-            prop_assert_eq!(softened.record.map(|record| record.messages), refused.record.map(|record| record.messages));
+            prop_assert_eq!(softened.rule, denied.rule);
+            prop_assert_eq!(softened.record.map(|record| record.messages), denied.record.map(|record| record.messages));
             let (softened, injected) = (put(&soft, Stage::Mutate, &made), put(&hard, Stage::Mutate, &made));
             prop_assert_eq!(softened.response, injected.response, "labels are injected all the same");
         }

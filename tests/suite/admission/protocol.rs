@@ -1,4 +1,4 @@
-//! Pitfalls of the protocol, each with what it did to somebody.
+//! Pitfalls of the protocol.
 
 use netpol::admission::answer;
 use netpol::verdict::Outcome;
@@ -26,7 +26,7 @@ fn the_answer_repeats_version_kind_and_uid_and_nothing_of_the_object() {
 }
 
 #[test]
-fn a_uid_is_repeated_whatever_is_in_it() {
+fn any_uid_is_repeated() {
     let guard = guard(Settings::default());
     for uid in ["x", "a \"quoted\" \\ one", "é\u{1f980}\n", "</script>"] {
         assert!(put(&guard, Stage::Validate, &Made::pod(json!({})).with("uid", json!(uid))).allowed);
@@ -49,7 +49,7 @@ fn a_patch_is_base64_and_touches_labels_only() {
     assert_eq!(after, before);
 }
 
-/// The nearest thing to a pod without labels that is granted some: its grant selects it by none.
+/// Returns a guard with one grant for all pods, so that a pod without labels is granted some.
 fn guard_with_a_grant_for_every_pod() -> netpol::verdict::Guard {
     let folder = tempfile::tempdir().unwrap();
     let policy = "
@@ -79,7 +79,7 @@ fn unindent(text: &str) -> String {
 }
 
 #[test]
-fn labels_that_are_absent_or_null_are_made_first() {
+fn a_missing_or_null_label_map_is_added_first() {
     let guard = guard_with_a_grant_for_every_pod();
     let make = json!({"op": "add", "path": "/metadata/labels", "value": {}});
     let add = json!({"op": "add", "path": "/metadata/labels/netpol~1dns", "value": "true"});
@@ -99,35 +99,37 @@ fn labels_that_are_absent_or_null_are_made_first() {
 }
 
 #[test]
-fn a_label_is_stripped_by_an_escaped_path_with_a_warning() {
+fn strip_removes_a_label_by_an_escaped_path_with_a_warning() {
     let guard = guard_with_a_grant_for_every_pod();
     let made = Made::pod(json!({"netpol/dns": "true", "netpol/a~b": "true"}));
     let answer = put(&guard, Stage::Mutate, &made);
     assert_eq!(serde_json::to_value(answer.patch.unwrap()).unwrap(), json!([{"op": "remove", "path": "/metadata/labels/netpol~1a~0b"}]));
-    assert!(answer.warnings[0].starts_with("netpol/a~b is taken off pod \"an-object\""), "{:?}", answer.warnings);
-    assert!(!put(&guard, Stage::Validate, &made).allowed, "what is still there is refused");
+    assert!(answer.warnings[0].starts_with("label netpol/a~b is removed from pod \"an-object\""), "{:?}", answer.warnings);
+    assert!(!put(&guard, Stage::Validate, &made).allowed, "a remaining label is denied");
 }
 
 #[test]
-fn a_pod_without_a_name_yet_is_named_by_what_its_name_is_made_from() {
+fn a_pod_without_a_name_is_named_by_its_prefix() {
     let guard = guard(Settings::default());
     let made = Made::pod(json!({"netpol/dns": "true"})).without("/request/name").without("/request/object/metadata/name");
     let made = made.set("/request/object/metadata/generateName", json!("thief-"));
     let answer = put(&guard, Stage::Validate, &made);
-    assert!(answer.message.starts_with("pod \"thief-…\" wears netpol/dns"), "{}", answer.message);
+    assert!(answer.message.starts_with("pod \"thief-…\" has label netpol/dns"), "{}", answer.message);
     assert_eq!(answer.record.unwrap().name, "thief-");
 }
 
 #[test]
-fn the_namespace_is_the_requests_not_the_objects() {
+fn the_namespace_is_that_of_the_request_and_not_of_the_object() {
     let guard = guard(Settings::default());
-    let wears = json!({"netpol/dns": "true"});
-    assert!(!put(&guard, Stage::Validate, &Made::pod(wears.clone()).set("/request/object/metadata/namespace", json!("elsewhere"))).allowed);
-    assert!(put(&guard, Stage::Validate, &Made::pod(wears).namespace("elsewhere")).allowed);
+    let labels = json!({"netpol/dns": "true"});
+    assert!(
+        !put(&guard, Stage::Validate, &Made::pod(labels.clone()).set("/request/object/metadata/namespace", json!("elsewhere"))).allowed
+    );
+    assert!(put(&guard, Stage::Validate, &Made::pod(labels).namespace("elsewhere")).allowed);
 }
 
 #[test]
-fn strings_that_go_escapes_are_read() {
+fn strings_with_the_escapes_of_go_are_read() {
     let guard = guard(Settings::default());
     let made = Made::pod(json!({"netpol/dns": "true", "type": "x11server"})).user("<admin> & co", &["system:masters"]);
     let escaped = String::from_utf8(made.bytes()).unwrap();
@@ -143,7 +145,7 @@ fn strings_that_go_escapes_are_read() {
     assert_eq!(answer.patch.unwrap().0.len(), 1, "the desktop's own label is added");
 }
 
-/// Writes the fields of a request in another order.
+/// Returns the request with its fields in another order.
 fn reordered(made: &Made, order: impl Fn(usize, &str) -> usize) -> Vec<u8> {
     let request = made.0["request"].as_object().unwrap();
     let mut fields: Vec<(&String, &Value)> = request.iter().collect();
@@ -194,7 +196,7 @@ fn the_order_of_fields_does_not_matter() {
 }
 
 #[test]
-fn unguarded_namespaces_are_counted_and_kinds_nobody_asked_about_are_not() {
+fn unguarded_namespaces_are_counted_and_unknown_kinds_are_not() {
     let guard = guard(Settings::default());
     let asked = |stage, made: &Made| answer(&guard, stage, &made.bytes(), false);
     let unguarded = |stage, made: &Made| asked(stage, made).unguarded;
@@ -216,7 +218,7 @@ fn unguarded_namespaces_are_counted_and_kinds_nobody_asked_about_are_not() {
 }
 
 #[test]
-fn mutate_never_refuses_what_it_understands() {
+fn mutate_admits_every_request_that_it_understands() {
     let guard = guard(Settings::default());
     for made in [
         Made::pod(json!({"netpol/mongodb": "true", "netpol/dns": "no"})),
@@ -231,7 +233,7 @@ fn mutate_never_refuses_what_it_understands() {
 }
 
 #[test]
-fn a_record_of_every_decision_can_be_asked_for() {
+fn each_decision_can_have_a_record() {
     let guard = guard(Settings::default());
     let body = Made::pod(json!({"app": "x"})).with("dryRun", json!(true)).bytes();
     for (stage, word) in [(Stage::Mutate, "mutate"), (Stage::Validate, "validate")] {
@@ -244,7 +246,7 @@ fn a_record_of_every_decision_can_be_asked_for() {
 }
 
 #[test]
-fn a_softened_refusal_admits_and_is_on_record() {
+fn a_softened_denial_is_admitted_and_recorded() {
     let body = Made::pod(json!({"netpol/mongodb": "true"})).bytes();
     for (enforcement, warns) in [(Enforcement::Warn, true), (Enforcement::Audit, false)] {
         let guard = guard(Settings { enforcement, ..Settings::default() });
@@ -254,7 +256,7 @@ fn a_softened_refusal_admits_and_is_on_record() {
         let record = answer.record.unwrap();
         assert_eq!((record.verdict, record.messages.len()), (Outcome::Softened, 1));
         if warns {
-            assert!(answer.warnings[0].starts_with("would be refused: pod \"an-object\" wears netpol/mongodb"), "{:?}", answer.warnings);
+            assert!(answer.warnings[0].starts_with("would be denied: pod \"an-object\" has label netpol/mongodb"), "{:?}", answer.warnings);
         }
     }
     let labels = map("run", "pyos-od");
@@ -274,10 +276,10 @@ fn thousands_of_wrong_labels_get_a_short_answer() {
     assert!(answer.allowed && answer.warnings.len() == 16, "{answer:?}");
 }
 
-/// Such a review was seen: a pod whose environment and status are full of control characters, each
-/// of them six bytes in JSON.
+/// Real clusters send such reviews: the environment and status of a pod are full of control characters, and each is six
+/// bytes in JSON.
 #[test]
-fn a_review_of_ten_megabytes_is_read_to_its_end() {
+fn a_review_of_ten_megabytes_is_read() {
     let guard = guard(Settings::default());
     let escapes = "\u{1}".repeat(900_000);
     let update = Made::pod_update(json!({"app": "x"}), json!({"app": "x", "netpol/dns": "true"}));
@@ -288,7 +290,7 @@ fn a_review_of_ten_megabytes_is_read_to_its_end() {
 }
 
 #[test]
-fn words_of_the_request_are_bounded_in_the_record() {
+fn strings_of_the_request_are_truncated_in_the_record() {
     let guard = guard(Settings::default());
     let groups: Vec<String> = (0..100).map(|number| format!("{number}{}", "g".repeat(1000))).collect();
     let groups: Vec<&str> = groups.iter().map(String::as_str).collect();

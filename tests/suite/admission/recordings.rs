@@ -1,11 +1,11 @@
-//! Every review that was recorded from a real API server, at both stages: canon `abcdesktop`, default
-//! flags. Nobody objected when they were recorded, so a body for `/validate` shows the pod without our patch.
+//! All reviews that were recorded from a real API server, at both stages, with the canon `abcdesktop` and default flags. No
+//! webhook changed the objects during the recording, so a body for `/validate` has the pod without the patch.
 
 use netpol::verdict::{Settings, Stage};
 
 use super::{Read, ask, guard, recorded};
 
-/// What `/mutate` answers: the labels that it adds. It admits all of these without a word.
+/// The labels that `/mutate` adds. It admits all of these reviews without a warning.
 const MUTATE: &[(&str, &[&str])] = &[
     (
         "pod-create-replicaset",
@@ -53,32 +53,32 @@ const MUTATE: &[(&str, &[&str])] = &[
     ("netpol-namespace-deleted", &[]),
 ];
 
-/// What `/validate` answers.
+/// The expected answer of `/validate`.
 enum Expected {
-    /// Admitted without a word.
+    /// Admitted without a warning.
     Allowed,
-    /// Admitted with a warning by this rule.
+    /// Admitted with a warning about this rule.
     Warned(&'static str),
-    /// Refused by this rule; the message has these words.
-    Refused(&'static str, &'static [&'static str]),
+    /// Denied because of this rule. The message contains these words.
+    Denied(&'static str, &'static [&'static str]),
 }
-use Expected::{Allowed, Refused, Warned};
+use Expected::{Allowed, Denied, Warned};
 
 const VALIDATE: &[(&str, Expected)] = &[
-    ("pod-create-replicaset", Refused("missing-label", &["pod \"pyos-od-", "netpol/api", "netpol/router", "grant pyos"])),
+    ("pod-create-replicaset", Denied("missing-label", &["pod \"pyos-od-", "netpol/api", "netpol/router", "grant pyos"])),
     ("pod-create-desktop", Allowed),
     ("pod-create-unlabelled", Allowed),
     ("pod-create-mirror", Allowed),
-    ("pod-create-dryrun", Refused("missing-label", &["netpol/ocapplication"])),
-    ("pod-create-hostnetwork", Refused("missing-label", &["netpol/dns", "lives in its node's network", "abcdesktop-rights"])),
-    ("pod-create-ungranted", Refused("ungranted-label", &["pod \"thief\" wears netpol/mongodb", "mongodb for run=mongodb-od"])),
-    ("pod-update-labels", Refused("ungranted-label", &["netpol/"])),
-    ("pod-update-identity", Refused("identity-changed", &["pod \"plain\" changes run"])),
-    ("pod-update-remove", Refused("label-taken", &["loses netpol/ocuser", "grant desktop"])),
-    ("pod-status-labels", Refused("ungranted-label", &["netpol/console"])),
+    ("pod-create-dryrun", Denied("missing-label", &["netpol/ocapplication"])),
+    ("pod-create-hostnetwork", Denied("missing-label", &["netpol/dns", "uses hostNetwork", "abcdesktop-rights"])),
+    ("pod-create-ungranted", Denied("ungranted-label", &["pod \"thief\" has label netpol/mongodb", "mongodb for run=mongodb-od"])),
+    ("pod-update-labels", Denied("ungranted-label", &["netpol/"])),
+    ("pod-update-identity", Denied("identity-changed", &["pod \"plain\" changes label run"])),
+    ("pod-update-remove", Denied("label-taken", &["loses label netpol/ocuser", "grant desktop"])),
+    ("pod-status-labels", Denied("ungranted-label", &["netpol/console"])),
     ("pod-status-plain", Warned("ungranted-label")),
-    ("pod-binding", Refused("binding", &["netpol/mongodb"])),
-    ("bindings-legacy", Refused("binding", &["netpol/mongodb"])),
+    ("pod-binding", Denied("binding", &["netpol/mongodb"])),
+    ("bindings-legacy", Denied("binding", &["netpol/mongodb"])),
     ("pod-ephemeralcontainers", Allowed),
     ("pod-delete", Allowed),
     ("pod-namespace-deleted", Allowed),
@@ -87,7 +87,7 @@ const VALIDATE: &[(&str, Expected)] = &[
     ("netpol-apply-serverside", Allowed),
     (
         "netpol-update-drift",
-        Refused(
+        Denied(
             "policy-drift",
             &[
                 "NetworkPolicy \"memcached-permits\" drifts from the canonical spec",
@@ -97,17 +97,17 @@ const VALIDATE: &[(&str, Expected)] = &[
             ],
         ),
     ),
-    ("netpol-ownerref", Refused("policy-owner", &["ConfigMap \"bait\""])),
-    ("netpol-garbage-collected", Refused("policy-deleted", &["ConfigMap \"bait\"", "/metadata/ownerReferences"])),
-    ("netpol-delete", Refused("policy-deleted", &["memcached-permits"])),
-    ("netpol-delete-dryrun", Refused("policy-deleted", &["memcached-permits"])),
-    ("netpol-deletecollection", Refused("policy-deleted", &["memcached-permits"])),
-    ("netpol-create-generatename", Refused("extra-policy", &["debug-9lbqj", "wider", "could reach"])),
+    ("netpol-ownerref", Denied("policy-owner", &["ConfigMap \"bait\""])),
+    ("netpol-garbage-collected", Denied("policy-deleted", &["ConfigMap \"bait\"", "/metadata/ownerReferences"])),
+    ("netpol-delete", Denied("policy-deleted", &["memcached-permits"])),
+    ("netpol-delete-dryrun", Denied("policy-deleted", &["memcached-permits"])),
+    ("netpol-deletecollection", Denied("policy-deleted", &["memcached-permits"])),
+    ("netpol-create-generatename", Denied("extra-policy", &["debug-9lbqj", "wider", "could reach"])),
     ("netpol-namespace-deleted", Allowed),
 ];
 
 #[test]
-fn every_recording_has_its_row() {
+fn each_recording_has_a_row() {
     let mut bodies: Vec<String> = std::fs::read_dir(crate::support::root().join("tests/reviews"))
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
@@ -120,7 +120,7 @@ fn every_recording_has_its_row() {
 }
 
 #[test]
-fn mutate_answers_every_recording() {
+fn mutate_gives_the_expected_answers() {
     let guard = guard(Settings::default());
     for (case, added) in MUTATE {
         let answer = ask(&guard, Stage::Mutate, &recorded(case, Stage::Mutate));
@@ -135,7 +135,7 @@ fn mutate_answers_every_recording() {
 }
 
 #[test]
-fn validate_answers_every_recording() {
+fn validate_gives_the_expected_answers() {
     let guard = guard(Settings::default());
     for (case, expected) in VALIDATE {
         let answer = ask(&guard, Stage::Validate, &recorded(case, Stage::Validate));
@@ -146,7 +146,7 @@ fn validate_answers_every_recording() {
                 assert!(answer.allowed && !answer.warnings.is_empty(), "{case}: {answer:?}");
                 assert_eq!(answer.rule.as_deref(), Some(*rule), "{case}");
             }
-            Refused(rule, words) => {
+            Denied(rule, words) => {
                 assert!(!answer.allowed, "{case}: {answer:?}");
                 assert_eq!((answer.code, answer.reason.as_deref()), (Some(403), Some("Forbidden")), "{case}");
                 assert_eq!(answer.rule.as_deref(), Some(*rule), "{case}");
@@ -159,7 +159,7 @@ fn validate_answers_every_recording() {
     }
 }
 
-/// Every refusal is on record, whole.
+/// Asserts that a denial is recorded completely.
 fn on_record(case: &str, rule: &str, answer: &Read) {
     let record = serde_json::to_value(answer.record.as_ref().unwrap_or_else(|| panic!("{case}: no record"))).unwrap();
     assert_eq!((&record["verdict"], &record["rule"], &record["stage"]), (&"denied".into(), &rule.into(), &"validate".into()), "{case}");
@@ -170,7 +170,7 @@ fn on_record(case: &str, rule: &str, answer: &Read) {
 }
 
 #[test]
-fn a_wider_policy_has_its_witness_as_fields_and_in_the_api_servers_audit() {
+fn the_witness_of_a_wider_policy_is_in_the_record_and_in_the_audit_annotations() {
     let guard = guard(Settings::default());
     let answer = ask(&guard, Stage::Validate, &recorded("netpol-update-drift", Stage::Validate));
     let record = serde_json::to_value(&answer.record).unwrap();

@@ -1,4 +1,4 @@
-//! Labels and annotations hold secrets: no answer, no audit line and no error may say their values.
+//! Labels and annotations may contain secrets. No answer, audit line or error contains their values.
 
 use netpol::admission::answer;
 use netpol::verdict::settings::{Enforcement, Response, UngrantedLabels, Workloads};
@@ -10,7 +10,7 @@ use super::{guard, recorded};
 
 const MARKER: &str = "s3cret-do-not-print";
 
-/// Guards that say as much as they can.
+/// Returns guards with the most verbose flags.
 fn guards() -> Vec<Guard> {
     [Enforcement::Deny, Enforcement::Warn]
         .map(|enforcement| Settings {
@@ -27,7 +27,7 @@ fn guards() -> Vec<Guard> {
         .into()
 }
 
-/// Asserts that nothing that is said of a body holds the marker.
+/// Asserts that neither the answers to a body nor their records contain the marker.
 #[track_caller]
 fn is_kept(case: &str, guards: &[Guard], body: &[u8]) {
     for guard in guards {
@@ -41,7 +41,7 @@ fn is_kept(case: &str, guards: &[Guard], body: &[u8]) {
     }
 }
 
-/// What is recorded, and what was never recorded of the kinds that are judged.
+/// Returns recorded reviews, and reviews of the kinds without a recording.
 fn bodies() -> Vec<(String, Value)> {
     let recordings = [
         "pod-create-desktop",
@@ -68,7 +68,7 @@ fn bodies() -> Vec<(String, Value)> {
     bodies
 }
 
-/// Every way to a value in it.
+/// Collects the JSON pointers of all values.
 fn pointers(value: &Value, here: &str, all: &mut Vec<String>) {
     let step = |key: &str| format!("{here}/{}", key.replace('~', "~0").replace('/', "~1"));
     match value {
@@ -81,8 +81,8 @@ fn pointers(value: &Value, here: &str, all: &mut Vec<String>) {
     }
 }
 
-/// Answers whether what stands there may be said: who asks for what, of which name, and what a policy
-/// itself or a capability says.
+/// Returns whether an answer may contain the value: the user, the kind, the name, the spec of a policy, and capability
+/// labels.
 fn may_be_said(case: &str, pointer: &str) -> bool {
     let named =
         ["/request/uid", "/request/name", "/request/namespace", "/request/subResource", "/request/kind/group", "/request/kind/kind"];
@@ -97,7 +97,7 @@ fn may_be_said(case: &str, pointer: &str) -> bool {
 }
 
 #[test]
-fn a_secret_in_any_one_place_is_said_nowhere() {
+fn a_secret_in_any_field_stays_secret() {
     let guards = guards();
     let mut places = 0;
     for (case, body) in bodies() {
@@ -105,7 +105,7 @@ fn a_secret_in_any_one_place_is_said_nowhere() {
         pointers(&body, "", &mut all);
         for pointer in all.iter().filter(|pointer| !may_be_said(&case, pointer)) {
             for secret in [json!(MARKER), json!([MARKER]), json!({"x": MARKER})] {
-                // A name that is a list, say, is a fault, and no fault says what it found.
+                // A value of the wrong type is a fault, which must not contain it either.
                 let mut body = body.clone();
                 *body.pointer_mut(pointer).unwrap() = secret;
                 is_kept(&format!("{case} {pointer}"), &guards, &serde_json::to_vec(&body).unwrap());
@@ -117,7 +117,7 @@ fn a_secret_in_any_one_place_is_said_nowhere() {
 }
 
 #[test]
-fn secrets_in_every_label_and_annotation_at_once_are_said_nowhere() {
+fn secrets_in_all_labels_and_annotations_stay_secret() {
     let guards = guards();
     for (case, mut body) in bodies() {
         let mut all = Vec::new();
@@ -134,7 +134,7 @@ fn secrets_in_every_label_and_annotation_at_once_are_said_nowhere() {
 }
 
 #[test]
-fn a_secret_in_a_key_that_stands_twice_or_in_bad_json_is_said_nowhere() {
+fn a_secret_in_a_duplicate_label_or_in_bad_json_stays_secret() {
     let guards = guards();
     let text = String::from_utf8(Made::pod(json!({"xauthkey": MARKER, "type": "x11server"})).bytes()).unwrap();
     let label = format!(r#""xauthkey":"{MARKER}""#);

@@ -1,16 +1,15 @@
-//! Controllers that would make pods without end, or pods that could not pass. With `pods`, `policies`
-//! and `neighbors`: every way around the guard that was tried on a real control plane, as far as a
-//! webhook sees it.
+//! Workloads whose controller would create pods forever, or whose pods would be denied. Together with `pods`, `policies`
+//! and `neighbors`, these tests repeat the attacks that were tried on a real control plane.
 
 use netpol::verdict::settings::{UngrantedLabels, Workloads};
 use netpol::verdict::{Settings, Stage};
 use serde_json::{Value, json};
 
 use super::made::{Made, workload};
-use super::{default_guard, guard, passes, put, refused, warned};
+use super::{default_guard, denied, guard, passes, put, warned};
 
 #[test]
-fn a_workload_that_selects_by_a_capability_is_refused_whatever_the_flag() {
+fn a_workload_that_selects_by_a_capability_label_is_denied_with_each_flag() {
     let absent = json!({"matchExpressions": [{"key": "netpol/dns", "operator": "DoesNotExist"}]});
     let listed = json!({"matchLabels": {"app": "x", "netpol/dns": "yes"}});
     for workloads in [Workloads::Warn, Workloads::Deny, Workloads::Ignore] {
@@ -20,82 +19,85 @@ fn a_workload_that_selects_by_a_capability_is_refused_whatever_the_flag() {
         {
             for selector in [&absent, &listed] {
                 let made = Made::of("CREATE", group, resource, "Workload").object(workload(selector.clone(), json!({})));
-                let answer = refused(&guard, &made, "workload-selector");
+                let answer = denied(&guard, &made, "workload-selector");
                 assert!(answer.message.contains("selects its pods by netpol/dns"), "{}", answer.message);
             }
         }
         let cron = json!({"metadata": {}, "spec": {"jobTemplate": workload(absent.clone(), json!({}))}});
-        refused(&guard, &Made::of("CREATE", "batch", "cronjobs", "CronJob").object(cron), "workload-selector");
+        denied(&guard, &Made::of("CREATE", "batch", "cronjobs", "CronJob").object(cron), "workload-selector");
         let controller = workload(json!({"netpol/dns": "true"}), json!({}));
-        refused(&guard, &Made::of("CREATE", "", "replicationcontrollers", "ReplicationController").object(controller), "workload-selector");
+        denied(&guard, &Made::of("CREATE", "", "replicationcontrollers", "ReplicationController").object(controller), "workload-selector");
     }
 }
 
 #[test]
-fn a_workload_that_always_selected_so_passes_with_a_warning() {
+fn an_existing_selector_gives_a_warning() {
     let selector = json!({"matchLabels": {"netpol/dns": "true"}});
     let old = workload(selector, json!({}));
     let update = Made::of("UPDATE", "apps", "deployments", "Deployment").old(old.clone());
     warned(&default_guard(), &update.clone().object(old.clone()), "workload-selector");
     let other = workload(json!({"matchLabels": {"netpol/dns": "yes"}}), json!({}));
-    refused(&default_guard(), &update.clone().object(other), "workload-selector");
+    denied(&default_guard(), &update.clone().object(other), "workload-selector");
     passes(&default_guard(), &update.object(workload(json!({"matchLabels": {"app": "x"}}), json!({}))));
 }
 
 #[test]
-fn a_wrong_value_is_refused_and_never_corrected() {
+fn a_wrong_value_is_denied_and_never_corrected() {
     for ungranted_labels in [UngrantedLabels::Deny, UngrantedLabels::Strip, UngrantedLabels::Warn] {
         let guard = guard(Settings { ungranted_labels, ..Settings::default() });
         let made = Made::pod(json!({"type": "x11server", "netpol/ocuser": "yes"}));
         assert!(put(&guard, Stage::Mutate, &made).patch.is_none());
-        let answer = refused(&guard, &made, "label-value");
-        assert!(answer.message.contains("wears netpol/ocuser=yes, but grant desktop gives it the value true"), "{}", answer.message);
+        let answer = denied(&guard, &made, "label-value");
+        assert!(answer.message.contains("has label netpol/ocuser=yes, but grant desktop gives it the value true"), "{}", answer.message);
     }
 }
 
 #[test]
-fn a_template_that_could_not_pass_is_told_at_once() {
+fn a_template_whose_pods_would_be_denied_gives_a_warning() {
     let wrong = Made::deployment(json!({"matchLabels": {"app": "x"}}), json!({"app": "x", "netpol/mongodb": "true"}));
     let answer = warned(&default_guard(), &wrong, "workload-template");
     let words = answer.warnings.join(" ");
-    assert!(words.starts_with("the pods of Deployment \"an-object\" would be refused: pod \"an-object…\" wears netpol/mongodb"), "{words}");
+    assert!(
+        words.starts_with("the pods of Deployment \"an-object\" would be denied: pod \"an-object…\" has label netpol/mongodb"),
+        "{words}"
+    );
     assert!(answer.record.is_none());
 
     let deny = guard(Settings { workloads: Workloads::Deny, ..Settings::default() });
-    refused(&deny, &wrong, "workload-template");
+    denied(&deny, &wrong, "workload-template");
     passes(&guard(Settings { workloads: Workloads::Ignore, ..Settings::default() }), &wrong);
 
-    // What is still to be injected, or will be stripped, refuses nothing.
+    // Labels that `/mutate` adds or removes deny nothing.
     passes(&deny, &Made::deployment(json!({}), json!({"run": "pyos-od"})));
     let strip = guard(Settings { workloads: Workloads::Deny, ungranted_labels: UngrantedLabels::Strip, ..Settings::default() });
     passes(&strip, &wrong);
 
-    // As wrong as before: the time to refuse it is past. Wrong in another way is not.
+    // The same problem as before gives a warning, and another one is denied.
     let old = wrong.0["request"]["object"].clone();
     let update = wrong.with("operation", json!("UPDATE")).old(old);
     warned(&deny, &update.clone().set("/request/object/spec/replicas", json!(3)), "workload-template");
-    refused(&deny, &update.set("/request/object/spec/template/metadata/labels/netpol~1dns", json!("true")), "workload-template");
+    denied(&deny, &update.set("/request/object/spec/template/metadata/labels/netpol~1dns", json!("true")), "workload-template");
     let on_host = Made::deployment(json!({}), json!({"run": "pyos-od"})).set("/request/object/spec/template/spec/hostNetwork", json!(true));
     warned(&default_guard(), &on_host, "workload-template");
 }
 
 #[test]
-fn a_workload_without_a_template_or_a_selector_is_understood() {
+fn a_workload_without_a_template_or_a_selector_is_admitted() {
     passes(&default_guard(), &Made::of("CREATE", "apps", "deployments", "Deployment").object(json!({"metadata": {"name": "x"}})));
     passes(&default_guard(), &Made::deployment(json!(null), json!(null)));
     passes(&default_guard(), &Made::deployment(json!({}), json!({})).subresource("scale"));
 }
 
-/// Keys past the bound on values are not known one by one: `netpol/` comes late in the order of an API server.
+/// The keys beyond the limit are unknown, and an API server sorts `netpol/` after many others.
 #[test]
-fn a_selector_with_more_labels_than_are_read_is_denied_and_hides_none() {
+fn a_selector_with_more_labels_than_are_read_is_denied() {
     let mut labels: serde_json::Map<String, Value> = (0..50_000).map(|number| (format!("a{number}"), json!(""))).collect();
     labels.insert("netpol/mongodb".to_owned(), json!("true"));
     let plain = Made::deployment(json!({"matchLabels": labels}), json!({}));
     let behind = Made::deployment(json!({"a": labels, "b": {}, "matchLabels": {"netpol/mongodb": "true"}}), json!({}));
     let controller = Made::of("CREATE", "", "replicationcontrollers", "X").object(workload(json!(labels), json!({})));
     for made in [plain, behind, controller] {
-        let answer = refused(&default_guard(), &made, "not-understood");
+        let answer = denied(&default_guard(), &made, "not-understood");
         assert!(answer.message.contains("its selector has more values than are judged"), "{}", answer.message);
     }
 }

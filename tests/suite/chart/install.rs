@@ -1,4 +1,4 @@
-//! `netpol render install` with flags: where it differs from what it prints without.
+//! The effects of the flags of `netpol render install`.
 
 use serde_json::Value;
 
@@ -19,7 +19,7 @@ fn arguments(objects: &[Value]) -> Vec<&str> {
 }
 
 #[test]
-fn the_namespace_stands_wherever_the_servers_are_named() {
+fn the_namespace_of_the_servers_is_set_everywhere() {
     let objects = install(&["--install-namespace", "elsewhere"]);
     let text = serde_json::to_string(&objects).unwrap();
     assert!(!text.contains("netpol-system"), "{text}");
@@ -34,7 +34,7 @@ fn the_namespace_stands_wherever_the_servers_are_named() {
 }
 
 #[test]
-fn flags_arrive_where_they_count() {
+fn flags_change_the_objects() {
     let flags = [
         "--namespace",
         "a,b",
@@ -50,13 +50,13 @@ fn flags_arrive_where_they_count() {
     let args = arguments(&objects);
     let of = |flag: &str| args.iter().filter_map(|argument| argument.strip_prefix(flag)).collect::<Vec<_>>();
     assert_eq!((of("--namespace="), of("--enforcement=")), (vec!["a", "b"], vec!["warn"]));
-    assert_eq!(of("--break-glass-group="), ["$$(HOSTNAME)"], "as Kubernetes writes what is no variable");
+    assert_eq!(of("--break-glass-group="), ["$$(HOSTNAME)"], "escaped, because it is not a variable");
     let values = &only(&objects, "MutatingWebhookConfiguration")["webhooks"][0]["namespaceSelector"]["matchExpressions"][0]["values"];
     assert_eq!(*values, serde_json::json!(["a", "b"]));
 }
 
 #[test]
-fn a_canon_of_ones_own_comes_along() {
+fn a_custom_canon_is_a_config_map() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("only.yml"), ALONE).unwrap();
     let objects = install(&["--canon", folder.path().to_str().unwrap()]);
@@ -68,22 +68,22 @@ fn a_canon_of_ones_own_comes_along() {
     assert!(arguments(&objects).contains(&format!("--canon={mounted}").as_str()));
     let text = serde_json::to_string(only(&objects, "ValidatingWebhookConfiguration")).unwrap();
     assert!(text.contains(r#"key in [\"role\", \"tier\"]"#), "{text}");
-    // A file of any name is read by its ending.
+    // A file without an extension gets one.
     let file = folder.path().join("canon");
     std::fs::write(&file, ALONE).unwrap();
     assert_eq!(only(&install(&["--canon", file.to_str().unwrap()]), "ConfigMap")["data"]["canon.yaml"], ALONE);
 }
 
 #[test]
-fn what_would_lock_the_cluster_is_refused() {
-    for (flags, said) in [
+fn flags_that_would_lock_the_cluster_are_rejected() {
+    for (flags, message) in [
         (vec!["--install-namespace", "abcdesktop"], "--install-namespace"),
-        (vec!["--namespace", "netpol-system"], "is to be guarded and is where the servers run"),
+        (vec!["--namespace", "netpol-system"], "the servers cannot run in the guarded namespace"),
         (vec!["--namespace", "kube-system"], "kube-system cannot be guarded"),
-        (vec!["--install-namespace", "Upper"], "a namespace is"),
+        (vec!["--install-namespace", "Upper"], "a namespace name must"),
     ] {
         let ran = netpol(&[&["render", "install"], flags.as_slice()].concat());
         assert_eq!((ran.code, ran.out.as_str()), (2, ""), "{flags:?}");
-        assert!(ran.err.contains(said), "{flags:?}: {}", ran.err);
+        assert!(ran.err.contains(message), "{flags:?}: {}", ran.err);
     }
 }

@@ -1,4 +1,4 @@
-//! The Helm chart, rendered by the real helm. What it does in a cluster is in `cluster::chart`.
+//! The Helm chart, rendered by the real helm. `cluster::chart` tests it in a cluster.
 
 mod certs_folder;
 mod generated;

@@ -1,4 +1,4 @@
-//! What the chart renders, whatever the values.
+//! The objects that the chart renders.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ use crate::support::helm::{chart, helm, objects, only, template};
 use crate::support::root;
 
 #[test]
-fn helm_finds_nothing_to_say_about_it() {
+fn helm_lint_reports_nothing() {
     let home = tempfile::tempdir().unwrap();
     for (set, values) in sets() {
         let args = ["lint", "--strict", "--namespace", "netpol-system", &chart().display().to_string(), "--values", "-"];
@@ -19,7 +19,7 @@ fn helm_finds_nothing_to_say_about_it() {
     }
 }
 
-/// What is the same every time can be compared, and who deploys from Git has nothing to do.
+/// Otherwise tools that deploy from Git would report a difference after every rendering.
 #[test]
 fn the_same_values_render_the_same_bytes() {
     for (set, values) in sets() {
@@ -27,13 +27,13 @@ fn the_same_values_render_the_same_bytes() {
     }
 }
 
-/// The arguments of the container as the kubelet gives them to the program.
+/// Returns the arguments of the container, as the kubelet passes them to the program.
 fn arguments(objects: &[Value]) -> Vec<String> {
     let container = &only(objects, "Deployment")["spec"]["template"]["spec"]["containers"][0];
     container["args"].as_array().unwrap().iter().map(|argument| expanded(argument.as_str().unwrap())).collect()
 }
 
-/// `$(POD_NAME)` becomes the pod's name, `$$` one `$`; other names are no variables of the pod.
+/// Replaces `$(POD_NAME)` by the name of the pod and `$$` by `$`. The pod has no other variables.
 fn expanded(argument: &str) -> String {
     let mut written = String::new();
     let mut rest = argument;
@@ -45,7 +45,7 @@ fn expanded(argument: &str) -> String {
         } else if rest.starts_with("$(POD_NAME)") {
             ("pod-1", "$(POD_NAME)".len())
         } else {
-            assert!(!rest.starts_with("$("), "{argument}: a variable that nobody meant");
+            assert!(!rest.starts_with("$("), "{argument}: an unknown variable");
             ("$", 1)
         };
         written.push_str(text);
@@ -54,16 +54,16 @@ fn expanded(argument: &str) -> String {
     written + rest
 }
 
-/// Not to be had from the chart, and why.
-const UNREACHABLE: [(&str, &str); 1] = [("--self-signed-dir", "the API server would not trust what only one pod knows")];
+/// Flags without a value, and the reason.
+const UNREACHABLE: [(&str, &str); 1] = [("--self-signed-dir", "the API server would not trust a certificate that a single pod created")];
 
 #[test]
-fn every_flag_of_serve_is_a_value() {
+fn every_flag_of_serve_has_a_value() {
     let mut reached = BTreeSet::new();
     for (set, values) in sets() {
         let args = arguments(&objects(&template(&values, &[]).expect(set)));
         assert_eq!(args[0], "serve");
-        // What the flags are, and that these are values of theirs, the program says best.
+        // The program checks the flags and their values before it prints its help.
         let mut line: Vec<&str> = args.iter().map(String::as_str).collect();
         line.push("--help");
         let ran = netpol(&line);
@@ -71,7 +71,7 @@ fn every_flag_of_serve_is_a_value() {
         reached.extend(args.iter().skip(1).map(|argument| argument.split('=').next().unwrap().to_owned()));
     }
     let help = netpol(&["serve", "--help"]).out;
-    // What is deeper is a sentence.
+    // Deeper lines are descriptions.
     let flags: BTreeSet<String> = help
         .lines()
         .filter_map(|line| line.strip_prefix("      ").or(line.strip_prefix("  -n, ")).filter(|line| line.starts_with("--")))
@@ -84,7 +84,7 @@ fn every_flag_of_serve_is_a_value() {
 }
 
 #[test]
-fn strings_arrive_as_they_were_given() {
+fn strings_are_passed_unchanged() {
     let (set, values) = sets().into_iter().find(|(set, _)| *set == "everything").unwrap();
     let args = arguments(&objects(&template(&values, &[]).expect(set)));
     let of = |flag: &str| -> Vec<&str> { args.iter().filter_map(|argument| argument.strip_prefix(flag)?.strip_prefix('=')).collect() };
@@ -101,7 +101,7 @@ fn strings_arrive_as_they_were_given() {
 }
 
 #[test]
-fn a_server_has_no_more_than_it_needs() {
+fn a_server_has_minimal_rights() {
     for (set, values) in sets() {
         let objects = objects(&template(&values, &["--no-hooks"]).expect(set));
         let self_managed = values["certificates"]["mode"].as_str().unwrap_or("selfManaged") == "selfManaged";
@@ -117,16 +117,15 @@ fn a_server_has_no_more_than_it_needs() {
         let roles = objects.iter().filter(|object| object["kind"].as_str().unwrap().contains("Role")).count();
         assert_eq!(roles, if self_managed { 4 } else { 0 }, "{set}");
         let kinds: Vec<&str> = objects.iter().map(|object| object["kind"].as_str().unwrap()).collect();
-        assert!(!kinds.contains(&"Secret"), "{set}: no key is a value");
+        assert!(!kinds.contains(&"Secret"), "{set}: the chart renders no private key");
         assert_eq!(kinds.contains(&"Lease"), self_managed, "{set}");
-        // Helm registers the last and takes away first.
-        let ours = objects.iter().filter(|object| object["metadata"]["namespace"].is_string());
-        assert!(ours.clone().all(|object| object["metadata"]["namespace"] == "netpol-system"), "{set}");
+        let namespaced = objects.iter().filter(|object| object["metadata"]["namespace"].is_string());
+        assert!(namespaced.clone().all(|object| object["metadata"]["namespace"] == "netpol-system"), "{set}");
     }
 }
 
 #[test]
-fn the_alerts_ask_for_metrics_that_there_are() {
+fn the_alerts_use_documented_metrics() {
     let (set, values) = sets().into_iter().find(|(set, _)| *set == "everything").unwrap();
     let objects = objects(&template(&values, &[]).expect(set));
     let documented = std::fs::read_to_string(root().join("docs/serving.md")).unwrap();
@@ -136,30 +135,30 @@ fn the_alerts_ask_for_metrics_that_there_are() {
         let expression = rule["expr"].as_str().unwrap();
         let names =
             expression.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_').filter(|word| word.starts_with("netpol_"));
-        let mut asked = 0;
+        let mut metrics = 0;
         for name in names {
             assert!(documented.contains(&format!("`{name}`")), "{name} of {expression}");
-            asked += 1;
+            metrics += 1;
         }
-        assert!(asked > 0, "{expression}");
+        assert!(metrics > 0, "{expression}");
         assert!(expression.contains(r#"{namespace="netpol-system", pod=~"guard-.*""#), "{expression}");
     }
 }
 
-/// From the time that a server is told to end: what `serve` takes at most must fit.
+/// The maximum time that `serve` needs after SIGTERM.
 #[test]
-fn a_server_has_the_time_that_it_takes_to_end() {
+fn the_grace_period_is_long_enough_for_a_shutdown() {
     let pod = |values: &Value| {
         let objects = objects(&template(values, &[]).expect("rendered"));
         only(&objects, "Deployment")["spec"]["template"]["spec"]["terminationGracePeriodSeconds"].as_u64().unwrap()
     };
     let limits = netpol::server::Limits::default();
     let ending = limits.drain_delay + limits.farewell + limits.grace + std::time::Duration::from_secs(5);
-    assert!(pod(&serde_json::json!({})) >= ending.as_secs(), "the audit log's 5 s included");
+    assert!(pod(&serde_json::json!({})) >= ending.as_secs(), "5 s are for the audit log");
 }
 
 #[test]
-fn the_chart_is_of_the_version_of_the_program() {
+fn the_chart_has_the_version_of_the_program() {
     let text = std::fs::read_to_string(chart().join("Chart.yaml")).unwrap();
     let version = env!("CARGO_PKG_VERSION");
     assert!(text.contains(&format!("\nappVersion: \"{version}\"\n")) && text.contains(&format!("\nversion: {version}\n")), "{text}");

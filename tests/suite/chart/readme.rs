@@ -1,4 +1,4 @@
-//! The tables of the chart's README are made of the comments in values.yaml.
+//! The tables of the chart's README are generated from the comments in values.yaml.
 
 use std::fmt::Write as _;
 
@@ -8,16 +8,16 @@ use super::generated::compare;
 use super::schema::defaults;
 use crate::support::helm::chart;
 
-const BEGIN: &str = "<!-- values: made of values.yaml -->\n";
+const BEGIN: &str = "<!-- values: generated from values.yaml -->\n";
 const END: &str = "<!-- end of values -->\n";
 
-/// The tables of a values.yaml: a comment is the text of the value under it, "## " begins a table.
+/// Returns the tables for a values.yaml: a comment describes the value after it, "## " begins a table.
 fn tables(text: &str, defaults: &Value) -> String {
     let mut tables = String::new();
     let mut path: Vec<(usize, String)> = Vec::new();
     let mut comment: Vec<&str> = Vec::new();
-    // Indentation of a value that was said whole: what is deeper belongs to it.
-    let mut said: Option<usize> = None;
+    // The indentation of a value that has its row. Deeper lines belong to it.
+    let mut row: Option<usize> = None;
     for line in text.lines() {
         let trimmed = line.trim_start();
         let depth = line.len() - trimmed.len();
@@ -28,26 +28,27 @@ fn tables(text: &str, defaults: &Value) -> String {
             comment.push(words);
         } else if trimmed.is_empty() {
             comment.clear();
-        } else if said.is_none_or(|above| depth <= above) {
-            said = None;
-            let (key, written) = trimmed.split_once(':').unwrap_or_else(|| panic!("{line} is no value"));
+        } else if row.is_none_or(|above| depth <= above) {
+            row = None;
+            let (key, written) = trimmed.split_once(':').unwrap_or_else(|| panic!("{line} is not a value"));
             path.retain(|(above, _)| *above < depth);
             path.push((depth, key.to_owned()));
             let value = path.iter().fold(defaults, |value, (_, key)| &value[key]);
             if written.trim().is_empty() && value.is_object() {
                 continue;
             }
+            assert!(!comment.is_empty(), "{line} has no comment");
             let name = path.iter().map(|(_, key)| key.as_str()).collect::<Vec<_>>().join(".");
             let _ = writeln!(tables, "| `{name}` | `{value}` | {} |", comment.join(" "));
             comment.clear();
-            said = Some(depth);
+            row = Some(depth);
         }
     }
     tables
 }
 
 #[test]
-fn the_readme_says_what_the_values_say() {
+fn the_readme_has_the_comments_of_the_values() {
     let text = std::fs::read_to_string(chart().join("values.yaml")).unwrap();
     let path = chart().join("README.md");
     let readme = std::fs::read_to_string(&path).unwrap();
@@ -57,7 +58,7 @@ fn the_readme_says_what_the_values_say() {
 }
 
 #[test]
-fn every_value_has_its_row() {
+fn every_value_has_a_row() {
     fn leaves(value: &Value, path: &str, found: &mut Vec<String>) {
         match value.as_object().filter(|map| !map.is_empty()) {
             Some(map) => {

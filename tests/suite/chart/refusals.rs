@@ -1,22 +1,22 @@
-//! What the chart does not render, and what it says then.
+//! Values that the chart rejects, and its messages.
 
 use serde_json::{Value, json};
 
 use crate::support::helm::template;
 
 #[track_caller]
-fn refused(values: &Value, said: &[&str]) {
+fn assert_rejected(values: &Value, messages: &[&str]) {
     let ran = template(values, &[]);
     assert!(!ran.ok, "{values} is rendered");
-    for word in said {
-        assert!(ran.err.contains(word), "{values}: {word:?} is not in {}", ran.err);
+    for message in messages {
+        assert!(ran.err.contains(message), "{values}: {message:?} is not in {}", ran.err);
     }
 }
 
-/// By the schema: wrong words, wrong types, names that do not exist. (Of a wrong key helm names another path.)
+/// The schema rejects wrong values, types and keys. (For a wrong key, helm reports the path of its parent.)
 #[test]
-fn a_value_that_is_none_is_refused_by_its_path() {
-    for (values, said) in [
+fn an_invalid_value_is_rejected_with_its_path() {
+    for (values, messages) in [
         (json!({"namespace": "abcdesktop"}), vec!["namespace"]),
         (json!({"namespaces": []}), vec!["/namespaces"]),
         (json!({"namespaces": ["UPPER"]}), vec!["/namespaces/0"]),
@@ -50,52 +50,62 @@ fn a_value_that_is_none_is_refused_by_its_path() {
         (json!({"networkPolicy": {"metricsFrom": [{}]}}), vec!["/networkPolicy/metricsFrom/0"]),
         (json!({"podDisruptionBudget": {"maxUnavailable": "half"}}), vec!["/podDisruptionBudget/maxUnavailable"]),
     ] {
-        refused(&values, &said);
+        assert_rejected(&values, &messages);
     }
 }
 
-/// By the templates: values that are right one by one.
+/// The templates reject combinations of values that are valid one by one.
 #[test]
-fn values_that_cannot_be_meant_together_are_refused_with_a_sentence() {
-    for (values, said) in [
-        (json!({"namespaces": ["abcdesktop", "netpol-system"]}), vec!["own namespace \"netpol-system\" cannot be guarded"]),
+fn an_invalid_combination_of_values_is_rejected_with_a_sentence() {
+    for (values, messages) in [
+        (
+            json!({"namespaces": ["abcdesktop", "netpol-system"]}),
+            vec!["the namespace of the release, \"netpol-system\", cannot be guarded"],
+        ),
         (json!({"namespaces": ["kube-system"]}), vec!["kube-system cannot be guarded"]),
-        (json!({"canon": {"builtIn": "abcdesktop", "documents": {"c.yaml": "x"}}}), vec!["canon.builtIn and canon.documents are given"]),
+        (json!({"canon": {"builtIn": "abcdesktop", "documents": {"c.yaml": "x"}}}), vec!["canon.builtIn and canon.documents are set"]),
         (json!({"canon": {"configMap": {"name": "own"}}}), vec!["canon.configMap.identityKeys"]),
-        (json!({"canon": {"configMap": {"identityKeys": ["run"]}}}), vec!["keys are given without a name"]),
-        (json!({"canon": {"documents": {"c.yaml": "{"}}}), vec!["a document of c.yaml is no YAML"]),
+        (json!({"canon": {"configMap": {"identityKeys": ["run"]}}}), vec!["keys are set without a name"]),
+        (json!({"canon": {"documents": {"c.yaml": "{"}}}), vec!["a document in c.yaml is not valid YAML"]),
         (json!({"certificates": {"mode": "secret"}}), vec!["certificates.secret.name", "certificates.secret.caBundle"]),
         (
             json!({"certificates": {"mode": "certManager", "secret": {"name": "own-tls"}}}),
-            vec!["mode certManager makes its own Secret, and certificates.secret names yours"],
+            vec!["mode certManager creates a Secret, but certificates.secret is set"],
         ),
-        (json!({"certificates": {"secret": {"name": "own-tls"}}}), vec!["mode selfManaged makes its own Secret"]),
-        (json!({"certificates": {"certManager": {"issuerRef": {"name": "x"}}}}), vec!["mode selfManaged asks no issuer"]),
+        (json!({"certificates": {"secret": {"name": "own-tls"}}}), vec!["mode selfManaged creates a Secret"]),
+        (json!({"certificates": {"certManager": {"issuerRef": {"name": "x"}}}}), vec!["mode selfManaged does not use an issuer"]),
         (json!({"certificates": {"mode": "certManager", "selfManaged": {"secretName": "x"}}}), vec!["mode certManager does not use it"]),
-        (json!({"certificates": {"selfManaged": {"caLifetime": "20d"}}}), vec!["a CA cannot end before"]),
-        (json!({"certificates": {"certManager": {"duration": "1h", "renewBefore": "60m"}}}), vec!["must be less than the duration"]),
+        (json!({"certificates": {"selfManaged": {"caLifetime": "20d"}}}), vec!["a CA must not expire before"]),
+        (
+            json!({"certificates": {"certManager": {"duration": "1h", "renewBefore": "60m"}}}),
+            vec!["must be less than certificates.certManager.duration"],
+        ),
         (
             json!({"certificates": {"selfManaged": {"leafLifetime": "24h"}}, "metrics": {"prometheusRule": {"enabled": true}}}),
-            vec!["renewed 8 hours before its end"],
+            vec!["must be less than 8: certificates are renewed 8 hours before they expire"],
         ),
-        (json!({"tls": {"clientCA": {"names": ["kube-apiserver"]}}}), vec!["no CA of clients is given"]),
-        (json!({"ports": {"admin": 8443}}), vec!["cannot be one port"]),
+        (json!({"tls": {"clientCA": {"names": ["kube-apiserver"]}}}), vec!["client certificates are not verified without a CA"]),
+        (json!({"ports": {"admin": 8443}}), vec!["must be different ports"]),
         (json!({"limits": {"bodyBudget": 8_388_608}}), vec!["limits.bodyBudget"]),
+        (json!({"limits": {"bodyBudget": 20_971_520}}), vec!["limits.bodyBudget: must be at least 25165824 bytes"]),
         (json!({"limits": {"bodyBudget": 134_217_728}}), vec!["resources.limits.memory"]),
         (json!({"limits": {"drainDelay": "15500ms"}}), vec!["must be at least 41"]),
-        (json!({"podDisruptionBudget": {"minAvailable": 2}}), vec!["with 2 replicas no node could ever be drained"]),
-        (json!({"podDisruptionBudget": {"minAvailable": "100%"}}), vec!["no node could ever be drained"]),
-        (json!({"podDisruptionBudget": {"maxUnavailable": 0}}), vec!["no node could ever be drained"]),
-        (json!({"audit": {"log": "/var/log/netpol/a"}}), vec!["a file needs a volume"]),
-        (json!({"audit": {"volume": {"emptyDir": {}}}}), vec!["audit.volume would stay empty"]),
+        (json!({"podDisruptionBudget": {"minAvailable": 2}}), vec!["with 2 replicas no node could be drained"]),
+        (json!({"podDisruptionBudget": {"minAvailable": "100%"}}), vec!["no node could be drained"]),
+        (json!({"podDisruptionBudget": {"maxUnavailable": 0}}), vec!["no node could be drained"]),
+        (json!({"audit": {"log": "/var/log/netpol/a"}}), vec!["a log file requires a volume"]),
+        (json!({"audit": {"volume": {"emptyDir": {}}}}), vec!["audit.volume is set, but the log is written to standard output"]),
         (
             json!({"audit": {"log": "/var/log/netpol/a", "volume": {"persistentVolumeClaim": {"claimName": "a"}}}}),
-            vec!["several servers cannot write one file"],
+            vec!["several servers cannot write to the same file"],
         ),
         (json!({"serviceAccount": {"create": false}}), vec!["serviceAccount.name"]),
     ] {
-        refused(&values, &said);
+        assert_rejected(&values, &messages);
     }
-    // Whatever is wrong is said at once.
-    refused(&json!({"namespaces": ["netpol-system"], "ports": {"admin": 8443}}), &["own namespace", "cannot be one port"]);
+    // All faults are reported at once.
+    assert_rejected(
+        &json!({"namespaces": ["netpol-system"], "ports": {"admin": 8443}}),
+        &["namespace of the release", "must be different ports"],
+    );
 }

@@ -1,4 +1,4 @@
-//! The webhook configurations of the chart are those that `netpol render registration` prints.
+//! The webhook configurations of the chart are equal to those of `netpol render registration`.
 
 use serde_json::Value;
 
@@ -6,7 +6,7 @@ use super::sets::sets;
 use crate::support::command::netpol;
 use crate::support::helm::{objects, only, template};
 
-/// What the program prints for the same canon, namespaces and flags.
+/// Returns the output of the program for the same canon, namespaces and flags.
 fn rendered_by_netpol(values: &Value, name: &str) -> Vec<Value> {
     let folder = tempfile::tempdir().unwrap();
     let mut args: Vec<String> = ["render", "registration", "--output", "json", "--name", name].map(str::to_owned).to_vec();
@@ -32,7 +32,7 @@ fn rendered_by_netpol(values: &Value, name: &str) -> Vec<Value> {
         }
         flag("--canon", canon.to_str().unwrap());
     } else if let Some(keys) = values["canon"]["configMap"].as_object() {
-        // Somebody else's ConfigMap: any canon that reads these keys.
+        // An existing ConfigMap: any canon that uses these keys.
         std::fs::write(canon.join("canon.json"), reading(keys).to_string()).unwrap();
         flag("--canon", canon.to_str().unwrap());
     } else if let Some(name) = values["canon"]["builtIn"].as_str() {
@@ -62,7 +62,7 @@ fn strings(list: &Value) -> impl Iterator<Item = &str> {
 }
 
 #[test]
-fn the_chart_registers_what_netpol_would() {
+fn the_chart_has_the_webhooks_that_netpol_renders() {
     for (set, values) in sets() {
         let objects = objects(&template(&values, &[]).expect(set));
         let name = only(&objects, "MutatingWebhookConfiguration")["metadata"]["name"].as_str().unwrap();
@@ -75,9 +75,9 @@ fn the_chart_registers_what_netpol_would() {
     }
 }
 
-/// Whoever trusts cert-manager, or the server, gets no bundle from the chart: it is theirs to write.
+/// In the other modes, cert-manager or the server writes the caBundle.
 #[test]
-fn only_an_own_secret_brings_its_bundle() {
+fn only_an_existing_secret_has_a_ca_bundle() {
     for (set, values) in sets() {
         let objects = objects(&template(&values, &[]).expect(set));
         let mode = values["certificates"]["mode"].as_str().unwrap_or("selfManaged");

@@ -1,4 +1,4 @@
-//! `values.schema.json` knows every value, and nothing else.
+//! `values.schema.json` describes exactly the values of the chart.
 
 use serde_json::Value;
 
@@ -13,24 +13,24 @@ pub(super) fn defaults() -> Value {
     netpol::documents::reading::read("values.yaml", text).unwrap().remove(0).value
 }
 
-/// Calls `see` with every schema in a schema, and its path.
-fn walk(schema: &Value, path: &str, see: &mut impl FnMut(&str, &Value)) {
-    see(path, schema);
+/// Calls `visit` with every schema in a schema, and its path.
+fn walk(schema: &Value, path: &str, visit: &mut impl FnMut(&str, &Value)) {
+    visit(path, schema);
     for (word, inner) in schema.as_object().into_iter().flatten() {
         let path = format!("{path}/{word}");
         match word.as_str() {
             "properties" | "definitions" => {
-                inner.as_object().into_iter().flatten().for_each(|(name, schema)| walk(schema, &format!("{path}/{name}"), see));
+                inner.as_object().into_iter().flatten().for_each(|(name, schema)| walk(schema, &format!("{path}/{name}"), visit));
             }
-            "items" | "additionalProperties" | "propertyNames" if inner.is_object() => walk(inner, &path, see),
+            "items" | "additionalProperties" | "propertyNames" if inner.is_object() => walk(inner, &path, visit),
             _ => {}
         }
     }
 }
 
 #[test]
-fn no_object_takes_what_nobody_reads() {
-    // Objects of the Kubernetes API, which looks at them itself, and what parent charts hand down.
+fn no_schema_accepts_unknown_values() {
+    // Objects that the API server validates, and the values of parent charts.
     const OPEN: [&str; 2] = ["/definitions/ofTheApi", "/properties/global"];
     let mut objects = 0;
     walk(&schema(), "", &mut |path, schema| {
@@ -41,25 +41,25 @@ fn no_object_takes_what_nobody_reads() {
             assert!(strict != OPEN.contains(&path), "{path}: additionalProperties is {others}");
         }
         if schema["type"] == "array" {
-            assert!(schema["items"].is_object(), "{path}: items of any kind");
+            assert!(schema["items"].is_object(), "{path}: items without a schema");
         }
         if schema["type"] == "string" && !path.starts_with("/definitions/ofTheApi") {
             let bounded = schema.get("pattern").is_some() || schema.get("minLength").is_some();
-            // Values of labels to compare with, and of tolerations, are the API's to check.
+            // The API server validates these.
             let free = ["/value", "/values/items", "/key", "annotations/additionalProperties"];
-            assert!(bounded || free.iter().any(|end| path.ends_with(end)), "{path}: any string at all");
+            assert!(bounded || free.iter().any(|end| path.ends_with(end)), "{path}: an unrestricted string");
         }
     });
     assert!(objects > 30, "{objects}");
 }
 
-/// Both ways: a value without a schema would be refused, and a schema without a value is one that nobody finds.
+/// A value without a schema would be rejected, and a schema without a default would not be documented.
 #[test]
-fn schema_and_values_name_the_same() {
+fn schema_and_values_have_the_same_keys() {
     fn names(schema: &Value, values: &Value, path: &str) {
-        // A definition's parts are optional: they need no default.
+        // The properties of a definition are optional and need no default.
         let Some(properties) = schema["properties"].as_object() else { return };
-        let values = values.as_object().unwrap_or_else(|| panic!("{path} is no map"));
+        let values = values.as_object().unwrap_or_else(|| panic!("{path} is not a map"));
         if values.is_empty() {
             return;
         }

@@ -1,10 +1,10 @@
-//! Values that the chart is tried with.
+//! Values for the tests of the chart.
 
 use serde_json::{Value, json};
 
-/// A canon whose selectors stand wherever the API lets one stand, in documents of every shape that is read.
+/// A canon with a selector in every place that the API allows, in documents of every supported form.
 pub(crate) const CANON: &str = "\
-# A canon of two documents and a list.
+# A canon of a document and a list.
 ---
 apiVersion: networking.k8s.io/v1
 kind: NetworkPolicy
@@ -15,7 +15,7 @@ spec:
   - from:
     - podSelector: {matchExpressions: [{key: example.org/role, operator: In, values: [client]}]}
       namespaceSelector: {matchLabels: {team: red}, matchExpressions: [{key: zone, operator: Exists}]}
-  # Inert: without policyTypes this makes it a policy of both directions.
+  # Without policyTypes, this makes it a policy of both directions.
   egress:
   - to:
     - podSelector: {matchLabels: {netpol/db: 'true'}}
@@ -33,14 +33,14 @@ items:
     - {}
     egress:
     - to:
-      - podSelector: {matchLabels: {nobody-asks: inert}}
+      - podSelector: {matchLabels: {unused-key: x}}
 ";
 
-/// Its grants, as another file: JSON, which is YAML.
+/// The grants of the canon, in another file. JSON is valid YAML.
 pub(crate) const GRANTS: &str = r#"{"apiVersion": "netpol.abcdesktop.io/v1alpha1", "kind": "Grants", "metadata": {"name": "own"},
  "grants": [{"name": "client", "podSelector": {"matchLabels": {"app": "c"}, "matchExpressions": [{"key": "old", "operator": "DoesNotExist"}]}, "labels": {"netpol/db": "true"}}]}"#;
 
-/// A canon without neighbors.
+/// A canon without neighbor namespaces.
 pub(crate) const ALONE: &str = "\
 apiVersion: networking.k8s.io/v1
 kind: NetworkPolicy
@@ -53,12 +53,12 @@ spec:
     - namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: kube-system}}
 ";
 
-/// A certificate, for a bundle: nobody checks whose.
+/// Returns a CA certificate for a bundle.
 pub(crate) fn bundle() -> String {
-    crate::support::certificates::Authority::new("somebody").pem()
+    crate::support::certificates::Authority::new("a CA").pem()
 }
 
-/// Names and values, the chart's defaults first.
+/// Returns sets of values with their names. The first set is the defaults.
 pub(crate) fn sets() -> Vec<(&'static str, Value)> {
     vec![
         ("the defaults", json!({})),
@@ -108,21 +108,21 @@ pub(crate) fn sets() -> Vec<(&'static str, Value)> {
             }),
         ),
         (
-            "cert-manager with a CA of the chart's",
+            "cert-manager with the CA of the chart",
             json!({"certificates": {"mode": "certManager"}, "canon": {"documents": {"only.yml": ALONE}}}),
         ),
         (
-            "cert-manager with somebody's issuer",
+            "cert-manager with an existing issuer",
             json!({"certificates": {"mode": "certManager", "certManager": {"issuerRef": {"name": "corporate", "kind": "ClusterIssuer", "group": "cert-manager.io"},
                 "duration": "48h", "renewBefore": "16h"}}, "networkPolicy": {"apiServer": {"cidrs": ["192.0.2.7/32"]}}, "nameOverride": "netpol"}),
         ),
         (
-            "an own Secret",
+            "an existing Secret",
             json!({"certificates": {"mode": "secret", "secret": {"name": "own-tls", "caBundle": bundle()}}, "serviceAccount": {"create": false, "name": "default"},
                 "canon": {"configMap": {"name": "own-canon", "identityKeys": ["run", "type"], "neighborKeys": ["name"]}}}),
         ),
         (
-            "nothing around it",
+            "a minimum of objects",
             json!({"networkPolicy": {"enabled": false}, "podDisruptionBudget": {"enabled": false}, "replicas": 1, "resources": null,
                 "audit": {"log": "/var/log/netpol/audit.jsonl", "volume": {"emptyDir": {"sizeLimit": "1Gi"}}},
                 "canon": {"configMap": {"name": "own-canon", "identityKeys": ["tier"]}}}),

@@ -1,5 +1,4 @@
-//! What `certs/` tells people who install without Helm: its commands are run as they stand there, for
-//! names of the test's own, against the real API server.
+//! The commands of `certs/README.md` for an installation without Helm, run with the names of the test on the real API server.
 
 use std::fs;
 use std::io::Write as _;
@@ -19,19 +18,19 @@ use super::harness::pki::{Authority, Pair};
 use super::harness::plane::plane;
 use crate::support::root;
 
-/// The names of the folder and of the chart by default, and what they are here: the run has one API server.
+/// The default names in the folder and in the chart, and their replacements, which are unique in the run.
 const RELEASE: &str = "abcdesktop-netpol";
 const NAMESPACE: &str = "netpol-system";
 const NAME: &str = "certs-folder";
-/// The namespace that is guarded as far as the registration goes; nobody makes it.
+/// The namespace in the registration. It does not exist.
 const GUARDED: &str = "certs-folder-guarded";
 
-/// A copy of `certs/` with names of ours. A name that is not in the folder at all would be none of the chart's.
+/// Copies `certs/` and replaces names. Every name must occur in the folder.
 pub(super) fn copy(to: &Path, names: &[(&str, &str)]) {
     fs::create_dir_all(to).expect("a folder");
     let mut found = vec![false; names.len()];
     for file in files(&root().join("certs")) {
-        let path = file.strip_prefix(root().join("certs")).expect("it is in the folder");
+        let path = file.strip_prefix(root().join("certs")).expect("a path in the folder");
         let mut text = fs::read_to_string(&file).expect("a text");
         for ((name, ours), found) in names.iter().zip(&mut found) {
             *found |= text.contains(name);
@@ -49,7 +48,7 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
 }
 
-/// The commands of a README, one text a block.
+/// Returns the code blocks of a README.
 fn blocks(readme: &str) -> Vec<&str> {
     readme.split("```sh\n").skip(1).filter_map(|rest| Some(rest.split_once("```")?.0)).collect()
 }
@@ -67,7 +66,7 @@ fn deployment() -> Value {
 }
 
 fn get(path: &str) -> Value {
-    plane().api.get(path).expect("it is there")
+    plane().api.get(path).expect("an object")
 }
 
 fn configurations() -> [Value; 2] {
@@ -75,9 +74,9 @@ fn configurations() -> [Value; 2] {
 }
 
 #[test]
-fn every_command_of_its_readme_works() {
+fn every_command_of_the_readme_works() {
     if Command::new("openssl").arg("version").output().is_err() {
-        // Past the capture of `eprintln!`: a test that did nothing must not look like one that did.
+        // Written to the terminal: a skipped test must not look like one that ran.
         let _ = writeln!(std::io::stderr(), "there is no openssl, which certs/README.md uses: its commands were not run");
         return;
     }
@@ -95,10 +94,10 @@ fn every_command_of_its_readme_works() {
     let blocks = blocks(&readme);
     assert_eq!(blocks.len(), 8);
     for block in blocks {
-        // Of both configurations, which are the whole cluster's.
+        // Both webhook configurations are of cluster scope.
         let block = block.replace("netpol render registration", &format!("netpol render registration --name {NAME}"));
-        let said = plane().kubectl.script(&folder, &block, &[("NETPOL_NAMESPACE", GUARDED)]);
-        assert!(said.ok, "{block}\n{}{}", said.stdout, said.stderr);
+        let result = plane().kubectl.script(&folder, &block, &[("NETPOL_NAMESPACE", GUARDED)]);
+        assert!(result.ok, "{block}\n{}{}", result.stdout, result.stderr);
     }
 
     let group = format!("/apis/cert-manager.io/v1/namespaces/{NAME}");
@@ -118,21 +117,21 @@ fn every_command_of_its_readme_works() {
         assert!(!webhooks.is_empty() && webhooks.iter().all(|webhook| webhook["clientConfig"]["caBundle"] == *both));
     }
     assert_eq!(get(&format!("/api/v1/namespaces/{NAME}/secrets/{NAME}-tls"))["type"], "kubernetes.io/tls");
-    the_deployment_mounts_what_it_names();
-    the_client_is_let_in(&folder);
+    assert_named_files_are_mounted();
+    assert_client_is_accepted(&folder);
 
     for kind in ["mutating", "validating"] {
         let path = format!("/apis/admissionregistration.k8s.io/v1/{kind}webhookconfigurations/{NAME}");
-        plane().api.call(&Call::new(Method::DELETE, path)).expect("it goes");
+        plane().api.call(&Call::new(Method::DELETE, path)).expect("a deletion");
     }
 }
 
-/// Each file that a variable names is in a volume that is mounted there, of a Secret or a `ConfigMap` with such a key.
-fn the_deployment_mounts_what_it_names() {
+/// Checks that each file that a variable names is in a mounted volume: a Secret or `ConfigMap` that has the key.
+fn assert_named_files_are_mounted() {
     let patched = get(&format!("/apis/apps/v1/namespaces/{NAME}/deployments/{NAME}"));
     let pod = &patched["spec"]["template"]["spec"];
     let container = &pod["containers"][0];
-    assert_eq!(container["args"], json!(["serve"]), "a patch adds");
+    assert_eq!(container["args"], json!(["serve"]), "the patch only adds");
     let mut files = Vec::new();
     for variable in container["env"].as_array().expect("variables") {
         let (name, value) = (variable["name"].as_str().expect("a name"), variable["value"].as_str().expect("a value"));
@@ -154,8 +153,8 @@ fn find<'v>(list: &'v Value, field: &str, value: &str) -> &'v Value {
     found.unwrap_or_else(|| panic!("no {field} {value} in {list}"))
 }
 
-/// The certificate that the commands made for the API server is one, by the name that the patch demands.
-fn the_client_is_let_in(folder: &Path) {
+/// Checks that the server accepts the client certificate that the commands created, under the name that the patch requires.
+fn assert_client_is_accepted(folder: &Path) {
     let patched = get(&format!("/apis/apps/v1/namespaces/{NAME}/deployments/{NAME}"));
     let variables = &patched["spec"]["template"]["spec"]["containers"][0]["env"];
     let name = find(variables, "name", "NETPOL_CLIENT_NAME")["value"].as_str().expect("a name");
@@ -170,6 +169,7 @@ fn the_client_is_let_in(folder: &Path) {
     let ca = read("served/ca.crt");
     let asked = Api::new(server.port, &ca, Some(&client)).expect("a client").post("/mutate", &review);
     assert_eq!(asked.expect("an answer")["response"]["allowed"], true);
-    let stranger = Api::new(server.port, &ca, None).expect("a client").ask(&Call::new(Method::POST, "/mutate").json(&review));
-    assert!(stranger.is_err(), "{stranger:?}");
+    let without_certificate =
+        Api::new(server.port, &ca, None).expect("a client").try_call(&Call::new(Method::POST, "/mutate").json(&review));
+    assert!(without_certificate.is_err(), "{without_certificate:?}");
 }

@@ -1,5 +1,5 @@
-//! The caller proves who it is: a real API server with the documented `AdmissionConfiguration`,
-//! beside one of the same cluster without.
+//! Client certificates of the API server: one API server with the documented `AdmissionConfiguration`, and one of the same cluster
+//! without it.
 
 use std::fs;
 
@@ -15,14 +15,14 @@ use super::harness::scene::{capabilities, path, pod};
 use super::harness::wait::until;
 
 const NAME: &str = "client-certificate";
-/// The name that certs/README.md gives the API server.
+/// The name in the client certificate, as in certs/README.md.
 const CLIENT: &str = "kube-apiserver";
 
 fn create(api: &Api, name: &str, labels: &[(&str, &str)]) -> Reply {
     api.post(&path(NAME, "pods"), &pod(name, labels))
 }
 
-/// Labels the namespace so that a neighbor's label is asked about, which is not worth waiting for an answer.
+/// Adds the label of a neighbor namespace. The failure policy of that webhook is `Ignore`.
 fn label(api: &Api, value: &str) -> Reply {
     let patch = json!({"metadata": {"labels": {"name": value}}});
     api.call(&Call::patch(format!("/api/v1/namespaces/{NAME}"), "application/merge-patch+json", &patch))
@@ -33,20 +33,20 @@ fn counted(server: &Server, cause: &str) -> u64 {
     server.metrics().lines().find_map(|found| found.strip_prefix(&line)?.parse().ok()).unwrap_or_default()
 }
 
-/// Waits until an API server has learned of the registration, as its answer shows.
-fn asks(api: &Api, words: &str) {
+/// Waits until an API server calls the webhook, as its response shows.
+fn wait_until_called(api: &Api, words: &str) {
     until(words, || {
         let reply = api.post(&format!("{}?dryRun=All", path(NAME, "pods")), &pod("probe", &[("netpol/probe", "true")]));
         reply.message().contains(words).then_some(())
     });
 }
 
-fn not_answered(reply: &Reply) {
+fn assert_call_failed(reply: &Reply) {
     assert!(!reply.ok() && reply.message().contains("failed calling webhook"), "{} {}", reply.status, reply.message());
 }
 
 #[test]
-fn the_api_server_proves_who_it_is() {
+fn only_an_api_server_with_the_client_certificate_gets_an_answer() {
     create_namespace(NAME);
     let folder = plane().reaper.folder().join(NAME);
     fs::create_dir(&folder).expect("a folder");
@@ -65,7 +65,7 @@ fn the_api_server_proves_who_it_is() {
     let server = Server::start(NAME, &flags(CLIENT, "127.0.0.1:0"));
     let address = format!("127.0.0.1:{}", server.port);
 
-    // As certs/README.md says, but for where the files lie and which Service it is.
+    // As in certs/README.md, with other paths and another Service.
     let host = format!("{service}:{}", server.port);
     let lies = folder.join("etc").display().to_string();
     certs_folder::copy(&folder.join("certs"), &[("abcdesktop-netpol.netpol-system.svc", &host), ("/etc/kubernetes/netpol", &lies)]);
@@ -84,35 +84,35 @@ fn the_api_server_proves_who_it_is() {
         apply(&manifest);
     }
 
-    // The one that proves it is answered.
-    asks(&proving.api, "denied the request");
+    // The API server with the certificate gets an answer.
+    wait_until_called(&proving.api, "denied the request");
     let desktop = create(&proving.api, "desktop", &[("type", "x11server")]).expect("a pod");
     assert_eq!(capabilities(&desktop), ["ocuser"]);
     let thief = create(&proving.api, "thief", &[("netpol/mongodb", "true")]);
     assert!(thief.message().contains("denied the request") && thief.message().contains("netpol/mongodb"), "{}", thief.message());
-    assert!(!label(&proving.api, "kube-monitor").warnings.is_empty(), "a neighbor is warned about");
+    assert!(!label(&proving.api, "kube-monitor").warnings.is_empty(), "the neighbor namespace causes a warning");
     let lines = server.audit_lines();
     assert!(lines.iter().any(|line| line["name"] == "thief" && line["rule"] == "ungranted-label"), "{lines:?}");
     assert!(lines.iter().all(|line| line["clientVerified"] == true), "{lines:?}");
 
-    // The one that shows nothing is not, and each webhook's failure policy decides.
-    asks(&plane().api, "failed calling webhook");
-    not_answered(&create(&plane().api, "desktop-2", &[("type", "x11server")]));
+    // The API server without a certificate gets none, and the failure policy of each webhook applies.
+    wait_until_called(&plane().api, "failed calling webhook");
+    assert_call_failed(&create(&plane().api, "desktop-2", &[("type", "x11server")]));
     let labeled = label(&plane().api, "somewhere");
-    // Other guards of the run are asked about every namespace, too, and may warn.
+    // Other guards of the run receive namespaces too and can warn.
     assert!(labeled.ok(), "{}", labeled.message());
     assert!(counted(&server, "no_client_certificate") > 0, "{}", server.metrics());
     assert_eq!(counted(&server, "client_certificate"), 0);
 
-    // Nor is another name than the one that is asked for, on the same port.
+    // A certificate with another name is rejected too.
     drop(server);
     let server = Server::start(NAME, &flags("somebody-else", &address));
-    not_answered(&create(&proving.api, "desktop-3", &[("type", "x11server")]));
+    assert_call_failed(&create(&proving.api, "desktop-3", &[("type", "x11server")]));
     assert!(counted(&server, "client_certificate") > 0, "{}", server.metrics());
-    assert_eq!(server.audit_lines(), Vec::<Value>::new(), "no review got in");
+    assert_eq!(server.audit_lines(), Vec::<Value>::new(), "no review was accepted");
 
-    // With the right one all goes on by itself.
+    // With the correct name the server recovers.
     drop(server);
     let _server = Server::start(NAME, &flags(CLIENT, &address));
-    until("reviews are answered again", || create(&proving.api, "desktop-4", &[("type", "x11server")]).ok().then_some(()));
+    until("reviews get an answer again", || create(&proving.api, "desktop-4", &[("type", "x11server")]).ok().then_some(()));
 }

@@ -1,4 +1,4 @@
-//! The control plane of the tests is a real one, and leaves nothing behind.
+//! The control plane of the tests is real, and it leaves nothing behind.
 
 use std::fs;
 use std::path::Path;
@@ -17,9 +17,9 @@ fn the_control_plane_is_a_real_one() {
     assert!(namespaces.contains("namespace/kube-system"), "{namespaces}");
 }
 
-/// Whatever ends the run ends its last reaper's pipe; then processes and files are gone.
+/// When the run ends, the pipe of the reaper closes, and the reaper removes all processes and files.
 #[test]
-fn nothing_outlives_the_run() {
+fn no_process_or_file_outlives_the_run() {
     let reaper = Reaper::new().expect("a reaper");
     let folder = reaper.folder().to_owned();
     fs::write(folder.join("left-over"), "").expect("a file");
@@ -27,12 +27,12 @@ fn nothing_outlives_the_run() {
     let id = kept.id();
     let mut ended = reaper.start("ended", Path::new("/bin/true"), [""; 0]).expect("a process");
     assert!(ended.wait().success());
-    // As if this process had died: nobody else kills it.
+    // Simulates the end of the run: only the reaper kills the process.
     reaper.end();
     until("the folder is gone", || (!folder.exists()).then_some(()));
     until("the process is gone", || {
         let status = fs::read_to_string(format!("/proc/{id}/stat")).unwrap_or_default();
-        // Dead, but not waited for by its parent: by us.
+        // A zombie: its parent, this process, has not waited for it.
         (status.is_empty() || status.contains(") Z ")).then_some(())
     });
     drop(kept);

@@ -1,4 +1,4 @@
-//! Canonical policies stay as long as their namespace: no way of deleting takes them away.
+//! Canonical policies cannot be deleted in any way while their namespace exists.
 
 use hyper::Method;
 use serde_json::{Value, json};
@@ -24,83 +24,83 @@ fn exists(namespace: &str, resource: &str, name: &str) -> bool {
 }
 
 #[track_caller]
-fn stays(scene: &Scene<'_>, act: &Act) {
-    scene.refused(act, &["policies.validate.netpol.abcdesktop.io", NAME]);
+fn assert_stays(scene: &Scene<'_>, act: &Act) {
+    scene.denied(act, &["policies.validate.netpol.abcdesktop.io", NAME]);
     assert!(exists(&scene.guarded, "networkpolicies", NAME), "after {act}");
     assert!(get(&scene.guarded, "networkpolicies", NAME)["metadata"]["deletionTimestamp"].is_null(), "after {act}");
-    until(&format!("the control of {act} does something"), || (!exists(&scene.open, "networkpolicies", NAME)).then_some(()));
+    until(&format!("the control of {act} has an effect"), || (!exists(&scene.open, "networkpolicies", NAME)).then_some(()));
 }
 
 #[test]
-fn a_canonical_policy_is_not_deleted_by_name() {
-    stays(&with_policy(), &kubectl(&format!("delete networkpolicy {NAME}")));
+fn a_canonical_policy_cannot_be_deleted_by_name() {
+    assert_stays(&with_policy(), &kubectl(&format!("delete networkpolicy {NAME}")));
     let options = json!({"kind": "DeleteOptions", "apiVersion": "v1", "propagationPolicy": "Foreground"});
     let foreground = Call::new(Method::DELETE, format!("{}/{NAME}", path("{ns}", "networkpolicies"))).json(&options);
-    // A dry run is in the options here, so only in earnest.
-    stays(&with_policy(), &call(foreground).earnest_only());
+    // The request body would override the dry-run parameter.
+    assert_stays(&with_policy(), &call(foreground).without_dry_run());
 }
 
 #[test]
-fn a_canonical_policy_is_not_deleted_in_a_collection() {
+fn a_canonical_policy_cannot_be_deleted_with_its_collection() {
     let scene = with_policy();
     let spec = json!({"podSelector": {"matchLabels": {"run": "memcached-od"}}, "policyTypes": ["Ingress"]});
     scene.given(&json!({"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": {"name": "extra"}, "spec": spec}));
-    stays(&scene, &call(Call::new(Method::DELETE, path("{ns}", "networkpolicies"))));
-    stays(&with_policy(), &kubectl("delete networkpolicies --all"));
+    assert_stays(&scene, &call(Call::new(Method::DELETE, path("{ns}", "networkpolicies"))));
+    assert_stays(&with_policy(), &kubectl("delete networkpolicies --all"));
 }
 
 #[test]
-fn a_canonical_policy_is_not_replaced_by_force() {
+fn a_canonical_policy_cannot_be_replaced_by_force() {
     let scene = with_policy();
     let wider = json!({
         "apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": {"name": NAME},
         "spec": {"podSelector": {}, "policyTypes": ["Egress"], "egress": [{}]},
     });
-    // It deletes, then creates.
-    scene.refused(&kubectl("replace --force -f -").stdin(&wider).earnest_only(), &[NAME, "policies.validate"]);
+    // The command deletes the policy, then creates it.
+    scene.denied(&kubectl("replace --force -f -").stdin(&wider).without_dry_run(), &[NAME, "policies.validate"]);
     assert_eq!(get(&scene.guarded, "networkpolicies", NAME)["metadata"]["generation"], 1);
     assert_eq!(get(&scene.open, "networkpolicies", NAME)["spec"]["egress"], json!([{}]));
 }
 
 #[test]
-fn an_owner_that_would_take_a_policy_along_is_refused() {
+fn an_owner_reference_on_a_canonical_policy_is_denied() {
     let scene = with_policy();
     let config = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "owner"}});
     let owners = [&scene.guarded, &scene.open].map(|namespace| create(namespace, &config)["metadata"]["uid"].clone());
     let own =
         |uid: &Value| json!({"metadata": {"ownerReferences": [{"apiVersion": "v1", "kind": "ConfigMap", "name": "owner", "uid": uid}]}});
     let patch = |uid| kubectl(&format!("patch networkpolicy {NAME} --type=merge -p")).word(own(uid).to_string());
-    // The uids differ, so each namespace has its own act.
+    // The uids differ, so each namespace has its own request.
     for dry in [true, false] {
-        let said = patch(&owners[0]).run(&scene.guarded, dry);
-        assert!(!said.ok && said.text.contains("denied the request") && said.text.contains("owner"), "{}", said.text);
+        let result = patch(&owners[0]).run(&scene.guarded, dry);
+        assert!(!result.ok && result.text.contains("denied the request") && result.text.contains("owner"), "{}", result.text);
         let control = patch(&owners[1]).run(&scene.open, dry);
         assert!(control.ok, "{}", control.text);
     }
     for namespace in [&scene.guarded, &scene.open] {
-        plane().api.call(&Call::new(Method::DELETE, format!("{}/owner", path(namespace, "configmaps")))).expect("the owner goes");
+        plane().api.call(&Call::new(Method::DELETE, format!("{}/owner", path(namespace, "configmaps")))).expect("the owner is deleted");
     }
-    until("the garbage collector takes the policy that nobody guards", || (!exists(&scene.open, "networkpolicies", NAME)).then_some(()));
+    until("the garbage collector deletes the unguarded policy", || (!exists(&scene.open, "networkpolicies", NAME)).then_some(()));
     assert!(exists(&scene.guarded, "networkpolicies", NAME));
 }
 
 #[test]
-fn a_finalizer_that_would_let_a_deletion_slip_through_is_refused() {
+fn a_finalizer_on_a_canonical_policy_is_denied() {
     let scene = with_policy();
     let finalizer = json!({"metadata": {"finalizers": ["example.com/later"]}}).to_string();
     let act = kubectl(&format!("patch networkpolicy {NAME} --type=merge -p")).word(finalizer);
-    scene.refused(&act, &[NAME, "example.com/later"]);
-    // What it would be good for: the deletion is asked for now, and done when nobody asks.
+    scene.denied(&act, &[NAME, "example.com/later"]);
+    // The risk: a deletion that is requested now completes later without a webhook call.
     plane().api.call(&Call::new(Method::DELETE, format!("{}/{NAME}", path(&scene.open, "networkpolicies")))).expect("the deletion");
     assert!(exists(&scene.open, "networkpolicies", NAME));
     let none = json!({"metadata": {"finalizers": null}});
     let taken = Call::patch(format!("{}/{NAME}", path(&scene.open, "networkpolicies")), "application/merge-patch+json", &none);
-    plane().api.call(&taken).expect("the finalizer is taken off");
+    plane().api.call(&taken).expect("the finalizer is removed");
     assert!(!exists(&scene.open, "networkpolicies", NAME));
 }
 
 #[test]
-fn a_namespace_goes_away_with_its_policies() {
+fn a_namespace_can_be_deleted_with_its_policies() {
     let scene = scene();
     scene.given_policies("abcdesktop", &[]);
     assert!(list(&scene.guarded, "networkpolicies").len() > 20);
@@ -115,10 +115,9 @@ fn a_namespace_goes_away_with_its_policies() {
     }
 }
 
-/// An owner reference and a finalizer from before the guard: the garbage collector is refused, and
-/// hears why; a doomed policy's finalizer may go.
+/// An owner reference from before the guard: the guard denies the deletion by the garbage collector and names the reason.
 #[test]
-fn an_owner_from_before_us_takes_no_policy_along() {
+fn an_owner_reference_from_before_the_guard_deletes_no_policy() {
     let guard = Guard::start("old-owner", "abcdesktop", &[]);
     let scene = guard.scene();
     scene.given_policies("abcdesktop", &[NAME]);
@@ -127,36 +126,36 @@ fn an_owner_from_before_us_takes_no_policy_along() {
         let uid = create(namespace, &config)["metadata"]["uid"].clone();
         let own = json!({"metadata": {"ownerReferences": [{"apiVersion": "v1", "kind": "ConfigMap", "name": "owner", "uid": uid, "blockOwnerDeletion": true}]}});
         let call = Call::patch(format!("{}/{NAME}", path(namespace, "networkpolicies")), "application/merge-patch+json", &own);
-        plane().api.call(&call).expect("an owner from before us");
+        plane().api.call(&call).expect("an old owner reference");
     }
     guard.register();
-    let said = kubectl(&format!("annotate networkpolicy {NAME} note=1")).run(&scene.guarded, false);
-    assert!(said.ok && said.warned().contains("owner"), "an old owner is reported: {} {:?}", said.text, said.warnings);
-    // In the foreground: the owner waits for what it owns.
+    let result = kubectl(&format!("annotate networkpolicy {NAME} note=1")).run(&scene.guarded, false);
+    assert!(result.ok && result.warned().contains("owner"), "the old owner causes a warning: {} {:?}", result.text, result.warnings);
+    // Foreground deletion: the owner waits for its dependents.
     for namespace in [&scene.guarded, &scene.open] {
         let owner = format!("{}/owner?propagationPolicy=Foreground", path(namespace, "configmaps"));
         plane().api.call(&Call::new(Method::DELETE, owner)).expect("the owner is deleted");
     }
-    until("the garbage collector takes the policy that nobody guards", || (!exists(&scene.open, "networkpolicies", NAME)).then_some(()));
-    until("the garbage collector is refused", || {
+    until("the garbage collector deletes the unguarded policy", || (!exists(&scene.open, "networkpolicies", NAME)).then_some(()));
+    until("the garbage collector is denied", || {
         let lines = guard.audit_lines();
-        let refused = |line: &&Value| line["operation"] == "DELETE" && line["namespace"] == "old-owner" && line["verdict"] == "denied";
-        let line = lines.iter().find(refused)?;
+        let is_denied = |line: &&Value| line["operation"] == "DELETE" && line["namespace"] == "old-owner" && line["verdict"] == "denied";
+        let line = lines.iter().find(is_denied)?;
         assert_eq!(line["user"], "system:serviceaccount:kube-system:generic-garbage-collector");
         Some(())
     });
     assert!(exists(&scene.guarded, "networkpolicies", NAME) && exists(&scene.guarded, "configmaps", "owner"));
-    // The cure: the reference is taken off, as the sentence says.
+    // The message suggests to remove the reference.
     let cure = json!({"metadata": {"ownerReferences": null}}).to_string();
-    let said = kubectl(&format!("patch networkpolicy {NAME} --type=merge -p")).word(cure).run(&scene.guarded, false);
-    assert!(said.ok, "{}", said.text);
-    until("the owner waits no longer", || (!exists(&scene.guarded, "configmaps", "owner")).then_some(()));
+    let result = kubectl(&format!("patch networkpolicy {NAME} --type=merge -p")).word(cure).run(&scene.guarded, false);
+    assert!(result.ok, "{}", result.text);
+    until("the owner is deleted", || (!exists(&scene.guarded, "configmaps", "owner")).then_some(()));
     assert!(exists(&scene.guarded, "networkpolicies", NAME));
 }
 
-/// Wrong flags that would have been noticed: the guard names the namespace controller by its user name.
+/// The namespace controller is known by the user name in the flag. A wrong flag is noticed.
 #[test]
-fn the_namespace_controller_is_the_one_of_the_flags() {
+fn the_namespace_controller_is_the_user_of_the_flag() {
     let printed = netpol(["render", "registration", "--namespace-controller", "somebody"]).expect("render registration");
     assert!(printed.contains(r#"["somebody"]"#) || printed.contains(r#"[\"somebody\"]"#), "{printed}");
 }

@@ -1,6 +1,5 @@
-//! Policies are judged by what they mean: what only looks the same is refused, in both directions
-//! where both exist, and what only looks different is admitted. The numbers are those of the
-//! specification of NetworkPolicy semantics.
+//! Policies are compared by their meaning: similar spellings with another meaning are denied, in both directions if both exist, and
+//! other spellings of the same meaning are admitted. The numbers are the rules of docs/semantics.md.
 
 use serde_json::{Value, json};
 
@@ -12,17 +11,17 @@ fn policy(name: &str, spec: &Value) -> Value {
     json!({"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": {"name": name}, "spec": spec})
 }
 
-/// Ingress to the pods of the test from some peers, on TCP 80.
+/// Returns ingress rules to the pods of the test from some peers, on TCP 80.
 fn from(peers: &Value) -> Value {
     json!({"podSelector": {"matchLabels": {"app": "server"}}, "policyTypes": ["Ingress"], "ingress": [{"from": peers, "ports": [{"port": 80}]}]})
 }
 
-/// Ingress to the pods of the test from everyone, on some ports.
+/// Returns ingress rules to the pods of the test from all peers, on some ports.
 fn on(ports: &Value) -> Value {
     json!({"podSelector": {"matchLabels": {"app": "server"}}, "policyTypes": ["Ingress"], "ingress": [{"ports": ports}]})
 }
 
-/// A canon whose policies are these, and whose one grant is what the harness asks for.
+/// Returns a guard whose canon has these policies and the one grant that the harness needs.
 fn guard(name: &str, policies: &[Value]) -> Guard {
     let grants = json!({
         "apiVersion": "netpol.abcdesktop.io/v1alpha1", "kind": "Grants", "metadata": {"name": name},
@@ -61,7 +60,7 @@ impl Drift {
     }
 }
 
-/// Two spellings that look the same and are not, and what changes from the first to the second.
+/// Returns similar spellings with different meanings, and the drift from the first to the second.
 fn pairs() -> Vec<(&'static str, Value, Value, Drift)> {
     let own = json!([{"podSelector": {}}]);
     let cluster = json!([{"namespaceSelector": {}}]);
@@ -90,7 +89,7 @@ fn pairs() -> Vec<(&'static str, Value, Value, Drift)> {
 }
 
 #[test]
-fn what_only_looks_the_same_is_refused_in_both_directions() {
+fn similar_spellings_with_another_meaning_are_denied_in_both_directions() {
     let pairs = pairs();
     let named = |pair: &str, side: &str| format!("case-{pair}-{side}");
     let canon: Vec<Value> =
@@ -101,44 +100,44 @@ fn what_only_looks_the_same_is_refused_in_both_directions() {
         scene.given(manifest);
     }
     for (pair, first, second, drift) in &pairs {
-        changed(&scene, &named(pair, "a"), second, *drift);
-        changed(&scene, &named(pair, "b"), first, drift.back());
+        assert_drift(&scene, &named(pair, "a"), second, *drift);
+        assert_drift(&scene, &named(pair, "b"), first, drift.back());
     }
 }
 
-/// The policy of that name may not get that spec, and the audit line says which way it would drift.
+/// Checks that the policy cannot get the spec, and that the audit line names the drift.
 #[track_caller]
-fn changed(scene: &Scene<'_>, name: &str, spec: &Value, drift: Drift) {
-    scene.refused(&kubectl("replace -f -").stdin(&policy(name, spec)), &[name]);
+fn assert_drift(scene: &Scene<'_>, name: &str, spec: &Value, drift: Drift) {
+    scene.denied(&kubectl("replace -f -").stdin(&policy(name, spec)), &[name]);
     let lines = scene.guard.audit_lines();
     let line = lines.iter().rfind(|line| line["name"] == name && line["verdict"] == "denied").expect("an audit line");
     let changes: Vec<&str> = line["differences"].as_array().into_iter().flatten().filter_map(|one| one["change"].as_str()).collect();
     let (wider, narrower) = (changes.contains(&"wider"), changes.contains(&"narrower"));
-    let said = if changes.contains(&"both") || (wider && narrower) {
+    let result = if changes.contains(&"both") || (wider && narrower) {
         "both"
     } else if wider {
         "wider"
     } else {
         "narrower"
     };
-    assert_eq!(said, drift.word(), "{name}: {line}");
-    // Where more would be allowed, somebody is named who could use it.
+    assert_eq!(result, drift.word(), "{name}: {line}");
+    // If more traffic would be allowed, there is a witness.
     assert_eq!(line["witness"].is_object(), drift != Drift::Narrower, "{name}: {line}");
 }
 
 /// 2b.6: fewer policies, more traffic.
 #[test]
-fn the_last_policy_of_a_direction_is_not_deleted() {
+fn the_last_policy_of_a_direction_cannot_be_deleted() {
     let only = policy("only-egress", &json!({"podSelector": {"matchLabels": {"app": "server"}}, "policyTypes": ["Egress"]}));
     let guard = guard("last-egress", std::slice::from_ref(&only));
     let scene = guard.scene();
     scene.given(&only);
-    scene.refused(&kubectl("delete networkpolicy only-egress"), &["only-egress"]);
+    scene.denied(&kubectl("delete networkpolicy only-egress"), &["only-egress"]);
     let open = json!({"podSelector": {"matchLabels": {"app": "server"}}, "policyTypes": ["Ingress"]});
-    scene.refused(&kubectl("apply -f -").stdin(&policy("only-egress", &open)), &["only-egress"]);
+    scene.denied(&kubectl("apply -f -").stdin(&policy("only-egress", &open)), &["only-egress"]);
 }
 
-/// A spec and other spellings of it, by the numbers of part 2a.
+/// Returns specs and other spellings of them, by the numbers of part 2a.
 fn spellings() -> Vec<(&'static str, Value, Vec<Value>)> {
     let app = |name: &str| json!({"podSelector": {"matchLabels": {"app": name}}});
     let expressed = |operator: &str, values: Value| json!({"podSelector": {"matchExpressions": [{"key": "app", "operator": operator, "values": values}]}});
@@ -230,7 +229,7 @@ fn spellings() -> Vec<(&'static str, Value, Vec<Value>)> {
 }
 
 #[test]
-fn what_only_looks_different_is_admitted() {
+fn different_spellings_of_the_same_meaning_are_admitted() {
     let spellings = spellings();
     let named = |case: &str| format!("case-{case}");
     let canon: Vec<Value> = spellings.iter().map(|(case, spec, _)| policy(&named(case), spec)).collect();
@@ -241,20 +240,20 @@ fn what_only_looks_different_is_admitted() {
     }
     for (case, spec, others) in &spellings {
         for other in others {
-            scene.admitted_in_silence(&kubectl("replace -f -").stdin(&policy(&named(case), other)));
+            scene.admitted_without_warnings(&kubectl("replace -f -").stdin(&policy(&named(case), other)));
         }
-        // 10: metadata never changes meaning.
+        // 10: metadata has no effect on the meaning.
         let mut labeled = policy(&named(case), spec);
         labeled["metadata"]["labels"] = json!({"team": "net"});
         labeled["metadata"]["annotations"] = json!({"note": "mine"});
-        scene.admitted_in_silence(&kubectl("apply --server-side --force-conflicts -f -").stdin(&labeled));
+        scene.admitted_without_warnings(&kubectl("apply --server-side --force-conflicts -f -").stdin(&labeled));
     }
-    // The control: the guard does look at these.
+    // Control: the guard checks these policies.
     let wider = json!({"podSelector": {}, "policyTypes": ["Ingress"], "ingress": [{}]});
-    scene.refused(&kubectl("replace -f -").stdin(&policy(&named("8-covered"), &wider)), &["case-8-covered"]);
+    scene.denied(&kubectl("replace -f -").stdin(&policy(&named("8-covered"), &wider)), &["case-8-covered"]);
 }
 
-/// 2a.9: rules moved between objects are the same set, and other objects.
+/// 2a.9: after a move, the rules of all policies together are the same, but each policy differs.
 #[test]
 fn moving_a_rule_to_another_policy_is_drift_of_both() {
     let app = |name: &str| json!({"podSelector": {"matchLabels": {"app": name}}});
@@ -265,7 +264,7 @@ fn moving_a_rule_to_another_policy_is_drift_of_both() {
     for manifest in [&first, &second] {
         scene.given(manifest);
     }
-    scene.refused(&kubectl("replace -f -").stdin(&policy("first", &from(&json!([app("a"), app("b")])))), &["first", "app=b"]);
+    scene.denied(&kubectl("replace -f -").stdin(&policy("first", &from(&json!([app("a"), app("b")])))), &["first", "app=b"]);
     let none = json!({"podSelector": {"matchLabels": {"app": "server"}}, "policyTypes": ["Ingress"]});
-    scene.refused(&kubectl("replace -f -").stdin(&policy("second", &none)), &["second", "app=b"]);
+    scene.denied(&kubectl("replace -f -").stdin(&policy("second", &none)), &["second", "app=b"]);
 }

@@ -1,15 +1,13 @@
-//! The guard on a real API server: every way around it is closed, and nobody who does right notices it.
+//! The guard with a real API server: no request bypasses it, and legitimate requests are unaffected.
 //!
-//! `harness` has etcd, kube-apiserver and kube-controller-manager, one of each for the whole run, and
-//! knows nothing of what is asserted here. A refusal is always tried twice: in a guarded namespace,
-//! where it is expected, and in an unguarded one, where the same act must succeed.
+//! `harness` starts etcd, kube-apiserver and kube-controller-manager once for the whole run and contains no assertions about
+//! `netpol`. Every denial is tested twice: the request is denied in a guarded namespace and succeeds in an unguarded one.
 
-mod before_us;
+mod bypass_attempts;
 mod certificates;
 mod certs_folder;
 mod chart;
 mod client_certificates;
-mod closed;
 mod control_plane;
 mod deletion;
 pub(crate) mod harness;
@@ -18,6 +16,7 @@ mod neighbors;
 mod outage;
 mod pods;
 mod policies;
+mod preexisting;
 mod records;
 mod rolling;
 mod service;

@@ -1,29 +1,28 @@
-//! What lies beside the guarded namespace: other namespaces that canonical peers name by labels, and
-//! policy kinds of other APIs.
+//! Neighbor namespaces, and policies of other APIs.
 
 use std::sync::{Mutex, MutexGuard, Once, PoisonError};
 
 use hyper::Method;
 use serde_json::{Value, json};
 
-use super::harness::act::{Act, Said, call, kubectl};
+use super::harness::act::{Act, ActResult, call, kubectl};
 use super::harness::api::Call;
 use super::harness::guard::{Guard, apply, create_namespace, scene, shared};
 use super::harness::plane::plane;
 use super::harness::wait::until;
 
-/// Labels of namespaces are the whole cluster's: one test at a time says who may set them.
+/// Labels of namespaces are of cluster scope, so these tests run one at a time.
 fn alone() -> MutexGuard<'static, ()> {
     static ONE: Mutex<()> = Mutex::new(());
     ONE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A namespace of its own kind of name: these acts are about namespaces, not in one.
+/// Returns a namespace with a label.
 fn labeled(name: &str, label: &Value) -> Value {
     json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": {"name": label}}})
 }
 
-/// The acts by which a namespace becomes a neighbor, through each of its resources; `{name}` is there before.
+/// Returns requests that make a namespace a neighbor, one for each of its resources. `{name}` exists before.
 fn acts(name: &str) -> Vec<Act> {
     let patch = json!({"metadata": {"labels": {"name": "kube-monitor"}}});
     let finalize = labeled(name, &json!("kube-monitor"));
@@ -39,57 +38,57 @@ fn is_neighbor(name: &str) -> bool {
     plane().api.get(&format!("/api/v1/namespaces/{name}")).body["metadata"]["labels"]["name"] == "kube-monitor"
 }
 
-fn refused(said: &Said, act: &Act) {
-    assert!(!said.ok && said.text.contains("neighbors.validate.netpol.abcdesktop.io"), "{act}: {}", said.text);
-    assert!(said.text.contains("name=kube-monitor"), "{act}: {}", said.text);
+fn assert_denied(result: &ActResult, act: &Act) {
+    assert!(!result.ok && result.text.contains("neighbors.validate.netpol.abcdesktop.io"), "{act}: {}", result.text);
+    assert!(result.text.contains("name=kube-monitor"), "{act}: {}", result.text);
 }
 
-/// Neighbors are of the whole cluster, so the control is the registration taken away.
+/// Namespaces are of cluster scope, so the control is the removal of the registration.
 #[test]
-fn nobody_becomes_a_neighbor_where_that_is_denied() {
+fn a_new_neighbor_namespace_is_denied_if_configured() {
     let _alone = alone();
     let guard = Guard::registered("neighbors-deny", &["--neighbors", "deny"]);
     let name = "tenant";
     create_namespace(name);
     for act in acts(name) {
         for dry in [true, false] {
-            refused(&act.run("default", dry), &act);
+            assert_denied(&act.run("default", dry), &act);
         }
         assert!(!is_neighbor(name) && !is_neighbor("tenant-new"), "after {act}");
     }
-    assert!(kubectl("label namespace tenant color=blue").run("default", false).ok, "other labels are nobody's business");
+    assert!(kubectl("label namespace tenant color=blue").run("default", false).ok, "other labels can change");
 
     guard.unregister();
     for act in acts(name) {
-        let said = act.run("default", false);
-        assert!(said.ok, "control of {act}: {}", said.text);
+        let result = act.run("default", false);
+        assert!(result.ok, "control of {act}: {}", result.text);
         assert!(is_neighbor(name) || is_neighbor("tenant-new"), "control of {act}");
         kubectl("label namespace tenant name-").run("default", false);
     }
 
-    // What is a neighbor does not stop being one either.
+    // The label cannot be removed from a neighbor namespace either.
     kubectl("label namespace tenant name=kube-monitor").run("default", false);
     guard.register();
     let loses = kubectl("label namespace tenant name-");
-    refused(&loses.run("default", false), &loses);
+    assert_denied(&loses.run("default", false), &loses);
     guard.unregister();
     assert!(loses.run("default", false).ok);
 }
 
 #[test]
-fn a_new_neighbor_draws_a_warning() {
+fn a_new_neighbor_namespace_causes_a_warning() {
     let _alone = alone();
     shared();
     create_namespace("friend");
     for act in acts("friend") {
-        let said = act.run("default", false);
-        assert!(said.ok, "{act}: {}", said.text);
-        assert!(said.warned().contains("name=kube-monitor"), "{act}: {:?}", said.warnings);
+        let result = act.run("default", false);
+        assert!(result.ok, "{act}: {}", result.text);
+        assert!(result.warned().contains("name=kube-monitor"), "{act}: {:?}", result.warnings);
         kubectl("label namespace friend name-").run("default", false);
     }
 }
 
-/// A policy kind of another API, as a plugin would install it.
+/// Installs the policy kinds of Cilium.
 fn cilium() {
     static INSTALLED: Once = Once::new();
     INSTALLED.call_once(|| {
@@ -117,31 +116,31 @@ fn foreign(kind: &str, name: &str) -> Value {
 }
 
 #[test]
-fn a_foreign_policy_is_refused_where_that_is_denied() {
+fn a_foreign_policy_is_denied_if_configured() {
     cilium();
     let guard = Guard::registered("foreign-deny", &["--foreign-policies", "deny"]);
     let scene = guard.scene();
     let act = kubectl("create -f -").stdin(&foreign("CiliumNetworkPolicy", "open"));
-    scene.refused(&act, &["foreign-policies.validate.netpol.abcdesktop.io", "cilium.io"]);
+    scene.denied(&act, &["foreign-policies.validate.netpol.abcdesktop.io", "cilium.io"]);
 
-    // Of cluster scope it is nowhere, so the control is the registration taken away.
+    // An object of cluster scope is in no namespace, so the control is the removal of the registration.
     let wide = kubectl("create -f -").stdin(&foreign("CiliumClusterwideNetworkPolicy", "wide"));
     for dry in [true, false] {
-        let said = wide.run("default", dry);
-        assert!(!said.ok && said.text.contains("foreign-policies.validate"), "{}", said.text);
+        let result = wide.run("default", dry);
+        assert!(!result.ok && result.text.contains("foreign-policies.validate"), "{}", result.text);
     }
     guard.unregister();
-    let said = wide.run("default", false);
-    assert!(said.ok, "{}", said.text);
+    let result = wide.run("default", false);
+    assert!(result.ok, "{}", result.text);
 }
 
 #[test]
-fn a_foreign_policy_draws_a_warning() {
+fn a_foreign_policy_causes_a_warning() {
     cilium();
     let scene = scene();
-    let said = scene.admitted(&kubectl("create -f -").stdin(&foreign("CiliumNetworkPolicy", "open")));
-    assert!(said.warned().contains("CiliumNetworkPolicy"), "{:?}", said.warnings);
-    let said = kubectl("create -f -").stdin(&foreign("CiliumClusterwideNetworkPolicy", "noted")).run("default", true);
-    // Where the guard of another test denies these, it says so in its own name.
-    assert!(said.warned().contains("CiliumClusterwideNetworkPolicy") || said.text.contains("foreign-policies"), "{said:?}");
+    let result = scene.admitted(&kubectl("create -f -").stdin(&foreign("CiliumNetworkPolicy", "open")));
+    assert!(result.warned().contains("CiliumNetworkPolicy"), "{:?}", result.warnings);
+    let result = kubectl("create -f -").stdin(&foreign("CiliumClusterwideNetworkPolicy", "noted")).run("default", true);
+    // The guard of another test may deny these; its messages have another name.
+    assert!(result.warned().contains("CiliumClusterwideNetworkPolicy") || result.text.contains("foreign-policies"), "{result:?}");
 }

@@ -1,6 +1,6 @@
-//! The guard away: killed, stopped, with an expired certificate. Each webhook's failure policy does
-//! what it promises within its timeout, what must not wait for us goes on, and afterwards nothing
-//! needs a hand. With a broken canon the guard is not away at all.
+//! Outages of the guard: killed, suspended, with an expired certificate. The failure policy of each webhook applies within its
+//! timeout, requests that do not need a decision succeed, and the guard recovers without manual steps. A broken canon is no
+//! outage.
 
 use std::fs;
 use std::thread;
@@ -12,19 +12,19 @@ use serde_json::{Value, json};
 use super::harness::act::{Act, call, kubectl};
 use super::harness::api::Call;
 use super::harness::figures::note;
-use super::harness::guard::{apply, create_namespace, rendered, wait_until_asked};
+use super::harness::guard::{apply, create_namespace, rendered, wait_until_called};
 use super::harness::netpol::{Server, netpol};
 use super::harness::pki::{Authority, Pair, Validity};
 use super::harness::plane::{free_ports, plane};
 use super::harness::scene::{capabilities, create, list, path, pod, pod_spec};
 use super::harness::wait::until;
 
-/// The longest that a request may take: both timeouts, three and five seconds, twice where the API server
-/// went by an old state of the object and asks again, and a busy machine.
+/// The maximum duration of a request: both timeouts, three and five seconds, twice if the API server retries with the current
+/// object, on a busy machine.
 const LONGEST: Duration = Duration::from_secs(2 * 8 + 14);
 
-/// A guard that goes away, on a port that it comes back to.
-struct Away {
+/// A guard that has an outage and recovers on the same port.
+struct Outage {
     name: &'static str,
     flags: Vec<String>,
     server: Option<Server>,
@@ -33,8 +33,8 @@ struct Away {
     pair: std::path::PathBuf,
 }
 
-impl Away {
-    fn new(name: &'static str, validity: Validity) -> (Away, Authority) {
+impl Outage {
+    fn new(name: &'static str, validity: Validity) -> (Outage, Authority) {
         for namespace in [name.to_owned(), gone(name)] {
             create_namespace(&namespace);
         }
@@ -44,7 +44,7 @@ impl Away {
         fs::create_dir(&folder).expect("a folder");
         let ca = folder.join("ca.crt");
         fs::write(&ca, &authority.pem).expect("a certificate");
-        let mut away = Away { name, flags: Vec::new(), server: None, ca: ca.display().to_string(), port, pair: folder };
+        let mut away = Outage { name, flags: Vec::new(), server: None, ca: ca.display().to_string(), port, pair: folder };
         let (certificate, key) = away.certify(&authority, validity).write(&away.pair, "tls").expect("a pair");
         let flags = ["--namespace", name, "--namespace", &gone(name), "--listen", &format!("127.0.0.1:{port}")].map(str::to_owned);
         away.flags = flags.into_iter().chain(["--tls-cert".to_owned(), certificate.display().to_string()]).collect();
@@ -69,14 +69,14 @@ impl Away {
     }
 
     fn wait(&self) {
-        wait_until_asked(self.name, self.name, &|| false);
+        wait_until_called(self.name, self.name, &|| false);
     }
 
-    /// The API server knows of the registration, and nobody answers.
-    fn is_asked_in_vain(&self) {
-        until("the API server asks in vain", || {
-            let said = kubectl("create -f -").stdin(&pod("asked", &[])).run(self.name, true);
-            said.text.contains("failed calling webhook").then_some(())
+    /// Waits until calls of the webhook fail.
+    fn wait_until_calls_fail(&self) {
+        until("calls of the webhook fail", || {
+            let result = kubectl("create -f -").stdin(&pod("asked", &[])).run(self.name, true);
+            result.text.contains("failed calling webhook").then_some(())
         });
     }
 
@@ -84,25 +84,25 @@ impl Away {
         self.server.as_mut().expect("the server runs")
     }
 
-    /// Nothing needs a hand: pods come with their labels again, and nothing came without being asked about.
-    fn is_back(&self) {
+    /// Checks that the guard has recovered: pods get their labels again, and no pod was created without a review.
+    fn assert_recovered(&self) {
         self.wait();
         create(self.name, &pod("back", &[("type", "x11server")]));
         for pod in list(self.name, "pods") {
             let name = pod["metadata"]["name"].as_str().unwrap_or_default();
-            let worn = capabilities(&pod);
+            let labels = capabilities(&pod);
             let expected: &[&str] = if pod["metadata"]["labels"]["type"] == "x11server" { &["ocuser"] } else { &[] };
-            assert_eq!(worn, expected, "{name} of {}", self.name);
+            assert_eq!(labels, expected, "{name} of {}", self.name);
         }
     }
 }
 
-/// The namespace that is deleted while the guard is away.
+/// Returns the name of the namespace that is deleted during the outage.
 fn gone(name: &str) -> String {
     format!("{name}-gone")
 }
 
-/// What is there before the guard goes away.
+/// Creates the objects that exist before the outage.
 fn given(name: &str) {
     for namespace in [name.to_owned(), gone(name)] {
         let manifests = netpol(["render", "policies", "--namespace", &namespace, "--only", "memcached-permits"]).expect("policies");
@@ -138,8 +138,8 @@ fn workload(name: &str, selector: &Value) -> Value {
     })
 }
 
-/// What waits for a decision, and so is refused.
-fn waiting() -> Vec<Act> {
+/// Returns requests that need a decision and fail.
+fn failing() -> Vec<Act> {
     let extra = json!({
         "apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": {"name": "extra"}, "spec": {"podSelector": {}},
     });
@@ -157,8 +157,8 @@ fn waiting() -> Vec<Act> {
     ]
 }
 
-/// What does not wait for us, or goes on when nobody answers.
-fn going_on() -> Vec<Act> {
+/// Returns requests that succeed without the guard.
+fn succeeding() -> Vec<Act> {
     vec![
         binding("bound", &json!({"labels": {"topology.kubernetes.io/zone": "zone-a"}})),
         merge("pod app --subresource=status", &json!({"status": {"phase": "Running", "message": "as the kubelet says"}})),
@@ -170,101 +170,101 @@ fn going_on() -> Vec<Act> {
     ]
 }
 
-/// Tries everything at once while the guard is away.
-fn away(name: &str) {
+/// Sends all requests at the same time during the outage.
+fn check_requests(name: &str) {
     let started = Instant::now();
     let timed = |act: &Act| {
         let started = Instant::now();
-        let said = act.run(name, false);
+        let result = act.run(name, false);
         let took = started.elapsed();
-        note("away", json!({"how": name, "act": act.to_string(), "refused": !said.ok, "seconds": took.as_secs_f64()}));
-        (said, took)
+        note("away", json!({"how": name, "act": act.to_string(), "refused": !result.ok, "seconds": took.as_secs_f64()}));
+        (result, took)
     };
     thread::scope(|scope| {
-        for act in waiting() {
+        for act in failing() {
             scope.spawn(move || {
-                let (said, took) = timed(&act);
-                assert!(!said.ok, "{name}: {act} passes while nobody decides");
+                let (result, took) = timed(&act);
+                assert!(!result.ok, "{name}: {act} succeeds without a decision");
                 assert!(
-                    said.text.contains("failed calling webhook") || said.text.contains("failed to call webhook"),
+                    result.text.contains("failed calling webhook") || result.text.contains("failed to call webhook"),
                     "{act}: {}",
-                    said.text
+                    result.text
                 );
                 assert!(took < LONGEST, "{name}: {act} took {took:?}");
             });
         }
-        for act in going_on() {
+        for act in succeeding() {
             scope.spawn(move || {
-                let (said, took) = timed(&act);
-                assert!(said.ok, "{name}: {act} waits for us: {}", said.text);
+                let (result, took) = timed(&act);
+                assert!(result.ok, "{name}: {act} fails: {}", result.text);
                 assert!(took < LONGEST, "{name}: {act} took {took:?}");
             });
         }
         scope.spawn(move || {
             let path = format!("/api/v1/namespaces/{}", gone(name));
             plane().api.call(&Call::new(Method::DELETE, &path)).expect("the namespace is deleted");
-            until("the namespace is gone while nobody answers", || (plane().api.get(&path).status == 404).then_some(()));
+            until("the namespace is gone during the outage", || (plane().api.get(&path).status == 404).then_some(()));
         });
     });
     note("away", json!({"how": name, "seconds": started.elapsed().as_secs_f64()}));
 }
 
 #[test]
-fn a_guard_that_is_not_there_yet_comes() {
-    let (mut guard, _) = Away::new("absent", Validity::Long);
+fn a_guard_that_was_never_started_recovers() {
+    let (mut guard, _) = Outage::new("absent", Validity::Long);
     given(guard.name);
     guard.register();
-    guard.is_asked_in_vain();
-    away(guard.name);
+    guard.wait_until_calls_fail();
+    check_requests(guard.name);
     guard.start();
-    guard.is_back();
+    guard.assert_recovered();
 }
 
 #[test]
-fn a_guard_that_was_killed_comes_back() {
-    let (mut guard, _) = Away::new("killed", Validity::Long);
+fn a_killed_guard_recovers() {
+    let (mut guard, _) = Outage::new("killed", Validity::Long);
     guard.start();
     guard.register();
     guard.wait();
     given(guard.name);
     guard.server().process.signal("KILL");
     guard.server().process.wait();
-    away(guard.name);
+    check_requests(guard.name);
     guard.start();
-    guard.is_back();
+    guard.assert_recovered();
 }
 
 #[test]
-fn a_guard_that_is_stopped_comes_back() {
-    let (mut guard, _) = Away::new("stopped", Validity::Long);
+fn a_suspended_guard_recovers() {
+    let (mut guard, _) = Outage::new("stopped", Validity::Long);
     guard.start();
     guard.register();
     guard.wait();
     given(guard.name);
     guard.server().process.signal("STOP");
-    away(guard.name);
+    check_requests(guard.name);
     guard.server().process.signal("CONT");
-    guard.is_back();
+    guard.assert_recovered();
 }
 
 #[test]
-fn a_guard_whose_certificate_expired_comes_back() {
+fn a_guard_with_an_expired_certificate_recovers() {
     let end = SystemTime::now() + Duration::from_secs(15);
-    let (mut guard, authority) = Away::new("expired", Validity::Until(end));
+    let (mut guard, authority) = Outage::new("expired", Validity::Until(end));
     guard.start();
-    // Before it is registered: the API server would go on with a connection from before.
+    // It expires before the registration, because the API server would keep an open connection.
     given(guard.name);
     until("the certificate has expired", || (SystemTime::now() > end + Duration::from_secs(1)).then_some(()));
     guard.register();
-    guard.is_asked_in_vain();
-    away(guard.name);
+    guard.wait_until_calls_fail();
+    check_requests(guard.name);
     let name = guard.name;
     guard.certify(&authority, Validity::Long).write(&guard.pair, "tls").unwrap_or_else(|error| panic!("a new pair for {name}: {error}"));
-    guard.is_back();
+    guard.assert_recovered();
 }
 
 #[test]
-fn a_broken_canon_changes_nothing_until_it_is_mended() {
+fn a_broken_canon_changes_nothing_until_it_is_corrected() {
     let name = "broken-canon";
     let grant = |labels: &str| {
         format!(
@@ -288,18 +288,18 @@ fn a_broken_canon_changes_nothing_until_it_is_mended() {
 
     fs::write(&canon, good.replace("Egress", "Outwards")).expect("a broken canon");
     let metrics = || guard.server.lock().expect("the server").metrics();
-    until("the guard says that its canon is broken", || {
+    until("the guard reports the broken canon", || {
         let metrics = metrics();
         let degraded = metrics.lines().any(|line| line.contains("degraded") && line.contains("canon") && line.ends_with(" 1"));
         degraded.then_some(())
     });
     create(name, &pod("desktop", &[("type", "x11server")]));
-    assert_eq!(scene.capabilities("desktop"), ["ocuser"], "the last good one is in force");
-    scene.refused(&kubectl("create -f -").stdin(&pod("thief", &[("app", "any"), ("netpol/ocuser", "true")])), &["netpol/ocuser"]);
+    assert_eq!(scene.capabilities("desktop"), ["ocuser"], "the last valid canon is active");
+    scene.denied(&kubectl("create -f -").stdin(&pod("thief", &[("app", "any"), ("netpol/ocuser", "true")])), &["netpol/ocuser"]);
 
-    fs::write(&canon, better).expect("a mended canon");
+    fs::write(&canon, better).expect("a corrected canon");
     let mut number = 0;
-    until("the mended canon is in force", || {
+    until("the corrected canon is active", || {
         number += 1;
         let name = format!("desktop-{number}");
         create(&scene.guarded, &pod(&name, &[("type", "x11server")]));

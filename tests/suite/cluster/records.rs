@@ -1,4 +1,4 @@
-//! What is on record of a run, and what never is.
+//! The audit logs of the run: what they contain, and what they must not contain.
 
 use hyper::Method;
 use serde_json::json;
@@ -11,11 +11,11 @@ use super::harness::netpol::netpol;
 use super::harness::scene::pod;
 use super::harness::wait::until;
 
-/// pyos writes such values into the labels of desktops.
+/// Secrets that pyos writes into the labels of desktops.
 const SECRET: &str = "d34b796e90f7f13ff21a4a23fa32d969";
 
 #[test]
-fn no_secret_is_on_record_anywhere() {
+fn no_log_or_metric_contains_a_secret() {
     let scene = scene();
     let desktop = |name: &str, more: &[(&str, &str)]| {
         let mut desktop = pod(name, &[("type", "x11server"), ("xauthkey", SECRET), ("pulseaudio_cookie", SECRET)]);
@@ -27,11 +27,11 @@ fn no_secret_is_on_record_anywhere() {
         desktop
     };
     scene.given(&desktop("desktop", &[]));
-    let mut said = vec![
-        scene.refused(&kubectl("create -f -").stdin(&desktop("thief", &[("netpol/mongodb", "true")])), &["netpol/mongodb"]),
-        scene.refused(&kubectl("create -f -").stdin(&desktop("wrong", &[("netpol/ocuser", SECRET)])), &["netpol/ocuser"]),
-        scene.refused(&kubectl("label pod desktop netpol/pyos=true"), &["netpol/pyos"]),
-        scene.refused(&kubectl("label pod desktop run=pyos-od"), &["run"]),
+    let mut result = vec![
+        scene.denied(&kubectl("create -f -").stdin(&desktop("thief", &[("netpol/mongodb", "true")])), &["netpol/mongodb"]),
+        scene.denied(&kubectl("create -f -").stdin(&desktop("wrong", &[("netpol/ocuser", SECRET)])), &["netpol/ocuser"]),
+        scene.denied(&kubectl("label pod desktop netpol/pyos=true"), &["netpol/pyos"]),
+        scene.denied(&kubectl("label pod desktop run=pyos-od"), &["run"]),
         scene.admitted(&kubectl(&format!("annotate pod desktop k8s.v1.cni.cncf.io/networks={SECRET}"))),
     ];
     let binding = json!({
@@ -39,10 +39,10 @@ fn no_secret_is_on_record_anywhere() {
         "target": {"apiVersion": "v1", "kind": "Node", "name": "n1"},
     });
     let path = "/api/v1/namespaces/{ns}/pods/desktop/binding";
-    said.push(scene.refused(&call(Call::new(Method::POST, path).json(&binding)), &["netpol/dns"]));
-    for said in &said {
-        let words = format!("{} {}", said.sentence(), said.warned());
-        // A wrong value of a capability is said; it is the caller's own, and no secret by its key.
+    result.push(scene.denied(&call(Call::new(Method::POST, path).json(&binding)), &["netpol/dns"]));
+    for result in &result {
+        let words = format!("{} {}", result.sentence(), result.warned());
+        // The message repeats a wrong value of a capability label. It comes from the client, and its key shows that it is not a secret.
         assert!(!words.contains(SECRET) || words.contains("netpol/ocuser"), "{words}");
     }
     let server = scene.guard.server.lock().expect("the server");
@@ -52,24 +52,24 @@ fn no_secret_is_on_record_anywhere() {
         ("metrics", server.metrics()),
     ];
     for (what, text) in records {
-        assert!(!text.is_empty(), "the {what} has something in it");
+        assert!(!text.is_empty(), "the {what} is not empty");
         let told: Vec<&str> = text.lines().filter(|line| line.contains(SECRET) && !line.contains("netpol/ocuser")).collect();
-        assert!(told.is_empty(), "the {what} holds a secret: {told:?}");
-        assert!(!text.contains("xauthkey"), "the {what} holds a label map");
+        assert!(told.is_empty(), "the {what} contains a secret: {told:?}");
+        assert!(!text.contains("xauthkey"), "the {what} contains a label map");
     }
 }
 
-/// Each scene checks at its end that both logs agree about it; here once in so many words.
+/// Each scene compares both logs at its end. This test shows the details once.
 #[test]
-fn a_refusal_is_one_line_that_the_api_servers_own_log_names() {
+fn a_denial_is_one_line_with_the_uid_of_the_api_servers_event() {
     let scene = scene();
-    scene.refused(&kubectl("create -f -").stdin(&pod("thief", &[("app", "thief"), ("netpol/mongodb", "true")])), &["netpol/mongodb"]);
+    scene.denied(&kubectl("create -f -").stdin(&pod("thief", &[("app", "thief"), ("netpol/mongodb", "true")])), &["netpol/mongodb"]);
     let lines = until("two lines", || {
         let lines = scene.guard.audit_lines();
         let ours: Vec<_> = lines.into_iter().filter(|line| line["namespace"] == *scene.guarded).collect();
         (ours.len() >= 2).then_some(ours)
     });
-    let [dry, earnest] = lines.as_slice() else { panic!("one line a refusal: {lines:?}") };
+    let [dry, earnest] = lines.as_slice() else { panic!("one line for each denial: {lines:?}") };
     assert_eq!((&dry["dryRun"], &earnest["dryRun"]), (&json!(true), &json!(false)));
     let told = until("the API server's events", || {
         let events = events(&scene.guarded);
@@ -84,9 +84,9 @@ fn a_refusal_is_one_line_that_the_api_servers_own_log_names() {
 }
 
 #[test]
-fn the_chain_of_the_run_is_whole() {
+fn the_audit_chain_of_the_run_is_intact() {
     let scene = scene();
-    scene.refused(&kubectl("run thief --image=registry.example/c --labels=netpol/dns=true"), &["netpol/dns"]);
+    scene.denied(&kubectl("run thief --image=registry.example/c --labels=netpol/dns=true"), &["netpol/dns"]);
     let log = scene.guard.server.lock().expect("the server").audit_log.clone();
     let verified = netpol([std::ffi::OsStr::new("audit"), "verify".as_ref(), log.as_os_str()]);
     assert!(verified.ok, "{}{}", verified.stdout, verified.stderr);

@@ -1,4 +1,4 @@
-//! While pods are created, servers are restarted and certificates are rotated, and nobody notices.
+//! Servers restart and certificates rotate while pods are created, and no creation fails.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -10,15 +10,14 @@ use serde_json::json;
 use super::harness::api::served_certificate;
 use super::harness::figures::{note, percentiles};
 use super::harness::forwarder::Forwarder;
-use super::harness::guard::{apply, create_namespace, rendered, scene, wait_until_asked};
+use super::harness::guard::{apply, create_namespace, rendered, scene, wait_until_called};
 use super::harness::load::{Load, Outcome, burst};
 use super::harness::netpol::Server;
 use super::harness::pki::{Authority, Pair, Validity};
 use super::harness::plane::plane;
 use super::harness::wait::until;
 
-/// Certificates as the kubelet mounts a Secret: files are links into `..data`, itself a link that is
-/// replaced at once.
+/// A Secret as the kubelet mounts it: the files are links into `..data`, which is a link that is replaced atomically.
 struct Mount {
     folder: PathBuf,
     version: u32,
@@ -54,7 +53,7 @@ impl Mount {
     }
 }
 
-/// What both tests need: a mount, a registration at a forwarder, and flags for servers behind it.
+/// The setup of both tests: a mount, a forwarder that is registered, and the flags of the servers behind it.
 struct Rolling {
     name: &'static str,
     mount: Mount,
@@ -69,7 +68,7 @@ impl Rolling {
         let mount = Mount::new(&format!("{name}-mount"), &leaf(authority));
         let forwarder = Forwarder::start().expect("a forwarder");
         let common = vec!["--namespace".to_owned(), name.to_owned()];
-        // Endpoints here forget a server within a tenth of a second.
+        // The forwarder stops using a server within a tenth of a second.
         let flags = [common.clone(), mount.flags(), vec!["--drain-delay".to_owned(), "2s".to_owned()]].concat();
         Rolling { name, mount, forwarder, flags, common }
     }
@@ -99,26 +98,26 @@ fn report(what: &str, outcome: &Outcome) {
 }
 
 #[test]
-fn many_clients_at_once_get_their_labels() {
+fn concurrent_clients_get_their_labels() {
     let scene = scene();
     burst(&scene.guarded, "pod", 32, 256).assert_clean(256);
 }
 
 #[test]
-fn a_rolling_restart_fails_no_creation() {
+fn a_rolling_restart_fails_no_pod_creation() {
     let authority = Authority::new("rolling").expect("an authority");
     let rolling = Rolling::new("rolling", &authority);
     let mut servers = [rolling.server(), rolling.server()];
     until("both servers are ready", || (rolling.forwarder.ready() == 2).then_some(()));
     rolling.register(&authority.pem);
-    wait_until_asked(rolling.name, rolling.name, &|| false);
+    wait_until_called(rolling.name, rolling.name, &|| false);
 
     let load = Load::start(rolling.name, "pod", 6, Duration::from_millis(150));
     for _ in 0..3 {
         for server in &mut servers {
             server.process.signal("TERM");
             let status = server.process.wait();
-            assert!(status.success(), "a server that is told to end ends well: {status}\n{}", server.process.tail());
+            assert!(status.success(), "a server exits with success after SIGTERM: {status}\n{}", server.process.tail());
             rolling.forwarder.remove(server.port);
             *server = rolling.server();
             until("both servers are ready again", || (rolling.forwarder.ready() == 2).then_some(()));
@@ -131,13 +130,13 @@ fn a_rolling_restart_fails_no_creation() {
 }
 
 #[test]
-fn a_rotation_of_certificates_fails_no_creation() {
+fn a_certificate_rotation_fails_no_pod_creation() {
     let [old, new] = ["old", "new"].map(|name| Authority::new(name).expect("an authority"));
     let mut rolling = Rolling::new("rotation", &old);
     let servers = [rolling.server(), rolling.server()];
     until("both servers are ready", || (rolling.forwarder.ready() == 2).then_some(()));
     rolling.register(&old.pem);
-    wait_until_asked(rolling.name, rolling.name, &|| false);
+    wait_until_called(rolling.name, rolling.name, &|| false);
 
     let load = Load::start(rolling.name, "pod", 6, Duration::from_millis(150));
     let both = format!("{}{}", old.pem, new.pem);
@@ -151,7 +150,7 @@ fn a_rotation_of_certificates_fails_no_creation() {
     }
     rolling.register(&new.pem);
     let enough = load.count() + 50;
-    until("pods under the new authority alone", || (load.count() >= enough).then_some(()));
+    until("pods are created with the new authority alone", || (load.count() >= enough).then_some(()));
     let outcome = load.finish();
     report("certificate rotation", &outcome);
     outcome.assert_clean(100);

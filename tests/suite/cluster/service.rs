@@ -1,10 +1,10 @@
-//! The registration as a chart makes it: by Service, as YAML. Without a cluster network the Service is
-//! an `ExternalName`, and the API server still asks for the name that a certificate must have.
+//! A registration by Service, as the chart creates it. There is no cluster network, so the Service is an `ExternalName`; the API
+//! server still verifies the certificate for the name of the Service.
 
 use serde_json::json;
 
 use super::harness::act::kubectl;
-use super::harness::guard::{create_namespace, wait_until_asked};
+use super::harness::guard::{create_namespace, wait_until_called};
 use super::harness::netpol::{Server, netpol};
 use super::harness::plane::plane;
 use super::harness::scene::pod;
@@ -30,15 +30,14 @@ fn a_registration_by_service_reaches_the_guard() {
         ["render", "registration", "--name", NAME, "--namespace", NAME, "--service", &endpoint, "--ca", ca.to_str().expect("a path")];
     let manifests = netpol(args).expect("render registration");
     plane().kubectl.run(["apply", "-f", "-"], &manifests).expect("kubectl apply");
-    wait_until_asked(NAME, NAME, &|| false);
-    let said = kubectl("create -f -").stdin(&pod("thief", &[("app", "thief"), ("netpol/mongodb", "true")])).run(NAME, false);
-    assert!(said.text.contains("denied the request") && said.text.contains("netpol/mongodb"), "{}", said.text);
+    wait_until_called(NAME, NAME, &|| false);
+    let result = kubectl("create -f -").stdin(&pod("thief", &[("app", "thief"), ("netpol/mongodb", "true")])).run(NAME, false);
+    assert!(result.text.contains("denied the request") && result.text.contains("netpol/mongodb"), "{}", result.text);
 }
 
-/// What is registered is what is rendered: the API server fills in nothing that we did not say, so a
-/// weakened registration shows by comparison.
+/// The registration states every field that the API server would default, so a comparison shows a weakened registration.
 #[test]
-fn the_api_server_keeps_a_registration_as_it_is_rendered() {
+fn the_api_server_adds_no_defaults_to_the_registration() {
     let name = "as-rendered";
     let manifests = netpol(["render", "registration", "--name", name, "--namespace", name]).expect("render registration");
     plane().kubectl.run(["apply", "-f", "-"], &manifests).expect("kubectl apply");
@@ -51,11 +50,11 @@ fn the_api_server_keeps_a_registration_as_it_is_rendered() {
         let rendered: serde_json::Value = serde_json::from_str(&rendered).expect("it is JSON");
         let kind = live["kind"].as_str().expect("a kind");
         let ours = rendered["items"].as_array().into_iter().flatten().find(|item| item["kind"] == kind).expect("ours");
-        for (kept, said) in live["webhooks"].as_array().into_iter().flatten().zip(ours["webhooks"].as_array().into_iter().flatten()) {
-            for (field, value) in said.as_object().expect("a webhook") {
-                assert_eq!(&kept[field], value, "{} of {}", field, said["name"]);
+        for (stored, rendered) in live["webhooks"].as_array().into_iter().flatten().zip(ours["webhooks"].as_array().into_iter().flatten()) {
+            for (field, value) in rendered.as_object().expect("a webhook") {
+                assert_eq!(&stored[field], value, "{} of {}", field, rendered["name"]);
             }
         }
-        plane().api.call(&super::harness::api::Call::new(hyper::Method::DELETE, path)).expect("it goes");
+        plane().api.call(&super::harness::api::Call::new(hyper::Method::DELETE, path)).expect("a deletion");
     }
 }

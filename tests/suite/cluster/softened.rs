@@ -1,4 +1,4 @@
-//! Where refusals are softened, and where the glass is broken.
+//! Softened enforcement and break-glass.
 
 use serde_json::{Value, json};
 
@@ -21,12 +21,12 @@ fn because(reason: &str) -> Value {
     json!({"metadata": {"annotations": {GLASS: reason}}, "spec": {"egress": [{}]}})
 }
 
-/// A guard with one group that may break the glass, and the policy.
-fn with_glass(name: &str) -> Guard {
+/// Returns a guard with a break-glass group, and creates the policy.
+fn with_break_glass(name: &str) -> Guard {
     Guard::registered(name, &["--break-glass-group", "oncall", "--break-glass-group", "cn=net,ou=groups"])
 }
 
-/// The audit line about the last act on the policy.
+/// Returns the last audit line about the policy.
 #[track_caller]
 fn last_line(scene: &Scene<'_>) -> Value {
     let lines = scene.guard.audit_lines();
@@ -34,35 +34,35 @@ fn last_line(scene: &Scene<'_>) -> Value {
 }
 
 #[test]
-fn a_member_breaks_the_glass_and_it_is_on_record() {
-    let guard = with_glass("glass-member");
+fn a_group_member_can_use_break_glass_and_it_is_recorded() {
+    let guard = with_break_glass("glass-member");
     let scene = guard.scene();
     scene.given_policies("abcdesktop", &[NAME]);
-    let said = scene.admitted(&patch(&because("incident 7")).by("olga", &["oncall"]));
-    assert!(said.warned().contains("glass"), "{:?}", said.warnings);
+    let result = scene.admitted(&patch(&because("incident 7")).by("olga", &["oncall"]));
+    assert!(result.warned().contains("glass"), "{:?}", result.warnings);
     let line = last_line(&scene);
     assert_eq!((line["rule"].as_str(), line["user"].as_str()), (Some("break-glass"), Some("olga")), "{line}");
-    // What was broken for one change is whole for the next, for the member too.
+    // The annotation of one change does not apply to the next one, for members too.
     let drift = json!({"spec": {"egress": [{"ports": [{"port": 1}]}]}});
-    scene.refused(&patch(&drift).by("olga", &["oncall"]), &[NAME]);
+    scene.denied(&patch(&drift).by("olga", &["oncall"]), &[NAME]);
     scene.admitted(&patch(&json!({"metadata": {"annotations": {GLASS: null}}})).by("dave", &[]));
 }
 
 #[test]
-fn nobody_else_breaks_the_glass() {
-    let guard = with_glass("glass-stranger");
+fn other_users_cannot_use_break_glass() {
+    let guard = with_break_glass("glass-other-user");
     let scene = guard.scene();
     scene.given_policies("abcdesktop", &[NAME]);
-    scene.refused(&patch(&because("I want to")).by("dave", &["developers"]), &[GLASS]);
-    // Nor is it planted for a member to trip over.
+    scene.denied(&patch(&because("I want to")).by("dave", &["developers"]), &[GLASS]);
+    // Other users cannot set the annotation for a member either.
     let planted = json!({"metadata": {"annotations": {GLASS: "later"}}});
-    scene.refused(&patch(&planted).by("dave", &[]), &[GLASS]);
+    scene.denied(&patch(&planted).by("dave", &[]), &[GLASS]);
     scene.admitted(&patch(&because("incident 8")).by("olga", &["cn=net,ou=groups"]));
 }
 
-/// An annotation that was there before counts for nobody but who deletes the object.
+/// An existing annotation applies only to the deletion of the object by a member.
 #[test]
-fn a_planted_annotation_breaks_no_glass() {
+fn an_existing_break_glass_annotation_has_no_effect_on_updates() {
     let guard = Guard::start("glass-planted", "abcdesktop", &["--break-glass-group", "oncall"]);
     let scene = guard.scene();
     scene.given_policies("abcdesktop", &[NAME, "memcached-rights"]);
@@ -70,12 +70,12 @@ fn a_planted_annotation_breaks_no_glass() {
         assert!(kubectl(&format!("annotate networkpolicy {NAME} {GLASS}=planted")).run(namespace, false).ok);
     }
     guard.register();
-    scene.refused(&patch(&wider()).by("olga", &["oncall"]), &[NAME]);
-    scene.refused(&kubectl(&format!("delete networkpolicy {NAME}")).by("dave", &[]), &[NAME]);
+    scene.denied(&patch(&wider()).by("olga", &["oncall"]), &[NAME]);
+    scene.denied(&kubectl(&format!("delete networkpolicy {NAME}")).by("dave", &[]), &[NAME]);
     assert!(kubectl("apply -f -").stdin(&policy()).run(&scene.open, false).ok);
-    let said = scene.admitted(&kubectl(&format!("delete networkpolicy {NAME}")).by("olga", &["oncall"]));
-    assert!(said.warned().contains("glass"), "{:?}", said.warnings);
-    scene.refused(&kubectl("delete networkpolicy memcached-rights").by("olga", &["oncall"]), &["memcached-rights"]);
+    let result = scene.admitted(&kubectl(&format!("delete networkpolicy {NAME}")).by("olga", &["oncall"]));
+    assert!(result.warned().contains("glass"), "{:?}", result.warnings);
+    scene.denied(&kubectl("delete networkpolicy memcached-rights").by("olga", &["oncall"]), &["memcached-rights"]);
 }
 
 fn policy() -> Value {
@@ -86,14 +86,14 @@ fn policy() -> Value {
 }
 
 #[test]
-fn where_no_group_is_named_there_is_no_glass() {
+fn without_a_group_break_glass_is_disabled() {
     let scene = scene();
     scene.given_policies("abcdesktop", &[NAME]);
-    scene.refused(&patch(&because("please")).by("olga", &["oncall"]), &[NAME]);
+    scene.denied(&patch(&because("please")).by("olga", &["oncall"]), &[NAME]);
 }
 
-/// Acts that are refused by default: of pods, policies and workloads.
-fn refusals() -> Vec<(Act, &'static str)> {
+/// Returns requests that are denied by default: for pods, policies and workloads.
+fn denials() -> Vec<(Act, &'static str)> {
     let selector = json!({"matchLabels": {"run": "mongodb-od", "netpol/dns": "true"}});
     let template = json!({"metadata": {"labels": {"run": "mongodb-od", "netpol/dns": "true"}}, "spec": super::harness::scene::pod_spec()});
     let workload = json!({
@@ -110,59 +110,59 @@ fn refusals() -> Vec<(Act, &'static str)> {
 }
 
 #[test]
-fn under_warn_every_refusal_arrives_as_a_warning() {
+fn under_warn_every_denial_becomes_a_warning() {
     let guard = Guard::registered("enforce-warn", &["--enforcement", "warn"]);
     let scene = guard.scene();
     scene.given_policies("abcdesktop", &[NAME]);
     scene.given(&pod("app", &[("app", "any")]));
-    for (act, word) in refusals() {
-        let said = scene.admitted(&act);
-        assert!(said.warned().contains(word), "{act}: {:?}", said.warnings);
-        assert!(said.warnings.iter().all(|warning| warning.chars().count() <= 120), "{:?}", said.warnings);
+    for (act, word) in denials() {
+        let result = scene.admitted(&act);
+        assert!(result.warned().contains(word), "{act}: {:?}", result.warnings);
+        assert!(result.warnings.iter().all(|warning| warning.chars().count() <= 120), "{:?}", result.warnings);
     }
     assert!(guard.audit_lines().iter().any(|line| line["verdict"] == "softened"));
     super::harness::scene::create(&scene.guarded, &pod("desktop", &[("type", "x11server")]));
-    assert_eq!(scene.capabilities("desktop"), ["ocuser"], "labels are injected all the same");
+    assert_eq!(scene.capabilities("desktop"), ["ocuser"], "labels are still added");
 }
 
 #[test]
-fn under_audit_only_the_log_tells() {
+fn under_audit_violations_are_only_logged() {
     let guard = Guard::registered("enforce-audit", &["--enforcement", "audit"]);
     let scene = guard.scene();
     scene.given_policies("abcdesktop", &[NAME]);
     scene.given(&pod("app", &[("app", "any")]));
     let before = guard.audit_lines().len();
-    for (act, _) in refusals() {
-        scene.admitted_in_silence(&act);
+    for (act, _) in denials() {
+        scene.admitted_without_warnings(&act);
     }
-    super::harness::wait::until("every act is on record, twice", || {
+    super::harness::wait::until("every request is recorded twice", || {
         let lines = guard.audit_lines();
         let told = lines.iter().skip(before).filter(|line| line["verdict"] == "softened").count();
-        (told == 2 * refusals().len()).then_some(())
+        (told == 2 * denials().len()).then_some(())
     });
     super::harness::scene::create(&scene.guarded, &pod("desktop", &[("type", "x11server")]));
-    assert_eq!(scene.capabilities("desktop"), ["ocuser"], "labels are injected all the same");
+    assert_eq!(scene.capabilities("desktop"), ["ocuser"], "labels are still added");
 }
 
 #[test]
-fn an_ungranted_label_may_be_stripped() {
+fn an_ungranted_label_is_stripped_if_configured() {
     let guard = Guard::registered("strip", &["--ungranted-labels", "strip"]);
     let scene = guard.scene();
-    let said = scene.admitted(&kubectl("create -f -").stdin(&pod("thief", &[("app", "thief"), ("netpol/mongodb", "true")])));
-    assert!(said.warned().contains("netpol/mongodb"), "{:?}", said.warnings);
+    let result = scene.admitted(&kubectl("create -f -").stdin(&pod("thief", &[("app", "thief"), ("netpol/mongodb", "true")])));
+    assert!(result.warned().contains("netpol/mongodb"), "{:?}", result.warnings);
     assert!(scene.capabilities("thief").is_empty());
-    // What the mutating call cannot reach is refused.
+    // Requests that the mutating webhook does not see are denied.
     let status = json!({"metadata": {"labels": {"netpol/dns": "true"}}}).to_string();
-    scene.refused(&kubectl("patch pod thief --subresource=status --type=merge -p").word(status), &["netpol/dns"]);
+    scene.denied(&kubectl("patch pod thief --subresource=status --type=merge -p").word(status), &["netpol/dns"]);
 }
 
 #[test]
-fn an_ungranted_label_may_be_warned_about() {
+fn an_ungranted_label_causes_a_warning_if_configured() {
     let guard = Guard::registered("label-warn", &["--ungranted-labels", "warn"]);
     let scene = guard.scene();
-    let said = scene.admitted(&kubectl("create -f -").stdin(&pod("thief", &[("app", "thief"), ("netpol/mongodb", "true")])));
-    assert!(said.warned().contains("netpol/mongodb"), "{:?}", said.warnings);
+    let result = scene.admitted(&kubectl("create -f -").stdin(&pod("thief", &[("app", "thief"), ("netpol/mongodb", "true")])));
+    assert!(result.warned().contains("netpol/mongodb"), "{:?}", result.warnings);
     assert_eq!(scene.capabilities("thief"), ["mongodb"]);
     scene.given(&pod("app", &[("app", "any")]));
-    scene.refused(&kubectl("label pod app run=pyos-od"), &["run"]);
+    scene.denied(&kubectl("label pod app run=pyos-od"), &["run"]);
 }

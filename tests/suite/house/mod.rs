@@ -1,6 +1,9 @@
-//! The house's own rules, kept by reading the source tree: one crate has no compiler wall between its rooms.
+//! Rules about the source tree that the compiler does not check, such as the direction between the rooms of one crate.
 
+mod circles;
+mod code;
 mod direction;
+mod names;
 mod paths;
 mod tidy;
 
@@ -9,9 +12,9 @@ use std::path::{Path, PathBuf};
 
 use crate::support::root;
 
-/// One text file of the package.
+/// A text file of the package.
 struct Source {
-    /// Its path from the root of the package, with `/`.
+    /// Its path from the root of the package, with `/` between folders.
     path: String,
     text: String,
 }
@@ -21,18 +24,13 @@ impl Source {
         Path::new(&self.path).extension().is_some_and(|extension| extension == "rs")
     }
 
-    /// Its lines without what follows `//`.
+    /// Returns its text without comments and literals; line numbers stay the same.
     fn code(&self) -> String {
-        let mut code = String::with_capacity(self.text.len());
-        for line in self.text.lines() {
-            code.push_str(line.split_once("//").map_or(line, |(before, _)| before));
-            code.push('\n');
-        }
-        code
+        code::code(&self.text)
     }
 }
 
-/// Reads every text file under `folder`, in order; what is built or found by a fuzzer is left out.
+/// Reads every text file under `folder`, sorted by path, without build output and what a fuzzer found.
 fn sources(folder: &str) -> Vec<Source> {
     let mut files = Vec::new();
     collect(&root().join(folder), &mut files);
@@ -59,7 +57,7 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
     }
 }
 
-/// Fails with every line of `faults`.
+/// Fails with `rule` and every fault, if there is one.
 #[track_caller]
 fn none(faults: &[String], rule: &str) {
     assert!(faults.is_empty(), "{rule}:\n  {}", faults.join("\n  "));

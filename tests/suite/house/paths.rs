@@ -1,6 +1,8 @@
 //! The paths that Rust source names, with `use` trees written out.
 
-/// Answers every path of two or more segments in `code`: `use a::{b, c::d}` names `a::b` and `a::c::d`.
+use super::code::{is_word, tokens};
+
+/// Returns every path of two or more segments in `code`: `use a::{b, c::d}` names `a::b` and `a::c::d`.
 pub(super) fn paths(code: &str) -> Vec<String> {
     let tokens = tokens(code);
     let mut found = Vec::new();
@@ -11,7 +13,7 @@ pub(super) fn paths(code: &str) -> Vec<String> {
     found
 }
 
-/// Reads one tree that starts at `at` below `prefix`; answers where it ends.
+/// Reads one tree that starts at `at` below `prefix`; returns where it ends.
 fn tree(tokens: &[&str], mut at: usize, prefix: &str, found: &mut Vec<String>) -> usize {
     let mut path = prefix.to_owned();
     let token = |at: usize| tokens.get(at).copied().unwrap_or_default();
@@ -47,29 +49,6 @@ fn tree(tokens: &[&str], mut at: usize, prefix: &str, found: &mut Vec<String>) -
             return at;
         }
     }
-}
-
-fn is_word(token: &str) -> bool {
-    token.starts_with(|first: char| first.is_alphanumeric() || first == '_')
-}
-
-/// Splits into words, `::` and single characters.
-fn tokens(code: &str) -> Vec<&str> {
-    let mut tokens = Vec::new();
-    let mut rest = code.trim_start();
-    while let Some(first) = rest.chars().next() {
-        let length = if rest.starts_with("::") {
-            2
-        } else if is_word(rest) {
-            rest.find(|other: char| !other.is_alphanumeric() && other != '_').unwrap_or(rest.len())
-        } else {
-            first.len_utf8()
-        };
-        let (token, after) = rest.split_at(length);
-        tokens.push(token);
-        rest = after.trim_start();
-    }
-    tokens
 }
 
 #[test]

@@ -1,10 +1,10 @@
-//! Rules about files: their length, what they must not hold, and that none is forgotten.
+//! Rules about files: their length, text that they must not contain, and that each one is compiled.
 
 use std::collections::BTreeMap;
 
 use super::{Source, none, sources};
 
-/// A file past this holds two things.
+/// The most lines of a source file; a longer one usually contains two things.
 const LONGEST: usize = 450;
 
 fn rust(folder: &str) -> impl Iterator<Item = Source> {
@@ -12,11 +12,11 @@ fn rust(folder: &str) -> impl Iterator<Item = Source> {
 }
 
 #[test]
-fn no_source_file_is_longer_than_one_thing() {
+fn no_source_file_has_more_than_450_lines() {
     let long = |source: &Source| Some(source.text.lines().count()).filter(|lines| *lines > LONGEST);
-    let faults: Vec<String> =
-        rust("src").filter_map(|source| long(&source).map(|lines| format!("{}: {lines} lines", source.path))).collect();
-    none(&faults, "a file of more than 450 lines usually holds two things");
+    let files = ["src", "crates"].into_iter().flat_map(rust);
+    let faults: Vec<String> = files.filter_map(|source| long(&source).map(|lines| format!("{}: {lines} lines", source.path))).collect();
+    none(&faults, "a file of more than 450 lines usually contains two things");
 }
 
 #[test]
@@ -45,7 +45,7 @@ fn every_file_is_a_module_of_its_parent() {
             }
         }
     }
-    none(&faults, "files that no module declares, so that nobody compiles them");
+    none(&faults, "files that no module declares, so that they are not compiled");
 }
 
 #[test]
@@ -61,7 +61,7 @@ fn no_test_is_ignored() {
 }
 
 #[test]
-fn every_dependency_says_what_it_is_here_for() {
+fn every_dependency_has_a_reason() {
     let mut faults = Vec::new();
     for source in sources("").iter().filter(|source| source.path.ends_with("Cargo.toml")) {
         let mut section = "";
@@ -78,12 +78,12 @@ fn every_dependency_says_what_it_is_here_for() {
             before = line;
         }
     }
-    none(&faults, "no dependency without a reason, in a comment above or behind it");
+    none(&faults, "a dependency needs a reason, in a comment above it or on its line");
 }
 
 #[test]
 fn nothing_names_a_machine_or_a_mirror() {
-    // Written in halves, so that this file does not name them itself.
+    // Each is written in two parts, so that this file does not contain it.
     let folders = [concat!("/wo", "rk/"), concat!("/ro", "ot/"), concat!("/fa", "rm/"), concat!("/ho", "me/")];
     let hosts = [
         concat!("index.", "crates.io"),
@@ -105,10 +105,10 @@ fn nothing_names_a_machine_or_a_mirror() {
             }
         }
     }
-    none(&faults, "a path of somebody's machine, or the host of a package registry");
+    none(&faults, "a path on one machine, or the host of a package registry");
 }
 
-/// Answers whether `folder` stands in `line` where a path begins, not in the middle of one.
+/// Returns whether a path in `line` begins with `folder`.
 fn starts_a_path(line: &str, folder: &str) -> bool {
     line.match_indices(folder).any(|(at, _)| {
         !line[..at].ends_with(|before: char| before.is_ascii_alphanumeric() || matches!(before, '_' | '.' | '-' | '/' | '}' | ')'))

@@ -1,4 +1,4 @@
-//! A log that cannot be written delays no answer.
+//! An audit log that cannot be written delays no response.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -18,7 +18,7 @@ fn server(path: impl FnOnce(&Setup) -> PathBuf) -> Server {
     setup.start()
 }
 
-/// Has a hundred pods refused.
+/// Sends a hundred pods that are denied.
 fn refuse(server: &Server) {
     let body = std::fs::read(root().join("tests/reviews/pod-create-ungranted.validate.json")).unwrap();
     let mut client = server.client();
@@ -30,7 +30,7 @@ fn refuse(server: &Server) {
 }
 
 #[test]
-fn a_fifo_that_nobody_reads_delays_no_answer_and_the_lines_that_get_through_say_what_is_missing() {
+fn a_fifo_without_a_reader_delays_no_response_and_later_records_count_the_lost_ones() {
     let server = server(|setup| {
         let fifo = setup.dir.path().join("audit.fifo");
         assert!(Command::new("mkfifo").arg(&fifo).status().unwrap().success());
@@ -57,7 +57,7 @@ fn a_fifo_that_nobody_reads_delays_no_answer_and_the_lines_that_get_through_say_
 }
 
 #[test]
-fn a_full_disk_delays_no_answer() {
+fn a_full_disk_delays_no_response() {
     let server = server(|_| PathBuf::from("/dev/full"));
     refuse(&server);
     server.until_metric("netpol_audit_dropped_total", 95);

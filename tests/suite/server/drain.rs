@@ -1,4 +1,4 @@
-//! The end of a server: nobody's request is lost.
+//! Shutdown: no request is lost.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
@@ -13,7 +13,7 @@ fn new_client(server: &Server) -> Client {
 }
 
 #[test]
-fn a_server_that_ends_says_so_serves_on_tells_its_clients_and_ends() {
+fn a_draining_server_reports_not_ready_serves_on_says_farewell_and_ends() {
     let delays =
         |limits: &mut netpol::server::Limits| (limits.drain_delay, limits.farewell) = (Duration::from_secs(2), Duration::from_secs(3));
     let mut server = Setup::limits(delays).judge(length).start();
@@ -32,18 +32,18 @@ fn a_server_that_ends_says_so_serves_on_tells_its_clients_and_ends() {
         before += 1;
         assert!(start.elapsed() < Duration::from_secs(20));
     }
-    assert!(before > 0, "it serves on before it tells its clients");
+    assert!(before > 0, "it serves on before it asks its clients to close");
     client.closed_after();
-    // Somebody who comes late is answered too, and told.
+    // A new client is answered too, and asked to close.
     let late = new_client(&server).post("/validate", b"{}");
     assert!(late.status == 200 && late.closes());
-    assert!(idle.closed_after() < Duration::from_secs(10), "long before the grace is over");
+    assert!(idle.closed_after() < Duration::from_secs(10), "long before the end of the grace period");
     assert!(server.ends());
     assert!(std::net::TcpStream::connect(server.listen).is_err());
 }
 
 #[test]
-fn what_is_in_flight_is_answered() {
+fn a_request_in_flight_is_answered() {
     let (entered, wait) = mpsc::channel();
     let (release, released) = mpsc::channel::<()>();
     let released = Mutex::new(released);
@@ -55,11 +55,11 @@ fn what_is_in_flight_is_answered() {
         })
         .start();
     let mut client = server.client();
-    // A large one, which is judged where it may take long.
+    // A large body is reviewed on a thread of its own.
     client.send(&request("/validate", &vec![b' '; 300 << 10])).unwrap();
     wait.recv().unwrap();
     server.handle.drain();
-    assert!(until(|| std::net::TcpStream::connect(server.listen).is_err()), "no more connections are taken");
+    assert!(until(|| std::net::TcpStream::connect(server.listen).is_err()), "no more connections are accepted");
     release.send(()).unwrap();
     let reply = client.reply();
     assert!(reply.status == 200 && reply.closes());
@@ -67,7 +67,7 @@ fn what_is_in_flight_is_answered() {
 }
 
 #[test]
-fn a_first_request_is_answered_however_late_it_comes() {
+fn the_first_request_of_a_connection_is_answered_during_shutdown() {
     let mut server = Setup::limits(|limits| (limits.drain_delay, limits.farewell) = (Duration::ZERO, Duration::ZERO)).judge(length).start();
     let mut client = server.client();
     server.handle.drain();
@@ -78,7 +78,7 @@ fn a_first_request_is_answered_however_late_it_comes() {
 }
 
 #[test]
-fn what_takes_too_long_is_dropped() {
+fn a_request_that_takes_too_long_is_dropped() {
     let mut server = Setup::limits(|limits| {
         (limits.drain_delay, limits.farewell, limits.grace) = (Duration::ZERO, Duration::from_millis(50), Duration::from_millis(200));
     })
@@ -106,10 +106,10 @@ fn audit_lines_are_on_disk_when_a_server_has_ended() {
     assert_eq!(std::fs::read_to_string(server.dir.path().join("audit.log")).unwrap().lines().count(), 500);
 }
 
-/// Two servers behind what plays the Service: a new connection goes to one that is ready.
+/// Two servers behind a stand-in for the Service, which connects new clients to the one that is ready.
 #[test]
 fn a_rolling_restart_under_load_loses_no_request() {
-    // Every client is told, however long it takes until its next request; then the server ends at once.
+    // Every client is asked to close with its next response; then the server ends at once.
     let limits = || Setup::limits(|limits| (limits.drain_delay, limits.farewell) = (Duration::from_millis(300), SOON)).judge(length);
     let current = Arc::new(Mutex::new(Arc::new(limits().start())));
     let over = Arc::new(AtomicBool::new(false));

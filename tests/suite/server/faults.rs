@@ -1,4 +1,4 @@
-//! A fault of ours costs one answer.
+//! A panic costs one response.
 
 use super::bodies::length;
 use crate::support::server::Setup;

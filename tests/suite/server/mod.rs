@@ -7,6 +7,7 @@ mod command;
 mod connections;
 mod drain;
 mod faults;
+mod floods;
 mod http2;
 mod protocol;
 mod tls;

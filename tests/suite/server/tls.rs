@@ -1,4 +1,4 @@
-//! Certificates: whose, until when, and how they change.
+//! Certificates of the server and of clients, and their changes.
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
@@ -38,7 +38,7 @@ fn connect(server: &Server, authority: &Authority) -> Client {
     Client::connect(server.listen, client::config(trusting(authority), &[b"http/1.1"])).unwrap()
 }
 
-/// Answers whether a new connection is served `leaf`.
+/// Returns whether a new connection gets the certificate `leaf`.
 fn serves(server: &Server, authority: &Authority, leaf: &Leaf) -> bool {
     let client = connect(server, authority);
     client.stream.conn.peer_certificates().unwrap()[0] == CertificateDer::from_pem_slice(leaf.cert.as_bytes()).unwrap()
@@ -64,7 +64,7 @@ fn a_certificate_is_swapped_twice_as_the_kubelet_does_it_and_no_connection_is_dr
 }
 
 #[test]
-fn what_cannot_be_served_is_refused_and_the_pair_before_it_stays() {
+fn a_pair_that_is_not_usable_is_rejected_and_the_last_good_one_stays() {
     let authority = Authority::new("ca");
     let (good, other, late, early) =
         (authority.server("good"), authority.server("other"), authority.server_valid(-3, -1), authority.server_valid(1, 3));
@@ -73,10 +73,10 @@ fn what_cannot_be_served_is_refused_and_the_pair_before_it_stays() {
     let damaged = good.cert.replace("-----END", "----END");
     let half = [("tls.crt", other.cert.as_str())];
     let broken: [(&[(&str, &str)], &str); 7] = [
-        (&[("tls.crt", &other.cert), ("tls.key", &good.key)], "do not belong together"),
+        (&[("tls.crt", &other.cert), ("tls.key", &good.key)], "does not match the certificate"),
         (&[("tls.crt", &late.cert), ("tls.key", &late.key)], "expired at"),
         (&[("tls.crt", &early.cert), ("tls.key", &early.key)], "is not valid before"),
-        (&[("tls.crt", &damaged), ("tls.key", &good.key)], "is damaged"),
+        (&[("tls.crt", &damaged), ("tls.key", &good.key)], "is not valid PEM"),
         (&[("tls.crt", "nothing"), ("tls.key", &good.key)], "has no certificate in it"),
         (&[("tls.crt", &good.cert), ("tls.key", "nothing")], "has no private key in it"),
         (&half, "cannot be read"),
@@ -111,7 +111,7 @@ fn a_chain_is_served_whole() {
 }
 
 #[test]
-fn a_server_does_not_start_with_what_it_cannot_serve() {
+fn a_server_does_not_start_with_a_pair_that_is_not_usable() {
     let authority = Authority::new("ca");
     let (good, other, late) = (authority.server("good"), authority.server("other"), authority.server_valid(-3, -1));
     let error = |files: &Leaf| {
@@ -121,7 +121,7 @@ fn a_server_does_not_start_with_what_it_cannot_serve() {
         error.to_string()
     };
     let mismatched = error(&Leaf { cert: other.cert.clone(), key: good.key.clone() });
-    assert!(mismatched.contains("do not belong together"), "{mismatched}");
+    assert!(mismatched.contains("does not match the certificate"), "{mismatched}");
     let expired = error(&late);
     assert!(expired.contains("expired at"), "{expired}");
     let unreadable = error(&Leaf { cert: good.cert.clone(), key: String::new() });
@@ -138,7 +138,7 @@ fn a_certificate_that_is_not_valid_yet_is_served_but_not_ready() {
 }
 
 #[test]
-fn when_the_certificate_expires_is_a_metric() {
+fn the_expiry_of_the_certificate_is_a_metric() {
     let (setup, _mount) = mounted(&Authority::new("ca").server("x"));
     let server = setup.start();
     let expires = server.metric("netpol_certificate_not_after_seconds");
@@ -160,7 +160,7 @@ fn sessions_are_resumed() {
 }
 
 #[test]
-fn an_older_version_is_spoken_only_where_it_is_asked_for() {
+fn an_older_tls_version_needs_a_flag() {
     let connect = |min: TlsMin| {
         let mut setup = Setup::new().judge(length);
         setup.config.tls.min = min;
@@ -187,8 +187,8 @@ fn with_certificate(server: &Server, leaf: Option<&Leaf>) -> Arc<ClientConfig> {
     })
 }
 
-/// Answers whether a client is let in. In TLS 1.3 it learns that it is not only after its own handshake.
-fn is_let_in(server: &Server, leaf: Option<&Leaf>) -> bool {
+/// Returns whether a client is accepted. In TLS 1.3 a client learns that it is not only after its own handshake.
+fn is_accepted(server: &Server, leaf: Option<&Leaf>) -> bool {
     let body = std::fs::read(crate::support::root().join("tests/reviews/pod-create-ungranted.validate.json")).unwrap();
     let answered = Client::connect(server.listen, with_certificate(server, leaf)).and_then(|mut client| {
         client.send(&client::request("/validate", &body))?;
@@ -198,7 +198,7 @@ fn is_let_in(server: &Server, leaf: Option<&Leaf>) -> bool {
 }
 
 #[test]
-fn with_a_client_ca_only_its_clients_with_the_right_name_are_let_in() {
+fn with_a_client_ca_only_its_clients_with_the_right_name_are_accepted() {
     let (ours, theirs) = (Authority::new("ours"), Authority::new("theirs"));
     let mut setup = Setup::new();
     let ca = setup.dir.path().join("clients.crt");
@@ -206,36 +206,36 @@ fn with_a_client_ca_only_its_clients_with_the_right_name_are_let_in() {
     setup.config.tls.client_ca = Some(ca.clone());
     setup.config.tls.client_names = vec!["kube-apiserver".to_owned(), "api.example".to_owned()];
     let server = setup.start();
-    assert!(is_let_in(&server, Some(&ours.client("kube-apiserver", &[]))));
-    assert!(is_let_in(&server, Some(&ours.client("x", &["other.example", "api.example"]))));
-    assert!(!is_let_in(&server, Some(&ours.client("somebody", &["other.example"]))));
-    assert!(!is_let_in(&server, Some(&ours.server("kube-apiserver"))), "a server's certificate");
-    assert!(!is_let_in(&server, Some(&theirs.client("kube-apiserver", &[]))));
-    assert!(!is_let_in(&server, None));
+    assert!(is_accepted(&server, Some(&ours.client("kube-apiserver", &[]))));
+    assert!(is_accepted(&server, Some(&ours.client("x", &["other.example", "api.example"]))));
+    assert!(!is_accepted(&server, Some(&ours.client("somebody", &["other.example"]))));
+    assert!(!is_accepted(&server, Some(&ours.server("kube-apiserver"))), "a server's certificate");
+    assert!(!is_accepted(&server, Some(&theirs.client("kube-apiserver", &[]))));
+    assert!(!is_accepted(&server, None));
     server.until_metric("netpol_handshake_failures_total{cause=\"no_client_certificate\"}", 1);
     server.until_metric("netpol_handshake_failures_total{cause=\"client_certificate\"}", 3);
     assert!(server.audit_lines(2).iter().all(|line| line["clientVerified"] == true));
 
     std::fs::write(&ca, theirs.pem()).unwrap();
     server.reload();
-    assert!(is_let_in(&server, Some(&theirs.client("kube-apiserver", &[]))));
-    assert!(!is_let_in(&server, Some(&ours.client("kube-apiserver", &[]))));
+    assert!(is_accepted(&server, Some(&theirs.client("kube-apiserver", &[]))));
+    assert!(!is_accepted(&server, Some(&ours.client("kube-apiserver", &[]))));
     std::fs::write(&ca, "nothing").unwrap();
     server.reload();
-    assert!(is_let_in(&server, Some(&theirs.client("kube-apiserver", &[]))));
+    assert!(is_accepted(&server, Some(&theirs.client("kube-apiserver", &[]))));
     assert_eq!(server.metric("netpol_degraded{what=\"client CA\"}"), 1);
 }
 
 #[test]
-fn without_names_any_client_of_the_ca_is_let_in() {
+fn without_names_any_client_of_the_ca_is_accepted() {
     let ours = Authority::new("ours");
     let mut setup = Setup::new();
     let ca = setup.dir.path().join("clients.crt");
     std::fs::write(&ca, ours.pem()).unwrap();
     setup.config.tls.client_ca = Some(ca);
     let server = setup.start();
-    assert!(is_let_in(&server, Some(&ours.client("anybody", &[]))));
-    assert!(!is_let_in(&server, None));
+    assert!(is_accepted(&server, Some(&ours.client("anybody", &[]))));
+    assert!(!is_accepted(&server, None));
 }
 
 fn self_issued(dir: &Path, names: &[&str]) -> Result<Server, StartError> {

@@ -41,14 +41,14 @@ impl Authority {
         Leaf { cert: params.signed_by(&key, &self.0).unwrap().pem(), key: key.serialize_pem() }
     }
 
-    /// A server's certificate for localhost, valid for a day; `name` tells it from others.
+    /// Issues a server certificate for localhost that is valid for one day.
     pub(crate) fn server(&self, name: &str) -> Leaf {
         let mut params = params(name, &["localhost"]);
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         self.sign(&params)
     }
 
-    /// A server's certificate that is valid between two points, given in days from now.
+    /// Issues a server certificate that is valid between two times, in days from now.
     pub(crate) fn server_valid(&self, from: i32, until: i32) -> Leaf {
         let at = |days: i32| {
             if days < 0 { SystemTime::now() - DAY * days.unsigned_abs() } else { SystemTime::now() + DAY * days.unsigned_abs() }
@@ -58,7 +58,7 @@ impl Authority {
         self.sign(&params)
     }
 
-    /// A client's certificate.
+    /// Issues a client certificate.
     pub(crate) fn client(&self, common_name: &str, names: &[&str]) -> Leaf {
         let mut params = params(common_name, names);
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];

@@ -1,4 +1,4 @@
-//! A client that can also misbehave: it writes the bytes of a request as they are given.
+//! A client that sends the bytes of a request unchanged, so that tests can send invalid requests.
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -13,11 +13,11 @@ use super::server::SOON;
 /// One connection.
 pub(crate) struct Client {
     pub(crate) stream: StreamOwned<ClientConnection, TcpStream>,
-    /// What was read and belongs to the next answer.
+    /// Bytes that were read and belong to the next response.
     rest: Vec<u8>,
 }
 
-/// One answer.
+/// One response.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Reply {
     pub(crate) status: u16,
@@ -38,13 +38,13 @@ impl Reply {
         self.headers.iter().find(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
     }
 
-    /// Whether it says that the connection ends with it.
+    /// Returns whether the server closes the connection after this response.
     pub(crate) fn closes(&self) -> bool {
         self.header("connection") == Some("close")
     }
 }
 
-/// What a client trusts and speaks.
+/// Returns a configuration with trusted CAs and ALPN protocols.
 pub(crate) fn config(roots: RootCertStore, protocols: &[&[u8]]) -> Arc<ClientConfig> {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
@@ -53,14 +53,14 @@ pub(crate) fn config(roots: RootCertStore, protocols: &[&[u8]]) -> Arc<ClientCon
     Arc::new(config)
 }
 
-/// The head and body of a review's request.
+/// Returns the head and the body of a request with a review.
 pub(crate) fn request(path: &str, body: &[u8]) -> Vec<u8> {
     let head = format!("POST {path} HTTP/1.1\r\nHost: netpol\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n", body.len());
     [head.as_bytes(), body].concat()
 }
 
 impl Client {
-    /// Connects and shakes hands.
+    /// Connects and completes the handshake.
     pub(crate) fn connect(to: SocketAddr, config: Arc<ClientConfig>) -> io::Result<Client> {
         let socket = TcpStream::connect(to)?;
         socket.set_nodelay(true)?;
@@ -74,35 +74,35 @@ impl Client {
         Ok(Client { stream, rest: Vec::new() })
     }
 
-    /// Writes bytes as they are.
+    /// Sends bytes unchanged.
     pub(crate) fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.stream.write_all(bytes)?;
         self.stream.flush()
     }
 
-    /// Sends a review and reads its answer.
+    /// Sends a review and reads its response.
     pub(crate) fn post(&mut self, path: &str, body: &[u8]) -> Reply {
         self.send(&request(path, body)).unwrap();
         self.reply()
     }
 
-    /// Reads an answer.
+    /// Reads a response.
     pub(crate) fn reply(&mut self) -> Reply {
-        self.try_reply().unwrap_or_else(|error| panic!("no answer: {error}"))
+        self.try_reply().unwrap_or_else(|error| panic!("no response: {error}"))
     }
 
-    /// Reads an answer, if one comes.
+    /// Reads a response; an error if the connection ends before.
     pub(crate) fn try_reply(&mut self) -> io::Result<Reply> {
         read_reply(&mut self.stream, &mut self.rest)
     }
 
-    /// Answers after how long the server closes the connection without another word.
+    /// Waits until the server closes the connection without sending more bytes, and returns the time it took.
     pub(crate) fn closed_after(&mut self) -> Duration {
         let start = Instant::now();
         let mut byte = [0];
         match self.stream.read(&mut byte) {
             Ok(0) => {}
-            Ok(_) => panic!("the server says something: {:?}", char::from(byte[0])),
+            Ok(_) => panic!("the server sent a byte: {:?}", char::from(byte[0])),
             Err(error) => {
                 assert!(!matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut), "the server does not close");
             }
@@ -110,7 +110,7 @@ impl Client {
         start.elapsed()
     }
 
-    /// Whether the session of an earlier connection was resumed.
+    /// Returns whether the connection resumed the session of an earlier one.
     pub(crate) fn is_resumed(&self) -> bool {
         self.stream.conn.handshake_kind() == Some(HandshakeKind::Resumed)
     }
@@ -118,13 +118,18 @@ impl Client {
 
 /// Reads a path of the admin port.
 pub(crate) fn get(from: SocketAddr, path: &str) -> Reply {
-    let mut socket = TcpStream::connect(from).unwrap();
-    socket.set_read_timeout(Some(SOON)).unwrap();
-    write!(socket, "GET {path} HTTP/1.1\r\nHost: netpol\r\nConnection: close\r\n\r\n").unwrap();
-    read_reply(&mut socket, &mut Vec::new()).unwrap()
+    try_get(from, path).unwrap()
 }
 
-/// Reads an answer with a length; `rest` is what was read before, and then what was read beyond.
+/// Reads a path of the admin port, if the server answers.
+pub(crate) fn try_get(from: SocketAddr, path: &str) -> io::Result<Reply> {
+    let mut socket = TcpStream::connect(from)?;
+    socket.set_read_timeout(Some(SOON))?;
+    write!(socket, "GET {path} HTTP/1.1\r\nHost: netpol\r\nConnection: close\r\n\r\n")?;
+    read_reply(&mut socket, &mut Vec::new())
+}
+
+/// Reads a response with a length. `rest` contains bytes that were read before, and afterwards bytes of the next response.
 pub(crate) fn read_reply(stream: &mut impl Read, rest: &mut Vec<u8>) -> io::Result<Reply> {
     let head_end = loop {
         if let Some(at) = rest.windows(4).position(|bytes| bytes == b"\r\n\r\n") {

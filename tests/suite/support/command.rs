@@ -1,9 +1,9 @@
-//! Runs the binary as people do.
+//! Runs the binary.
 
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 
-/// What a command came to.
+/// The result of a command.
 #[derive(Debug)]
 pub(crate) struct Ran {
     pub(crate) code: i32,
@@ -11,7 +11,7 @@ pub(crate) struct Ran {
     pub(crate) err: String,
 }
 
-/// Answers a command of the binary whose surroundings say nothing.
+/// Returns a command of the binary without `NETPOL_` environment variables.
 pub(crate) fn command(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_netpol"));
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("NETPOL_")) {
@@ -31,7 +31,7 @@ pub(crate) fn netpol_reading(args: &[&str], input: &[u8]) -> Ran {
     let mut child = command(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut stdin = child.stdin.take().unwrap();
     let input = input.to_vec();
-    // From a thread of its own: a command may write much before it has read everything, or read nothing at all.
+    // A separate thread writes the input, because the command may produce output before it has read all of it.
     let writer = std::thread::spawn(move || drop(stdin.write_all(&input)));
     let output = child.wait_with_output().unwrap();
     writer.join().unwrap();

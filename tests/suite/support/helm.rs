@@ -1,4 +1,4 @@
-//! The real `helm`: named by `HELM`, in `KUBEBUILDER_ASSETS`, or built once from its Go module.
+//! The real `helm`: from `HELM`, from `KUBEBUILDER_ASSETS`, or built once from its Go module.
 
 use std::env;
 use std::io::Write as _;
@@ -16,15 +16,15 @@ const MODULE: Module = Module {
     files: &["go.mod", "go.sum"],
     versioned: "helm.sh/helm/v4",
     what: "helm",
-    without_go: "these tests run the real helm: install Go 1.26 or later (https://go.dev/dl) to build it, or name a helm in HELM",
+    without_go: "these tests run the real helm: install Go 1.26 or later (https://go.dev/dl) to build it, or set HELM to the path of a helm",
 };
 
-/// The chart.
+/// Returns the folder of the chart.
 pub(crate) fn chart() -> PathBuf {
     root().join("charts/abcdesktop-netpol")
 }
 
-/// What a command ended with.
+/// The result of a command.
 #[derive(Debug, Clone)]
 pub(crate) struct Ran {
     pub(crate) ok: bool,
@@ -33,7 +33,7 @@ pub(crate) struct Ran {
 }
 
 impl Ran {
-    /// What it printed, if it succeeded.
+    /// Returns the output of a command that succeeded.
     #[track_caller]
     pub(crate) fn expect(self, what: &str) -> String {
         assert!(self.ok, "{what}: {}{}", self.out, self.err);
@@ -51,7 +51,7 @@ fn program() -> &'static Path {
 
 fn find() -> Result<PathBuf, String> {
     if let Some(named) = env::var_os("HELM").map(PathBuf::from) {
-        return if named.is_file() { Ok(named) } else { Err(format!("HELM names {}, which is no file", named.display())) };
+        return if named.is_file() { Ok(named) } else { Err(format!("HELM is set to {}, which is not a file", named.display())) };
     }
     let beside = env::var_os("KUBEBUILDER_ASSETS").map(|folder| Path::new(&folder).join("helm")).filter(|helm| helm.is_file());
     if let Some(helm) = beside {
@@ -65,10 +65,10 @@ fn find() -> Result<PathBuf, String> {
     MODULE.built("helm", arguments, |_| Ok(())).map(|folder| folder.join("helm"))
 }
 
-/// Runs helm with `stdin` as its standard input; `home` is where it keeps things, `kubeconfig` its cluster if it has one.
+/// Runs helm with `stdin` as its standard input, `home` as its home folder, and the cluster of `kubeconfig`.
 pub(crate) fn helm(args: &[&str], stdin: &str, home: &Path, kubeconfig: Option<&Path>) -> Ran {
     let mut command = Command::new(program());
-    // The machine's own clusters, plugins and repositories are none of a test's business.
+    // Tests must not use the clusters, plugins and repositories of the machine.
     command.env_clear().env("PATH", "/usr/bin:/bin").env("HOME", home).args(args);
     match kubeconfig {
         Some(kubeconfig) => command.env("KUBECONFIG", kubeconfig),
@@ -84,7 +84,7 @@ pub(crate) fn helm(args: &[&str], stdin: &str, home: &Path, kubeconfig: Option<&
     Ran { ok: output.status.success(), out: text(output.stdout), err: text(output.stderr) }
 }
 
-/// Renders the chart with values (JSON is YAML) as the release abcdesktop-netpol in netpol-system.
+/// Renders the chart as the release abcdesktop-netpol in netpol-system. Values are passed as JSON, which is valid YAML.
 pub(crate) fn template(values: &Value, more: &[&str]) -> Ran {
     let home = tempfile::tempdir().expect("a folder");
     let chart = chart().display().to_string();
@@ -92,7 +92,7 @@ pub(crate) fn template(values: &Value, more: &[&str]) -> Ran {
     helm(&args, &values.to_string(), home.path(), None)
 }
 
-/// The objects of a rendering.
+/// Returns the objects of a rendered chart.
 #[track_caller]
 pub(crate) fn objects(text: &str) -> Vec<Value> {
     let documents =
@@ -100,7 +100,7 @@ pub(crate) fn objects(text: &str) -> Vec<Value> {
     documents.into_iter().map(|document| document.value).filter(|value| !value.is_null()).collect()
 }
 
-/// The object of a kind, of which there is one.
+/// Returns the only object of a kind.
 #[track_caller]
 pub(crate) fn only<'o>(objects: &'o [Value], kind: &str) -> &'o Value {
     let found: Vec<&Value> = objects.iter().filter(|object| object["kind"] == kind).collect();

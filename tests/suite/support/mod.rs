@@ -1,4 +1,4 @@
-//! What several subjects need.
+//! Helpers for several test modules.
 
 pub(crate) mod certificates;
 pub(crate) mod client;
@@ -10,15 +10,15 @@ pub(crate) mod server;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-/// Answers the root of the package.
+/// Returns the root of the package.
 pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// Answers a path in the folder of shared facts: `$NETPOL_SHARED`, or `../shared` beside the package.
+/// Returns a path in the folder of shared data: `$NETPOL_SHARED`, or `../shared` next to the package.
 ///
-/// Where there is none, it says so and answers `None`, and the test that asked passes: what must
-/// hold on every clone is tested with data of the package's own.
+/// Prints a note and returns `None` if the path does not exist, so that the test passes. Tests that must run on every
+/// clone use data of the package.
 pub(crate) fn shared(path: &str) -> Option<PathBuf> {
     let folder = std::env::var_os("NETPOL_SHARED").map_or_else(|| root().join("../shared"), PathBuf::from);
     let found = folder.join(path);
@@ -26,12 +26,12 @@ pub(crate) fn shared(path: &str) -> Option<PathBuf> {
         return Some(found);
     }
     let test = std::thread::current().name().unwrap_or("a test").to_owned();
-    // Written past the capture of `eprintln!`: a test that looked at nothing must not look like one that did.
-    let _ = writeln!(std::io::stderr(), "{test}: looked at nothing, there is no {} (NETPOL_SHARED names the folder)", found.display());
+    // The test runner captures `eprintln!`, but the note must be visible.
+    let _ = writeln!(std::io::stderr(), "{test}: skipped, {} does not exist (NETPOL_SHARED sets the folder)", found.display());
     None
 }
 
 #[test]
-fn what_is_not_there_is_passed_over() {
+fn a_missing_shared_path_is_none() {
     assert_eq!(shared("no/such/file"), None);
 }

@@ -1,5 +1,5 @@
-//! A folder as the kubelet mounts a Secret or a ConfigMap: `tls.crt` is a link to `..data/tls.crt`, and
-//! `..data` a link to a folder of one version, swapped for another's by a rename.
+//! A folder like a Secret or a ConfigMap that the kubelet mounts: `tls.crt` is a link to `..data/tls.crt`, and
+//! `..data` is a link to the folder of one version. A rename replaces the link.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -11,7 +11,7 @@ pub(crate) struct Mount {
 }
 
 impl Mount {
-    /// Makes the folder with its first version.
+    /// Creates the folder with its first version.
     pub(crate) fn new(dir: &Path, files: &[(&str, &str)]) -> Mount {
         fs::create_dir_all(dir).unwrap();
         let mut mount = Mount { dir: dir.to_owned(), version: 0 };
@@ -26,7 +26,7 @@ impl Mount {
         self.dir.join(name)
     }
 
-    /// Puts another version in the place of this one, as one step.
+    /// Replaces the version atomically.
     pub(crate) fn swap(&mut self, files: &[(&str, &str)]) {
         let before = format!("..version-{}", self.version);
         self.version += 1;

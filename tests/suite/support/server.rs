@@ -1,4 +1,4 @@
-//! A server in this process, on free ports of the loopback, with limits that a test can wait for.
+//! A server in the process of the test, on free loopback ports, with short time limits.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -10,7 +10,7 @@ use netpol::admission;
 use netpol::audit::{self, Destination, Sink};
 use netpol::canon::Canon;
 use netpol::server::tls::{CertificateFrom, TlsConfig, TlsMin};
-use netpol::server::{self, Config, Handle, Judge, Keeper, Limits, Parts, StartError};
+use netpol::server::{self, Config, Handle, Judge, Limits, Parts, StartError};
 use netpol::verdict::{Guard, Settings};
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
@@ -21,26 +21,24 @@ use tokio::sync::oneshot;
 
 use super::client::{self, Client, Reply};
 
-/// How long a test waits for what must happen at once.
+/// The maximum time that a test waits for something that happens at once.
 pub(crate) const SOON: Duration = Duration::from_secs(20);
 
-/// What a test wants to be other than it is by default.
+/// The configuration of a server. Tests change what they need.
 pub(crate) struct Setup {
     pub(crate) config: Config,
     pub(crate) judge: Option<Judge>,
     pub(crate) canon: String,
     pub(crate) audit: audit::Options,
-    /// Its own certificate is kept here, and its audit log.
+    /// The folder of the certificate and of the audit log.
     pub(crate) dir: TempDir,
 }
 
-/// A server that is dropped with its connections.
+/// A server. Dropping it closes its connections.
 pub(crate) struct Server {
     pub(crate) listen: SocketAddr,
     pub(crate) admin: SocketAddr,
     pub(crate) handle: Handle,
-    /// Where it waits for its certificate.
-    pub(crate) keeper: Option<Keeper>,
     pub(crate) dir: TempDir,
     runtime: Option<Runtime>,
     ended: oneshot::Receiver<()>,
@@ -72,7 +70,7 @@ impl Setup {
     }
 
     pub(crate) fn judge(mut self, judge: impl Fn(netpol::verdict::Stage, &[u8]) -> admission::Answer + Send + Sync + 'static) -> Setup {
-        self.judge = Some(Arc::new(judge));
+        self.judge = Some(Arc::new(move |_: &Guard, stage, body: &[u8], _| judge(stage, body)));
         self
     }
 
@@ -84,48 +82,45 @@ impl Setup {
         let settings = Settings::default();
         let canon = Canon::load(&self.canon, &settings.namespaces).unwrap();
         let guard = Arc::new(ArcSwap::from_pointee(Guard { canon: Arc::new(canon), settings: Arc::new(settings) }));
-        let judged_by = Arc::clone(&guard);
-        let judge: Judge =
-            self.judge.unwrap_or_else(|| Arc::new(move |stage, body: &[u8]| admission::answer(&judged_by.load(), stage, body, true)));
+        let judge: Judge = self.judge.unwrap_or_else(|| Arc::new(admission::answer));
         let sink = Arc::new(Sink::open(self.audit).unwrap());
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-        let parts = Parts { clock: Arc::new(std::time::SystemTime::now), guard, judge, audit: Some(sink) };
-        let mut running = runtime.block_on(async { server::start(&self.config, parts) })?;
-        let keeper = running.keeper.take();
+        let parts = Parts { clock: Arc::new(std::time::SystemTime::now), guard, judge, audit_all: true, audit: Some(sink) };
+        let running = runtime.block_on(async { server::start(&self.config, parts) })?;
         let (listen, admin, handle) = (running.listen, running.admin, running.handle.clone());
         let (end, ended) = oneshot::channel();
         runtime.spawn(async move {
             running.ended().await;
             let _ = end.send(());
         });
-        Ok(Server { listen, admin, handle, keeper, dir: self.dir, runtime: Some(runtime), ended })
+        Ok(Server { listen, admin, handle, dir: self.dir, runtime: Some(runtime), ended })
     }
 }
 
 impl Server {
-    /// The CA of its own certificate.
+    /// Returns the CA of the self-signed certificate.
     pub(crate) fn roots(&self) -> RootCertStore {
         roots(&self.dir.path().join("tls/ca.crt"))
     }
 
-    /// A client that speaks HTTP/1.1, as an API server does.
+    /// Connects a client that uses HTTP/1.1.
     pub(crate) fn client(&self) -> Client {
         Client::connect(self.listen, client::config(self.roots(), &[b"http/1.1"])).unwrap()
     }
 
-    /// What the admin port answers.
+    /// Sends a request to the admin port.
     pub(crate) fn admin(&self, path: &str) -> Reply {
         client::get(self.admin, path)
     }
 
-    /// The value of a metric, by the whole start of its line; 0 where it has not been counted yet.
+    /// Returns the value of a metric, by its name with labels; 0 if it does not exist yet.
     pub(crate) fn metric(&self, name: &str) -> u64 {
         let text = self.admin("/metrics").text();
         let line = text.lines().find(|line| line.strip_prefix(name).is_some_and(|rest| rest.starts_with(' ')));
         line.map_or(0, |line| line.rsplit_once(' ').unwrap().1.parse().unwrap())
     }
 
-    /// Waits until a metric has a value.
+    /// Waits until a metric has exactly this value.
     pub(crate) fn until_metric(&self, name: &str, value: u64) {
         let mut found = 0;
         let reached = until(|| {
@@ -135,18 +130,18 @@ impl Server {
         assert!(reached, "{name} is {found}, not {value}");
     }
 
-    /// Reads certificates and canon again.
+    /// Reloads the certificates and the canon.
     pub(crate) fn reload(&self) {
         self.runtime.as_ref().unwrap().block_on(self.handle.reload());
     }
 
-    /// Answers whether it ends in time.
+    /// Returns whether the server ends in time.
     pub(crate) fn ends(&mut self) -> bool {
         let (runtime, ended) = (self.runtime.as_ref().unwrap(), &mut self.ended);
         runtime.block_on(async { tokio::time::timeout(SOON, ended).await.is_ok() })
     }
 
-    /// The lines of its audit log, once there are as many.
+    /// Waits until the audit log has `count` lines and returns its lines.
     pub(crate) fn audit_lines(&self, count: usize) -> Vec<serde_json::Value> {
         let path = self.dir.path().join("audit.log");
         let lines = || std::fs::read_to_string(&path).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect::<Vec<_>>();
@@ -164,7 +159,7 @@ impl Drop for Server {
     }
 }
 
-/// The certificates of a PEM file as roots.
+/// Returns the certificates of a PEM file as roots.
 pub(crate) fn roots(path: &Path) -> RootCertStore {
     let mut roots = RootCertStore::empty();
     for certificate in CertificateDer::pem_file_iter(path).unwrap() {
@@ -173,14 +168,14 @@ pub(crate) fn roots(path: &Path) -> RootCertStore {
     roots
 }
 
-/// Waits until something holds, and answers whether it did in time.
+/// Waits until a condition holds, and returns whether it did in time.
 pub(crate) fn until(mut holds: impl FnMut() -> bool) -> bool {
     let end = Instant::now() + SOON;
     while Instant::now() < end {
         if holds() {
             return true;
         }
-        // Bounded, and only between two looks at the same thing.
+        // Not a delay that a test depends on: the next check follows.
         std::thread::park_timeout(Duration::from_millis(2));
     }
     false

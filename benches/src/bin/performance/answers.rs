@@ -1,4 +1,4 @@
-//! What an answer costs: every kind of body, by the floor, the product, and the webhook as it is usually written.
+//! The cost of a response for each kind of body: of the floor, the product, and a typical webhook.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Command, Stdio};
@@ -15,7 +15,7 @@ use super::harness::{Harness, Window, figures};
 use super::process::{Server, beside, own_program};
 use super::results::Answers;
 
-/// Bodies, connections and clients, in the order of the table.
+/// The body, the number of connections and the client of each line of the table.
 const CASES: [(&str, usize, &str); 13] = [
     ("pod-14k/mutate", 16, "rust"),
     ("pod-107k/mutate", 16, "rust"),
@@ -40,7 +40,7 @@ pub(crate) fn measure(harness: &mut Harness) -> Result<Vec<Answers>, String> {
     let mut all = Vec::new();
     for (name, connections, client) in CASES {
         let body = bodies.iter().find(|body| body.name == name).ok_or_else(|| format!("there is no body {name}"))?;
-        // It knows pods alone, and how to change them.
+        // The typical webhook only mutates pods.
         let servers: &[(&str, &Server)] = if body.stage == Stage::Mutate {
             &[("floor", &floor), ("product", &product), ("typical", &typical)]
         } else {
@@ -89,7 +89,7 @@ fn case(harness: &mut Harness, servers: &[(&str, &Server)], body: &Body, connect
     Ok(answers)
 }
 
-/// What the Go client prints.
+/// The output of the Go client.
 #[derive(Deserialize)]
 struct Measured {
     reviews: f64,
@@ -127,7 +127,7 @@ fn by_go(harness: &Harness, server: &Server, body: &Body, connections: usize, le
     }
     let (cpu, start) = (server.cpu(), Instant::now());
     writeln!(stdin, "go").map_err(wrong)?;
-    let line = lines.next().transpose().map_err(wrong)?.ok_or("the Go client said nothing")?;
+    let line = lines.next().transpose().map_err(wrong)?.ok_or("the Go client printed no result")?;
     let (cpu, waited) = (server.cpu().saturating_sub(cpu), start.elapsed());
     child.wait().map_err(wrong)?;
     let measured: Measured = serde_json::from_str(&line).map_err(|error| error.to_string())?;

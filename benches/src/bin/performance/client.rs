@@ -1,4 +1,4 @@
-//! The load: HTTP/1.1 by hand over kept connections, so that it costs less than what it measures.
+//! The load generator: a minimal HTTP/1.1 client with persistent connections, so that it costs less than the server.
 
 use std::io;
 use std::net::SocketAddr;
@@ -20,13 +20,13 @@ use tokio::task::JoinHandle;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-/// The bytes of a request: head and body.
+/// Returns the bytes of a request: head and body.
 pub(crate) fn request(stage: Stage, body: &[u8]) -> Arc<[u8]> {
     let path = match stage {
         Stage::Mutate => "/mutate",
         Stage::Validate => "/validate",
     };
-    // What the API server's client sends.
+    // The same head as the API server sends.
     let mut request = format!(
         "POST {path}?timeout=10s HTTP/1.1\r\nHost: localhost\r\nUser-Agent: kube-apiserver-admission\r\nContent-Length: {}\r\nAccept: application/json, */*\r\nContent-Type: application/json\r\n\r\n",
         body.len()
@@ -36,24 +36,24 @@ pub(crate) fn request(stage: Stage, body: &[u8]) -> Arc<[u8]> {
     request.into()
 }
 
-/// What connects.
+/// A TLS client.
 #[derive(Clone)]
 pub(crate) struct Client {
     connector: TlsConnector,
 }
 
-/// One connection.
+/// A connection.
 pub(crate) struct Connection {
     stream: TlsStream<TcpStream>,
     buffer: Vec<u8>,
 }
 
-/// When a load ends.
+/// The end of a load.
 #[derive(Clone)]
 pub(crate) enum End {
-    /// At a time.
+    /// At this time.
     At(Instant),
-    /// After so many reviews.
+    /// After this number of reviews.
     After(Arc<AtomicI64>),
 }
 
@@ -62,7 +62,7 @@ impl End {
         End::After(Arc::new(AtomicI64::new(reviews)))
     }
 
-    fn goes_on(&self) -> bool {
+    fn continues(&self) -> bool {
         match self {
             End::At(time) => Instant::now() < *time,
             End::After(left) => left.fetch_sub(1, Ordering::Relaxed) > 0,
@@ -71,7 +71,7 @@ impl End {
 }
 
 impl Client {
-    /// Trusts the CA in a file; `resumes` sessions or shakes hands in full each time.
+    /// Creates a client that trusts the CA in a file. With `resumes` it resumes TLS sessions.
     pub(crate) fn new(ca: &Path, resumes: bool) -> Result<Client, String> {
         let mut roots = RootCertStore::empty();
         for certificate in CertificateDer::pem_file_iter(ca).map_err(|error| error.to_string())? {
@@ -104,9 +104,9 @@ impl Client {
         Ok(connections)
     }
 
-    /// Shakes hands and leaves; answers whether a session was resumed. One that is not to be resumed
-    /// waits for no ticket.
-    pub(crate) async fn shake(&self, address: SocketAddr, waits_for_ticket: bool) -> io::Result<bool> {
+    /// Connects, completes the TLS handshake and disconnects. Returns whether the session was resumed. A client that resumes sessions
+    /// must wait for a ticket.
+    pub(crate) async fn handshake(&self, address: SocketAddr, waits_for_ticket: bool) -> io::Result<bool> {
         let mut connection = self.connect(address).await?;
         if waits_for_ticket {
             connection.ticket().await?;
@@ -118,8 +118,8 @@ impl Client {
 }
 
 impl Connection {
-    /// Sends one request and reads its answer; answers its status and its body.
-    pub(crate) async fn ask(&mut self, request: &[u8]) -> io::Result<(u16, &[u8])> {
+    /// Sends a request and returns the status and the body of the response.
+    pub(crate) async fn send(&mut self, request: &[u8]) -> io::Result<(u16, &[u8])> {
         self.stream.write_all(request).await?;
         self.stream.flush().await?;
         let mut read = 0;
@@ -145,7 +145,7 @@ impl Connection {
         }
     }
 
-    /// Waits for a ticket to resume the session with.
+    /// Waits for a session ticket.
     async fn ticket(&mut self) -> io::Result<()> {
         std::future::poll_fn(|ctx| {
             let mut bytes = [0; 1];
@@ -156,7 +156,7 @@ impl Connection {
     }
 }
 
-/// Reads a head: the status, where the body begins, how long it is.
+/// Parses a head. Returns the status, the offset of the body, and the length of the body.
 fn head(bytes: &[u8]) -> Option<(u16, usize, usize)> {
     let end = bytes.windows(4).position(|window| window == b"\r\n\r\n")? + 4;
     let text = std::str::from_utf8(bytes.get(..end)?).ok()?;
@@ -168,9 +168,9 @@ fn head(bytes: &[u8]) -> Option<(u16, usize, usize)> {
     Some((status, end, length.unwrap_or(0)))
 }
 
-/// Keeps this thread from sleeping. Waking a thread on an idle core takes an interrupt from core to core, which
-/// whoever wakes it pays, so a server that lets its load sleep would pay for what the floor, whose load is never
-/// done, does not; and across a network no server pays.
+/// Keeps this thread from sleeping. To wake a thread on an idle core, the waking thread sends an interrupt to that core. A server
+/// whose client sleeps would pay for these interrupts, but the floor, whose client is always busy, would not. Across a network no
+/// server pays for them.
 struct Awake(JoinHandle<()>);
 
 impl Awake {
@@ -189,8 +189,8 @@ impl Drop for Awake {
     }
 }
 
-/// Sends the same request over every connection until the end; answers how long each review took, in nanoseconds.
-/// Over one connection both sides sleep while the other works, as they do where there is little to do.
+/// Sends the same request over all connections until the end. Returns the duration of each review in nanoseconds. With one
+/// connection, each side sleeps while the other one works, as on a server with little load.
 pub(crate) async fn load(connections: &mut Vec<Connection>, request: &Arc<[u8]>, end: End) -> Result<Vec<u64>, String> {
     let _awake = (connections.len() > 1).then(Awake::stay);
     let tasks: Vec<_> = connections
@@ -199,11 +199,11 @@ pub(crate) async fn load(connections: &mut Vec<Connection>, request: &Arc<[u8]>,
             let (request, end) = (Arc::clone(request), end.clone());
             tokio::spawn(async move {
                 let mut latencies = Vec::new();
-                while end.goes_on() {
+                while end.continues() {
                     let start = Instant::now();
-                    let (status, body) = connection.ask(&request).await.map_err(|error| format!("an answer did not come: {error}"))?;
+                    let (status, body) = connection.send(&request).await.map_err(|error| format!("no response: {error}"))?;
                     if status != 200 {
-                        return Err(format!("answered with status {status}: {}", String::from_utf8_lossy(body)));
+                        return Err(format!("unexpected status {status}: {}", String::from_utf8_lossy(body)));
                     }
                     latencies.push(nanoseconds(start.elapsed()));
                 }

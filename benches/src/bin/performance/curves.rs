@@ -1,4 +1,4 @@
-//! The curves: their data as CSV, and a picture of each as SVG.
+//! The charts: the data as CSV, and each chart as SVG.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -7,15 +7,15 @@ use plotters::prelude::*;
 
 use super::results::{Point, write};
 
-/// Name, title, and what is counted along the x axis.
+/// The name and title of each chart, and the label of its x axis.
 const CURVES: [(&str, &str, &str); 4] = [
-    ("body", "A pod at /mutate, by the size of its body", "bytes of the body"),
-    ("policies", "By policies in the canon", "policies"),
-    ("grants", "By grants in the canon", "grants"),
-    ("rules", "A canonical policy at /validate, by its rules", "rules"),
+    ("body", "A pod at /mutate, by body size", "body size in bytes"),
+    ("policies", "By number of policies in the canon", "policies"),
+    ("grants", "By number of grants in the canon", "grants"),
+    ("rules", "A canonical policy at /validate, by number of rules", "rules"),
 ];
 
-/// Colors that are told apart by everybody.
+/// Colors that people with color blindness can distinguish.
 const COLORS: [RGBColor; 3] = [RGBColor(0, 114, 178), RGBColor(213, 94, 0), RGBColor(0, 158, 115)];
 
 pub(crate) fn draw_all(curves: &BTreeMap<String, Vec<Point>>) -> Result<(), String> {
@@ -78,7 +78,7 @@ fn picture(title: &str, x: &str, points: &[Point]) -> Result<String, Box<dyn std
     Ok(text)
 }
 
-/// The names of the series, in the order of their first points.
+/// Returns the names of the series, in the order of their first points.
 fn names(points: &[Point]) -> Vec<&str> {
     let mut names: Vec<&str> = Vec::new();
     for point in points {

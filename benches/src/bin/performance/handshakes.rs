@@ -1,4 +1,4 @@
-//! New connections, and how long a server takes until it is ready.
+//! The cost of new connections, and the time from start to ready.
 
 use std::fs;
 use std::time::{Duration, Instant};
@@ -8,8 +8,8 @@ use super::harness::{Harness, Window, figures};
 use super::process::{Place, Server, beside, own_program};
 use super::results::{Handshakes, Start, median};
 
-/// How many shake hands at a time.
-const AT_A_TIME: usize = 8;
+/// The number of concurrent handshakes.
+const CONCURRENT: usize = 8;
 
 pub(crate) fn measure(harness: &mut Harness) -> Result<Vec<Handshakes>, String> {
     let server = harness.place.product(&own_program()?, &[])?;
@@ -18,8 +18,8 @@ pub(crate) fn measure(harness: &mut Harness) -> Result<Vec<Handshakes>, String> 
     let mut all = Vec::new();
     for (kind, resumes) in [("full", false), ("resumed", true)] {
         let rounds = harness.rounds(&[&server], plan.rounds, |harness, _, server| {
-            let clients = (0..AT_A_TIME).map(|_| Client::new(&ca, resumes)).collect::<Result<Vec<_>, _>>()?;
-            harness.runtime.block_on(shake(&clients, server, resumes, plan.window))
+            let clients = (0..CONCURRENT).map(|_| Client::new(&ca, resumes)).collect::<Result<Vec<_>, _>>()?;
+            harness.runtime.block_on(handshakes(&clients, server, resumes, plan.window))
         })?;
         let Some(measured) = figures(&rounds, 0) else { continue };
         eprintln!("{kind} handshakes: {:.1} us, {:.0}/s, {:.0} % busy", measured.cpu, measured.reviews_a_second, measured.busy * 100.0);
@@ -28,12 +28,12 @@ pub(crate) fn measure(harness: &mut Harness) -> Result<Vec<Handshakes>, String> 
     Ok(all)
 }
 
-/// Has every client shake hands for a while. Each has sessions of its own: a ticket is good for one more.
-async fn shake(clients: &[Client], server: &Server, resumes: bool, length: Duration) -> Result<Window, String> {
+/// Performs handshakes with all clients. Each client has its own sessions, because a ticket can be used once.
+async fn handshakes(clients: &[Client], server: &Server, resumes: bool, length: Duration) -> Result<Window, String> {
     let address = server.address;
     for client in clients {
-        // The ticket of the first session.
-        client.shake(address, resumes).await.map_err(|error| error.to_string())?;
+        // The first session provides the first ticket.
+        client.handshake(address, resumes).await.map_err(|error| error.to_string())?;
     }
     let (cpu, start) = (server.cpu(), Instant::now());
     let tasks: Vec<_> = clients
@@ -41,15 +41,15 @@ async fn shake(clients: &[Client], server: &Server, resumes: bool, length: Durat
         .map(|client| {
             let client = client.clone();
             tokio::spawn(async move {
-                let mut shaken = 0;
+                let mut count = 0;
                 while start.elapsed() < length {
-                    let was_resumed = client.shake(address, resumes).await.map_err(|error| error.to_string())?;
+                    let was_resumed = client.handshake(address, resumes).await.map_err(|error| error.to_string())?;
                     if was_resumed != resumes {
                         return Err(format!("a session was {}resumed", if was_resumed { "" } else { "not " }));
                     }
-                    shaken += 1;
+                    count += 1;
                 }
-                Ok(shaken)
+                Ok(count)
             })
         })
         .collect();

@@ -1,4 +1,4 @@
-//! Measures servers in turns, on one core, and throws away what others disturbed.
+//! Measures servers alternately on one core, and discards rounds that other processes disturbed.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -10,7 +10,7 @@ use super::machine::{MOST_FOREIGN, Watch};
 use super::process::{Place, Server};
 use super::results::{About, Figures, median};
 
-/// What every section works with.
+/// The environment of all sections.
 pub(crate) struct Harness {
     pub(crate) place: Place,
     pub(crate) runtime: Runtime,
@@ -18,7 +18,7 @@ pub(crate) struct Harness {
     pub(crate) about: About,
 }
 
-/// What one server did for a while.
+/// The results of one server in a time window.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Window {
     reviews: usize,
@@ -30,18 +30,18 @@ pub(crate) struct Window {
     pub(crate) most: u64,
 }
 
-/// How long and how often.
+/// The duration and the number of rounds.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Plan {
     pub(crate) rounds: usize,
     pub(crate) window: Duration,
 }
 
-/// How long a server is warmed up before it is measured.
+/// How long a server is warmed up before each window.
 const WARM_UP: Duration = Duration::from_millis(60);
 
 impl Harness {
-    /// A plan; a trial takes a shorter one.
+    /// Returns a plan; a trial has fewer and shorter rounds.
     pub(crate) fn plan(&self, rounds: usize, millis: u64) -> Plan {
         if self.about.quick {
             Plan { rounds: rounds.min(3), window: Duration::from_millis(millis.min(300)) }
@@ -50,7 +50,7 @@ impl Harness {
         }
     }
 
-    /// Sends a request over so many connections for a while.
+    /// Sends a request over a number of connections for a time window.
     pub(crate) fn window(&self, server: &Server, request: &Arc<[u8]>, connections: usize, length: Duration) -> Result<Window, String> {
         self.runtime.block_on(async {
             let mut connections =
@@ -65,9 +65,9 @@ impl Harness {
         })
     }
 
-    /// Measures servers in turns; answers the rounds, each with one window a server in their order.
-    /// A round that others disturbed is thrown away and repeated, as often as there are rounds; then
-    /// the least disturbed ones count, and the results say how much they were.
+    /// Measures servers alternately. Returns the rounds, each with one window per server in the given order. A round that other
+    /// processes disturbed is discarded and repeated, up to twice the number of rounds; then the least disturbed rounds count, and
+    /// the results contain the load.
     pub(crate) fn rounds(
         &mut self,
         servers: &[&Server],
@@ -110,19 +110,19 @@ impl Window {
         Window { reviews, cpu, took, p50, p99, most: p99 }
     }
 
-    /// Microseconds of CPU a review.
+    /// Returns the microseconds of CPU per review.
     #[allow(clippy::cast_precision_loss, reason = "a count of reviews")]
     pub(crate) fn cpu(&self) -> f64 {
         self.cpu.as_secs_f64() * 1e6 / self.reviews.max(1) as f64
     }
 
-    /// Microseconds.
+    /// Returns microseconds.
     #[allow(clippy::cast_precision_loss, reason = "nanoseconds of less than a day")]
     pub(crate) fn p50(&self) -> f64 {
         self.p50 as f64 / 1e3
     }
 
-    /// Microseconds.
+    /// Returns microseconds.
     #[allow(clippy::cast_precision_loss, reason = "nanoseconds of less than a day")]
     pub(crate) fn p99(&self) -> f64 {
         self.p99 as f64 / 1e3
@@ -138,7 +138,7 @@ impl Window {
     }
 }
 
-/// The figures of the server at `position`, beside those of the one at 0.
+/// Returns the figures of the server at `position`, with ratios to the server at 0.
 pub(crate) fn figures(rounds: &[Vec<Window>], position: usize) -> Option<Figures> {
     let pairs: Vec<(&Window, &Window)> = rounds.iter().filter_map(|round| Some((round.first()?, round.get(position)?))).collect();
     let all = |figure: fn(&Window) -> f64| median(pairs.iter().map(|(_, window)| figure(window)));

@@ -1,5 +1,4 @@
-//! How far the product is from a server that answers a constant: measured, and written into
-//! `docs/performance.md`.
+//! Compares the product with a server that returns a constant response, and writes the results to `docs/performance.md`.
 
 mod answers;
 mod client;
@@ -28,12 +27,11 @@ use results::{About, Results};
 
 const USAGE: &str = "usage: performance [--quick] [--write] [SECTION...]
 
-Measures the sections (all of them by default) and prints what it finds; with --write the data, the
-pictures and the tables of docs/performance.md are written anew. --quick takes short looks, on a machine
-that others use as well. Without --write nothing is kept.
+Measures the sections (default: all) and prints the results. --write also updates the data, the charts
+and the tables of docs/performance.md. --quick runs a short trial, also on a machine with other load.
 
-Sections: answers memory start handshakes scale worst; `page` measures nothing and writes the page from
-the data that is there.";
+Sections: answers memory start handshakes scale worst. `page` measures nothing and writes the page from
+the existing data.";
 
 const SECTIONS: [&str; 6] = ["answers", "memory", "start", "handshakes", "scale", "worst"];
 
@@ -41,7 +39,7 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let done = match arguments.as_slice() {
-        // The product and the floor are this program: what differs between them is no compiler's doing.
+        // The product and the floor are the same binary, so the compiler treats both alike.
         ["serve", ..] => return netpol::cli::main(),
         ["floor", address, folder] => match address.parse() {
             Ok(address) => floor::serve(floor::routes(), address, Path::new(folder)).map_err(|error| error.to_string()),
@@ -75,7 +73,7 @@ fn run(arguments: &[&str]) -> Result<(), String> {
     for section in sections {
         let start = Instant::now();
         if let Err(fault) = measure(section, &mut harness, &mut results) {
-            // The others are worth having.
+            // The other sections are still measured.
             faults.push(format!("{section}: {fault}"));
         }
         eprintln!("{section}: {:.0} s", start.elapsed().as_secs_f64());
@@ -105,7 +103,7 @@ fn harness(quick: bool) -> Result<Harness, String> {
     machine::open_many_files()?;
     machine::run_on(machine::LOAD)?;
     let place = Place::new()?;
-    // Every server has the certificate that the first one issues.
+    // All servers use the certificate that the first one issues.
     drop(place.product(&process::own_program()?, &[])?);
     let client = Client::new(&place.ca(), false)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| error.to_string())?;

@@ -1,4 +1,4 @@
-//! What is resident: at start, after many reviews, with idle connections, under large bodies, in a soak.
+//! Resident memory: at start, after many reviews, with idle connections, with large bodies, and in a soak test.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -11,17 +11,18 @@ use super::harness::Harness;
 use super::process::{Server, beside};
 use super::results::{Large, Memory};
 
-/// Reviews over 16 connections.
+/// The number of reviews over 16 connections.
 const REVIEWS: u64 = 100_000;
-/// An hour of a hundred reviews a second.
+/// The reviews of one hour at 100 per second.
 const SOAK: u64 = 360_000;
 const TENTHS: u64 = 10;
-const IDLE: usize = 1_000;
+/// As many connections as the server allows by default.
+const IDLE: usize = 512;
 const LARGE: usize = 64;
 const LARGE_BYTES: usize = 16 << 20;
-/// What `--body-budget` is by default.
+/// The default of `--body-budget`.
 const BUDGET: u64 = 32 << 20;
-/// How long a large body may take: what its request says.
+/// The deadline of a large body: the timeout in its request.
 const DEADLINE: Duration = Duration::from_secs(10);
 
 pub(crate) fn measure(harness: &Harness) -> Result<Memory, String> {
@@ -43,7 +44,7 @@ pub(crate) fn measure(harness: &Harness) -> Result<Memory, String> {
     eprintln!("resident: {at_start} at start, {after_reviews} after {reviews}, soak {soak:?}");
     drop(server);
 
-    let server = harness.place.product(&program, &["--max-connections", "1200"])?;
+    let server = harness.place.product(&program, &[])?;
     let idle = harness.runtime.block_on(async {
         let connected = harness.client.connect_all(server.address, IDLE).await.map_err(|error| format!("cannot connect: {error}"))?;
         let mut connections = connected;
@@ -68,7 +69,7 @@ pub(crate) fn measure(harness: &Harness) -> Result<Memory, String> {
     })
 }
 
-/// Sends so many reviews over 16 connections, of each kind as many; answers what is then resident.
+/// Sends reviews over 16 connections, the same number of each kind. Returns the resident memory after them.
 fn send(harness: &Harness, server: &Server, requests: &[Arc<[u8]>], reviews: u64) -> Result<u64, String> {
     let each = i64::try_from(reviews / requests.len().max(1) as u64).unwrap_or(i64::MAX);
     harness.runtime.block_on(async {
@@ -81,12 +82,12 @@ fn send(harness: &Harness, server: &Server, requests: &[Arc<[u8]>], reviews: u64
 }
 
 fn large(harness: &Harness, server: &Server) -> Result<Large, String> {
-    // Containers with longer numbers are larger: a margin keeps what is cut to size to white space.
+    // The size of generated pods is approximate. The margin is filled with white space.
     let mut body = bodies::pod_of(LARGE_BYTES / 10 * 9);
     if body.len() > LARGE_BYTES {
-        return Err("a large body became too large".to_owned());
+        return Err("a large body is too large".to_owned());
     }
-    // White space at the end is JSON too: exactly the most that is read by default.
+    // Trailing white space is valid JSON: the body has exactly the default maximum size.
     body.resize(LARGE_BYTES, b' ');
     let request = request(Stage::Mutate, &body);
     let asked = harness.runtime.block_on(async {
@@ -97,7 +98,7 @@ fn large(harness: &Harness, server: &Server) -> Result<Large, String> {
             .map(|mut connection| {
                 let request = Arc::clone(&request);
                 tokio::spawn(async move {
-                    let status = connection.ask(&request).await.map(|(status, _)| status);
+                    let status = connection.send(&request).await.map(|(status, _)| status);
                     (status.ok(), start.elapsed())
                 })
             })

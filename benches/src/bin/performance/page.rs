@@ -1,11 +1,11 @@
-//! Writes the tables into `docs/performance.md`, each between its marks, and the pictures beside it.
+//! Writes the tables to `docs/performance.md`, each between its markers, and the charts to `docs/performance/`.
 
 use std::path::{Path, PathBuf};
 
 use super::results::Results;
 use super::{curves, tables};
 
-/// What stands behind a table.
+/// The marker after a table.
 const END: &str = "<!-- end of table -->";
 
 fn path() -> PathBuf {
@@ -20,7 +20,7 @@ pub(crate) fn write(results: &Results) -> Result<(), String> {
     std::fs::write(&path, written).map_err(|error| format!("{}: {error}", path.display()))
 }
 
-/// The page with every table as it is now.
+/// Returns the page with the current tables.
 fn filled(text: &str, table: impl Fn(&str) -> Result<String, String>) -> Result<String, String> {
     let mut written = String::with_capacity(text.len());
     let mut lines = text.lines();
@@ -34,7 +34,7 @@ fn filled(text: &str, table: impl Fn(&str) -> Result<String, String>) -> Result<
         written.push_str(END);
         written.push('\n');
         if !lines.any(|line| line == END) {
-            return Err(format!("the table {name} has no end in the page"));
+            return Err(format!("the table {name} has no end marker in the page"));
         }
     }
     Ok(written)
@@ -45,7 +45,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_table_is_put_between_its_marks() {
+    fn a_table_is_written_between_its_markers() {
         let page = "# A\n<!-- table: one -->\nold\n<!-- end of table -->\nrest\n";
         let expected = "# A\n<!-- table: one -->\n\nnew one\n\n<!-- end of table -->\nrest\n";
         let table = |name: &str| Ok(format!("new {name}\n"));

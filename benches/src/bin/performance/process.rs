@@ -1,4 +1,4 @@
-//! The servers that are measured: each a process of its own, on its own core.
+//! The measured servers: each is a process that runs on the server core.
 
 use std::fs::File;
 use std::io::{Read as _, Write as _};
@@ -9,27 +9,27 @@ use std::time::{Duration, Instant};
 
 use super::machine;
 
-/// How long a server may take to be ready.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// How long a server may take to become ready.
+const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// A server that runs.
+/// A running server.
 pub(crate) struct Server {
     child: Child,
     pub(crate) address: SocketAddr,
     admin: Option<SocketAddr>,
     log: PathBuf,
-    /// From its start until it was ready.
+    /// The time from its start until it was ready.
     pub(crate) ready_after: Duration,
 }
 
-/// What is kept for a run: certificates, canons, logs.
+/// The temporary files of a run: certificates, canons, logs.
 pub(crate) struct Place {
     folder: tempfile::TempDir,
 }
 
 impl Place {
     pub(crate) fn new() -> Result<Place, String> {
-        Ok(Place { folder: tempfile::tempdir().map_err(|error| format!("there is no folder for temporary files: {error}"))? })
+        Ok(Place { folder: tempfile::tempdir().map_err(|error| format!("cannot create a temporary folder: {error}"))? })
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
@@ -42,17 +42,17 @@ impl Place {
         Ok(path)
     }
 
-    /// Where the certificate of every server is.
+    /// Returns the folder with the certificate of all servers.
     pub(crate) fn certificates(&self) -> PathBuf {
         self.path("tls")
     }
 
-    /// The CA of every server.
+    /// Returns the path of the CA of all servers.
     pub(crate) fn ca(&self) -> PathBuf {
         self.certificates().join("ca.crt")
     }
 
-    /// Starts the product, from this program or from the one that is shipped, with more flags.
+    /// Starts the product with more flags, from this binary or from the released one.
     pub(crate) fn product(&self, program: &Path, flags: &[&str]) -> Result<Server, String> {
         let (address, admin) = (free()?, free()?);
         let mut command = Command::new(program);
@@ -66,7 +66,7 @@ impl Place {
         self.start(command, address, Some(admin))
     }
 
-    /// Starts the floor, from this program.
+    /// Starts the floor, from this binary.
     pub(crate) fn floor(&self) -> Result<Server, String> {
         let address = free()?;
         let mut command = Command::new(own_program()?);
@@ -74,7 +74,7 @@ impl Place {
         self.start(command, address, None)
     }
 
-    /// Starts the webhook as it is usually written.
+    /// Starts the typical webhook.
     pub(crate) fn typical(&self) -> Result<Server, String> {
         let address = free()?;
         let mut command = Command::new(beside("examples/typical")?);
@@ -86,7 +86,7 @@ impl Place {
         let log = self.path(&format!("log-{}", address.port()));
         let file = File::create(&log).map_err(|error| format!("{}: {error}", log.display()))?;
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(file);
-        // A child begins on the core of whoever starts it.
+        // A child process inherits the core of the thread that starts it.
         machine::run_on(machine::SERVER)?;
         let from = Instant::now();
         let child = command.spawn();
@@ -94,8 +94,8 @@ impl Place {
         let child = child.map_err(|error| format!("{}: {error}", command.get_program().display()))?;
         let mut server = Server { child, address, admin, log, ready_after: Duration::ZERO };
         while !server.is_ready() {
-            if from.elapsed() > PATIENCE || !matches!(server.child.try_wait(), Ok(None)) {
-                return Err(format!("a server did not become ready: {}", server.last_words()));
+            if from.elapsed() > TIMEOUT || !matches!(server.child.try_wait(), Ok(None)) {
+                return Err(format!("a server did not become ready: {}", server.last_log_line()));
             }
             std::thread::park_timeout(Duration::from_micros(200));
         }
@@ -104,18 +104,18 @@ impl Place {
     }
 }
 
-/// This program.
+/// Returns the path of this binary.
 pub(crate) fn own_program() -> Result<PathBuf, String> {
-    std::env::current_exe().map_err(|error| format!("this program cannot find itself: {error}"))
+    std::env::current_exe().map_err(|error| format!("cannot find the path of this binary: {error}"))
 }
 
-/// A program that was built beside this one.
+/// Returns the path of a binary in the same build folder.
 pub(crate) fn beside(name: &str) -> Result<PathBuf, String> {
     let path = own_program()?.with_file_name(name);
-    if path.exists() { Ok(path) } else { Err(format!("{} is not there: scripts/performance builds it", path.display())) }
+    if path.exists() { Ok(path) } else { Err(format!("{} does not exist: build it with scripts/performance", path.display())) }
 }
 
-/// An address that nobody listens at.
+/// Returns a free address.
 fn free() -> Result<SocketAddr, String> {
     let listener = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
     listener.map_err(|error| format!("there is no free port: {error}"))
@@ -127,9 +127,9 @@ impl Server {
         get(admin, "/readyz").is_ok_and(|answer| answer.starts_with("HTTP/1.1 200 "))
     }
 
-    fn last_words(&self) -> String {
+    fn last_log_line(&self) -> String {
         let text = std::fs::read_to_string(&self.log).unwrap_or_default();
-        text.lines().last().unwrap_or("it said nothing").to_owned()
+        text.lines().last().unwrap_or("its log is empty").to_owned()
     }
 
     pub(crate) fn pid(&self) -> u32 {
@@ -144,12 +144,12 @@ impl Server {
         machine::memory(self.pid(), "VmRSS")
     }
 
-    /// The most that was resident since its start.
+    /// Returns the peak of the resident memory in bytes.
     pub(crate) fn peak(&self) -> u64 {
         machine::memory(self.pid(), "VmHWM")
     }
 
-    /// The value of a metric; 0 where it has not been counted yet.
+    /// Returns the value of a metric; 0 if it is missing.
     pub(crate) fn metric(&self, name: &str) -> u64 {
         let text = self.admin.and_then(|admin| get(admin, "/metrics").ok()).unwrap_or_default();
         let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));

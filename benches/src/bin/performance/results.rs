@@ -1,11 +1,11 @@
-//! What a run found out, as it is committed in `docs/performance/run.json`.
+//! The results of a run, as committed in `docs/performance/run.json`.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-/// Everything.
+/// All results.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Results {
     pub(crate) about: About,
@@ -23,22 +23,22 @@ pub(crate) struct Results {
     pub(crate) worst: Vec<Worst>,
 }
 
-/// Where and when.
+/// The machine and the date of a run.
 #[derive(Debug, Default, Clone, Serialize, Deserialize)]
 pub(crate) struct About {
     pub(crate) date: String,
     pub(crate) processor: String,
     pub(crate) kernel: String,
     pub(crate) compiler: String,
-    /// Whether this was a trial: short, and not thrown away where others used the machine.
+    /// Whether the run was a short trial, which discards no rounds.
     pub(crate) quick: bool,
-    /// The largest share of a core that others used in what was kept.
+    /// The largest share of a core that other processes used in the rounds that count.
     pub(crate) foreign: f64,
-    /// How many rounds were thrown away because others used more.
+    /// How many rounds were discarded because other processes used more.
     pub(crate) thrown_away: usize,
 }
 
-/// One body over so many connections.
+/// The results of one body and number of connections.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Answers {
     pub(crate) body: String,
@@ -47,25 +47,25 @@ pub(crate) struct Answers {
     /// `rust` or `go`.
     pub(crate) client: String,
     pub(crate) rounds: usize,
-    /// By server: `floor`, `product`, `typical`.
+    /// The figures by server: `floor`, `product`, `typical`.
     pub(crate) servers: BTreeMap<String, Figures>,
 }
 
-/// Medians of the rounds.
+/// The medians of the rounds.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Figures {
-    /// Microseconds of CPU a review.
+    /// Microseconds of CPU per review.
     pub(crate) cpu: f64,
-    /// The median of the rounds' ratios of that to the floor's, and the least and the most of them.
+    /// The ratio of `cpu` to that of the floor: the median of the rounds, then the minimum and the maximum.
     pub(crate) ratio: f64,
     pub(crate) ratios: (f64, f64),
     pub(crate) reviews_a_second: f64,
-    /// The share of its core that the server was busy.
+    /// The utilization of the server's core.
     pub(crate) busy: f64,
-    /// Microseconds from a request's first byte to an answer's last.
+    /// Microseconds from the first byte of the request to the last byte of the response.
     pub(crate) p50: f64,
     pub(crate) p99: f64,
-    /// The same as ratios to the floor.
+    /// The ratios of these to the floor.
     pub(crate) p50_ratio: f64,
     pub(crate) p99_ratio: f64,
 }
@@ -74,91 +74,91 @@ pub(crate) struct Figures {
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Memory {
     pub(crate) at_start: u64,
-    /// With 16 connections, after so many reviews.
+    /// The number of reviews over 16 connections, and the memory after them.
     pub(crate) reviews: u64,
     pub(crate) after_reviews: u64,
-    /// The soak: so many reviews of every kind, and what was resident after each tenth of them.
+    /// The soak test: the number of reviews of all kinds, and the memory after each tenth of them.
     pub(crate) soak_reviews: u64,
     pub(crate) soak: Vec<u64>,
-    /// With so many idle connections, each of which had a review.
+    /// The number of idle connections, each of which sent a review before, and the memory with them.
     pub(crate) idle_connections: usize,
     pub(crate) idle: u64,
     pub(crate) large: Large,
 }
 
-/// Many large bodies at once.
+/// The results of many concurrent large bodies.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Large {
     pub(crate) bodies: usize,
     pub(crate) bytes: usize,
-    /// What all bodies may hold together.
+    /// The memory that all bodies together may use.
     pub(crate) budget: u64,
     pub(crate) peak: u64,
     pub(crate) after: u64,
-    /// Answers with a review.
+    /// Responses with an `AdmissionReview`.
     pub(crate) answered: usize,
-    /// Answers with a sentence.
+    /// Responses with an error message.
     pub(crate) refused: usize,
-    /// Without one.
+    /// No response in time.
     pub(crate) lost: usize,
-    /// Seconds until the last answer; each had 10.
+    /// Seconds until the last response. The deadline is 10 s.
     pub(crate) slowest: f64,
 }
 
-/// From the start of the process to `/readyz`.
+/// The time from the start of the process until `/readyz` reports ready.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Start {
-    /// Milliseconds, with a certificate that is there.
+    /// Milliseconds with an existing certificate.
     pub(crate) ready: f64,
-    /// With one to issue.
+    /// Milliseconds with a certificate to issue.
     pub(crate) ready_issuing: f64,
-    /// Bytes of the program.
+    /// The size of the binary in bytes.
     pub(crate) size: u64,
 }
 
-/// New connections.
+/// The results of new connections.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Handshakes {
     /// `full` or `resumed`.
     pub(crate) kind: String,
-    /// Microseconds of the server's CPU for each.
+    /// Microseconds of the server's CPU per handshake.
     pub(crate) cpu: f64,
     pub(crate) a_second: f64,
     pub(crate) busy: f64,
 }
 
-/// One point of a curve.
+/// A point of a chart.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Point {
-    /// What is measured.
+    /// The name of the series.
     pub(crate) series: String,
     pub(crate) x: f64,
-    /// Microseconds of CPU a review.
+    /// Microseconds of CPU per review.
     pub(crate) cpu: f64,
-    /// Microseconds, over one connection.
+    /// Microseconds over one connection.
     pub(crate) p50: f64,
     pub(crate) p99: f64,
 }
 
-/// The worst that a body can do.
+/// The results of a worst-case body.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Worst {
     pub(crate) body: String,
     pub(crate) bytes: usize,
-    /// Milliseconds: the median and the most.
+    /// Milliseconds: the median and the maximum.
     pub(crate) median: f64,
     pub(crate) most: f64,
-    /// By how many bytes what is resident grew at most.
+    /// The maximum growth of the resident memory in bytes.
     pub(crate) grown: u64,
 }
 
-/// The folder of the page's data.
+/// Returns the folder with the data of the page.
 pub(crate) fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/performance")
 }
 
 impl Results {
-    /// Reads the committed run; an empty one where there is none.
+    /// Reads the committed results; empty if there are none.
     pub(crate) fn read() -> Result<Results, String> {
         let path = folder().join("run.json");
         match std::fs::read(&path) {
@@ -181,7 +181,7 @@ pub(crate) fn write(name: &str, text: &str) -> Result<(), String> {
     std::fs::create_dir_all(folder()).and_then(|()| std::fs::write(&path, text)).map_err(|error| format!("{}: {error}", path.display()))
 }
 
-/// The middle of some numbers.
+/// Returns the median.
 pub(crate) fn median(numbers: impl IntoIterator<Item = f64>) -> f64 {
     let mut numbers: Vec<f64> = numbers.into_iter().collect();
     numbers.sort_by(f64::total_cmp);

@@ -1,4 +1,4 @@
-//! How cost grows: with a body's size, with the policies and grants of the canon, with the rules of a policy.
+//! The cost by body size, by the number of policies and grants in the canon, and by the number of rules of a policy.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -71,7 +71,7 @@ fn by_rules(harness: &mut Harness) -> Result<Vec<Point>, String> {
         let product = harness.place.product(&own_program()?, &["--canon", &path.to_string_lossy()])?;
         let mut spec = canons::many(rules);
         if let Some(rules) = spec["ingress"].as_array_mut() {
-            // Equal, and not by its order.
+            // The same rules in another order.
             rules.reverse();
         }
         let request = request(Stage::Validate, &bodies::policy_review("many", &spec.to_string()));
@@ -80,7 +80,7 @@ fn by_rules(harness: &mut Harness) -> Result<Vec<Point>, String> {
     Ok(points)
 }
 
-/// Measures one request over one connection, by servers in turns.
+/// Measures one request over one connection, alternating between the servers.
 fn point(harness: &mut Harness, servers: &[(&str, &Server)], x: f64, request: &Request) -> Result<Vec<Point>, String> {
     let plan = harness.plan(3, 400);
     let alone: Vec<&Server> = servers.iter().map(|(_, server)| *server).collect();
@@ -93,7 +93,7 @@ fn point(harness: &mut Harness, servers: &[(&str, &Server)], x: f64, request: &R
     Ok(points.collect())
 }
 
-#[allow(clippy::cast_precision_loss, reason = "a size in a picture")]
+#[allow(clippy::cast_precision_loss, reason = "a size in a chart")]
 fn number(size: usize) -> f64 {
     size as f64
 }

@@ -1,4 +1,4 @@
-//! The worst that somebody who may write a NetworkPolicy can send.
+//! The worst-case NetworkPolicies that a client can send.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ pub(crate) fn measure(harness: &mut Harness) -> Result<Vec<Worst>, String> {
     for name in worst::NAMES {
         for (question, policy) in [("drift", bodies::LARGEST), ("extra", "extra")] {
             let Some(body) = worst::body(name, policy) else { continue };
-            // What is resident is to be this body's doing.
+            // A new server for each body, so that its memory does not include earlier bodies.
             let server = harness.place.product(&own_program()?, &[])?;
             let request = request(Stage::Validate, &body);
             let before = server.resident();

@@ -1,4 +1,4 @@
-//! What a chart installs, less the server: namespaces, the account's role, the Lease, the registration.
+//! The objects that the chart installs, without the servers: namespaces, roles, the Lease, the registration.
 
 use std::fs;
 use std::path::PathBuf;
@@ -10,15 +10,15 @@ use serde_json::{Value, json};
 
 use super::super::harness::api::{Call, Reply};
 use super::super::harness::forwarder::Forwarder;
-use super::super::harness::guard::{create_namespace, wait_until_asked};
+use super::super::harness::guard::{create_namespace, wait_until_called};
 use super::super::harness::netpol::{Server, Starting, netpol};
 use super::super::harness::plane::plane;
 use super::super::harness::wait::until;
 
-/// One installation. `name` is the guarded namespace's, the registration's and the Secret's.
+/// One installation. `name` is the name of the guarded namespace, the registration, the Secret and the Lease.
 pub(super) struct Installed {
     pub(super) name: &'static str,
-    /// Where the Secret and the Lease are.
+    /// The namespace of the Secret and the Lease.
     pub(super) system: String,
     pub(super) forwarder: Forwarder,
 }
@@ -41,7 +41,7 @@ impl Installed {
         format!("system:serviceaccount:{}:netpol", self.system)
     }
 
-    /// What the account may do: this and nothing else.
+    /// The rights of the account.
     pub(super) fn role(&self) -> Vec<Value> {
         let (name, system, user) = (self.name, &self.system, self.user());
         let subject = json!([{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": user}]);
@@ -66,12 +66,12 @@ impl Installed {
         plane().kubectl.run(["apply", "-f", "-"], &list.to_string()).expect("kubectl apply");
     }
 
-    /// A kubeconfig of the account.
+    /// Returns a kubeconfig of the account.
     pub(super) fn kubeconfig(&self) -> PathBuf {
         self.kubeconfig_at(None)
     }
 
-    /// The same, of an API server at another port.
+    /// Returns a kubeconfig of the account for an API server at another port.
     pub(super) fn kubeconfig_at(&self, port: Option<u16>) -> PathBuf {
         let folder = plane().reaper.folder();
         let mut config: Value = serde_json::from_slice(&fs::read(folder.join("admin.json")).expect("a kubeconfig")).expect("it is JSON");
@@ -84,7 +84,7 @@ impl Installed {
         path
     }
 
-    /// The flags of a replica.
+    /// Returns the flags of a replica.
     pub(super) fn flags(&self) -> Vec<String> {
         let words = [
             "--namespace",
@@ -103,12 +103,12 @@ impl Installed {
         words.iter().map(|word| (*word).to_owned()).collect()
     }
 
-    /// Starts a replica, without waiting for anything.
+    /// Starts a replica and does not wait for it.
     pub(super) fn starting(&self) -> Starting {
         Starting::new(self.name, &self.flags(), Some(&self.kubeconfig()))
     }
 
-    /// A replica behind the Service that serves and is ready.
+    /// Starts a replica behind the Service and waits until it is ready.
     pub(super) fn replica(&self) -> Server {
         let mut starting = self.starting();
         let (port, admin) = until("a replica has a certificate", || starting.line("ready"));
@@ -118,7 +118,7 @@ impl Installed {
         server
     }
 
-    /// Registers the guard by Service, without any CA: whoever keeps the certificate publishes it.
+    /// Registers the guard by Service without a CA: the servers publish it.
     pub(super) fn register(&self) {
         let service = json!({
             "apiVersion": "v1", "kind": "Service", "metadata": {"name": "guard", "namespace": self.system},
@@ -130,22 +130,22 @@ impl Installed {
         plane().kubectl.run(["apply", "-f", "-"], &manifests.expect("render registration")).expect("kubectl apply");
     }
 
-    pub(super) fn wait_until_asked(&self) {
-        wait_until_asked(self.name, self.name, &|| false);
+    pub(super) fn wait_until_called(&self) {
+        wait_until_called(self.name, self.name, &|| false);
     }
 
     fn secret_path(&self) -> String {
         format!("/api/v1/namespaces/{}/secrets/{}", self.system, self.name)
     }
 
-    /// The Secret, if there is one.
+    /// Returns the Secret, if it exists.
     pub(super) fn secret(&self) -> Option<Value> {
         let reply: Reply = plane().api.get(&self.secret_path());
         reply.ok().then_some(reply.body)
     }
 
-    /// What the Secret has under a key.
-    pub(super) fn kept(&self, key: &str) -> Option<String> {
+    /// Returns the value of a key of the Secret.
+    pub(super) fn value(&self, key: &str) -> Option<String> {
         let secret = self.secret()?;
         Some(String::from_utf8(BASE64.decode(secret["data"][key].as_str()?).ok()?).expect("it is text"))
     }
@@ -158,19 +158,19 @@ impl Installed {
         plane().api.call(&Call::patch(self.secret_path(), "application/merge-patch+json", patch)).expect("the secret is patched");
     }
 
-    /// Asks for a renewal, and waits until it is done.
+    /// Requests a renewal and waits until it is done.
     pub(super) fn renew(&self, what: &str) {
-        let before = self.kept("tls.crt").expect("a certificate");
+        let before = self.value("tls.crt").expect("a certificate");
         let place = ["--namespace", &self.system, "secret", self.name];
         let asked = format!("netpol.abcdesktop.io/renew={what}");
         plane().kubectl.run(["annotate", place[0], place[1], place[2], place[3], &asked], "").expect("kubectl annotate");
         until("a renewal is done", || {
             let done = self.secret()?["metadata"]["annotations"]["netpol.abcdesktop.io/renew"].is_null();
-            (done && self.kept("tls.crt")? != before).then_some(())
+            (done && self.value("tls.crt")? != before).then_some(())
         });
     }
 
-    /// The caBundle of each webhook.
+    /// Returns the caBundle of each webhook.
     pub(super) fn bundles(&self) -> Vec<String> {
         let mut all = Vec::new();
         for kind in KINDS {

@@ -1,4 +1,4 @@
-//! Private keys are in the Secret, and nowhere else.
+//! Private keys are in the Secret and nowhere else.
 
 use std::fs;
 
@@ -10,46 +10,46 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::json;
 
-const HELD: [&str; 3] = ["tls.key", "ca.key", "next-ca.key"];
+const KEYS: [&str; 3] = ["tls.key", "ca.key", "next-ca.key"];
 
-/// Notes every key that the Secret has now.
-fn gather(installed: &Installed, keys: &mut Vec<String>) {
-    let fresh = HELD.iter().filter_map(|key| installed.kept(key)).filter(|key| !key.is_empty());
+/// Adds the private keys of the Secret to a list.
+fn collect(installed: &Installed, keys: &mut Vec<String>) {
+    let fresh = KEYS.iter().filter_map(|key| installed.value(key)).filter(|key| !key.is_empty());
     keys.extend(fresh.collect::<Vec<_>>());
     keys.sort();
     keys.dedup();
 }
 
 #[test]
-fn no_private_key_is_in_a_log_an_error_an_event_or_an_answer() {
+fn no_log_error_event_or_response_contains_a_private_key() {
     let installed = Installed::new("unseen");
     installed.register();
-    // As talkative as it can be.
+    // The most verbose log level.
     let flags = [installed.flags(), vec!["--log".to_owned(), "debug,kube_client=trace,rustls=trace".to_owned()]].concat();
     let mut starting = Starting::new(installed.name, &flags, Some(&installed.kubeconfig()));
-    let (port, admin) = until("it has a certificate", || starting.line("ready"));
+    let (port, admin) = until("the server has a certificate", || starting.line("ready"));
     let server = starting.into_server(port, admin);
     installed.forwarder.add(server.port, &server.admin);
-    installed.wait_until_asked();
+    installed.wait_until_called();
     let mut keys = Vec::new();
-    gather(&installed, &mut keys);
+    collect(&installed, &mut keys);
     installed.renew("leaf");
-    gather(&installed, &mut keys);
+    collect(&installed, &mut keys);
     installed.renew("ca");
-    gather(&installed, &mut keys);
-    // A Secret that nothing can be written to, and one that cannot be read.
+    collect(&installed, &mut keys);
+    // An immutable Secret, and a deleted one.
     installed.patch_secret(&json!({"immutable": true, "metadata": {"annotations": {"netpol.abcdesktop.io/renew": "leaf"}}}));
-    until("it says that it is refused", || {
+    until("/readyz reports the rejected update", || {
         let reply = server.admin.get("/readyz");
-        reply.body.as_str()?.contains("the API server refuses to update the secret").then_some(())
+        reply.body.as_str()?.contains("the API server rejects the request to update the secret").then_some(())
     });
     installed.delete_secret();
-    until("there is another secret", || installed.kept("tls.crt").filter(|cert| !cert.is_empty()));
-    gather(&installed, &mut keys);
+    until("there is a new secret", || installed.value("tls.crt").filter(|cert| !cert.is_empty()));
+    collect(&installed, &mut keys);
     installed.patch_secret(&json!({"data": {"tls.crt": BASE64.encode("nonsense")}}));
-    until("it is healed", || installed.kept("tls.crt").filter(|cert| cert.contains("BEGIN CERTIFICATE")));
-    gather(&installed, &mut keys);
-    assert!(keys.len() >= 6, "{} keys were seen", keys.len());
+    until("the secret is restored", || installed.value("tls.crt").filter(|cert| cert.contains("BEGIN CERTIFICATE")));
+    collect(&installed, &mut keys);
+    assert!(keys.len() >= 6, "only {} keys were found", keys.len());
 
     let events = plane().kubectl.run(["get", "events", "--all-namespaces", "--output", "json"], "").expect("events");
     let configurations =
@@ -73,5 +73,5 @@ fn no_private_key_is_in_a_log_an_error_an_event_or_an_answer() {
             }
         }
     }
-    assert!(outputs[0].1.len() > 10_000, "the log is talkative");
+    assert!(outputs[0].1.len() > 10_000, "the log is verbose");
 }

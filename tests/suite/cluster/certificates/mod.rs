@@ -1,5 +1,5 @@
-//! Certificates that look after themselves, on a real API server: through the real registration by
-//! Service, by a role that may do what it must and nothing else.
+//! Managed certificates with a real API server: the registration refers to a Service, and the account has only the rights that it
+//! needs.
 
 mod clock;
 mod fixture;

@@ -1,4 +1,4 @@
-//! An API server that is away, and rights that are missing: said in a sentence, and waited for.
+//! An unavailable API server and missing rights: the server reports them and recovers.
 
 use std::fs;
 use std::net::Ipv4Addr;
@@ -17,18 +17,18 @@ use super::super::harness::wait::until;
 use super::fixture::Installed;
 use super::replicas::leads;
 
-/// A line to the API server that can be cut.
-struct Line(JoinHandle<()>);
+/// A connection to the API server that can be cut.
+struct Link(JoinHandle<()>);
 
-impl Line {
-    fn open(port: u16) -> Line {
+impl Link {
+    fn open(port: u16) -> Link {
         let config: Value =
             serde_json::from_slice(&fs::read(plane().reaper.folder().join("admin.json")).expect("a kubeconfig")).expect("it is JSON");
         let server = config["clusters"][0]["cluster"]["server"].as_str().expect("a server").to_owned();
         let target: u16 = server.rsplit_once(':').and_then(|(_, port)| port.parse().ok()).expect("a port");
         let listener = RUNTIME.block_on(TcpListener::bind((Ipv4Addr::LOCALHOST, port))).expect("the port is free");
-        Line(RUNTIME.spawn(async move {
-            // Aborted with this task.
+        Link(RUNTIME.spawn(async move {
+            // Dropping this task aborts them.
             let mut connections = JoinSet::new();
             while let Ok((mut client, _)) = listener.accept().await {
                 connections.spawn(async move {
@@ -42,60 +42,60 @@ impl Line {
 
     fn cut(self) {
         self.0.abort();
-        until("the line is cut", || self.0.is_finished().then_some(()));
+        until("the link is cut", || self.0.is_finished().then_some(()));
     }
 }
 
-/// Waits until `/readyz` says something.
+/// Waits until `/readyz` contains a text. Returns whether the server is ready.
 #[track_caller]
-fn says(server: &Server, words: &str) -> bool {
-    until(&format!("/readyz says {words:?}"), || {
+fn readyz_contains(server: &Server, words: &str) -> bool {
+    until(&format!("/readyz contains {words:?}"), || {
         let reply = server.admin.get("/readyz");
         reply.body.as_str()?.contains(words).then_some(reply.ok())
     })
 }
 
-/// Answers a replica that has no certificate yet.
+/// Returns a replica that has no certificate yet.
 fn without_certificate(mut starting: Starting) -> Server {
-    let admin = until("the admin port is there", || starting.line("the certificate is kept in a secret")).1;
+    let admin = until("the admin port is open", || starting.line("waiting for a certificate in the secret")).1;
     starting.into_server(0, admin)
 }
 
 #[test]
-fn a_replica_starts_without_the_api_server_and_goes_on_without_it() {
+fn a_replica_starts_and_serves_without_the_api_server() {
     let installed = Installed::new("cut-off");
     installed.register();
-    let [line, listen] = free_ports().expect("free ports");
+    let [port, listen] = free_ports().expect("free ports");
     let flags = [installed.flags(), vec!["--listen".to_owned(), format!("127.0.0.1:{listen}")]].concat();
-    let server = without_certificate(Starting::new(installed.name, &flags, Some(&installed.kubeconfig_at(Some(line)))));
-    assert!(!says(&server, "the API server cannot be reached"));
-    assert!(!says(&server, "there is no certificate to serve yet"));
+    let server = without_certificate(Starting::new(installed.name, &flags, Some(&installed.kubeconfig_at(Some(port)))));
+    assert!(!readyz_contains(&server, "cannot reach the API server"));
+    assert!(!readyz_contains(&server, "the server has no certificate yet"));
     let refused = RUNTIME.block_on(TcpStream::connect((Ipv4Addr::LOCALHOST, listen)));
-    assert!(refused.is_err(), "nobody listens for reviews without a certificate");
+    assert!(refused.is_err(), "without a certificate the review port is closed");
 
-    let open = Line::open(line);
-    until("it is ready", || server.admin.get("/readyz").ok().then_some(()));
+    let open = Link::open(port);
+    until("the server is ready", || server.admin.get("/readyz").ok().then_some(()));
     installed.forwarder.add(listen, &server.admin);
-    installed.wait_until_asked();
+    installed.wait_until_called();
     assert!(server.metrics().contains("netpol_certificates_failures_total{cause=\"unreachable\"}"));
 
     open.cut();
-    assert!(says(&server, "the API server cannot be reached"), "it serves what it has, and is ready");
+    assert!(readyz_contains(&server, "cannot reach the API server"), "the server stays ready with its certificate");
     let load = Load::start(installed.name, "pod", 2, Duration::from_millis(100));
-    until("pods while the line is cut", || (load.count() >= 30).then_some(()));
+    until("pods are created while the link is cut", || (load.count() >= 30).then_some(()));
     load.finish().assert_clean(30);
-    until("it leads no more", || (!leads(&server)).then_some(()));
-    let again = Line::open(line);
-    until("it has forgotten the trouble", || server.metrics().contains("netpol_degraded{what=\"certificate\"} 0").then_some(()));
-    until("it leads again", || leads(&server).then_some(()));
+    until("the server no longer leads", || (!leads(&server)).then_some(()));
+    let again = Link::open(port);
+    until("the server has recovered", || server.metrics().contains("netpol_degraded{what=\"certificate\"} 0").then_some(()));
+    until("the server leads again", || leads(&server).then_some(()));
     installed.renew("leaf");
     again.cut();
     let log = fs::read_to_string(&server.process.log).expect("a log");
-    let said = log.lines().filter(|line| line.contains("the certificate cannot be looked after")).count();
-    assert!((2..8).contains(&said), "what fails is said when it begins to, not each time: {said}\n{log}");
+    let logged = log.lines().filter(|line| line.contains("cannot manage the certificate")).count();
+    assert!((2..8).contains(&logged), "a failure is logged when it starts, not at every attempt: {logged}\n{log}");
 }
 
-/// Takes one verb on one resource out of the account's role.
+/// Removes one verb on one resource from the account's role.
 fn without(manifest: &Value, resource: &str, verb: &str) -> Value {
     let mut manifest = manifest.clone();
     for rule in manifest["rules"].as_array_mut().into_iter().flatten() {
@@ -110,7 +110,7 @@ fn without(manifest: &Value, resource: &str, verb: &str) -> Value {
     manifest
 }
 
-/// The verbs that the server needs, each taken away in turn.
+/// The verbs that the server needs. Each is removed in turn.
 const NEEDED: [(&str, &str, &str); 7] = [
     ("secrets", "get", "no-secret-get"),
     ("secrets", "create", "no-secret-create"),
@@ -122,7 +122,7 @@ const NEEDED: [(&str, &str, &str); 7] = [
 ];
 
 #[test]
-fn a_right_that_is_missing_is_named() {
+fn a_missing_permission_is_named() {
     let mut all = Vec::new();
     for (resource, verb, name) in NEEDED {
         let installed = Installed::new(name);
@@ -132,32 +132,32 @@ fn a_right_that_is_missing_is_named() {
         all.push((without_certificate(installed.starting()), resource, verb, installed));
     }
     for (server, resource, verb, installed) in &all {
-        let ready = says(server, &format!("must allow the verb \"{verb}\" on \"{resource}\""));
+        let ready = readyz_contains(server, &format!("must allow the verb \"{verb}\" on \"{resource}\""));
         assert!(!ready, "{verb} {resource}");
         let text = server.admin.get("/readyz").body.to_string();
         let place = if resource.ends_with("configurations") { "a ClusterRole" } else { "a Role in" };
         assert!(text.contains(place), "{text}");
         let log = fs::read_to_string(&server.process.log).expect("a log");
-        assert!(log.contains(&format!("may not {verb} the ")), "{log}");
+        assert!(log.contains(&format!("not allowed to {verb} the ")), "{log}");
         Installed::apply(&installed.role());
     }
     for (server, resource, verb, _) in &all {
-        until(&format!("it is ready once it may {verb} {resource}"), || server.admin.get("/readyz").ok().then_some(()));
+        until(&format!("the server is ready when it may {verb} {resource}"), || server.admin.get("/readyz").ok().then_some(()));
     }
 }
 
 #[test]
-fn a_lease_that_is_not_there_is_asked_for() {
+fn a_missing_lease_is_reported() {
     let installed = Installed::new("no-lease");
     let path = format!("/apis/coordination.k8s.io/v1/namespaces/{}/leases/{}", installed.system, installed.name);
     plane().api.call(&Call::new(Method::DELETE, path)).expect("the lease is deleted");
     let server = without_certificate(installed.starting());
-    assert!(!says(&server, "is not there and cannot be made: install it, or may not create the lease"));
+    assert!(!readyz_contains(&server, "does not exist and cannot be created: not allowed to create the lease"));
     let lease = json!({
         "apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": {"name": installed.name, "namespace": installed.system},
     });
     Installed::apply(&[lease]);
-    until("it is ready", || server.admin.get("/readyz").ok().then_some(()));
+    until("the server is ready", || server.admin.get("/readyz").ok().then_some(()));
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Two replicas and one Lease: who writes, and who follows.
+//! Two replicas and one Lease: one leads, and the other follows.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use super::super::harness::plane::plane;
 use super::super::harness::wait::{until, within};
 use super::fixture::Installed;
 
-/// Less than what an abandoned Lease takes to run out.
+/// Shorter than the time until an abandoned Lease expires.
 const AT_ONCE: Duration = Duration::from_secs(10);
 
 pub(super) fn leads(server: &Server) -> bool {
@@ -25,7 +25,7 @@ impl Installed {
 }
 
 #[test]
-fn one_of_two_replicas_writes_and_the_other_takes_over() {
+fn one_of_two_replicas_leads_and_the_other_takes_over() {
     let installed = Installed::new("elected");
     installed.register();
     let (one, other) = (installed.replica(), installed.replica());
@@ -35,27 +35,27 @@ fn one_of_two_replicas_writes_and_the_other_takes_over() {
     let (mut leader, mut follower) = if leads(&one) { (one, other) } else { (other, one) };
     let first = installed.lease()["holderIdentity"].clone();
 
-    // Killed: the other one waits until the Lease has run out, by its own clock.
+    // After a kill, the other replica waits until the Lease expires by its own clock.
     leader.process.signal("KILL");
     leader.process.wait();
     installed.forwarder.remove(leader.port);
     let killed = std::time::Instant::now();
-    until("the other one has taken over", || leads(&follower).then_some(()));
+    until("the other replica has taken over", || leads(&follower).then_some(()));
     let took = killed.elapsed();
     assert_ne!(installed.lease()["holderIdentity"], first);
-    assert!(took > Duration::from_secs(3), "a lease that nobody gave back is not taken at once: {took:?}");
+    assert!(took > Duration::from_secs(3), "a lease that was not released is not taken at once: {took:?}");
     note("lease taken over from a killed leader", serde_json::json!({"seconds": took.as_secs_f64()}));
     installed.renew("leaf");
 
-    // Told to end: it gives the Lease back before it has drained.
+    // After SIGTERM, the leader releases the Lease before it has drained.
     let third = installed.replica();
     assert!(!leads(&third));
     follower.process.signal("TERM");
-    within(AT_ONCE, || leads(&third).then_some(())).expect("a lease that was given back is taken at once");
+    within(AT_ONCE, || leads(&third).then_some(())).expect("a released lease is taken at once");
     assert!(follower.process.wait().success());
     installed.forwarder.remove(follower.port);
     let log = std::fs::read_to_string(&follower.process.log).expect("a log");
-    assert!(log.contains("the lease is given back"), "{log}");
+    assert!(log.contains("released the lease"), "{log}");
     installed.renew("ca");
     assert!(third.admin.get("/readyz").ok());
 }

@@ -16,25 +16,25 @@ const LEAVES: usize = 10;
 const CAS: usize = 3;
 
 #[test]
-fn ten_certificates_and_three_authorities_change_and_no_creation_fails() {
+fn ten_renewals_and_three_ca_rotations_fail_no_pod_creation() {
     let installed = Installed::new("selfmade");
     installed.register();
     let servers = [installed.replica(), installed.replica()];
     until("both replicas are ready", || (installed.forwarder.ready() == 2).then_some(()));
-    installed.wait_until_asked();
+    installed.wait_until_called();
 
     let load = Load::start(installed.name, "pod", 6, Duration::from_millis(150));
-    let mut seen = Vec::new();
+    let mut served = Vec::new();
     let mut change = |what: &str| {
         installed.renew(what);
-        let pem = installed.kept("tls.crt").expect("a certificate");
+        let pem = installed.value("tls.crt").expect("a certificate");
         let der = CertificateDer::from_pem_slice(pem.as_bytes()).expect("it is PEM").to_vec();
         let bundle = installed.bundles().first().expect("a webhook").clone();
         for server in &servers {
-            until("every replica serves it", || (is_served(server.port, &bundle, &der)).then_some(()));
+            until("every replica serves the new certificate", || (is_served(server.port, &bundle, &der)).then_some(()));
         }
-        assert!(!seen.contains(&der), "it is another certificate");
-        seen.push(der);
+        assert!(!served.contains(&der), "the certificate is new");
+        served.push(der);
     };
     for _ in 0..LEAVES {
         change("leaf");
@@ -43,7 +43,7 @@ fn ten_certificates_and_three_authorities_change_and_no_creation_fails() {
         change("ca");
     }
     let enough = load.count() + 50;
-    until("pods under the last certificate", || (load.count() >= enough).then_some(()));
+    until("pods are created with the last certificate", || (load.count() >= enough).then_some(()));
     let outcome = load.finish();
     note(
         "self-made certificates",
@@ -53,7 +53,7 @@ fn ten_certificates_and_three_authorities_change_and_no_creation_fails() {
     outcome.assert_clean(100);
 }
 
-/// Whether a server shows a certificate that one of a bundle's authorities signed.
+/// Returns whether a server serves a certificate that a CA of the bundle signed.
 fn is_served(port: u16, bundle: &str, der: &[u8]) -> bool {
     let authorities = bundle.split_inclusive("-----END CERTIFICATE-----\n");
     authorities.into_iter().any(|authority| served_certificate(port, authority).is_some_and(|served| served == der))

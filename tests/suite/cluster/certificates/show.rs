@@ -23,13 +23,13 @@ fn show(installed: &Installed, more: &[&str]) -> (Option<i32>, Value) {
 }
 
 #[test]
-fn what_the_cluster_has_is_shown_and_judged() {
+fn certificates_and_bundles_of_the_cluster_are_shown_and_verified() {
     let installed = Installed::new("shown");
     let (code, report) = show(&installed, &[]);
     assert_eq!(code, Some(1));
     let found = report["findings"].to_string();
-    assert!(found.contains("the secret \\\"shown-system/shown\\\" is not there"), "{found}");
-    assert!(found.contains("the MutatingWebhookConfiguration \\\"shown\\\" is not there"), "{found}");
+    assert!(found.contains("the secret \\\"shown-system/shown\\\" does not exist"), "{found}");
+    assert!(found.contains("the MutatingWebhookConfiguration \\\"shown\\\" does not exist"), "{found}");
 
     installed.register();
     let server = installed.replica();
@@ -39,18 +39,18 @@ fn what_the_cluster_has_is_shown_and_judged() {
     assert_eq!(code, Some(0), "{report}");
     let shown = report["certificates"].as_array().expect("certificates");
     assert_eq!(shown.len(), 2);
-    assert_eq!(shown[0]["fingerprint"], shown[1]["fingerprint"], "what is served is what is kept");
-    assert_eq!(report["trust"].as_array().map(Vec::len), Some(3), "the secret's own, and one of each kind: {report}");
+    assert_eq!(shown[0]["fingerprint"], shown[1]["fingerprint"], "the served certificate is the stored one");
+    assert_eq!(report["trust"].as_array().map(Vec::len), Some(3), "the bundle of the secret and one of each configuration: {report}");
 
-    // A bundle that somebody wrote over: seen here before it is written again.
+    // An overwritten bundle, before the server publishes it again.
     let path = format!("/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/{}", installed.name);
     let mut server = server;
     server.process.signal("STOP");
     let patch = json!([{"op": "remove", "path": "/webhooks/0/clientConfig/caBundle"}]);
     let call = super::super::harness::api::Call::patch(path, "application/json-patch+json", &patch);
-    plane().api.call(&call).expect("the bundle is taken away");
+    plane().api.call(&call).expect("the bundle is removed");
     let (code, report) = show(&installed, &[]);
     server.process.signal("CONT");
-    assert!(code == Some(1) && report["findings"].to_string().contains("cannot be trusted: there is no CA"), "{report}");
-    until("it is published again", || (show(&installed, &[]).0 == Some(0)).then_some(()));
+    assert!(code == Some(1) && report["findings"].to_string().contains("cannot be verified: the bundle contains no CA"), "{report}");
+    until("the bundle is published again", || (show(&installed, &[]).0 == Some(0)).then_some(()));
 }

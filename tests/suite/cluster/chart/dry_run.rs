@@ -1,4 +1,4 @@
-//! The API server takes everything that the chart renders, and warns about nothing.
+//! The API server accepts everything that the chart renders, without warnings.
 
 use serde_json::{Value, json};
 
@@ -9,7 +9,7 @@ use crate::cluster::harness::plane::plane;
 use crate::support::helm::objects;
 
 #[test]
-fn the_api_server_takes_every_object() {
+fn the_api_server_accepts_every_object() {
     define_foreign_kinds();
     let release = Release::new("chart-dry-run");
     for (set, values) in sets() {
@@ -23,7 +23,7 @@ fn the_api_server_takes_every_object() {
     }
 }
 
-/// Also where the namespace enforces the strictest pod security standard.
+/// Checks the pod in a namespace that enforces the restricted Pod Security Standard.
 fn pod_is_restricted(set: &str, rendered: &str) {
     let objects = objects(rendered);
     let template = &crate::support::helm::only(&objects, "Deployment")["spec"]["template"];
@@ -35,17 +35,17 @@ fn pod_is_restricted(set: &str, rendered: &str) {
         .api
         .post("/api/v1/namespaces", &json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace, "labels": labels}}));
     assert!(made.ok() || made.status == 409, "{}", made.message());
-    // A class that the plane does not have.
+    // The control plane does not have this class.
     pod["spec"]["priorityClassName"].take();
     plane().api.post(&format!("/api/v1/namespaces/{namespace}/pods?dryRun=All"), &pod).expect(set);
 }
 
-/// Without Helm: the same, with its own namespace.
+/// The same without Helm; the manifests include the namespace.
 #[test]
-fn the_api_server_takes_what_render_install_prints() {
+fn the_api_server_accepts_the_output_of_render_install() {
     let name = "chart-by-hand";
     let manifests = netpol(["render", "install", "--install-namespace", name]).expect("render install");
-    // A namespace that is not there yet takes no object, not even as a dry run.
+    // A dry run fails if the namespace does not exist.
     let made: Vec<Value> = objects(&manifests).into_iter().filter(|object| object["kind"] == "Namespace").collect();
     plane().kubectl.run(["apply", "--server-side", "-f", "-"], &made[0].to_string()).expect("kubectl apply");
     let applied = plane().kubectl.run(["apply", "--server-side", "--dry-run=server", "--validate=strict", "-f", "-"], &manifests);

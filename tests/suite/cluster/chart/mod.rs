@@ -1,8 +1,8 @@
-//! The chart on the real control plane, by the real helm.
+//! The chart, installed with the real helm on the real control plane.
 
 mod dry_run;
-mod first;
-mod life;
+mod first_install;
+mod lifecycle;
 mod ownership;
 mod rights;
 
@@ -18,7 +18,7 @@ use super::harness::plane::plane;
 use super::harness::wait::until;
 use crate::support::helm::{Ran, chart, helm};
 
-/// Where helm keeps what it keeps, with a post-renderer for [`Release::outside`].
+/// The home folder of helm, with a post-renderer for [`Release::outside`].
 static HOME: LazyLock<PathBuf> = LazyLock::new(|| {
     let home = plane().reaper.folder().join("helm");
     let plugin = home.join(".local/share/helm/plugins/outside");
@@ -35,24 +35,24 @@ static HOME: LazyLock<PathBuf> = LazyLock::new(|| {
 /// A release in a namespace of the same name.
 struct Release {
     name: &'static str,
-    /// Whether the Service is an alias of this machine, where the servers run.
+    /// Whether the servers run on this machine and the Service is an `ExternalName` for it.
     outside: bool,
 }
 
 impl Release {
-    /// One that is installed and not run.
+    /// Creates a release whose servers do not run.
     fn new(name: &'static str) -> Release {
         create_namespace(name);
         Release { name, outside: false }
     }
 
-    /// One whose servers run beside the API server.
+    /// Creates a release whose servers run on this machine.
     fn outside(name: &'static str) -> Release {
         create_namespace(name);
         Release { name, outside: true }
     }
 
-    /// Runs a command of helm on it, with values.
+    /// Runs a helm command with values.
     fn run(&self, command: &str, values: &Value, more: &[&str]) -> Ran {
         let chart = chart().display().to_string();
         let mut args = vec![command, self.name];
@@ -78,7 +78,7 @@ impl Release {
     }
 }
 
-/// Makes the API server know the kinds of operators that the chart can make objects for.
+/// Defines the kinds of other operators that the chart can create objects of.
 fn define_foreign_kinds() {
     static MONITORING: LazyLock<()> = LazyLock::new(|| {
         define("ServiceMonitor", "servicemonitors");
@@ -88,7 +88,7 @@ fn define_foreign_kinds() {
     cert_manager::install();
 }
 
-/// A kind of the Prometheus operator: any spec will do.
+/// Defines a kind of the Prometheus operator that accepts any spec.
 fn define(kind: &str, plural: &str) {
     let spec = json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true});
     let schema = json!({"type": "object", "required": ["spec"], "properties": {"spec": spec}});
@@ -104,7 +104,7 @@ fn define(kind: &str, plural: &str) {
     until("the kind is served", || plane().api.get(&format!("/apis/monitoring.coreos.com/v1/{plural}")).ok().then_some(()));
 }
 
-/// Both configurations of a name.
+/// Returns the paths of both webhook configurations of a name.
 fn configurations(name: &str) -> [String; 2] {
     ["mutatingwebhookconfigurations", "validatingwebhookconfigurations"]
         .map(|resource| format!("/apis/admissionregistration.k8s.io/v1/{resource}/{name}"))

@@ -1,4 +1,4 @@
-//! Two write the webhook configurations: helm all of them but the caBundle, the servers nothing else.
+//! Helm writes the webhook configurations except caBundle; the servers write only caBundle.
 
 use serde_json::{Value, json};
 
@@ -10,7 +10,7 @@ use crate::cluster::harness::plane::plane;
 const NAME: &str = "chart-ownership";
 const MANAGER: &str = "netpol-certificates";
 
-/// Writes a caBundle into every webhook, as the servers do: one field each.
+/// Writes a caBundle into every webhook as the servers do: with a JSON patch of that field.
 fn publish(bundle: &str) {
     for path in configurations("guard-two") {
         let live = plane().api.get(&path).expect("a configuration");
@@ -22,7 +22,7 @@ fn publish(bundle: &str) {
     }
 }
 
-/// The same by server-side apply, as others might.
+/// Writes a caBundle into every webhook by server-side apply, as other tools could do.
 fn apply(bundle: &str) {
     for path in configurations("guard-two") {
         let live = plane().api.get(&path).expect("a configuration");
@@ -36,7 +36,7 @@ fn apply(bundle: &str) {
     }
 }
 
-/// Applies the validating configuration without its last webhook, as helm would an older or newer chart's.
+/// Applies the validating configuration without its last webhook, as a chart of another version could do.
 fn without_the_last() -> Reply {
     let path = &configurations("guard-two")[1];
     let live = plane().api.get(path).expect("a configuration");
@@ -60,7 +60,7 @@ fn live() -> Vec<Value> {
     configurations("guard-two").iter().flat_map(|path| webhooks(&plane().api.get(path).expect("a configuration"))).collect()
 }
 
-/// Every webhook is whole, and trusts whom the servers said.
+/// Checks that every webhook is complete and has the bundle that the servers wrote.
 #[track_caller]
 fn all_trust(bundle: &str, what: &str) -> usize {
     let webhooks = live();
@@ -72,7 +72,7 @@ fn all_trust(bundle: &str, what: &str) -> usize {
 }
 
 #[test]
-fn helm_and_the_servers_leave_each_others_fields_alone() {
+fn helm_and_the_servers_do_not_change_each_others_fields() {
     let release = Release::new(NAME);
     let values = |more: Value| {
         let mut values = json!({"namespaces": ["chart-ownership-guarded"], "fullnameOverride": "guard-two"});
@@ -80,7 +80,7 @@ fn helm_and_the_servers_leave_each_others_fields_alone() {
         values
     };
     release.install(&values(json!({})), &[]);
-    // Any bundle that is a certificate; base64 of it.
+    // Any certificate works as a bundle.
     let bundle = {
         use base64::Engine;
         base64::engine::general_purpose::STANDARD.encode(crate::chart::sets::bundle())
@@ -88,13 +88,13 @@ fn helm_and_the_servers_leave_each_others_fields_alone() {
     publish(&bundle);
     let count = all_trust(&bundle, "published");
 
-    // What a tool that applies the same from Git would change: nothing, as the chart's README says.
+    // A GitOps tool that applies the same manifests changes nothing, as the README of the chart says.
     let rendered = release.run("template", &values(json!({})), &["--no-hooks"]).expect("helm template");
     let diff = ["diff", "--server-side", "--force-conflicts", "--field-manager=git", "--namespace", NAME, "-f", "-"];
     let compared = plane().kubectl.run(diff, &rendered);
     assert!(compared.ok, "{}{}", compared.stdout, compared.stderr);
 
-    // Other namespaces, another canon (one without neighbors, whose webhook must not be left half), other flags.
+    // Other namespaces, another canon (without neighbor namespaces, so one webhook is removed completely), and other flags.
     release.upgrade(&values(json!({"namespaces": ["chart-ownership-guarded", "chart-ownership-more"]})), &[]);
     assert_eq!(all_trust(&bundle, "changed namespaces"), count);
     assert!(
@@ -104,26 +104,26 @@ fn helm_and_the_servers_leave_each_others_fields_alone() {
     release.upgrade(&values(json!({"canon": {"documents": {"only.yaml": ALONE}}})), &[]);
     assert_eq!(all_trust(&bundle, "a canon without neighbors"), count);
     release.run("rollback", &Value::Null, &["2"]).expect("helm rollback");
-    assert_eq!(all_trust(&bundle, "rolled back"), count);
+    assert_eq!(all_trust(&bundle, "after the rollback"), count);
     release.upgrade(&values(json!({})), &[]);
-    assert_eq!(all_trust(&bundle, "as at first"), count);
+    assert_eq!(all_trust(&bundle, "with the first values"), count);
 
-    // From the servers' certificate to one's own: the bundle changes its owner, which helm is told to take.
+    // From the managed certificate to a provided one: helm takes ownership of the bundle.
     let own = values(json!({"certificates": {"mode": "secret", "secret": {"name": "own-tls", "caBundle": crate::chart::sets::bundle()}}}));
     let refused = release.run("upgrade", &own, &[]);
     assert!(!refused.ok && refused.err.contains("conflict"), "{}", refused.err);
     release.upgrade(&own, &["--force-conflicts"]);
     assert!(live().iter().all(|webhook| webhook["clientConfig"]["caBundle"] != bundle.as_str()));
-    // And back: the chart no longer says who is trusted, and the servers do.
+    // And back: the chart no longer sets the bundle, and the servers do.
     release.upgrade(&values(json!({})), &["--force-conflicts"]);
     publish(&bundle);
     assert_eq!(all_trust(&bundle, "back"), count);
 
-    // A webhook that is left out goes, as long as the bundle in it was written as the servers do. Who applies the
-    // bundle claims the whole entry, half of which then stays, and is refused.
+    // A webhook that is left out is removed if the servers wrote its bundle with a JSON patch. Server-side apply of the bundle
+    // owns a part of the entry, which then stays behind and is invalid.
     let reply = without_the_last();
     assert!(reply.ok(), "{}", reply.message());
-    assert_eq!(webhooks(&reply.body).len() + 2, count, "the mutating one is another configuration's");
+    assert_eq!(webhooks(&reply.body).len() + 2, count, "the mutating webhook belongs to another configuration");
     apply(&bundle);
     let reply = without_the_last();
     assert!(!reply.ok() && reply.message().contains("is invalid"), "{} {}", reply.status, reply.message());

@@ -1,4 +1,4 @@
-//! The rights that the chart gives are enough for what the servers do, and for nothing else.
+//! The rights that the chart grants are sufficient for the servers, and no broader.
 
 use hyper::Method;
 use serde_json::{Value, json};
@@ -23,7 +23,7 @@ impl Account {
         self.0.call(call).expect(&format!("{} {}", call.method, call.path))
     }
 
-    /// Refused for want of the right, and not for want of the object: the administrator may.
+    /// Checks that a call is forbidden because the right is missing, and not because the object is: an administrator may do it.
     #[track_caller]
     fn may_not(&self, method: &Method, path: &str, body: &Value) {
         let reply = self.call(method.clone(), path, body);
@@ -33,7 +33,7 @@ impl Account {
 }
 
 #[test]
-fn the_rights_are_enough_and_not_more() {
+fn the_rights_are_sufficient_and_minimal() {
     define_foreign_kinds();
     let release = Release::new(NAME);
     let other = format!("{NAME}-other");
@@ -43,7 +43,7 @@ fn the_rights_are_enough_and_not_more() {
     let secrets = format!("/api/v1/namespaces/{NAME}/secrets");
     let leases = format!("/apis/coordination.k8s.io/v1/namespaces/{NAME}/leases");
 
-    // What a server does.
+    // Calls that a server makes.
     let lease = account.may(&Call::new(Method::GET, format!("{leases}/guard-tls")));
     assert!(lease["spec"]["holderIdentity"].is_null());
     let mut held = lease.clone();
@@ -62,9 +62,9 @@ fn the_rights_are_enough_and_not_more() {
         account.may(&Call::patch(format!("{path}?fieldManager=netpol-certificates"), "application/json-patch+json", &body));
     }
 
-    // What it does not, although the objects are there.
+    // Calls that a server does not make, on objects that exist.
     let someone = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "someone"}});
-    plane().api.post(&secrets, &someone).expect("somebody's Secret");
+    plane().api.post(&secrets, &someone).expect("a foreign Secret");
     let nothing = Value::Null;
     let (get, put, post, delete) = (Method::GET, Method::PUT, Method::POST, Method::DELETE);
     account.may_not(&get, &format!("{secrets}/someone"), &nothing);
@@ -92,7 +92,7 @@ fn the_rights_are_enough_and_not_more() {
     account.may_not(&get, "/api/v1/namespaces", &nothing);
     account.may_not(&get, &format!("/apis/networking.k8s.io/v1/namespaces/{NAME}/networkpolicies"), &nothing);
 
-    // Where somebody else looks after the certificate, there is nothing that an account may.
+    // If netpol does not manage the certificate, the account has no rights.
     release.upgrade(
         &json!({"namespaces": ["chart-rights-guarded"], "fullnameOverride": "guard", "certificates": {"mode": "certManager"}, "networkPolicy": {"enabled": false}}),
         &["--dry-run=server"],

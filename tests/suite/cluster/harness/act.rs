@@ -1,5 +1,5 @@
-//! What somebody does to a namespace: a `kubectl` command or a call of the API, said once and done
-//! in a guarded and an unguarded namespace, as a dry run and in earnest.
+//! A request of a user: a `kubectl` command or an API call. It is defined once and runs in a guarded and in an unguarded namespace,
+//! as a dry run and as a real request.
 
 use std::fmt;
 
@@ -9,11 +9,11 @@ use serde_json::Value;
 use super::api::Call;
 use super::plane::plane;
 
-/// `{ns}` in it stands for the namespace.
+/// A request of a user. `{ns}` is replaced with the namespace.
 #[derive(Debug, Clone)]
 pub(crate) struct Act {
     what: What,
-    earnest_only: bool,
+    without_dry_run: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -22,19 +22,19 @@ enum What {
     Call(Call),
 }
 
-/// A `kubectl` command in the namespace: its words, without quotes.
+/// Returns a `kubectl` command in the namespace. The words are separated by spaces, without quoting.
 pub(crate) fn kubectl(words: &str) -> Act {
     let words = words.split_whitespace().map(str::to_owned).collect();
-    Act { what: What::Kubectl { words, stdin: String::new() }, earnest_only: false }
+    Act { what: What::Kubectl { words, stdin: String::new() }, without_dry_run: false }
 }
 
-/// A call of the API.
+/// Returns an API call.
 pub(crate) fn call(call: Call) -> Act {
-    Act { what: What::Call(call), earnest_only: false }
+    Act { what: What::Call(call), without_dry_run: false }
 }
 
 impl Act {
-    /// One more word, whatever is in it.
+    /// Adds a word, which may contain spaces.
     #[must_use]
     pub(crate) fn word(mut self, word: impl Into<String>) -> Act {
         if let What::Kubectl { words, .. } = &mut self.what {
@@ -43,7 +43,7 @@ impl Act {
         self
     }
 
-    /// What it reads from its standard input.
+    /// Sets the standard input.
     #[must_use]
     pub(crate) fn stdin(mut self, manifest: &Value) -> Act {
         if let What::Kubectl { stdin, .. } = &mut self.what {
@@ -52,7 +52,7 @@ impl Act {
         self
     }
 
-    /// By somebody else, who may do everything and is in these groups.
+    /// Runs the request as another user with all rights, who is a member of these groups.
     #[must_use]
     pub(crate) fn by(mut self, user: &str, groups: &[&str]) -> Act {
         let groups = groups.iter().copied().chain(["system:masters"]);
@@ -66,21 +66,21 @@ impl Act {
         self
     }
 
-    /// Not as a dry run: `kubectl` has none for it.
+    /// Skips the dry run, which the `kubectl` command does not support.
     #[must_use]
-    pub(crate) fn earnest_only(mut self) -> Act {
-        self.earnest_only = true;
+    pub(crate) fn without_dry_run(mut self) -> Act {
+        self.without_dry_run = true;
         self
     }
 
-    /// The ways to do it: as a dry run first.
+    /// Returns whether each run is a dry run. The dry run is first.
     pub(crate) fn runs(&self) -> impl Iterator<Item = bool> + use<> {
-        let earnest_only = self.earnest_only;
-        [true, false].into_iter().filter(move |dry| !(*dry && earnest_only))
+        let without_dry_run = self.without_dry_run;
+        [true, false].into_iter().filter(move |dry| !(*dry && without_dry_run))
     }
 
-    /// Does it.
-    pub(crate) fn run(&self, namespace: &str, dry: bool) -> Said {
+    /// Runs the request.
+    pub(crate) fn run(&self, namespace: &str, dry: bool) -> ActResult {
         match &self.what {
             What::Kubectl { words, stdin } => {
                 let mut args = vec!["--namespace".to_owned(), namespace.to_owned()];
@@ -91,7 +91,7 @@ impl Act {
                 let output = plane().kubectl.run(args, &stdin.replace("{ns}", namespace));
                 let (warnings, rest): (Vec<&str>, Vec<&str>) = output.stderr.lines().partition(|line| line.starts_with("Warning: "));
                 let warnings = warnings.iter().map(|line| line.trim_start_matches("Warning: ").to_owned()).collect();
-                Said { ok: output.ok, text: rest.join("\n"), warnings, stdout: output.stdout }
+                ActResult { ok: output.ok, text: rest.join("\n"), warnings, stdout: output.stdout }
             }
             What::Call(call) => {
                 let mut call = call.clone();
@@ -101,7 +101,7 @@ impl Act {
                     call.path.push_str(if call.path.contains('?') { "&dryRun=All" } else { "?dryRun=All" });
                 }
                 let reply = plane().api.call(&call);
-                Said { ok: reply.ok(), text: reply.message(), warnings: reply.warnings, stdout: reply.body.to_string() }
+                ActResult { ok: reply.ok(), text: reply.message(), warnings: reply.warnings, stdout: reply.body.to_string() }
             }
         }
     }
@@ -116,24 +116,24 @@ impl fmt::Display for Act {
     }
 }
 
-/// What came of it.
+/// The result of a request.
 #[derive(Debug, Clone)]
-pub(crate) struct Said {
+pub(crate) struct ActResult {
     pub(crate) ok: bool,
-    /// The error.
+    /// The error message.
     pub(crate) text: String,
     pub(crate) warnings: Vec<String>,
-    /// What was printed, or the body of the reply.
+    /// The standard output, or the body of the response.
     pub(crate) stdout: String,
 }
 
-impl Said {
-    /// The guard's own sentence.
+impl ActResult {
+    /// Returns the message of the guard.
     pub(crate) fn sentence(&self) -> &str {
         self.text.split_once("denied the request: ").map_or(&self.text, |(_, sentence)| sentence)
     }
 
-    /// All warnings as one text.
+    /// Returns all warnings as one text.
     pub(crate) fn warned(&self) -> String {
         self.warnings.join(" ")
     }

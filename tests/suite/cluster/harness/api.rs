@@ -1,7 +1,7 @@
-//! A small client of an HTTPS server that speaks JSON: of the API server first of all.
+//! A small JSON client of HTTPS servers such as the API server.
 //!
-//! For what `kubectl` cannot say (a PUT without resourceVersion, a binding) and for acts by the
-//! hundred, where a process each would measure the machine.
+//! It sends requests that `kubectl` cannot send (a PUT without resourceVersion, a binding), and many requests for which one process
+//! each would be too slow.
 
 use std::io;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
@@ -24,29 +24,29 @@ use tokio_rustls::TlsConnector;
 
 use super::pki::Pair;
 
-/// Longer than any webhook may keep the API server waiting.
+/// Longer than any webhook timeout.
 const DEADLINE: Duration = Duration::from_secs(60);
 
-/// The one runtime of the harness.
+/// The runtime of the harness.
 pub(crate) static RUNTIME: LazyLock<Runtime> =
     LazyLock::new(|| tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("the machine has threads"));
 
-/// A client with its connections, one for each request under way.
+/// A client with a pool of connections, one for each concurrent request.
 #[derive(Clone)]
 pub(crate) struct Api {
     port: u16,
     tls: Option<TlsConnector>,
-    /// A token that goes with every request.
+    /// The bearer token of every request.
     pub(super) bearer: Option<String>,
     idle: Arc<Mutex<Vec<SendRequest<Full<Bytes>>>>>,
 }
 
-/// What came back.
+/// A response.
 #[derive(Debug, Clone)]
 pub(crate) struct Reply {
     pub(crate) status: u16,
     pub(crate) warnings: Vec<String>,
-    /// The body; a string where it is no JSON.
+    /// The body; a string if it is not JSON.
     pub(crate) body: Value,
 }
 
@@ -55,15 +55,15 @@ impl Reply {
         (200..300).contains(&self.status)
     }
 
-    /// The sentence of a `Status`, or the whole body.
+    /// Returns the message of a `Status`, or the whole body.
     pub(crate) fn message(&self) -> String {
         self.body["message"].as_str().map_or_else(|| self.body.to_string(), str::to_owned)
     }
 
-    /// The object, if the request succeeded.
+    /// Returns the body of a successful request.
     ///
     /// # Panics
-    /// If it did not.
+    /// The request failed.
     #[track_caller]
     pub(crate) fn expect(self, what: &str) -> Value {
         assert!(self.ok(), "{what}: {} {}", self.status, self.message());
@@ -72,9 +72,9 @@ impl Reply {
 }
 
 impl Api {
-    /// A client that trusts one authority and shows a certificate where it is given one.
+    /// Creates a client that trusts one CA and has an optional client certificate.
     pub(crate) fn new(port: u16, ca: &str, identity: Option<&Pair>) -> Result<Api, String> {
-        let fault = |error: &dyn std::fmt::Display| format!("cannot set the client up: {error}");
+        let fault = |error: &dyn std::fmt::Display| format!("cannot create the client: {error}");
         let mut roots = RootCertStore::empty();
         roots.add(CertificateDer::from_pem_slice(ca.as_bytes()).map_err(|error| fault(&error))?).map_err(|error| fault(&error))?;
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
@@ -91,7 +91,7 @@ impl Api {
         Ok(Api { port, tls: Some(TlsConnector::from(Arc::new(config))), bearer: None, idle: Arc::default() })
     }
 
-    /// A client of a plain port.
+    /// Creates a client of an HTTP port.
     pub(crate) fn plain(port: u16) -> Api {
         Api { port, tls: None, bearer: None, idle: Arc::default() }
     }
@@ -100,15 +100,15 @@ impl Api {
         self.port
     }
 
-    /// Asks; an error is one of the connection.
-    pub(crate) fn ask(&self, call: &Call) -> io::Result<Reply> {
+    /// Sends a request. An error is an error of the connection.
+    pub(crate) fn try_call(&self, call: &Call) -> io::Result<Reply> {
         RUNTIME.block_on(self.send(call))
     }
 
-    /// Asks where an answer is certain to come.
+    /// Sends a request and panics if the connection fails.
     #[track_caller]
     pub(crate) fn call(&self, call: &Call) -> Reply {
-        self.ask(call).unwrap_or_else(|error| panic!("{} {}: {error}", call.method, call.path))
+        self.try_call(call).unwrap_or_else(|error| panic!("{} {}: {error}", call.method, call.path))
     }
 
     #[track_caller]
@@ -121,7 +121,7 @@ impl Api {
         self.call(&Call::new(Method::POST, path).json(body))
     }
 
-    /// Asks from within the runtime.
+    /// Sends a request from async code.
     pub(crate) async fn send(&self, call: &Call) -> io::Result<Reply> {
         timeout(DEADLINE, self.exchange(call)).await.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?
     }
@@ -183,7 +183,7 @@ where
     Ok(sender)
 }
 
-/// The certificate that a server shows to a new connection, if it is one of this authority's.
+/// Returns the certificate that a server presents to a new connection, if this CA signed it.
 pub(crate) fn served_certificate(port: u16, ca: &str) -> Option<Vec<u8>> {
     let tls = Api::new(port, ca, None).ok()?.tls?;
     RUNTIME.block_on(async {
@@ -193,14 +193,14 @@ pub(crate) fn served_certificate(port: u16, ca: &str) -> Option<Vec<u8>> {
     })
 }
 
-/// The sentence of a warning header: `299 - "sentence"`.
+/// Returns the text of a warning header: `299 - "text"`.
 fn warning(header: &[u8]) -> Option<String> {
     let text = String::from_utf8_lossy(header);
     let quoted = text.split_once('"')?.1.rsplit_once('"')?.0;
     Some(quoted.replace("\\\"", "\"").replace("\\\\", "\\"))
 }
 
-/// One request.
+/// A request.
 #[derive(Debug, Clone)]
 pub(crate) struct Call {
     pub(crate) method: Method,
@@ -221,12 +221,12 @@ impl Call {
         self
     }
 
-    /// A patch of a kind: `application/merge-patch+json`, `application/json-patch+json` …
+    /// Creates a patch request. The content type is `application/merge-patch+json`, `application/json-patch+json` …
     pub(crate) fn patch(path: impl Into<String>, content_type: &'static str, body: &Value) -> Call {
         Call { content_type, ..Call::new(Method::PATCH, path).json(body) }
     }
 
-    /// As another user, who is in these groups.
+    /// Impersonates a user who is a member of these groups.
     #[must_use]
     pub(crate) fn by(mut self, user: &str, groups: &[&str]) -> Call {
         self.headers.push(("impersonate-user", user.to_owned()));

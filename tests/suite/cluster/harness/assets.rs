@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::go::{Module, say};
 
-/// Where the programs of a control plane are.
+/// The paths of the programs of a control plane.
 #[derive(Debug, Clone)]
 pub(crate) struct Assets {
     pub(crate) etcd: PathBuf,
@@ -31,7 +31,7 @@ impl Assets {
     /// Finds the programs, or builds them.
     ///
     /// # Errors
-    /// One sentence that says what to install or what went wrong.
+    /// The programs cannot be found or built. The error says what to install.
     pub(crate) fn obtain() -> Result<Assets, String> {
         match env::var_os("KUBEBUILDER_ASSETS") {
             Some(folder) => Self::named(Path::new(&folder)),
@@ -61,7 +61,7 @@ impl Assets {
     }
 }
 
-/// Answers the folder of our own build.
+/// Returns the folder with the programs that were built from source.
 fn built() -> Result<PathBuf, String> {
     let arguments = |version: &str| {
         let mut numbers = version.trim_start_matches('v').split('.');

@@ -1,4 +1,4 @@
-//! The kinds of cert-manager, as far as our manifests use them: a field that is not here is refused.
+//! The kinds of cert-manager with the fields that the manifests of the chart use. Other fields are rejected.
 
 use std::sync::Once;
 
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::guard::apply;
 use super::plane::plane;
 
-/// Makes the API server know them, without anybody who acts on them.
+/// Installs the kinds without a controller.
 pub(crate) fn install() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {

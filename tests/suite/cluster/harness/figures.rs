@@ -1,4 +1,4 @@
-//! Figures of a run: written where `NETPOL_FIGURES` says, one JSON object a line; nobody asserts them.
+//! Figures of a run, written to the file in `NETPOL_FIGURES`, one JSON object per line. No test checks them.
 
 use std::fs::File;
 use std::io::Write;
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-/// Writes figures down.
+/// Writes figures to the file.
 pub(crate) fn note(what: &str, mut figures: Value) {
     let Some(path) = std::env::var_os("NETPOL_FIGURES") else { return };
     figures["what"] = json!(what);
@@ -15,7 +15,7 @@ pub(crate) fn note(what: &str, mut figures: Value) {
     written.expect("the file that NETPOL_FIGURES names can be written");
 }
 
-/// The median and the 99th percentile, in milliseconds.
+/// Returns the median and the 99th percentile, in milliseconds.
 pub(crate) fn percentiles(latencies: &[Duration]) -> Value {
     let mut sorted = latencies.to_vec();
     sorted.sort();

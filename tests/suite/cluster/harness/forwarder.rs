@@ -1,5 +1,4 @@
-//! A TCP forwarder that plays a Service: a new connection goes to a backend that is ready, one after
-//! the other; an open one stays where it is.
+//! A TCP forwarder that acts as a Service: it sends each new connection to the next ready backend.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -13,10 +12,10 @@ use tokio::time::sleep;
 
 use super::api::{Api, Call, RUNTIME};
 
-/// How often the backends are asked whether they are ready: endpoints are as fresh as that.
+/// The interval of readiness probes.
 const PROBE_EVERY: Duration = Duration::from_millis(100);
 
-/// A forwarder; it lives as long as the run.
+/// A forwarder. It runs until the end of the run.
 #[derive(Clone)]
 pub(crate) struct Forwarder {
     pub(crate) port: u16,
@@ -39,17 +38,17 @@ impl Forwarder {
         Ok(forwarder)
     }
 
-    /// Adds a backend: it gets connections once it says that it is ready.
+    /// Adds a backend. It gets connections when it is ready.
     pub(crate) fn add(&self, port: u16, admin: &Api) {
         self.lock().push(Backend { port, admin: admin.clone(), ready: false });
     }
 
-    /// Takes one away.
+    /// Removes a backend.
     pub(crate) fn remove(&self, port: u16) {
         self.lock().retain(|backend| backend.port != port);
     }
 
-    /// How many backends are ready.
+    /// Returns the number of ready backends.
     pub(crate) fn ready(&self) -> usize {
         self.lock().iter().filter(|backend| backend.ready).count()
     }
@@ -72,7 +71,7 @@ impl Forwarder {
         let turn = AtomicUsize::new(0);
         while let Ok((client, _)) = listener.accept().await {
             let ready: Vec<u16> = self.lock().iter().filter(|backend| backend.ready).map(|backend| backend.port).collect();
-            // Without an endpoint a Service refuses: the connection is dropped.
+            // Without a ready backend, the connection is closed.
             let Some(port) = ready.get(turn.fetch_add(1, Ordering::Relaxed) % ready.len().max(1)).copied() else { continue };
             tokio::spawn(forward(client, port));
         }

@@ -1,4 +1,4 @@
-//! Programs of other projects that the tests run, built once a machine from Go modules.
+//! Programs of other projects that the tests run, built once per machine from Go modules.
 
 use std::env;
 use std::ffi::OsString;
@@ -9,27 +9,27 @@ use std::process::{Command, Stdio};
 
 use aws_lc_rs::digest::{SHA256, digest};
 
-/// A module of ours whose go.mod requires the program.
+/// A Go module in this repository whose go.mod requires the program.
 #[derive(Debug)]
 pub(crate) struct Module {
-    /// Its folder under `tests`; builds are kept in `netpol-FOLDER` of the user's cache.
+    /// Its folder under `tests`. Builds are stored in `netpol-FOLDER` in the user's cache folder.
     pub(crate) folder: &'static str,
-    /// What decides whether a build is the one that is wanted.
+    /// The files whose content identifies a build.
     pub(crate) files: &'static [&'static str],
-    /// The required module whose version the program has.
+    /// The required module that has the version of the program.
     pub(crate) versioned: &'static str,
-    /// What is built, for whoever waits.
+    /// What is built, for the progress message.
     pub(crate) what: &'static str,
-    /// What to install or name where there is no Go.
+    /// What to do if Go is not installed, for the error message.
     pub(crate) without_go: &'static str,
 }
 
 impl Module {
-    /// Answers the folder of the build, building it where this machine has none of this version yet:
-    /// `arguments` of `go build` for a version, then `finish` in the folder with the binary of the name `binary`.
+    /// Returns the folder of the build, and builds the program if this version is not built yet: runs `go build` with `arguments` for
+    /// the version, then `finish` in the folder with the binary `binary`.
     ///
     /// # Errors
-    /// One sentence that says what to install or what went wrong.
+    /// The program cannot be built. The error says what to install.
     pub(crate) fn built(
         &self,
         binary: &str,
@@ -44,7 +44,7 @@ impl Module {
             return Ok(folder);
         }
         fs::create_dir_all(&cache).map_err(|error| format!("cannot make {}: {error}", cache.display()))?;
-        // Whoever comes second waits and then finds the folder; the lock goes with its process.
+        // A second process waits and then finds the folder. The lock ends with the process.
         let lock = File::create(cache.join("lock")).and_then(|file| file.lock().map(|()| file));
         let _lock = lock.map_err(|error| format!("cannot lock {}: {error}", cache.display()))?;
         if folder.is_dir() {
@@ -68,7 +68,7 @@ impl Module {
             return Err(format!("go build failed in {}: {}", source.display(), text.trim()));
         }
         finish(staging.path()).map_err(|error| error.to_string())?;
-        // In place at once or not at all: an interrupted build leaves a folder that nobody looks into.
+        // The folder is moved into place atomically. An interrupted build leaves only a temporary folder.
         fs::rename(staging.path(), &folder).map_err(|error| format!("cannot put {} in place: {error}", folder.display()))?;
         let _ = staging.keep();
         Ok(folder)
@@ -91,7 +91,7 @@ impl Module {
         version.map(|version| format!("v{version}")).ok_or_else(|| format!("go.mod does not require {}", self.versioned))
     }
 
-    /// A fingerprint of what is built, so that another tree with the same version has its own build.
+    /// Returns a fingerprint of the sources, so that another source tree with the same version has its own build.
     fn fingerprint(&self, source: &Path) -> Result<String, String> {
         let mut bytes = Vec::new();
         for name in self.files {
@@ -101,7 +101,7 @@ impl Module {
     }
 }
 
-/// A word for whoever waits: the test runner captures what `eprintln!` writes.
+/// Writes a progress message. The test runner would capture the output of `eprintln!`.
 pub(crate) fn say(sentence: &str) {
     let _ = writeln!(io::stderr(), "{sentence}");
 }

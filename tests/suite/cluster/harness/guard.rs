@@ -1,4 +1,4 @@
-//! A guard: a server, its registration, and the namespaces that it guards.
+//! A guard: a server, its registration, and its guarded namespaces.
 
 use std::fs;
 use std::path::Path;
@@ -14,36 +14,35 @@ use super::plane::plane;
 use super::scene::Scene;
 use super::wait::until;
 
-/// How many namespaces the shared guard knows: more than there are tests, since its flags are
-/// stated when it starts.
+/// The number of namespaces of the shared guard. It must be larger than the number of tests, because the flags are set at start.
 const POOL: usize = 160;
 
-/// One guard.
+/// A guard.
 pub(crate) struct Guard {
-    /// Of its registration, and of its first namespace where it is a test's own.
+    /// The name of its registration. A guard of one test has a namespace of the same name.
     pub(crate) name: String,
     pub(crate) namespaces: Vec<String>,
     pub(crate) server: Mutex<Server>,
-    /// The flags that both the server and the registration are given.
+    /// The flags that the server and the registration share.
     common: Vec<String>,
     ca: String,
 }
 
 impl Guard {
-    /// A guard with flags of its own, for namespaces called NAME and nothing else. It is not yet
-    /// registered: what a test does before [`Guard::register`] was there before the guard.
+    /// Starts a guard with its own flags for one namespace NAME. It is not registered yet: a test can create objects that exist
+    /// before the guard, then call [`Guard::register`].
     pub(crate) fn start(name: &str, canon: &str, flags: &[&str]) -> Guard {
         Guard::over(name, vec![name.to_owned()], canon, flags)
     }
 
-    /// The same, registered.
+    /// Starts and registers a guard with its own flags.
     pub(crate) fn registered(name: &str, flags: &[&str]) -> Guard {
         let guard = Guard::start(name, "abcdesktop", flags);
         guard.register();
         guard
     }
 
-    /// A guard over namespaces of any name, of which the first is made.
+    /// Starts a guard of several namespaces, and creates the first one.
     pub(crate) fn over(name: &str, namespaces: Vec<String>, canon: &str, flags: &[&str]) -> Guard {
         let folder = plane().reaper.folder().join(format!("{name}-tls"));
         let common = vec!["--canon".to_owned(), canon.to_owned(), "--namespace".to_owned(), namespaces.join(",")];
@@ -57,39 +56,39 @@ impl Guard {
         guard
     }
 
-    /// What `netpol render registration` prints for it, as two documents.
+    /// Returns the output of `netpol render registration`, as two documents.
     pub(crate) fn registration(&self) -> Vec<Value> {
         let url = format!("https://127.0.0.1:{}", self.port());
         rendered(&self.name, &url, &self.ca, &self.common)
     }
 
-    /// Registers it and waits until the API server asks it.
+    /// Registers the guard and waits until the API server calls it.
     pub(crate) fn register(&self) {
         for manifest in self.registration() {
             apply(&manifest);
         }
-        self.wait_until_asked();
+        self.wait_until_called();
     }
 
-    /// Waits until the API server asks both endpoints.
-    pub(crate) fn wait_until_asked(&self) {
+    /// Waits until the API server calls both endpoints.
+    pub(crate) fn wait_until_called(&self) {
         let written = || self.audit_lines().iter().any(|line| line["name"] == "probe");
-        wait_until_asked(&self.name, &self.namespaces[0], &written);
+        wait_until_called(&self.name, &self.namespaces[0], &written);
     }
 
-    /// Takes the registration away and waits until the API server asks no more.
+    /// Deletes the registration and waits until the API server stops calling the guard.
     pub(crate) fn unregister(&self) {
         for path in ["mutatingwebhookconfigurations", "validatingwebhookconfigurations"] {
             let path = format!("/apis/admissionregistration.k8s.io/v1/{path}/{}", self.name);
             plane().api.call(&Call::new(Method::DELETE, path)).expect("the registration is deleted");
         }
-        until(&format!("{} is asked no more", self.name), || {
+        until(&format!("{} is not called any more", self.name), || {
             let unlabeled = probe(&self.namespaces[0], "type", "x11server").body["metadata"]["labels"]["netpol/ocuser"].is_null();
             (unlabeled && probe(&self.namespaces[0], "netpol/probe", "true").ok()).then_some(())
         });
     }
 
-    /// Its namespace, with an unguarded one beside it.
+    /// Returns its namespace and an unguarded one.
     pub(crate) fn scene(&self) -> Scene<'_> {
         let guarded = self.namespaces[0].clone();
         let open = format!("{guarded}-open");
@@ -106,34 +105,33 @@ impl Guard {
     }
 }
 
-/// Waits until the API server asks both endpoints of a guard: it learns of a registration by
-/// watching. `written` tells of a guard that only writes down what it would refuse.
-pub(crate) fn wait_until_asked(name: &str, namespace: &str, written: &dyn Fn() -> bool) {
-    until(&format!("{name} is asked for labels"), || {
+/// Waits until the API server calls both endpoints of a guard: it learns of a registration through a watch. `written` returns
+/// whether a guard that only records violations has recorded one.
+pub(crate) fn wait_until_called(name: &str, namespace: &str, written: &dyn Fn() -> bool) {
+    until(&format!("{name} is called for labels"), || {
         let reply = probe(namespace, "type", "x11server");
         reply.body["metadata"]["labels"]["netpol/ocuser"].is_string().then_some(())
     });
-    until(&format!("{name} is asked for a decision"), || {
+    until(&format!("{name} is called for a decision"), || {
         let reply = probe(namespace, "netpol/probe", "true");
         let denied = !reply.ok() && reply.message().contains("denied the request");
         (denied || !reply.warnings.is_empty() || written()).then_some(())
     });
 }
 
-/// A fresh guarded namespace of the shared guard, which runs with default flags, and an unguarded
-/// one beside it.
+/// Creates a guarded namespace of the shared guard, which has default flags, and an unguarded one.
 pub(crate) fn scene() -> Scene<'static> {
     static NEXT: AtomicUsize = AtomicUsize::new(1);
     let guard = shared();
     let index = NEXT.fetch_add(1, Ordering::Relaxed);
-    let guarded = guard.namespaces.get(index).unwrap_or_else(|| panic!("there are more tests than POOL: raise it")).clone();
+    let guarded = guard.namespaces.get(index).unwrap_or_else(|| panic!("there are more tests than namespaces: increase POOL")).clone();
     let open = format!("open-{index:03}");
     create_namespace(&guarded);
     create_namespace(&open);
     Scene::new(guard, guarded, open)
 }
 
-/// The guard with default flags that most tests share.
+/// Returns the guard with default flags that most tests share.
 pub(crate) fn shared() -> &'static Guard {
     static SHARED: LazyLock<Guard> = LazyLock::new(|| {
         let namespaces = (0..POOL).map(|index| format!("guarded-{index:03}")).collect();
@@ -144,13 +142,13 @@ pub(crate) fn shared() -> &'static Guard {
     &SHARED
 }
 
-/// What `netpol render registration` prints for a Service, `NAMESPACE/NAME:PORT`, that guards the namespace NAME.
+/// Returns the output of `netpol render registration` for a Service `NAMESPACE/NAME:PORT` and one guarded namespace NAME.
 pub(crate) fn rendered_for_service(name: &str, service: &str, ca: &Path) -> Vec<Value> {
     let ca = ca.display().to_string();
     listed(&["render", "registration", "--name", name, "--namespace", name, "--service", service, "--ca", &ca, "--output", "json"])
 }
 
-/// What `netpol render registration` prints.
+/// Returns the output of `netpol render registration` for a URL.
 pub(crate) fn rendered(name: &str, url: &str, ca: &str, common: &[String]) -> Vec<Value> {
     let mut args: Vec<&str> = vec!["render", "registration", "--name", name, "--url", url, "--ca", ca, "--output", "json"];
     args.extend(common.iter().map(String::as_str));
@@ -186,10 +184,10 @@ fn probe(namespace: &str, key: &str, value: &str) -> Reply {
     plane().api.post(&format!("/api/v1/namespaces/{namespace}/pods?dryRun=All"), &pod)
 }
 
-/// Writes a canon of a test's own and answers its path.
+/// Writes a canon and returns its path.
 pub(crate) fn write_canon(name: &str, documents: &[Value]) -> String {
     let path = plane().reaper.folder().join(format!("{name}-canon.yaml"));
-    // JSON documents are YAML documents.
+    // JSON is valid YAML.
     let text: Vec<String> = documents.iter().map(Value::to_string).collect();
     fs::write(&path, text.join("\n---\n")).expect("a canon is written");
     path.display().to_string()

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// A `kubectl` with its kubeconfig.
+/// A `kubectl` binary with its kubeconfig.
 #[derive(Debug, Clone)]
 pub(crate) struct Kubectl {
     program: PathBuf,
@@ -13,7 +13,7 @@ pub(crate) struct Kubectl {
     kubeconfig: PathBuf,
 }
 
-/// What a command ended with.
+/// The result of a command.
 #[derive(Debug, Clone)]
 pub(crate) struct Output {
     pub(crate) ok: bool,
@@ -22,10 +22,10 @@ pub(crate) struct Output {
 }
 
 impl Output {
-    /// What it printed, if it succeeded.
+    /// Returns the standard output of a successful command.
     ///
     /// # Panics
-    /// If it did not.
+    /// The command failed.
     #[track_caller]
     pub(crate) fn expect(self, what: &str) -> String {
         assert!(self.ok, "{what}: {}{}", self.stdout, self.stderr);
@@ -38,25 +38,25 @@ impl Kubectl {
         Kubectl { program, home: home.to_owned(), kubeconfig: kubeconfig.to_owned() }
     }
 
-    /// Runs it with `stdin` as its standard input.
+    /// Runs a command with `stdin` as its standard input.
     pub(crate) fn run<S: AsRef<std::ffi::OsStr>>(&self, args: impl IntoIterator<Item = S>, stdin: &str) -> Output {
-        let mut command = self.surrounded(&self.program);
+        let mut command = self.isolated(&self.program);
         finish(command.args(args).env("PATH", "/usr/bin:/bin"), stdin)
     }
 
-    /// Runs a script as somebody at a terminal would, who has this `kubectl` and our program on the PATH.
+    /// Runs a shell script with this `kubectl` and `netpol` on the PATH.
     pub(crate) fn script(&self, folder: &Path, script: &str, variables: &[(&str, &str)]) -> Output {
         let programs = [self.program.parent(), Path::new(env!("CARGO_BIN_EXE_netpol")).parent()];
         let paths = programs.into_iter().flatten().map(Path::to_owned);
         let path = env::var_os("PATH").unwrap_or_default();
         let path = env::join_paths(paths.chain(env::split_paths(&path))).expect("a PATH");
-        let mut command = self.surrounded(Path::new("/bin/sh"));
+        let mut command = self.isolated(Path::new("/bin/sh"));
         command.args(["-euc", script]).current_dir(folder).env("PATH", path).envs(variables.iter().copied());
         finish(&mut command, "")
     }
 
-    /// The machine's own clusters and plugins are none of a test's business.
-    fn surrounded(&self, program: &Path) -> Command {
+    /// Returns a command without the clusters and plugins of the machine.
+    fn isolated(&self, program: &Path) -> Command {
         let mut command = Command::new(program);
         command.env_clear().env("HOME", &self.home).env("KUBECONFIG", &self.kubeconfig);
         command.env("KUBECACHEDIR", self.home.join("kubectl-cache"));
@@ -72,10 +72,10 @@ fn finish(command: &mut Command, stdin: &str) -> Output {
         .spawn()
         .unwrap_or_else(|error| panic!("cannot start {}: {error}", command.get_program().display()));
     if let Some(mut pipe) = child.stdin.take() {
-        // A command that reads no input closes it.
+        // A command that does not read its input closes it.
         let _ = pipe.write_all(stdin.as_bytes());
     }
-    let output = child.wait_with_output().expect("a command is waited for");
+    let output = child.wait_with_output().expect("the command can be waited for");
     let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
     Output { ok: output.status.success(), stdout: text(output.stdout), stderr: text(output.stderr) }
 }

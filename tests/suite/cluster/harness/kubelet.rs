@@ -1,8 +1,7 @@
-//! A kubelet for the pods of a Deployment of ours, whose containers are processes beside the API server.
+//! A kubelet for the pods of the chart, whose containers are processes on this machine.
 //!
-//! It does what the guard's pods notice of one: volumes become files, the account's token a kubeconfig; a
-//! server that is ready makes its pod ready, and a pod that is told to go gets SIGTERM and its time. The
-//! forwarder plays the Service.
+//! It implements what the pods of `netpol` need: volumes become files, and the token of the service account becomes a kubeconfig. A
+//! ready server makes its pod ready, and a deleted pod gets SIGTERM and its grace period. The forwarder acts as the Service.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -23,22 +22,22 @@ use super::netpol::{NETPOL, ports};
 use super::plane::plane;
 use super::reaper::Process;
 
-/// How often it looks.
+/// The interval at which it reads the pods.
 const EVERY: Duration = Duration::from_millis(50);
 
-/// A kubelet at work; dropping it ends it and its processes.
+/// A running kubelet. Dropping it stops it and its processes.
 pub(crate) struct Kubelet {
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
-    said: Arc<Mutex<Vec<String>>>,
+    result: Arc<Mutex<Vec<String>>>,
 }
 
 impl Kubelet {
-    /// Starts one for the pods of a namespace; ready servers get connections of `forwarder`.
+    /// Starts a kubelet for the pods of a namespace. Ready servers get connections from `forwarder`.
     pub(crate) fn start(namespace: &str, forwarder: &Forwarder) -> Kubelet {
-        let (stop, said) = (Arc::new(AtomicBool::new(false)), Arc::new(Mutex::new(Vec::new())));
+        let (stop, result) = (Arc::new(AtomicBool::new(false)), Arc::new(Mutex::new(Vec::new())));
         let mut node =
-            Node { namespace: namespace.to_owned(), forwarder: forwarder.clone(), pods: BTreeMap::new(), said: Arc::clone(&said) };
+            Node { namespace: namespace.to_owned(), forwarder: forwarder.clone(), pods: BTreeMap::new(), result: Arc::clone(&result) };
         let stopped = Arc::clone(&stop);
         let thread = thread::spawn(move || {
             while !stopped.load(Ordering::Relaxed) {
@@ -46,12 +45,12 @@ impl Kubelet {
                 thread::sleep(EVERY);
             }
         });
-        Kubelet { stop, thread: Some(thread), said }
+        Kubelet { stop, thread: Some(thread), result }
     }
 
-    /// How servers ended that were not told to.
-    pub(crate) fn said(&self) -> Vec<String> {
-        self.said.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    /// Returns how servers exited that were not stopped.
+    pub(crate) fn unexpected_exits(&self) -> Vec<String> {
+        self.result.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
@@ -67,15 +66,15 @@ impl Drop for Kubelet {
 struct Node {
     namespace: String,
     forwarder: Forwarder,
-    /// By uid.
+    /// The pods by uid.
     pods: BTreeMap<String, Pod>,
-    said: Arc<Mutex<Vec<String>>>,
+    result: Arc<Mutex<Vec<String>>>,
 }
 
 struct Pod {
     name: String,
     process: Process,
-    /// Ports of the webhook and its admin API, once it listens.
+    /// The webhook port and the admin port; none until the server listens.
     listens: Option<(u16, Api)>,
     ready: bool,
     told_to_end: bool,
@@ -90,7 +89,7 @@ impl Node {
             let leaving = pod["metadata"]["deletionTimestamp"].is_string();
             match self.pods.get_mut(&uid) {
                 None if leaving => self.forget(pod),
-                // A finished pod, such as a test's, is not started again.
+                // A completed pod, such as a test pod, is not started again.
                 None if matches!(pod["status"]["phase"].as_str(), Some("Succeeded" | "Failed")) => {}
                 None => {
                     let started = self.started(pod);
@@ -114,7 +113,7 @@ impl Node {
                 Some(_) => self.tend(&uid, pod),
             }
         }
-        // Whose pod was deleted by force.
+        // Pods that no longer exist were deleted with force.
         let there: Vec<&str> = pods.iter().filter_map(|pod| pod["metadata"]["uid"].as_str()).collect();
         if reply.status == 200 {
             self.pods.retain(|uid, _| there.contains(&uid.as_str()));
@@ -126,7 +125,7 @@ impl Node {
         let folder = plane().reaper.folder().join(format!("pod-{}-{name}", self.namespace));
         fs::create_dir_all(&folder).expect("a folder");
         self.volumes(pod, &folder);
-        // A pod that no node has goes at once when it is deleted, without its time.
+        // Without a node, a pod is deleted at once, without its grace period.
         let binding = json!({"apiVersion": "v1", "kind": "Binding", "metadata": {"name": name}, "target": {"apiVersion": "v1", "kind": "Node", "name": "n1"}});
         plane().api.post(&format!("/api/v1/namespaces/{}/pods/{name}/binding", self.namespace), &binding).expect("a binding");
         let container = &pod["spec"]["containers"][0];
@@ -137,12 +136,12 @@ impl Node {
         }
         args.push(NETPOL.to_owned());
         for argument in container["args"].as_array().into_iter().flatten().filter_map(Value::as_str) {
-            // Two pods cannot have one port here; and JSON is what the ready line is read from.
+            // Two processes cannot share a port here, and the ready line is parsed from JSON.
             let argument = match argument.split_once('=') {
                 Some((flag @ ("--listen" | "--admin-listen"), _)) => format!("{flag}=127.0.0.1:0"),
                 Some(("--audit-log", _)) => format!("--audit-log={mounted}/audit.log"),
                 Some(("--log-format", _)) => "--log-format=json".to_owned(),
-                // The Service's name, which the API server alone can resolve here.
+                // Only the API server can resolve the name of the Service here.
                 Some(("--connect", address)) => format!("--connect=127.0.0.1:{}", address.rsplit_once(':').map_or("", |(_, port)| port)),
                 _ => argument.replace("/etc/netpol", &mounted),
             };
@@ -152,7 +151,7 @@ impl Node {
         Pod { name, process: process.expect("a server starts"), listens: None, ready: false, told_to_end: false }
     }
 
-    /// Secrets and `ConfigMap`s as files, where the container has them mounted.
+    /// Writes Secrets and `ConfigMap`s to the folders where the container mounts them.
     fn volumes(&self, pod: &Value, folder: &Path) {
         for volume in pod["spec"]["volumes"].as_array().into_iter().flatten() {
             let (resource, source) = match (volume["secret"]["secretName"].as_str(), volume["configMap"]["name"].as_str()) {
@@ -171,7 +170,7 @@ impl Node {
         }
     }
 
-    /// What a process of the pod's account reaches the API server with.
+    /// Writes a kubeconfig for the service account of a pod.
     fn kubeconfig(&self, pod: &Value, folder: &Path) -> PathBuf {
         let account = pod["spec"]["serviceAccountName"].as_str().expect("an account");
         let path = folder.join("kubeconfig");
@@ -182,11 +181,11 @@ impl Node {
     fn tend(&mut self, uid: &str, object: &Value) {
         let Some(pod) = self.pods.get_mut(uid) else { return };
         if let Some(status) = pod.process.ended() {
-            // A container that ends by itself, as a test's does, or that crashes.
+            // The container has exited, as test pods do, or has crashed.
             let container = &object["spec"]["containers"][0];
             let phase = if status.success() { "Succeeded" } else { "Failed" };
             if !status.success() {
-                self.said.lock().unwrap_or_else(PoisonError::into_inner).push(format!("{}: {status}\n{}", pod.name, pod.process.tail()));
+                self.result.lock().unwrap_or_else(PoisonError::into_inner).push(format!("{}: {status}\n{}", pod.name, pod.process.tail()));
             }
             let terminated = json!({"terminated": {"exitCode": status.code().unwrap_or(1), "reason": "Completed"}});
             let status = json!({"name": container["name"], "image": container["image"], "imageID": "none", "ready": false, "restartCount": 0, "state": terminated});
@@ -202,7 +201,7 @@ impl Node {
             pod.listens = Some((port, admin));
         }
         let Some((_, admin)) = &pod.listens else { return };
-        let ready = admin.ask(&Call::new(Method::GET, "/readyz")).is_ok_and(|reply| reply.ok());
+        let ready = admin.try_call(&Call::new(Method::GET, "/readyz")).is_ok_and(|reply| reply.ok());
         if ready != pod.ready {
             pod.ready = ready;
             let container = &object["spec"]["containers"][0];
@@ -215,12 +214,12 @@ impl Node {
         }
     }
 
-    /// A pod whose containers have ended goes.
+    /// Deletes a pod whose containers have exited.
     fn forget(&self, pod: &Value) {
         let name = pod["metadata"]["name"].as_str().unwrap_or_default();
         let path = format!("/api/v1/namespaces/{}/pods/{name}", self.namespace);
         let options = json!({"gracePeriodSeconds": 0, "preconditions": {"uid": pod["metadata"]["uid"]}});
-        let _ = plane().api.ask(&Call::new(Method::DELETE, path).json(&options));
+        let _ = plane().api.try_call(&Call::new(Method::DELETE, path).json(&options));
     }
 }
 
@@ -230,12 +229,12 @@ fn token(namespace: &str, account: &str) -> Value {
     plane().api.post(&path, &request).expect("a token")["status"]["token"].clone()
 }
 
-/// A client of the API server with the token of a service account, as a pod has it.
+/// Returns an API client with the token of a service account.
 pub(crate) fn account_client(namespace: &str, account: &str) -> Api {
     plane().api_with_token(token(namespace, account).as_str().expect("a token"))
 }
 
-/// A kubeconfig with a token of a service account.
+/// Returns a kubeconfig with the token of a service account.
 fn account_kubeconfig(namespace: &str, account: &str) -> Value {
     let token = token(namespace, account);
     let folder = plane().reaper.folder();
@@ -249,6 +248,6 @@ fn account_kubeconfig(namespace: &str, account: &str) -> Value {
 fn patch_status(namespace: &str, pod: &str, status: &Value) {
     let path = format!("/api/v1/namespaces/{namespace}/pods/{pod}/status");
     let call = Call::patch(path, "application/strategic-merge-patch+json", &json!({"status": status}));
-    // A pod may be gone by now.
-    let _ = plane().api.ask(&call);
+    // The pod may already be deleted.
+    let _ = plane().api.try_call(&call);
 }

@@ -1,4 +1,4 @@
-//! Clients that create pods all the time, and write down what came of it.
+//! Clients that create pods continuously and record the results.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -12,26 +12,26 @@ use super::api::{Call, RUNTIME};
 use super::plane::plane;
 use super::scene::{path, pod};
 
-/// Clients at work.
+/// Running clients.
 pub(crate) struct Load {
     stop: Arc<AtomicBool>,
     created: Arc<AtomicUsize>,
     clients: Vec<JoinHandle<Outcome>>,
 }
 
-/// What came of it.
+/// The results.
 #[derive(Debug, Default)]
 pub(crate) struct Outcome {
-    /// How long each creation took that succeeded.
+    /// The duration of each successful creation.
     pub(crate) latencies: Vec<Duration>,
-    /// Why the others did not.
+    /// The errors of the failed creations.
     pub(crate) failures: Vec<String>,
-    /// Pods that came without their label.
+    /// Pods that were created without their label.
     pub(crate) unlabeled: Vec<String>,
 }
 
 impl Load {
-    /// Sets clients to work; each pauses between two desktops. `run` keeps their names apart.
+    /// Starts clients that pause after each desktop. `run` is the prefix of the names.
     pub(crate) fn start(namespace: &str, run: &str, clients: usize, pause: Duration) -> Load {
         let (stop, created) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
         let client = |number: usize| {
@@ -52,12 +52,12 @@ impl Load {
         Load { stop, created, clients }
     }
 
-    /// How many creations have ended, one way or the other.
+    /// Returns the number of creations so far, successful or not.
     pub(crate) fn count(&self) -> usize {
         self.created.load(Ordering::Relaxed)
     }
 
-    /// Ends the work.
+    /// Stops the clients and returns the results.
     pub(crate) fn finish(self) -> Outcome {
         self.stop.store(true, Ordering::Relaxed);
         gather(self.clients)
@@ -65,18 +65,18 @@ impl Load {
 }
 
 impl Outcome {
-    /// Every creation succeeded, and every pod has its label.
+    /// Checks that every creation succeeded and every pod has its label.
     #[track_caller]
     pub(crate) fn assert_clean(&self, at_least: usize) {
         let show = |list: &[String]| list.iter().take(5).cloned().collect::<Vec<_>>().join("; ");
         let (failed, bare, good) = (self.failures.len(), self.unlabeled.len(), self.latencies.len());
         assert!(failed == 0, "{failed} of {} creations failed: {}", good + failed, show(&self.failures));
-        assert!(bare == 0, "{bare} pods came without their label: {}\n{}", show(&self.unlabeled), went_on_without());
+        assert!(bare == 0, "{bare} pods were created without their label: {}\n{}", show(&self.unlabeled), failed_open_messages());
         assert!(good >= at_least, "only {good} pods were created");
     }
 }
 
-/// Creates a number of desktops with several clients, as fast as they can.
+/// Creates a number of desktops with several clients, as fast as possible.
 pub(crate) fn burst(namespace: &str, run: &str, clients: usize, pods: usize) -> Outcome {
     let client = |number: usize| {
         let (path, prefix) = (path(namespace, "pods"), format!("{run}-{number}"));
@@ -91,8 +91,8 @@ pub(crate) fn burst(namespace: &str, run: &str, clients: usize, pods: usize) -> 
     gather((0..clients).map(client).collect())
 }
 
-/// What the API server says of webhooks that it went on without.
-fn went_on_without() -> String {
+/// Returns the API server's messages about webhook calls that failed open.
+fn failed_open_messages() -> String {
     let log = std::fs::read_to_string(plane().reaper.folder().join("kube-apiserver.log")).unwrap_or_default();
     let lines: Vec<&str> = log.lines().filter(|line| line.contains("failing open")).collect();
     lines[lines.len().saturating_sub(5)..].join("\n")
@@ -101,7 +101,7 @@ fn went_on_without() -> String {
 fn gather(clients: Vec<JoinHandle<Outcome>>) -> Outcome {
     let mut all = Outcome::default();
     for client in clients {
-        let one = RUNTIME.block_on(client).expect("a client does not panic");
+        let one = RUNTIME.block_on(client).expect("a client must not panic");
         all.latencies.extend(one.latencies);
         all.failures.extend(one.failures);
         all.unlabeled.extend(one.unlabeled);

@@ -1,7 +1,7 @@
-//! What the tests against a real API server stand on.
+//! The harness of the tests with a real API server.
 //!
-//! [`plane`] has the control plane, [`guard`] the guards that are registered with it, [`scene`] the
-//! guarded and the unguarded namespace in which an [`act`] is tried.
+//! [`plane`] is the control plane, [`guard`] the guards that are registered with it, and [`scene`] a guarded and an unguarded
+//! namespace in which an [`act`] runs.
 
 pub(crate) mod act;
 pub(crate) mod api;

@@ -14,7 +14,7 @@ use super::wait::until;
 
 pub(crate) const NETPOL: &str = env!("CARGO_BIN_EXE_netpol");
 
-/// Runs a command that ends by itself.
+/// Runs a command and waits for its exit.
 pub(crate) fn netpol<S: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item = S>) -> Output {
     let output = Command::new(NETPOL).args(args).env_clear().stdin(Stdio::null()).output().expect("netpol starts");
     let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
@@ -24,16 +24,15 @@ pub(crate) fn netpol<S: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item = S
 /// A running `netpol serve`.
 pub(crate) struct Server {
     pub(crate) process: Process,
-    /// Of its HTTPS listener, on loopback.
+    /// The HTTPS port on loopback.
     pub(crate) port: u16,
-    /// Its admin port.
+    /// A client of the admin port.
     pub(crate) admin: Api,
     pub(crate) audit_log: PathBuf,
 }
 
 impl Server {
-    /// Starts one and waits until it is ready. `args` are what a test cares about; where it writes, and
-    /// where it listens if they do not say, is added.
+    /// Starts a server and waits until it is ready. Adds the flags for the audit log and, unless `args` has them, for the ports.
     pub(crate) fn start<S: AsRef<str>>(name: &str, args: &[S]) -> Server {
         let mut starting = Starting::new(name, args, None);
         let (port, admin) = until("netpol serve is ready", || starting.line("ready"));
@@ -41,7 +40,7 @@ impl Server {
     }
 }
 
-/// A `netpol serve` that may take a while until it is ready, or never be.
+/// A `netpol serve` that is not ready yet.
 pub(crate) struct Starting {
     pub(crate) process: Process,
     pub(crate) audit_log: PathBuf,
@@ -49,10 +48,10 @@ pub(crate) struct Starting {
 }
 
 impl Starting {
-    /// Starts one, with a kubeconfig where it needs a cluster.
+    /// Starts a server, with a kubeconfig if it needs a cluster.
     pub(crate) fn new<S: AsRef<str>>(name: &str, args: &[S], kubeconfig: Option<&Path>) -> Starting {
         static NEXT: AtomicUsize = AtomicUsize::new(0);
-        // A restarted server has a log of its own, or its old ready line would be read.
+        // A restarted server has its own log, because the old log contains an old ready line.
         let label = format!("{name}-{}", NEXT.fetch_add(1, Ordering::Relaxed));
         let reaper = &plane().reaper;
         let audit_log = reaper.folder().join(format!("{label}-audit.log"));
@@ -76,27 +75,26 @@ impl Starting {
         Starting { process, audit_log, command }
     }
 
-    /// The ports that a line of its log names, as far as it does: of reviews (0 where it does not), and
-    /// of the admin port.
+    /// Returns the review port (0 if missing) and the admin port in the log line with this message.
     #[track_caller]
     pub(crate) fn line(&mut self, message: &str) -> Option<(u16, u16)> {
         assert!(self.process.ended().is_none(), "netpol {} ended: {}", self.command, self.process.tail());
         ports(&self.process.log, message)
     }
 
-    /// It, with its ports.
+    /// Converts it into a server with these ports.
     pub(crate) fn into_server(self, port: u16, admin: u16) -> Server {
         Server { process: self.process, port, admin: Api::plain(admin), audit_log: self.audit_log }
     }
 }
 
 impl Server {
-    /// The lines of its audit log.
+    /// Returns the lines of the audit log.
     pub(crate) fn audit_lines(&self) -> Vec<Value> {
         audit_lines(&self.audit_log)
     }
 
-    /// The text of its metrics.
+    /// Returns the metrics as text.
     pub(crate) fn metrics(&self) -> String {
         match self.admin.get("/metrics").body {
             Value::String(text) => text,
@@ -105,14 +103,14 @@ impl Server {
     }
 }
 
-/// Reads the whole lines of an audit log.
+/// Reads the complete lines of an audit log.
 pub(crate) fn audit_lines(path: &Path) -> Vec<Value> {
     let text = std::fs::read_to_string(path).unwrap_or_default();
     let whole = text.rsplit_once('\n').map_or("", |(whole, _)| whole);
     whole.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("audit line {line}: {error}"))).collect()
 }
 
-/// The ports of `{"message":"ready","listen":"…","admin":"…"}`.
+/// Returns the ports of the log line `{"message":"ready","listen":"…","admin":"…"}`.
 pub(crate) fn ports(log: &Path, message: &str) -> Option<(u16, u16)> {
     let text = std::fs::read_to_string(log).ok()?;
     let mut lines = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());

@@ -1,4 +1,4 @@
-//! Certificates of a run: made by it, gone with it.
+//! Certificates that are issued for one run.
 
 use std::fs;
 use std::io;
@@ -26,10 +26,10 @@ pub(crate) struct Pair {
     pub(crate) key: String,
 }
 
-/// Until when a certificate is valid.
+/// How long a certificate is valid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Validity {
-    /// Longer than any run takes.
+    /// Longer than any run.
     Long,
     Until(SystemTime),
 }
@@ -44,13 +44,13 @@ impl Authority {
         Ok(Authority { pem, issuer: Issuer::new(params, key) })
     }
 
-    /// A server's certificate for names and addresses.
+    /// Issues a server certificate for DNS names and IP addresses.
     pub(crate) fn server(&self, names: &[&str], validity: Validity) -> Result<Pair, rcgen::Error> {
         let names = names.iter().map(|name| (*name).to_owned()).collect();
         self.issue(params(names, "server", &[], validity)?, ExtendedKeyUsagePurpose::ServerAuth)
     }
 
-    /// A client's certificate: to the API server the common name is the user, organizations are groups.
+    /// Issues a client certificate. For the API server, the common name is the user and the organizations are the groups.
     pub(crate) fn client(&self, user: &str, groups: &[&str]) -> Result<Pair, rcgen::Error> {
         self.issue(params(Vec::new(), user, groups, Validity::Long)?, ExtendedKeyUsagePurpose::ClientAuth)
     }
@@ -65,12 +65,12 @@ impl Authority {
 }
 
 impl Pair {
-    /// The certificate as a TLS peer shows it.
+    /// Returns the certificate as DER.
     pub(crate) fn der(&self) -> Vec<u8> {
-        CertificateDer::from_pem_slice(self.certificate.as_bytes()).expect("it was made here").to_vec()
+        CertificateDer::from_pem_slice(self.certificate.as_bytes()).expect("a valid certificate").to_vec()
     }
 
-    /// Writes `NAME.crt` and `NAME.key` into a folder.
+    /// Writes `NAME.crt` and `NAME.key` to a folder.
     pub(crate) fn write(&self, folder: &Path, name: &str) -> io::Result<(PathBuf, PathBuf)> {
         let (certificate, key) = (folder.join(format!("{name}.crt")), folder.join(format!("{name}.key")));
         fs::write(&certificate, &self.certificate)?;
@@ -79,7 +79,7 @@ impl Pair {
     }
 }
 
-/// A key pair for signing the tokens of service accounts.
+/// Generates a key pair that signs service account tokens.
 pub(crate) fn signing_key() -> Result<(String, String), rcgen::Error> {
     let key = KeyPair::generate()?;
     Ok((key.serialize_pem(), key.public_key_pem()))
@@ -89,12 +89,12 @@ fn params(names: Vec<String>, common_name: &str, organizations: &[&str], validit
     let mut params = CertificateParams::new(names)?;
     let mut name = DistinguishedName::new();
     name.push(DnType::CommonName, common_name);
-    // The type holds one value a kind: one group is all that is needed.
+    // The type holds one value per attribute, so there is one group at most.
     for organization in organizations {
         name.push(DnType::OrganizationName, *organization);
     }
     params.distinguished_name = name;
-    // Two authorities of one name in one bundle are told apart by key and serial.
+    // Two CAs with the same name in one bundle differ in their key and serial number.
     params.serial_number = None::<SerialNumber>;
     params.not_before = date_time_ymd(2025, 1, 1);
     params.not_after = match validity {

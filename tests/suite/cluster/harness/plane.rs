@@ -1,4 +1,4 @@
-//! One control plane for the whole run: etcd, kube-apiserver and kube-controller-manager on loopback.
+//! The control plane of the run: etcd, kube-apiserver and kube-controller-manager on loopback.
 
 use std::fs;
 use std::net::TcpListener;
@@ -18,20 +18,20 @@ use super::pki::{Authority, Pair, Validity, signing_key};
 use super::reaper::{Process, Reaper};
 use super::wait::{until, within};
 
-/// How long a control plane may take to come up: four seconds on an idle machine.
+/// How long a control plane may take to start. It takes four seconds on an idle machine.
 const STARTUP: Duration = Duration::from_secs(120);
 
 /// A running control plane.
 pub(crate) struct Plane {
     pub(crate) reaper: Reaper,
-    /// As a cluster administrator.
+    /// A client with the rights of a cluster administrator.
     pub(crate) api: Api,
     pub(crate) kubectl: Kubectl,
-    /// The API server's own audit log: one event a line.
+    /// The audit log of the API server, one event per line.
     pub(crate) audit_log: PathBuf,
     /// `v1.37.2`
     pub(crate) version: String,
-    /// What another API server of the same cluster is started with.
+    /// The flags of additional API servers of the cluster.
     etcd: String,
     assets: Assets,
     admin: Pair,
@@ -39,15 +39,15 @@ pub(crate) struct Plane {
     _processes: Vec<Process>,
 }
 
-/// One more API server of the run's cluster, as there are several in a cluster of many control planes.
+/// An additional API server of the cluster, as in a cluster with several control plane nodes.
 pub(crate) struct Another {
-    /// As a cluster administrator.
+    /// A client with the rights of a cluster administrator.
     pub(crate) api: Api,
     _process: Process,
 }
 
 impl Plane {
-    /// A client that is nobody but the bearer of a token.
+    /// Returns a client that authenticates with a token only.
     pub(crate) fn api_with_token(&self, token: &str) -> Api {
         let ca = fs::read_to_string(self.reaper.folder().join("ca.crt")).expect("the run's authority");
         let mut api = Api::new(self.api.port(), &ca, None).expect("a client");
@@ -55,13 +55,13 @@ impl Plane {
         api
     }
 
-    /// The minor of Kubernetes, for what older API servers do not do.
+    /// Returns the minor version of Kubernetes, for features that older API servers do not have.
     pub(crate) fn minor(&self) -> u32 {
         let minor = self.version.split('.').nth(1).and_then(|minor| minor.parse().ok());
-        minor.unwrap_or_else(|| panic!("{} has no minor", self.version))
+        minor.unwrap_or_else(|| panic!("{} has no minor version", self.version))
     }
 
-    /// Starts one more API server with flags of its own, and waits until it is ready.
+    /// Starts an additional API server with its own flags and waits until it is ready.
     pub(crate) fn another(&self, name: &str, more: &[String]) -> Another {
         let [port] = free_ports().expect("a free port");
         let folder = self.reaper.folder();
@@ -71,17 +71,17 @@ impl Plane {
         let mut process = self.reaper.start(name, &self.assets.apiserver, &flags).expect("an API server");
         let api = Api::new(port, &self.ca, Some(&self.admin)).expect("a client");
         until("another API server is ready", || {
-            assert!(process.ended().is_none(), "it ended: {}", process.tail());
-            api.ask(&Call::new(Method::GET, "/readyz")).is_ok_and(|reply| reply.ok()).then_some(())
+            assert!(process.ended().is_none(), "it exited: {}", process.tail());
+            api.try_call(&Call::new(Method::GET, "/readyz")).is_ok_and(|reply| reply.ok()).then_some(())
         });
         Another { api, _process: process }
     }
 }
 
-/// Answers the run's control plane; whoever asks first starts it.
+/// Returns the control plane of the run. The first call starts it.
 ///
 /// # Panics
-/// Where there is none to be had, with one sentence that says what to do.
+/// The control plane cannot be started. The message says what to do.
 pub(crate) fn plane() -> &'static Plane {
     static PLANE: OnceLock<Result<Plane, String>> = OnceLock::new();
     match PLANE.get_or_init(start) {
@@ -93,7 +93,7 @@ pub(crate) fn plane() -> &'static Plane {
 fn start() -> Result<Plane, String> {
     let assets = Assets::obtain()?;
     let mut failures = Vec::new();
-    // A free port may be somebody else's by the time that it is used.
+    // Another process may take a free port before it is used.
     for _ in 0..3 {
         match attempt(&assets) {
             Ok(plane) => return Ok(plane),
@@ -128,7 +128,7 @@ fn attempt(assets: &Assets) -> Result<Plane, String> {
             format!("--listen-peer-urls={peer}"),
             format!("--initial-advertise-peer-urls={peer}"),
             format!("--initial-cluster=default={peer}"),
-            // Nothing here outlives the run.
+            // The data does not outlive the run, so etcd need not sync it.
             "--unsafe-no-fsync".to_owned(),
             "--log-level=warn".to_owned(),
         ],
@@ -142,7 +142,7 @@ fn attempt(assets: &Assets) -> Result<Plane, String> {
     let api = Api::new(port, &files.ca, Some(&files.admin))?;
     let ready = within(STARTUP, || {
         let dead = processes.iter_mut().find_map(|process| process.ended().map(|status| format!("{} ended: {status}", process.name)));
-        match (dead, api.ask(&Call::new(Method::GET, "/readyz"))) {
+        match (dead, api.try_call(&Call::new(Method::GET, "/readyz"))) {
             (Some(dead), _) => Some(Err(dead)),
             (None, Ok(reply)) if reply.ok() => Some(Ok(())),
             _ => None,
@@ -174,7 +174,7 @@ fn attempt(assets: &Assets) -> Result<Plane, String> {
     let account = "/api/v1/namespaces/default/serviceaccounts/default";
     within(STARTUP, || api.get(account).ok().then_some(()))
         .ok_or_else(|| format!("the controllers do not run\n{}", story(&processes).join("\n")))?;
-    // A node in a zone, without a kubelet: pods can be bound to it, and none ever runs.
+    // A node without a kubelet: pods can be bound to it but never run.
     let labels = json!({"topology.kubernetes.io/zone": "zone-a", "topology.kubernetes.io/region": "region-a"});
     api.post("/api/v1/nodes", &json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": "n1", "labels": labels}})).expect("a node");
     let version = api.get("/version").body["gitVersion"].as_str().unwrap_or("unknown").to_owned();
@@ -194,14 +194,14 @@ fn attempt(assets: &Assets) -> Result<Plane, String> {
     })
 }
 
-/// What every API server of a run is told: where etcd is, who it is, and whom it believes.
+/// Returns the flags that all API servers of the run share.
 fn api_server_flags(folder: &Path, etcd: &str, port: u16) -> Vec<String> {
     let path = |name: &str| folder.join(name).display().to_string();
     vec![
         format!("--etcd-servers={etcd}"),
         "--bind-address=127.0.0.1".to_owned(),
         format!("--secure-port={port}"),
-        // Loopback is no address that an endpoint may have.
+        // Endpoints cannot have loopback addresses.
         "--endpoint-reconciler-type=none".to_owned(),
         format!("--tls-cert-file={}", path("apiserver.crt")),
         format!("--tls-private-key-file={}", path("apiserver.key")),
@@ -212,12 +212,12 @@ fn api_server_flags(folder: &Path, etcd: &str, port: u16) -> Vec<String> {
         "--service-cluster-ip-range=10.96.0.0/16".to_owned(),
         "--authorization-mode=RBAC".to_owned(),
         "--allow-privileged=true".to_owned(),
-        // A pod need not wait for its namespace's default account.
+        // Without this plugin, pods do not need the default service account of their namespace.
         "--disable-admission-plugins=ServiceAccount".to_owned(),
     ]
 }
 
-/// Ports that nobody listens on, all different.
+/// Returns different free ports.
 pub(crate) fn free_ports<const N: usize>() -> std::io::Result<[u16; N]> {
     let listeners = (0..N).map(|_| TcpListener::bind("127.0.0.1:0")).collect::<Result<Vec<_>, _>>()?;
     let mut ports = [0; N];
@@ -248,7 +248,7 @@ fn write_files(folder: &Path, port: u16) -> std::io::Result<Files> {
     for (name, pair) in [("admin", &admin), ("controller-manager", &controllers)] {
         fs::write(folder.join(format!("{name}.json")), kubeconfig(port, &authority.pem, pair).to_string())?;
     }
-    // Every request once, when it is answered, with the annotations that webhooks gave.
+    // One event per request, at the response, with the audit annotations of webhooks.
     let policy = json!({
         "apiVersion": "audit.k8s.io/v1", "kind": "Policy", "omitStages": ["RequestReceived", "ResponseStarted"],
         "rules": [{"level": "None", "verbs": ["get", "list", "watch"]}, {"level": "Metadata"}],

@@ -1,8 +1,8 @@
-//! Processes that end with the test run, however it ends.
+//! Processes that stop with the test run, however it ends.
 //!
-//! `reap.sh` reads the ids of what we start from a pipe. When this process ends, the pipe does, be it
-//! by the last test, an abort or SIGKILL; then it kills them and removes the run's folder. A process
-//! is told to it before it starts: a shell waits for one line, then becomes the program.
+//! `reap.sh` reads the ids of processes from a pipe. The pipe closes when this process exits, also after an abort or SIGKILL; the
+//! script then kills the processes and removes the folder of the run. A process id is sent before the program starts: a shell waits
+//! for one line, then executes the program.
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::wait::until;
 
-/// The last will of the run.
+/// The connection to `reap.sh`.
 #[derive(Debug, Clone)]
 pub(crate) struct Reaper {
     folder: PathBuf,
@@ -22,7 +22,7 @@ pub(crate) struct Reaper {
 }
 
 impl Reaper {
-    /// Makes the run's folder and the process that removes it.
+    /// Creates the folder of the run and starts `reap.sh`.
     pub(crate) fn new() -> io::Result<Reaper> {
         let folder = tempfile::Builder::new().prefix("netpol-control-plane-").tempdir()?;
         let mut shell = Command::new("/bin/sh")
@@ -31,24 +31,24 @@ impl Reaper {
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
-            // A group of its own: an interrupt from the terminal is for the tests.
+            // Its own process group: an interrupt from the terminal must not stop it.
             .process_group(0)
             .spawn()?;
         let will = Arc::new(Mutex::new(shell.stdin.take()));
         Ok(Reaper { folder: folder.keep(), will })
     }
 
-    /// Ends the run early.
+    /// Closes the pipe before the end of the run.
     pub(crate) fn end(&self) {
         self.will.lock().unwrap_or_else(PoisonError::into_inner).take();
     }
 
-    /// The run's folder: removed at its end.
+    /// Returns the folder of the run, which is removed at the end.
     pub(crate) fn folder(&self) -> &Path {
         &self.folder
     }
 
-    /// Starts a program; what it writes goes to `NAME.log` in the run's folder.
+    /// Starts a program with its output in `NAME.log` in the folder of the run.
     pub(crate) fn start<S: AsRef<OsStr>>(&self, name: &str, program: &Path, args: impl IntoIterator<Item = S>) -> io::Result<Process> {
         let log = self.folder.join(format!("{name}.log"));
         let sink = File::options().create(true).append(true).open(&log)?;
@@ -77,7 +77,7 @@ impl Reaper {
     }
 }
 
-/// A program that was started; dropping it kills it.
+/// A running program. Dropping it kills it.
 #[derive(Debug)]
 pub(crate) struct Process {
     pub(crate) name: String,
@@ -92,13 +92,13 @@ impl Process {
         self.child.id()
     }
 
-    /// Answers how it ended, `None` while it runs.
+    /// Returns the exit status, `None` while the program runs.
     pub(crate) fn ended(&mut self) -> Option<ExitStatus> {
         if self.ended.is_none()
             && let Ok(Some(status)) = self.child.try_wait()
         {
             self.ended = Some(status);
-            // Its id may be another's from now on.
+            // The system can reuse the id from now on.
             let _ = self.reaper.write(&format!("-{}\n", self.child.id()));
         }
         self.ended
@@ -106,19 +106,19 @@ impl Process {
 
     /// Sends a signal: `TERM`, `KILL`, `STOP`, `CONT`.
     pub(crate) fn signal(&mut self, signal: &str) {
-        assert!(self.ended().is_none(), "{} has ended: {}", self.name, self.tail());
+        assert!(self.ended().is_none(), "{} has exited: {}", self.name, self.tail());
         let status =
             Command::new("/bin/sh").args(["-c", "kill -s \"$1\" \"$2\"", "kill", signal]).arg(self.child.id().to_string()).status();
         assert!(status.is_ok_and(|status| status.success()), "cannot send {signal} to {}", self.name);
     }
 
-    /// Waits for its end.
+    /// Waits for the exit.
     pub(crate) fn wait(&mut self) -> ExitStatus {
         let name = self.name.clone();
-        until(&format!("{name} ends"), || self.ended())
+        until(&format!("{name} exits"), || self.ended())
     }
 
-    /// The end of what it wrote, for messages.
+    /// Returns the last lines of its output, for messages.
     pub(crate) fn tail(&self) -> String {
         let text = std::fs::read(&self.log).unwrap_or_default();
         let text = String::from_utf8_lossy(&text);

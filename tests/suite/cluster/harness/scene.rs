@@ -1,19 +1,19 @@
-//! A guarded namespace and an unguarded one, side by side: every refusal has its control.
+//! A guarded namespace and an unguarded one: every denial has a control.
 
 use serde_json::{Value, json};
 
-use super::act::{Act, Said};
+use super::act::{Act, ActResult};
 use super::audit;
 use super::figures::note;
 use super::guard::Guard;
 use super::plane::plane;
 
-/// Where a test acts.
+/// The namespaces of a test.
 pub(crate) struct Scene<'g> {
     pub(crate) guard: &'g Guard,
     /// The guarded namespace.
     pub(crate) guarded: String,
-    /// The other one.
+    /// The unguarded namespace.
     pub(crate) open: String,
 }
 
@@ -22,7 +22,7 @@ impl<'g> Scene<'g> {
         Scene { guard, guarded, open }
     }
 
-    /// Makes something in both namespaces.
+    /// Creates an object in both namespaces.
     #[track_caller]
     pub(crate) fn given(&self, manifest: &Value) {
         for namespace in [&self.guarded, &self.open] {
@@ -30,7 +30,7 @@ impl<'g> Scene<'g> {
         }
     }
 
-    /// Applies the canonical policies of these names to both namespaces.
+    /// Applies canonical policies to both namespaces.
     #[track_caller]
     pub(crate) fn given_policies(&self, canon: &str, names: &[&str]) {
         for namespace in [&self.guarded, &self.open] {
@@ -41,63 +41,63 @@ impl<'g> Scene<'g> {
         }
     }
 
-    /// The guard refuses an act with a sentence that has all of `words`, as a dry run and in earnest
-    /// alike; where nobody guards, both succeed. Answers what was said in earnest.
+    /// Checks that the guard denies an act with a message that contains all of `words`, as a dry run and as a real request, and that
+    /// both succeed in the unguarded namespace. Returns the result of the real request.
     #[track_caller]
-    pub(crate) fn refused(&self, act: &Act, words: &[&str]) -> Said {
+    pub(crate) fn denied(&self, act: &Act, words: &[&str]) -> ActResult {
         let mut sentences = Vec::new();
         for dry in act.runs() {
-            let said = act.run(&self.guarded, dry);
-            assert!(!said.ok, "{act} (dry run: {dry}) is admitted: {}", said.text);
-            assert!(said.text.contains("denied the request"), "{act} fails for another reason: {}", said.text);
+            let result = act.run(&self.guarded, dry);
+            assert!(!result.ok, "{act} (dry run: {dry}) is admitted: {}", result.text);
+            assert!(result.text.contains("denied the request"), "{act} fails for another reason: {}", result.text);
             for word in words {
-                assert!(said.text.contains(word), "{act}: {word:?} is not in {}", said.text);
+                assert!(result.text.contains(word), "{act}: {word:?} is not in {}", result.text);
             }
-            sentences.push(said);
+            sentences.push(result);
         }
-        let [.., last] = sentences.as_slice() else { panic!("{act} is not tried") };
+        let [.., last] = sentences.as_slice() else { panic!("{act} did not run") };
         for other in &sentences {
-            assert_eq!(without_quoted(other.sentence()), without_quoted(last.sentence()), "{act}: a dry run gets the same answer");
+            assert_eq!(without_quoted(other.sentence()), without_quoted(last.sentence()), "{act}: a dry run has the same result");
         }
         for dry in act.runs() {
-            let said = act.run(&self.open, dry);
-            assert!(said.ok, "control of {act} (dry run: {dry}): {}", said.text);
+            let result = act.run(&self.open, dry);
+            assert!(result.ok, "control of {act} (dry run: {dry}): {}", result.text);
         }
         note("refused", json!({"act": act.to_string(), "tries": sentences.len()}));
         last.clone()
     }
 
-    /// The guard admits an act; so does the unguarded namespace. Answers what the guard said.
+    /// Checks that an act succeeds in both namespaces. Returns the result of the guarded one.
     #[track_caller]
-    pub(crate) fn admitted(&self, act: &Act) -> Said {
+    pub(crate) fn admitted(&self, act: &Act) -> ActResult {
         let mut answer = None;
         for dry in act.runs() {
-            let said = act.run(&self.guarded, dry);
-            assert!(said.ok, "{act} (dry run: {dry}) is refused: {}", said.text);
-            if let Some(earlier) = answer.replace(said.clone()) {
-                assert_eq!(earlier.warnings, said.warnings, "{act}: a dry run gets the same answer");
+            let result = act.run(&self.guarded, dry);
+            assert!(result.ok, "{act} (dry run: {dry}) is denied: {}", result.text);
+            if let Some(earlier) = answer.replace(result.clone()) {
+                assert_eq!(earlier.warnings, result.warnings, "{act}: a dry run has the same result");
             }
         }
-        let said = act.run(&self.open, false);
-        assert!(said.ok, "control of {act}: {}", said.text);
+        let result = act.run(&self.open, false);
+        assert!(result.ok, "control of {act}: {}", result.text);
         note("admitted", json!({"act": act.to_string()}));
-        answer.unwrap_or_else(|| panic!("{act} is not tried"))
+        answer.unwrap_or_else(|| panic!("{act} did not run"))
     }
 
-    /// The guard admits an act and says nothing.
+    /// Checks that an act succeeds without warnings.
     #[track_caller]
-    pub(crate) fn admitted_in_silence(&self, act: &Act) {
-        let said = self.admitted(act);
-        assert!(said.warnings.is_empty(), "{act}: {:?}", said.warnings);
+    pub(crate) fn admitted_without_warnings(&self, act: &Act) {
+        let result = self.admitted(act);
+        assert!(result.warnings.is_empty(), "{act}: {:?}", result.warnings);
     }
 
-    /// An object of the guarded namespace.
+    /// Returns an object of the guarded namespace.
     #[track_caller]
     pub(crate) fn get(&self, resource: &str, name: &str) -> Value {
         get(&self.guarded, resource, name)
     }
 
-    /// The labels of a pod in the guarded namespace that are capabilities.
+    /// Returns the capability labels of a pod in the guarded namespace.
     #[track_caller]
     pub(crate) fn capabilities(&self, pod: &str) -> Vec<String> {
         capabilities(&self.get("pods", pod))
@@ -105,7 +105,7 @@ impl<'g> Scene<'g> {
 }
 
 impl Drop for Scene<'_> {
-    /// Whatever was refused here is on record, once and with its uid.
+    /// Checks that every denial is recorded once with its uid.
     fn drop(&mut self) {
         if !std::thread::panicking() {
             audit::matches(self.guard, &self.guarded);
@@ -113,12 +113,12 @@ impl Drop for Scene<'_> {
     }
 }
 
-/// A sentence without the names in it: a generated one is another each time.
+/// Returns a message without quoted names, because generated names differ.
 fn without_quoted(sentence: &str) -> String {
     sentence.split('"').step_by(2).collect()
 }
 
-/// The path of a namespaced resource.
+/// Returns the path of a namespaced resource.
 pub(crate) fn path(namespace: &str, resource: &str) -> String {
     let group = match resource.split('/').next().unwrap_or_default() {
         "networkpolicies" => "apis/networking.k8s.io/v1",
@@ -130,30 +130,30 @@ pub(crate) fn path(namespace: &str, resource: &str) -> String {
     format!("/{group}/namespaces/{namespace}/{resource}")
 }
 
-/// The plural of a manifest's kind.
+/// Returns the plural of the kind of a manifest.
 pub(crate) fn resource(manifest: &Value) -> String {
     let kind = manifest["kind"].as_str().expect("a manifest has a kind").to_lowercase();
     if kind.ends_with("policy") { format!("{}ies", kind.trim_end_matches('y')) } else { format!("{kind}s") }
 }
 
-/// Makes something in one namespace.
+/// Creates an object in a namespace.
 #[track_caller]
 pub(crate) fn create(namespace: &str, manifest: &Value) -> Value {
-    plane().api.post(&path(namespace, &resource(manifest)), manifest).expect("something is given")
+    plane().api.post(&path(namespace, &resource(manifest)), manifest).expect("an object")
 }
 
 #[track_caller]
 pub(crate) fn get(namespace: &str, resource: &str, name: &str) -> Value {
-    plane().api.get(&format!("{}/{name}", path(namespace, resource))).expect("something is there")
+    plane().api.get(&format!("{}/{name}", path(namespace, resource))).expect("an object")
 }
 
-/// Everything of a resource in a namespace.
+/// Returns all objects of a resource in a namespace.
 #[track_caller]
 pub(crate) fn list(namespace: &str, resource: &str) -> Vec<Value> {
     plane().api.get(&path(namespace, resource)).expect("a list")["items"].as_array().cloned().unwrap_or_default()
 }
 
-/// The keys under `netpol/` that a pod wears, without the prefix, in order.
+/// Returns the keys of the capability labels of a pod, without the prefix `netpol/`, sorted.
 pub(crate) fn capabilities(pod: &Value) -> Vec<String> {
     let labels = pod["metadata"]["labels"].as_object().cloned().unwrap_or_default();
     let mut keys = Vec::new();
@@ -167,13 +167,13 @@ pub(crate) fn capabilities(pod: &Value) -> Vec<String> {
     keys
 }
 
-/// A pod that does nothing.
+/// Returns a pod that does nothing.
 pub(crate) fn pod(name: &str, labels: &[(&str, &str)]) -> Value {
     let labels: serde_json::Map<String, Value> = labels.iter().map(|(key, value)| ((*key).to_owned(), json!(value))).collect();
     json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "labels": labels}, "spec": pod_spec()})
 }
 
-/// What such a pod is made of. It tolerates a node that nobody ever hears of: a `DaemonSet` makes none otherwise.
+/// Returns the spec of such a pod. It tolerates an unreachable node, because a `DaemonSet` would create no pod otherwise.
 pub(crate) fn pod_spec() -> Value {
     let container = json!({"name": "c", "image": "registry.example/c"});
     json!({"containers": [container], "tolerations": [{"operator": "Exists"}], "terminationGracePeriodSeconds": 0})

@@ -1,26 +1,26 @@
-//! Bounded waits: a question asked again until it is answered.
+//! Bounded waits: a condition is checked repeatedly.
 
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How long anything may take. Generous: a busy machine is slow, and a test that passes never waits for it.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(90);
+/// The default timeout. It is long because a busy machine is slow; a passing test never waits for it.
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(90);
 
-/// Asks until there is an answer.
+/// Calls `condition` until it returns a value.
 ///
 /// # Panics
-/// Past [`PATIENCE`], naming `what` was waited for.
+/// There is no value within [`TIMEOUT`]. The message contains `what`.
 #[track_caller]
-pub(crate) fn until<T>(what: &str, question: impl FnMut() -> Option<T>) -> T {
-    within(PATIENCE, question).unwrap_or_else(|| panic!("waited {} s in vain: {what}", PATIENCE.as_secs()))
+pub(crate) fn until<T>(what: &str, condition: impl FnMut() -> Option<T>) -> T {
+    within(TIMEOUT, condition).unwrap_or_else(|| panic!("no result within {} s: {what}", TIMEOUT.as_secs()))
 }
 
-/// Asks until there is an answer or `time` is over.
-pub(crate) fn within<T>(time: Duration, mut question: impl FnMut() -> Option<T>) -> Option<T> {
+/// Calls `condition` until it returns a value or `time` has passed.
+pub(crate) fn within<T>(time: Duration, mut condition: impl FnMut() -> Option<T>) -> Option<T> {
     let started = Instant::now();
     let mut pause = Duration::from_millis(5);
     loop {
-        if let Some(answer) = question() {
+        if let Some(answer) = condition() {
             return Some(answer);
         }
         if started.elapsed() >= time {

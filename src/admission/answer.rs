@@ -1,0 +1,127 @@
+//! From the body of a review to its answer.
+
+use super::decision::Decision;
+use super::envelope::Review;
+use super::{objects, patch, protocol, read, record, response, uid};
+use crate::audit::Record;
+use crate::documents::text::truncated;
+use crate::verdict::facts::Facts;
+use crate::verdict::facts::fields::Map;
+use crate::verdict::request::{Operation, Request};
+use crate::verdict::wanted::{Wanted, wanted};
+use crate::verdict::{Finding, Guard, Judgment, Outcome, Rule, Stage, conclude, judge};
+
+/// The maximum length of a namespace's name in bytes: that of a DNS label.
+const MAX_NAMESPACE: usize = 63;
+
+/// The answer to one body, and what to count and record.
+#[derive(Debug)]
+pub struct Answer {
+    /// The HTTP status: 200 with a review, or 400 with a sentence if no review can be answered.
+    pub status: u16,
+    /// The body: an `AdmissionReview` as JSON, or a sentence as plain text.
+    pub body: Vec<u8>,
+    /// The labels of the decision counter.
+    pub tally: Tally,
+    /// The namespace of the review if it is not guarded: at most 63 bytes.
+    pub unguarded: Option<String>,
+    /// The audit record: of every denial, and of other decisions if `audit_all` is set.
+    pub record: Option<Record>,
+}
+
+/// The labels of the decision counter. Each has a fixed set of values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Tally {
+    /// `pods`, `pods/status`, `networkpolicies` …, `other`.
+    pub resource: &'static str,
+    /// `CREATE`, `UPDATE`, `DELETE`, `CONNECT`, `unknown`.
+    pub operation: &'static str,
+    /// The outcome.
+    pub outcome: Outcome,
+    /// The rule of the gravest finding.
+    pub rule: Option<Rule>,
+}
+
+/// An answer and its findings.
+#[derive(Debug)]
+pub struct Explained {
+    /// The answer, with its record.
+    pub answer: Answer,
+    /// The findings, in the order of the judges.
+    pub findings: Vec<Finding>,
+}
+
+/// Returns the answer to a body of any bytes. It makes no call and takes no lock. `audit_all` asks for a record of
+/// admitted requests too.
+pub fn answer(guard: &Guard, stage: Stage, body: &[u8], audit_all: bool) -> Answer {
+    decide(guard, stage, body, |decision, judgment| reply(decision, judgment, audit_all)).unwrap_or_else(unreadable)
+}
+
+/// Returns the answer to a body as [`answer`] does, and its findings.
+///
+/// # Errors
+/// The sentence of the answer with status 400, if no review can be answered.
+pub fn explain(guard: &Guard, stage: Stage, body: &[u8]) -> Result<Explained, String> {
+    decide(guard, stage, body, |decision, judgment| {
+        let findings = judgment.findings.clone();
+        Explained { answer: reply(decision, judgment, true), findings }
+    })
+}
+
+/// Reads and judges a body, and calls `answer` with the result.
+fn decide<T>(guard: &Guard, stage: Stage, body: &[u8], answer: impl FnOnce(&Decision<'_>, Judgment<'_>) -> T) -> Result<T, String> {
+    let review = match std::str::from_utf8(body) {
+        Ok(text) => read::text(text).map(|Map(review)| review).map_err(|fault| fault.to_string()),
+        Err(_) => Err("the request body is not UTF-8".to_owned()),
+    };
+    let Review { kind, api_version, request } = match review {
+        Ok(review) => review,
+        Err(fault) => {
+            let request = Request { uid: uid::find(body)?, ..Request::default() };
+            let decision = Decision { guard, stage, request, wanted: Wanted::default(), facts: Facts::Nothing };
+            return Ok(answer(&decision, not_understood(&fault)));
+        }
+    };
+    protocol::check(&kind, &api_version, request.as_ref().map(|request| &*request.uid))?;
+    let (request, raw) = request.unwrap_or_default().split();
+    let wanted = wanted(guard, stage, &request);
+    match objects::facts(wanted.facts, &raw) {
+        Ok(facts) => {
+            let decision = Decision { guard, stage, request, wanted, facts };
+            Ok(answer(&decision, judge(guard, stage, &decision.request, &decision.facts)))
+        }
+        Err(fault) => {
+            let decision = Decision { guard, stage, request, wanted, facts: Facts::Nothing };
+            Ok(answer(&decision, not_understood(&fault.to_string())))
+        }
+    }
+}
+
+fn not_understood(fault: &str) -> Judgment<'static> {
+    vec![Finding::fault(format!("cannot understand the request: {fault}"))].into()
+}
+
+/// Returns the answer to a body that is not a review.
+fn unreadable(sentence: String) -> Answer {
+    let tally =
+        Tally { resource: "other", operation: Operation::Unknown.as_str(), outcome: Outcome::Denied, rule: Some(Rule::NotUnderstood) };
+    Answer { status: 400, body: sentence.into_bytes(), tally, unguarded: None, record: None }
+}
+
+/// Returns the answer to a review.
+fn reply(decision: &Decision<'_>, judgment: Judgment<'_>, audit_all: bool) -> Answer {
+    let Decision { guard, request, wanted, .. } = decision;
+    let Judgment { findings, edits } = judgment;
+    let verdict = conclude(&findings, guard.settings.enforcement);
+    // A denial has no patch.
+    let patch = if verdict.denial.is_none() { patch::patch(&edits) } else { None };
+    let witness = findings.iter().find_map(|finding| finding.witness.as_ref());
+    let outcome = verdict.outcome();
+    Answer {
+        status: 200,
+        body: response::body(&request.uid, &verdict, witness, patch),
+        tally: Tally { resource: wanted.label, operation: request.operation.as_str(), outcome, rule: verdict.rule },
+        unguarded: wanted.unguarded.then(|| truncated(&request.namespace, MAX_NAMESPACE).to_owned()),
+        record: (verdict.on_record || audit_all).then(|| record::record(decision, outcome, verdict.rule, findings)),
+    }
+}

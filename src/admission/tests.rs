@@ -1,0 +1,142 @@
+//! Compares both ways to read: what `json_skim` reads, `serde_json` reads too, and to the same facts.
+
+use std::fmt::Debug;
+
+use json_skim::{Raw, Reader};
+use serde::Deserialize;
+
+use super::envelope::Review;
+use super::read::{quickly, thoroughly};
+use crate::documents::node::Node;
+use crate::verdict::facts::fields::Map;
+use crate::verdict::facts::{Binding, CronJob, DeletedPolicy, Namespace, NetworkPolicy, Pod, Workload};
+
+/// A small random number generator with the same sequence in every run.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, bound: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        usize::try_from(self.0 % bound as u64).unwrap()
+    }
+}
+
+/// A review with each type of value in fields that are read and in fields that are ignored.
+const MIXED: &str = concat!(
+    r#"{"kind":"AdmissionReview","apiVersion":"admission.k8s.io\/v1","request":{"uid":"7d\u0062","kind":{"group":"","kind":"Pod"},"#,
+    r#""resource":{"group":"","version":"v1","resource":"pods"},"namespace":"abcdesktop","operation":"CREATE","#,
+    r#""userInfo":{"username":"a\u003cb","groups":["x","é"]},"object":{"metadata":{"name":"p","generation":-1.5e3,"#,
+    r#""labels":{"netpol/dns":"true","t\n":"\\"},"annotations":{"a":"\"","x":null}},"spec":{"hostNetwork":false,"#,
+    r#""l":[[],{},[{"a":[0,true,"\/"]},null]],"t":" "}},"oldObject":null,"dryRun":true}}"#,
+    "\n"
+);
+
+/// Bytes that replace a byte or are inserted before it.
+const BYTES: &[u8] = b"\"\\{}[]:,-+.019eEtnu/ \n\t\x00\x1f\x7f";
+
+/// A recorded review for each kind of facts.
+const RECORDINGS: [&str; 8] = [
+    include_str!("../../tests/reviews/bindings-legacy.validate.json"),
+    include_str!("../../tests/reviews/netpol-delete.validate.json"),
+    include_str!("../../tests/reviews/netpol-ownerref.validate.json"),
+    include_str!("../../tests/reviews/netpol-update-drift.validate.json"),
+    include_str!("../../tests/reviews/pod-create-desktop.mutate.json"),
+    include_str!("../../tests/reviews/pod-create-replicaset.validate.json"),
+    include_str!("../../tests/reviews/pod-ephemeralcontainers.validate.json"),
+    include_str!("../../tests/reviews/pod-status-labels.validate.json"),
+];
+
+/// Reads a text both ways and compares. Returns the result of the fast one.
+fn read<'a, T: Deserialize<'a> + PartialEq + Debug>(reader: Reader<'a>, text: &'a str) -> Option<T> {
+    let Map(value) = quickly::<Map<T>>(reader)?;
+    let Ok(Map(expected)) = thoroughly::<Map<T>>(text) else { panic!("only json_skim reads {text}") };
+    assert!(value == expected, "{value:?} instead of {expected:?} from {text}");
+    Some(value)
+}
+
+/// Returns whether the fast reader reads a body, and its objects as objects of each kind.
+fn is_fast(body: &str) -> bool {
+    let Some(review) = read::<Review<'_>>(Reader::new(body), body) else { return false };
+    let Some(request) = review.request else { return false };
+    let (_, raw) = request.split();
+    [raw.new, raw.old].into_iter().flatten().all(is_fast_object)
+}
+
+fn is_fast_object(raw: Raw<'_>) -> bool {
+    fn reads<'a, T: Deserialize<'a> + PartialEq + Debug>(raw: Raw<'a>) -> bool {
+        read::<T>(Reader::of_raw(raw), raw.text()).is_some()
+    }
+    // Without `all`, which stops at the first that is false: each kind is compared.
+    [
+        reads::<Pod<'_>>(raw),
+        reads::<Binding<'_>>(raw),
+        reads::<Workload<'_>>(raw),
+        reads::<CronJob<'_>>(raw),
+        reads::<NetworkPolicy<'_>>(raw),
+        reads::<DeletedPolicy<'_>>(raw),
+        reads::<Namespace<'_>>(raw),
+        reads::<Node<'_>>(raw),
+    ]
+    .iter()
+    .all(|is_read| *is_read)
+}
+
+/// Returns a body with the byte at `at` replaced, removed, or with one inserted before it; `None` if it is not UTF-8.
+fn changed(body: &str, at: usize, way: usize) -> Option<String> {
+    let mut bytes = body.as_bytes().to_vec();
+    match (BYTES.get(way), BYTES.get(way.wrapping_sub(BYTES.len()))) {
+        (Some(byte), _) => bytes[at] = *byte,
+        (_, Some(byte)) => bytes.insert(at, *byte),
+        _ => drop(bytes.remove(at)),
+    }
+    String::from_utf8(bytes).ok()
+}
+
+#[test]
+fn the_fast_reader_reads_what_api_servers_send() {
+    for body in RECORDINGS.into_iter().chain([MIXED]) {
+        assert!(is_fast(body), "{body}");
+    }
+}
+
+#[test]
+fn the_fast_reader_reads_nothing_that_serde_json_does_not() {
+    let (mut fast, mut other) = (0, 0);
+    let mut check = |body: &str| *(if is_fast(body) { &mut fast } else { &mut other }) += 1;
+    for at in 0..MIXED.len() {
+        for way in 0..=2 * BYTES.len() {
+            if let Some(body) = changed(MIXED, at, way) {
+                check(&body);
+            }
+        }
+        if let Some(body) = MIXED.get(..at) {
+            check(body);
+        }
+    }
+    let mut random = Random(0x2545_F491_4F6C_DD1D);
+    for body in RECORDINGS {
+        for _ in 0..400 {
+            if let Some(body) = changed(body, random.below(body.len()), random.below(2 * BYTES.len() + 1)) {
+                check(&body);
+            }
+        }
+    }
+    assert!(fast > 5_000 && other > 5_000, "{fast} fast, {other} not");
+}
+
+#[test]
+fn deep_values_are_left_to_serde_json() {
+    let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+    for (depth, expected) in [(50, true), (70, false), (100_000, false)] {
+        let ignored = MIXED.replace("false", &format!("false,\"deep\":{}", nested(depth)));
+        assert_eq!(is_fast(&ignored), expected, "{depth}");
+        let wrong = MIXED.replace(r#"{"a":"\"","x":null}"#, &nested(depth));
+        assert!(!is_fast(&wrong), "{depth}");
+    }
+    for (depth, expected) in [(90, true), (126, true), (130, false), (100_000, false)] {
+        let policy = format!(r#"{{"metadata":{{}},"spec":{}}}"#, nested(depth));
+        assert_eq!(thoroughly::<Map<NetworkPolicy<'_>>>(&policy).is_ok(), expected, "{depth}");
+    }
+}

@@ -1,0 +1,258 @@
+//! Reads the cluster, serves the trusted certificate and, if this process leads, takes the steps of the plan.
+
+use std::time::{Duration, Instant, SystemTime};
+
+use tokio::sync::watch;
+use tokio::time::sleep;
+
+use super::backoff::{backoff, jittered};
+use super::cluster::{Cause, Cluster, ClusterError};
+use super::election::Leadership;
+use super::options::Options;
+use super::secret::{Content, MANAGED_BY, RENEW, Secret};
+use super::status::{State, status};
+use super::webhook_configurations::WebhookConfiguration;
+use crate::certificates::apply::apply;
+use crate::certificates::plan::{Step, View, plan};
+use crate::certificates::serving::{PublishedSince, is_trusted, should_serve};
+use crate::certificates::stored::Stored;
+use crate::certificates::time::rfc3339;
+use crate::certificates::trust::Ca;
+use crate::server::{Clock, ManagedCertificate};
+
+/// The pause while a rotation is in progress.
+const SHORT_PAUSE: Duration = Duration::from_secs(1);
+/// The maximum number of steps without a pause. More steps mean that another client undoes them.
+const MAX_STEPS: usize = 8;
+
+/// The steps that metrics count.
+const COUNTED: [Step; 6] = [Step::Mend, Step::Prune, Step::Promote, Step::Sign, Step::Introduce, Step::Publish];
+
+/// Manages the certificate of a server.
+pub(super) struct Manager {
+    cluster: Cluster,
+    certificate: ManagedCertificate,
+    options: Options,
+    clock: Clock,
+    leadership: watch::Receiver<Leadership>,
+    published_since: PublishedSince,
+    started: Instant,
+    /// None until they were read once.
+    webhook_configurations: Option<Vec<WebhookConfiguration>>,
+    notes: Vec<String>,
+    error: Option<ClusterError>,
+    failures: u32,
+}
+
+/// The objects of the cluster, read in the order that the plan needs.
+struct Snapshot {
+    webhook_configurations: Vec<WebhookConfiguration>,
+    secret: Secret,
+}
+
+impl Manager {
+    pub(super) fn new(
+        cluster: Cluster,
+        certificate: ManagedCertificate,
+        options: Options,
+        clock: Clock,
+        leadership: watch::Receiver<Leadership>,
+    ) -> Manager {
+        certificate.show_counters(COUNTED.map(Step::name), Cause::ALL.map(Cause::name));
+        Manager {
+            cluster,
+            certificate,
+            options,
+            clock,
+            leadership,
+            published_since: PublishedSince::default(),
+            started: Instant::now(),
+            webhook_configurations: None,
+            notes: Vec::new(),
+            error: None,
+            failures: 0,
+        }
+    }
+
+    /// Runs until the task is aborted.
+    pub(super) async fn run(mut self) {
+        loop {
+            let pause = self.reconcile().await;
+            tokio::select! {
+                () = sleep(jittered(pause)) => {}
+                // A new leader starts at once.
+                changed = self.leadership.changed() => if changed.is_err() {
+                    // The election has ended. This replica still follows the Secret.
+                    sleep(jittered(pause)).await;
+                },
+            }
+        }
+    }
+
+    /// Reads the cluster, takes as many steps as it can and updates the status. Returns the pause until the next attempt.
+    async fn reconcile(&mut self) -> Duration {
+        let result = self.advance().await;
+        let pause = match &result {
+            Ok(pause) => *pause,
+            Err(error) if error.cause == Cause::Conflict => SHORT_PAUSE,
+            Err(_) => backoff(self.options.interval, self.failures),
+        };
+        self.record(result.err());
+        self.update_status();
+        pause
+    }
+
+    async fn advance(&mut self) -> Result<Duration, ClusterError> {
+        for _ in 0..MAX_STEPS {
+            let snapshot = self.read().await?;
+            let Content::Managed(stored) = &snapshot.secret.content else { return Err(self.foreign_secret()) };
+            self.serve(stored, &snapshot.webhook_configurations);
+            let step = self.next_step(stored, &snapshot.webhook_configurations);
+            let is_in_progress = self.certificate.served().is_none() || !matches!(step, Step::Done);
+            let pause = if is_in_progress { SHORT_PAUSE.min(self.options.interval) } else { self.options.interval };
+            if !self.leadership.borrow().is_leader() || matches!(step, Step::Wait | Step::Done) {
+                return Ok(pause);
+            }
+            self.take(step, stored, &snapshot).await?;
+        }
+        Ok(SHORT_PAUSE)
+    }
+
+    /// Reads the webhook configurations, then the Secret.
+    async fn read(&mut self) -> Result<Snapshot, ClusterError> {
+        let names = &self.options.webhook_configurations;
+        let mut webhook_configurations = WebhookConfiguration::read_all(&self.cluster, names).await?;
+        let secret = Secret::read(&self.cluster, &self.options.namespace, &self.options.name).await?;
+        if matches!(&secret.content, Content::Managed(stored) if stored.is_damaged) {
+            // The CAs that are restored from them must be the latest ones.
+            webhook_configurations = WebhookConfiguration::read_all(&self.cluster, names).await?;
+        }
+        self.webhook_configurations = Some(webhook_configurations.clone());
+        self.notes.clear();
+        let mut ca_not_after = None;
+        if let Content::Managed(stored) = &secret.content {
+            self.published_since.observe(&stored.bundle, &bundles(&webhook_configurations), self.started.elapsed());
+            self.notes.extend(stored.leaf_fault.clone());
+            ca_not_after = stored.signing.as_ref().map(|signer| signer.ca.not_after);
+        }
+        if secret.has_unknown_renewal {
+            self.notes.push(format!("the value of the annotation {RENEW} must be \"leaf\" or \"ca\""));
+        }
+        self.certificate.record_read(self.now(), ca_not_after);
+        Ok(Snapshot { webhook_configurations, secret })
+    }
+
+    /// Serves the stored certificate if it should replace the current one.
+    fn serve(&self, stored: &Stored, webhook_configurations: &[WebhookConfiguration]) {
+        let Some(leaf) = &stored.leaf else { return };
+        let served = self.certificate.served();
+        if should_serve(&leaf.pair, served.as_deref(), &bundles(webhook_configurations), self.now()) {
+            self.certificate.serve(leaf.pair.clone());
+        }
+    }
+
+    fn next_step(&self, stored: &Stored, webhook_configurations: &[WebhookConfiguration]) -> Step {
+        self.with_view(stored, &bundles(webhook_configurations), |view| plan(&self.options.wanted, view))
+    }
+
+    fn with_view<T>(&self, stored: &Stored, published: &[Vec<Ca>], with: impl FnOnce(&View<'_>) -> T) -> T {
+        let now = self.now();
+        let served = self.certificate.served();
+        let is_serving_trusted = served.is_some_and(|pair| is_trusted(&pair, published, now));
+        let published_for = self.published_since.duration(self.started.elapsed());
+        with(&View { stored, published, published_for, is_serving_trusted, now })
+    }
+
+    /// Takes a step: one write.
+    async fn take(&self, step: Step, stored: &Stored, snapshot: &Snapshot) -> Result<(), ClusterError> {
+        if step == Step::Publish {
+            for configuration in &snapshot.webhook_configurations {
+                if configuration.publish(&self.cluster, &stored.bundle).await? {
+                    tracing::info!(cas = stored.bundle.len(), "published the CA bundle to {configuration}");
+                }
+            }
+            self.certificate.count_step(step.name());
+            return Ok(());
+        }
+        let published = bundles(&snapshot.webhook_configurations);
+        let applied = self.with_view(stored, &published, |view| apply(step, &self.options.wanted, view));
+        let names = self.options.wanted.names.join(", ");
+        let issue_error =
+            |error| ClusterError { cause: Cause::Issue, sentence: format!("cannot issue a certificate for {names}: {error}") };
+        let Some(next) = applied.map_err(issue_error)? else { return Ok(()) };
+        let owner = self.leadership.borrow().owner.clone();
+        let secret_name = (self.options.namespace.as_str(), self.options.name.as_str());
+        snapshot.secret.write(&self.cluster, secret_name, &next, owner.as_ref()).await?;
+        self.certificate.count_step(step.name());
+        log_step(step, &next);
+        Ok(())
+    }
+
+    fn foreign_secret(&self) -> ClusterError {
+        let (namespace, name) = (&self.options.namespace, &self.options.name);
+        let (label, value) = MANAGED_BY;
+        let served = if self.certificate.served().is_some() { "; the current certificate stays in use" } else { "" };
+        let sentence = format!(
+            "the secret \"{namespace}/{name}\" is not managed by netpol (it does not have the label {label}={value}) and is not \
+             changed{served}: delete it, or set --tls-secret to another name"
+        );
+        ClusterError { cause: Cause::Foreign, sentence }
+    }
+
+    /// Records the result of an attempt and logs a change.
+    fn record(&mut self, error: Option<ClusterError>) {
+        if let Some(error) = &error {
+            self.certificate.count_failure(error.cause.name());
+            self.failures = self.failures.saturating_add(1);
+        } else {
+            self.failures = 0;
+        }
+        // After a conflict the next attempt follows at once.
+        let error = error.filter(|error| error.cause != Cause::Conflict);
+        match (&self.error, &error) {
+            (before, Some(after)) if before.as_ref() != Some(after) => {
+                tracing::warn!(cause = after.cause.name(), "cannot manage the certificate: {after}");
+            }
+            (Some(_), None) => tracing::info!("certificate management has recovered"),
+            _ => {}
+        }
+        self.error = error;
+    }
+
+    fn update_status(&self) {
+        let leadership = self.leadership.borrow().clone();
+        self.certificate.set_leader(leadership.is_leader());
+        let served = self.certificate.served();
+        let state = State {
+            webhook_configurations: self.webhook_configurations.as_deref(),
+            served: served.as_deref(),
+            errors: self.error.iter().chain(&leadership.error).collect(),
+            notes: self.notes.clone(),
+        };
+        let (status, is_degraded) = status(&state, self.now());
+        self.certificate.set_status(status, is_degraded);
+    }
+
+    fn now(&self) -> SystemTime {
+        (self.clock)()
+    }
+}
+
+/// Returns the `caBundle` of each webhook.
+fn bundles(webhook_configurations: &[WebhookConfiguration]) -> Vec<Vec<Ca>> {
+    webhook_configurations.iter().flat_map(|configuration| &configuration.webhooks).map(|webhook| webhook.bundle.clone()).collect()
+}
+
+/// Logs the result of a step.
+fn log_step(step: Step, stored: &Stored) {
+    let cas = stored.bundle.len();
+    let until = stored.leaf.as_ref().map(|leaf| rfc3339(leaf.pair.not_after)).unwrap_or_default();
+    match step {
+        Step::Introduce => tracing::info!(cas, "created a new CA; it signs certificates after every webhook configuration trusts it"),
+        Step::Promote => tracing::info!(cas, until, "the new CA signs certificates now; issued a certificate"),
+        Step::Sign => tracing::info!(until, "issued a certificate"),
+        Step::Prune => tracing::info!(cas, "removed CAs that are no longer needed from the bundle"),
+        Step::Mend => tracing::warn!(cas, "restored the damaged secret"),
+        Step::Publish | Step::Wait | Step::Done => {}
+    }
+}

@@ -1,0 +1,12 @@
+//! Request bodies: read whole, under a size limit, a shared memory budget and a deadline.
+//!
+//! - `budget` is the memory that all bodies share; `read` takes a share of it and reads one body.
+//! - `buffer` is the memory that a body is collected in.
+
+mod budget;
+mod buffer;
+mod read;
+
+pub(crate) use budget::Budget;
+pub use budget::{ORDINARY, TooSmall};
+pub(crate) use read::{Body, Bounds, announced, read};

@@ -1,0 +1,129 @@
+//! Reads one body.
+
+use std::time::Duration;
+
+use axum::http::{HeaderMap, header};
+use bytes::Bytes;
+use http_body_util::BodyExt as _;
+use tokio::time::{Instant, timeout_at};
+
+use super::budget::{Budget, ORDINARY, Share};
+use super::buffer::{Buffer, NoMemory};
+use crate::server::refusal::Refusal;
+
+/// What limits the reading of one body.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Bounds {
+    /// The largest body in bytes.
+    pub(crate) max_body: usize,
+    /// While others wait, a body that is not complete must bring `pace` bytes in this time.
+    pub(crate) stall: Duration,
+    pub(crate) pace: usize,
+    /// When the response must be on its way.
+    pub(crate) deadline: Instant,
+}
+
+/// A body that was read whole, and the memory that it holds.
+#[derive(Debug)]
+pub(crate) struct Body {
+    pub(crate) bytes: Bytes,
+    _share: Share,
+}
+
+impl Body {
+    /// Returns whether it is small enough to be reviewed where it was read.
+    pub(crate) fn is_ordinary(&self) -> bool {
+        self.bytes.len() <= ORDINARY
+    }
+}
+
+/// Returns the length that the headers announce, in bytes; `None` for a chunked body.
+pub(crate) fn announced(headers: &HeaderMap) -> Option<u64> {
+    headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.trim().parse().ok()
+}
+
+/// Reads a body. `is_awaited` says whether a connection waits for a slot; `count` is called with the length of each part.
+///
+/// # Errors
+/// The body is too large, is too slow while others wait, is truncated, or is not complete at the deadline.
+pub(crate) async fn read<B>(
+    body: B,
+    announced: Option<u64>,
+    budget: &Budget,
+    bounds: Bounds,
+    is_awaited: impl Fn() -> bool,
+    count: impl Fn(usize),
+) -> Result<Body, Refusal>
+where
+    B: hyper::body::Body<Data = Bytes> + Unpin,
+{
+    let announced = announced.map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX));
+    let size = announced.unwrap_or(bounds.max_body);
+    if size > bounds.max_body {
+        return Err(Refusal::TooLarge(bounds.max_body));
+    }
+    let lane = budget.lane(announced);
+    let share = lane.take(size, bounds.deadline).await.ok_or(Refusal::Deadline)?;
+    let mut parts = Parts { body, bounds, moved: 0, window: Instant::now() + bounds.stall };
+    let mut length = 0;
+    let mut all: Option<Buffer> = None;
+    while let Some(part) = parts.next(|| lane.is_awaited() || is_awaited()).await? {
+        count(part.len());
+        length += part.len();
+        if length > size {
+            return Err(Refusal::TooLarge(bounds.max_body));
+        }
+        // Most bodies arrive in one part.
+        if all.is_none() && announced == Some(length) {
+            return Ok(Body { bytes: part, _share: share });
+        }
+        let no_memory = |NoMemory| Refusal::Memory;
+        let buffer = match all.take() {
+            Some(buffer) => buffer,
+            None => Buffer::new(size).map_err(no_memory)?,
+        };
+        all.insert(buffer).append(&part).map_err(no_memory)?;
+    }
+    Ok(Body { bytes: all.map_or_else(Bytes::new, Buffer::freeze), _share: share })
+}
+
+/// The parts of a body as they arrive.
+struct Parts<B> {
+    body: B,
+    bounds: Bounds,
+    /// Bytes that arrived in the current window.
+    moved: usize,
+    /// When the window ends.
+    window: Instant,
+}
+
+impl<B: hyper::body::Body<Data = Bytes> + Unpin> Parts<B> {
+    /// Returns the next part that is not empty; `None` at the end.
+    async fn next(&mut self, is_awaited: impl Fn() -> bool) -> Result<Option<Bytes>, Refusal> {
+        loop {
+            let Ok(frame) = timeout_at(self.window.min(self.bounds.deadline), self.body.frame()).await else {
+                self.check(is_awaited())?;
+                continue;
+            };
+            let Some(frame) = frame else { return Ok(None) };
+            // Trailers are ignored: no verdict reads them.
+            if let Some(part) = frame.map_err(|_| Refusal::Truncated)?.into_data().ok().filter(|part| !part.is_empty()) {
+                self.moved += part.len();
+                return Ok(Some(part));
+            }
+        }
+    }
+
+    /// Begins the next window, unless the body is too late, or too slow while others wait.
+    fn check(&mut self, is_awaited: bool) -> Result<(), Refusal> {
+        let now = Instant::now();
+        if now >= self.bounds.deadline {
+            return Err(Refusal::Deadline);
+        }
+        if self.moved < self.bounds.pace && is_awaited {
+            return Err(Refusal::Stalled);
+        }
+        (self.moved, self.window) = (0, now + self.bounds.stall);
+        Ok(())
+    }
+}

@@ -1,0 +1,43 @@
+//! What a server is started with.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use arc_swap::ArcSwap;
+
+use super::limits::Limits;
+use super::review::Judge;
+use super::tls::TlsConfig;
+use crate::audit::Sink;
+use crate::verdict::Guard;
+
+/// The configuration of a server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// The address for reviews: `--listen`.
+    pub listen: SocketAddr,
+    /// The address of the admin port: `--admin-listen`.
+    pub admin_listen: SocketAddr,
+    /// TLS.
+    pub tls: TlsConfig,
+    /// Limits.
+    pub limits: Limits,
+}
+
+/// Returns the time of day.
+pub type Clock = Arc<dyn Fn() -> SystemTime + Send + Sync>;
+
+/// The parts of the program that a server calls.
+pub struct Parts {
+    /// The clock by which certificates are valid.
+    pub clock: Clock,
+    /// The active canon and settings; replaced as a whole when the canon is reloaded.
+    pub guard: Arc<ArcSwap<Guard>>,
+    /// The function that reviews a body with the guard.
+    pub judge: Judge,
+    /// Whether reviews that are allowed get an audit record too.
+    pub audit_all: bool,
+    /// The audit log.
+    pub audit: Option<Arc<Sink>>,
+}

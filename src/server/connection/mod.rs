@@ -1,0 +1,27 @@
+//! Connections: from the accept to the close.
+//!
+//! ```text
+//! accept ─► tickets (registry) ─► serve: handshake ─► stream ─► hyper ─► router
+//!    port: what all of that shares                 link: what is known of one connection
+//! ```
+//!
+//! - `accept` listens and accepts, at once and without a pause.
+//! - `registry` decides which connection makes way for a newer one; it is pure, and `tests` compares it with a naive model.
+//! - `tickets` is the registry behind a lock, with the orders that reach each connection's task.
+//! - `link` is the state of one connection; `stream` counts its bytes and closes it without losing a refusal.
+//! - `serve` serves one connection to its end; `port` is what the connections of one port share.
+
+mod accept;
+mod link;
+mod port;
+mod registry;
+mod serve;
+mod stream;
+#[cfg(test)]
+mod tests;
+mod tickets;
+
+pub(crate) use accept::{accept, bind, listen, raise_file_limit};
+pub(crate) use link::Link;
+pub(crate) use port::Port;
+pub(crate) use tickets::Connections;

@@ -1,0 +1,15 @@
+//! The metrics of a server. Every label has a closed set of values; no name of an object, user or client is one.
+//!
+//! A new metric is a field and a line in `server::Metrics::new`, and a line where it is counted.
+//!
+//! - `families` has the types of metrics with labels.
+//! - `managed` are the metrics that the managed certificate and the server share, or that only the former has.
+//! - `server` are the metrics of a server.
+
+mod families;
+mod managed;
+mod server;
+
+pub(crate) use families::{Word, unix_seconds};
+pub(crate) use managed::ManagedMetrics;
+pub(crate) use server::{Metrics, handshake_cause};

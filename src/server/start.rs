@@ -1,0 +1,284 @@
+//! Starts a server, and leads it to its end.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use tokio::net::TcpSocket;
+use tokio::sync::{Notify, mpsc, oneshot, watch};
+use tokio::task::JoinHandle;
+use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
+
+use super::admin::{self, Admin, Health};
+use super::body::{Budget, TooSmall};
+use super::config::{Clock, Config, Parts};
+use super::connection::{Connections, Port, accept, bind, listen, raise_file_limit};
+use super::lifecycle::{Lifecycle, Phase};
+use super::metrics::Metrics;
+use super::reload::Reloader;
+use super::review::{self, Desk};
+use super::tls::{ClientCa, CurrentCertificate, ManagedCertificate, Source, Tls, TlsError};
+
+/// Time for the audit log to write its last records.
+const AUDIT_FLUSH: Duration = Duration::from_secs(5);
+
+/// Time until the next attempt to listen on an address that is in use.
+const LISTEN_AGAIN: Duration = Duration::from_secs(1);
+
+/// Why a server cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The certificate, its key, or the client CA.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// The limits.
+    #[error(transparent)]
+    Budget(#[from] TooSmall),
+    /// An address.
+    #[error("cannot listen on {address}: {error}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// The error of the system.
+        error: io::Error,
+    },
+}
+
+impl StartError {
+    /// Returns whether the configuration is wrong, rather than the system.
+    pub fn is_input(&self) -> bool {
+        !matches!(self, StartError::Listen { .. })
+    }
+}
+
+/// A server that was started.
+#[derive(Debug)]
+pub struct Running {
+    /// The address for reviews.
+    pub listen: SocketAddr,
+    /// The address of the admin port.
+    pub admin: SocketAddr,
+    /// The controls of the server.
+    pub handle: Handle,
+    conductor: JoinHandle<()>,
+}
+
+/// The controls of a server.
+#[derive(Debug, Clone)]
+pub struct Handle {
+    drain: Arc<Notify>,
+    lifecycle: Arc<Lifecycle>,
+    reload: mpsc::Sender<oneshot::Sender<()>>,
+    listening: watch::Receiver<bool>,
+}
+
+impl Running {
+    /// Waits until the server has ended.
+    pub async fn ended(self) {
+        // A conductor that panicked has ended too.
+        let _ = self.conductor.await;
+    }
+}
+
+impl Handle {
+    /// Starts the end of the server: it reports not ready, waits, asks its clients to close, finishes, and ends.
+    pub fn drain(&self) {
+        self.drain.notify_one();
+    }
+
+    /// Drops every connection at once.
+    pub fn abort(&self) {
+        self.lifecycle.advance(Phase::Over);
+    }
+
+    /// Waits until the server accepts reviews: at once, unless it waits for a managed certificate.
+    pub async fn listening(&self) {
+        let _ = self.listening.clone().wait_for(|listening| *listening).await;
+    }
+
+    /// Reloads certificates and canon now, and waits until that is done.
+    pub async fn reload(&self) {
+        let (done, wait) = oneshot::channel();
+        if self.reload.send(done).await.is_ok() {
+            let _ = wait.await;
+        }
+    }
+}
+
+/// Checks the configuration, listens, and serves in tasks of the current runtime.
+///
+/// # Errors
+/// Certificates or limits are wrong, before anything listens; an address is not available.
+pub fn start(config: &Config, parts: Parts) -> Result<Running, StartError> {
+    // Libraries that are not told which cryptography to use look here. An error means that it is set already.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let Parts { clock, guard, judge, audit_all, audit } = parts;
+    let now = clock();
+    let limits = config.limits;
+    let budget = Budget::new(limits.body_budget, limits.max_body, limits.max_reviews)?;
+    let (certificate, pair) = Source::open(&config.tls.certificate, now)?;
+    let client_ca = config.tls.client_ca.as_deref().map(|path| ClientCa::open(path, &config.tls.client_names)).transpose()?;
+    let current = certificate.current();
+    if let Some(pair) = pair {
+        certificate.announce(&pair, now);
+        current.set(pair);
+    }
+    let managed = certificate.managed().cloned();
+    let tls = Arc::new(Tls::new(current.clone(), config.tls.min, client_ca.as_ref())?);
+
+    raise_file_limit();
+    let at = |address: SocketAddr| move |error| StartError::Listen { address, error };
+    let socket = bind(config.listen).map_err(at(config.listen))?;
+    let admin_listener = bind(config.admin_listen).and_then(listen).map_err(at(config.admin_listen))?;
+    let address = socket.local_addr().map_err(at(config.listen))?;
+    let admin_address = admin_listener.local_addr().map_err(at(config.admin_listen))?;
+
+    let metrics = Arc::new(Metrics::new(now, managed.as_ref().map(ManagedCertificate::metrics)));
+    let lifecycle = Arc::new(Lifecycle::new());
+    let connections = Arc::new(Connections::new(limits.max_connections));
+    let health = Arc::new(Health {
+        lifecycle: Arc::clone(&lifecycle),
+        certificate: current.clone(),
+        managed: managed.clone(),
+        guard: Arc::clone(&guard),
+        audit: audit.clone(),
+        degraded: admin::Degraded::default(),
+    });
+    let desk = Arc::new(Desk {
+        guard,
+        judge,
+        audit_all,
+        audit: audit.clone(),
+        budget,
+        connections: Arc::clone(&connections),
+        limits,
+        metrics: Arc::clone(&metrics),
+        unguarded_is_logged: AtomicBool::new(false),
+    });
+    let port = Arc::new(Port {
+        name: "reviews",
+        until: Phase::Closing,
+        tls: Some(Arc::clone(&tls)),
+        router: review::routes(Arc::clone(&desk)),
+        connections,
+        limits,
+        metrics: Arc::clone(&metrics),
+        lifecycle: Arc::clone(&lifecycle),
+    });
+    let admin =
+        Admin { health: Arc::clone(&health), metrics: Arc::clone(&metrics), desk, port: Arc::clone(&port), clock: Arc::clone(&clock) };
+    let admin_port = Arc::new(Port {
+        name: "admin",
+        // It reports on the server until the server's end.
+        until: Phase::Over,
+        tls: None,
+        router: admin::routes(admin),
+        connections: Arc::new(Connections::new(limits.max_admin_connections)),
+        limits,
+        metrics: Arc::clone(&metrics),
+        lifecycle: Arc::clone(&lifecycle),
+    });
+    let (is_listening, listening) = watch::channel(managed.is_none());
+    if managed.is_some() {
+        tokio::spawn(listen_with_certificate(socket, address, current, Arc::clone(&port), is_listening));
+    } else {
+        tokio::spawn(accept(listen(socket).map_err(at(config.listen))?, Arc::clone(&port)));
+    }
+    tokio::spawn(accept(admin_listener, Arc::clone(&admin_port)));
+    for port in [Arc::clone(&port), admin_port] {
+        tokio::spawn(async move {
+            tokio::select! {
+                () = port.follow_lifecycle() => {}
+                () = port.close_expired() => {}
+            }
+        });
+    }
+    let (reload, requests) = mpsc::channel(1);
+    let reloader = Reloader { certificate, client_ca, tls, health, metrics };
+    tokio::spawn(keep_reloading(reloader, clock, limits.reload_every, requests));
+
+    let drain = Arc::new(Notify::new());
+    let handle = Handle { drain: Arc::clone(&drain), lifecycle: Arc::clone(&lifecycle), reload, listening };
+    let conductor = tokio::spawn(async move {
+        tokio::select! {
+            () = conduct(&drain, &lifecycle, &port) => {}
+            () = lifecycle.reached(Phase::Over) => {}
+        }
+        lifecycle.advance(Phase::Over);
+        if let Some(sink) = audit {
+            // Waits for a disk.
+            let _ = tokio::task::spawn_blocking(move || sink.close(AUDIT_FLUSH)).await;
+        }
+    });
+    Ok(Running { listen: address, admin: admin_address, handle, conductor })
+}
+
+/// Leads the server through its last phases, once it is told to drain.
+async fn conduct(drain: &Notify, lifecycle: &Lifecycle, port: &Port) {
+    drain.notified().await;
+    let limits = &port.limits;
+    tracing::info!(seconds = limits.drain_delay.as_secs_f64(), "draining: reports not ready, and serves on while traffic moves away");
+    lifecycle.advance(Phase::Draining);
+    sleep(limits.drain_delay).await;
+    lifecycle.advance(Phase::Farewell);
+    let _ = timeout(limits.farewell, port.connections.all_closed()).await;
+    lifecycle.advance(Phase::Closing);
+    if timeout(limits.grace, port.connections.all_closed()).await.is_err() {
+        tracing::warn!(connections = port.connections.count(), "dropping connections that did not end in time");
+    }
+}
+
+/// Listens as soon as there is a certificate; until then the system refuses connections.
+async fn listen_with_certificate(
+    socket: TcpSocket,
+    address: SocketAddr,
+    certificate: CurrentCertificate,
+    port: Arc<Port>,
+    is_listening: watch::Sender<bool>,
+) {
+    tokio::select! {
+        () = certificate.is_set() => {}
+        () = port.lifecycle.reached(Phase::Closing) => return,
+    }
+    let mut listener = listen(socket);
+    let listener = loop {
+        match listener {
+            Ok(listener) => break listener,
+            Err(error) => tracing::error!(%address, %error, "cannot listen on {address}; retrying"),
+        }
+        sleep(LISTEN_AGAIN).await;
+        listener = bind(address).and_then(listen);
+    };
+    is_listening.send_replace(true);
+    accept(listener, port).await;
+}
+
+async fn keep_reloading(mut reloader: Reloader, clock: Clock, every: Duration, mut requests: mpsc::Receiver<oneshot::Sender<()>>) {
+    let mut ticks = interval(every);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        let done = tokio::select! {
+            _ = ticks.tick() => None,
+            request = requests.recv() => match request {
+                Some(done) => Some(done),
+                None => return,
+            },
+        };
+        let now = clock();
+        let polled = tokio::task::spawn_blocking(move || {
+            reloader.poll(now);
+            reloader
+        });
+        let Ok(back) = polled.await else {
+            tracing::error!("internal error while reloading certificates and canon: changes are ignored until the server is restarted");
+            return;
+        };
+        reloader = back;
+        if let Some(done) = done {
+            // The caller may have stopped waiting.
+            let _ = done.send(());
+        }
+    }
+}

@@ -1,0 +1,38 @@
+//! The context of a verdict.
+
+use super::guard::Guard;
+use super::request::Request;
+use super::settings::Settings;
+use super::words::Named;
+use crate::canon::{Canon, Policies};
+
+/// The guard and the request.
+#[derive(Clone, Copy)]
+pub(super) struct Ctx<'r> {
+    pub(super) guard: &'r Guard,
+    pub(super) request: &'r Request<'r>,
+}
+
+impl<'r> Ctx<'r> {
+    pub(super) fn canon(self) -> &'r Canon {
+        &self.guard.canon
+    }
+
+    pub(super) fn settings(self) -> &'r Settings {
+        &self.guard.settings
+    }
+
+    /// Returns the canonical policies of the request's namespace.
+    pub(super) fn policies(self) -> Option<&'r Policies> {
+        self.canon().policies(&self.request.namespace)
+    }
+
+    /// Returns the object of the request for a sentence. The metadata give its name where the request has none.
+    pub(super) fn named<'n>(self, kind: &'n str, name: &'n str, generate_name: &'n str) -> Named<'n>
+    where
+        'r: 'n,
+    {
+        let name = if self.request.name.is_empty() { name } else { &self.request.name };
+        Named { kind, name, generate_name }
+    }
+}

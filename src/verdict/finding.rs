@@ -1,0 +1,109 @@
+//! The vocabulary of verdicts: rules, severities and findings.
+
+use serde::Serialize;
+
+use super::settings::Response;
+use crate::policy::{Difference, Witness};
+
+/// The rule that a finding is about: the `rule` of audit lines, metrics and `auditAnnotations`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Rule {
+    /// A pod has a capability label that no grant allows.
+    UngrantedLabel,
+    /// A pod has a granted label with another value.
+    LabelValue,
+    /// A new pod lacks a granted label.
+    MissingLabel,
+    /// An update removes a granted label.
+    LabelTaken,
+    /// An update changes a label that selectors of the canon read.
+    IdentityChanged,
+    /// Two grants that exclude each other select the pod.
+    TwoIdentities,
+    /// A pod that a canonical policy selects uses the network of its node.
+    HostNetwork,
+    /// A network annotation that can open a second network.
+    NetworkAnnotation,
+    /// A binding has a label or annotation that the API server would copy to the pod.
+    Binding,
+    /// A workload's pods would be denied.
+    WorkloadTemplate,
+    /// A workload's selector reads a capability label.
+    WorkloadSelector,
+    /// A canonical policy drifts from its spec.
+    PolicyDrift,
+    /// A canonical policy gets an owner reference that the canon does not list.
+    PolicyOwner,
+    /// A canonical policy gets a finalizer that the canon does not list.
+    PolicyFinalizer,
+    /// A canonical policy is deleted.
+    PolicyDeleted,
+    /// An extra policy allows more than the canon, or extra policies are not admitted.
+    ExtraPolicy,
+    /// A foreign policy.
+    ForeignPolicy,
+    /// A namespace becomes a neighbor namespace, or is none any more.
+    Neighbor,
+    /// The break-glass annotation is used, or a user who is not a member sets it.
+    BreakGlass,
+    /// The request cannot be understood (code 400).
+    NotUnderstood,
+}
+
+/// The severity of a finding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// Admitted with a warning.
+    Warn,
+    /// Admitted with a warning and recorded at every level of the audit log: the break-glass annotation is used,
+    /// or a denial would only hide what happens.
+    Noted,
+    /// Denied, unless enforcement is softened.
+    Deny,
+    /// Always denied: the request cannot be understood.
+    Fault,
+}
+
+/// One finding about a request.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Finding {
+    /// The rule.
+    pub rule: Rule,
+    /// The severity.
+    pub severity: Severity,
+    /// A sentence for the user: what is wrong, where, and what to do. It contains keys of labels and values of
+    /// capability and selector labels, and no other values.
+    pub message: String,
+    /// The differences between a policy and the canon; empty for other subjects.
+    pub differences: Vec<Difference>,
+    /// A connection that would be possible.
+    pub witness: Option<Witness>,
+}
+
+impl Finding {
+    pub(super) fn new(rule: Rule, severity: Severity, message: String) -> Finding {
+        Finding { rule, severity, message, differences: Vec::new(), witness: None }
+    }
+
+    /// Returns the finding that a request cannot be understood.
+    pub fn fault(message: String) -> Finding {
+        Finding::new(Rule::NotUnderstood, Severity::Fault, message)
+    }
+
+    /// Returns the finding that a request lacks a field that its verdict reads.
+    pub(super) fn missing(field: &str) -> Finding {
+        Finding::fault(format!("cannot understand the request: it has no {field}"))
+    }
+}
+
+impl Response {
+    /// Returns the severity of a finding under this flag, or `None` if the flag allows it.
+    pub(super) fn severity(self) -> Option<Severity> {
+        match self {
+            Response::Warn => Some(Severity::Warn),
+            Response::Deny => Some(Severity::Deny),
+            Response::Allow => None,
+        }
+    }
+}
