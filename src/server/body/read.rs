@@ -1,11 +1,15 @@
 //! Reads one body.
 
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
+use std::task::Poll;
 use std::time::Duration;
 
 use axum::http::{HeaderMap, header};
 use bytes::Bytes;
 use http_body_util::BodyExt as _;
-use tokio::time::{Instant, timeout_at};
+use hyper::body::Frame;
+use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::budget::{Budget, ORDINARY, Share};
 use super::buffer::{Buffer, NoMemory};
@@ -64,7 +68,8 @@ where
     }
     let lane = budget.lane(announced);
     let share = lane.take(size, bounds.deadline).await.ok_or(Refusal::Deadline)?;
-    let mut parts = Parts { body, bounds, moved: 0, window: Instant::now() + bounds.stall };
+    let timer = pin!(sleep_until((Instant::now() + bounds.stall).min(bounds.deadline)));
+    let mut parts = Parts { body, bounds, moved: 0, timer };
     let mut length = 0;
     let mut all: Option<Buffer> = None;
     while let Some(part) = parts.next(|| lane.is_awaited() || is_awaited()).await? {
@@ -88,20 +93,20 @@ where
 }
 
 /// The parts of a body as they arrive.
-struct Parts<B> {
+struct Parts<'t, B> {
     body: B,
     bounds: Bounds,
     /// Bytes that arrived in the current window.
     moved: usize,
-    /// When the window ends.
-    window: Instant,
+    /// Fires when the window ends.
+    timer: Pin<&'t mut Sleep>,
 }
 
-impl<B: hyper::body::Body<Data = Bytes> + Unpin> Parts<B> {
+impl<B: hyper::body::Body<Data = Bytes> + Unpin> Parts<'_, B> {
     /// Returns the next part that is not empty; `None` at the end.
     async fn next(&mut self, is_awaited: impl Fn() -> bool) -> Result<Option<Bytes>, Refusal> {
         loop {
-            let Ok(frame) = timeout_at(self.window.min(self.bounds.deadline), self.body.frame()).await else {
+            let Some(frame) = self.frame().await else {
                 self.check(is_awaited())?;
                 continue;
             };
@@ -114,6 +119,25 @@ impl<B: hyper::body::Body<Data = Bytes> + Unpin> Parts<B> {
         }
     }
 
+    /// Returns the next frame, or `None` if the window ends first. hyper passes on a frame that it has already read only
+    /// in its next turn, so the timer is armed after that turn: most bodies never need it.
+    async fn frame(&mut self) -> Option<Option<Result<Frame<Bytes>, B::Error>>> {
+        let mut is_first_turn = true;
+        let mut next = self.body.frame();
+        poll_fn(|ctx| {
+            if let Poll::Ready(frame) = Pin::new(&mut next).poll(ctx) {
+                return Poll::Ready(Some(frame));
+            }
+            if is_first_turn {
+                is_first_turn = false;
+                ctx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            self.timer.as_mut().poll(ctx).map(|()| None)
+        })
+        .await
+    }
+
     /// Begins the next window, unless the body is too late, or too slow while others wait.
     fn check(&mut self, is_awaited: bool) -> Result<(), Refusal> {
         let now = Instant::now();
@@ -123,7 +147,8 @@ impl<B: hyper::body::Body<Data = Bytes> + Unpin> Parts<B> {
         if self.moved < self.bounds.pace && is_awaited {
             return Err(Refusal::Stalled);
         }
-        (self.moved, self.window) = (0, now + self.bounds.stall);
+        self.moved = 0;
+        self.timer.as_mut().reset((now + self.bounds.stall).min(self.bounds.deadline));
         Ok(())
     }
 }

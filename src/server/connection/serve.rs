@@ -27,7 +27,7 @@ use crate::server::metrics::handshake_cause;
 use crate::server::tls::Tls;
 
 /// The most that HTTP/1.1 buffers of a connection, in bytes.
-const READ_BUFFER: usize = 32 << 10;
+const READ_BUFFER: usize = 16 << 10;
 
 /// The largest head of a request, in bytes: the list of headers for HTTP/2.
 const MAX_HEAD: u32 = 8 << 10;
