@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+/// Largest size of an ordinary body in bytes. Nearly every review is smaller than 32 KiB.
+pub const ORDINARY: usize = 256 << 10;
+
 /// What bounds clients. Limits without a flag are constants of the product.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {

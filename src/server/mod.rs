@@ -33,9 +33,9 @@ mod review;
 mod start;
 pub mod tls;
 
-pub use body::{ORDINARY, TooSmall};
+pub use body::TooSmall;
 pub use config::{Clock, Config, Parts};
-pub use limits::Limits;
+pub use limits::{Limits, ORDINARY};
 pub use review::Judge;
 pub use start::{Handle, Running, StartError, start};
 pub use tls::{CertificateStatus, ManagedCertificate};

@@ -9,8 +9,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout_at};
 
-/// Largest size of an ordinary body in bytes. Nearly every review is smaller than 32 KiB.
-pub const ORDINARY: usize = 256 << 10;
+use super::spare::Spare;
+use crate::server::limits::ORDINARY;
 
 /// Size of the lane for ordinary bodies in bytes.
 const ORDINARY_LANE: usize = 8 << 20;
@@ -23,6 +23,8 @@ const PERMIT: usize = 1 << 10;
 pub(crate) struct Budget {
     pub(crate) ordinary: Arc<Lane>,
     pub(crate) large: Arc<Lane>,
+    /// Memory of ordinary bodies that were reviewed.
+    pub(super) spare: Spare,
 }
 
 /// A budget that is too small for the largest body.
@@ -51,6 +53,7 @@ impl Budget {
         Ok(Budget {
             ordinary: Arc::new(Lane::new(ORDINARY_LANE, reviews)),
             large: Arc::new(Lane::new(budget - ORDINARY_LANE, Semaphore::MAX_PERMITS)),
+            spare: Spare::default(),
         })
     }
 

@@ -11,8 +11,9 @@ use http_body_util::BodyExt as _;
 use hyper::body::Frame;
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use super::budget::{Budget, ORDINARY, Share};
+use super::budget::{Budget, Share};
 use super::buffer::{Buffer, NoMemory};
+use crate::server::limits::ORDINARY;
 use crate::server::refusal::Refusal;
 
 /// What limits the reading of one body.
@@ -85,7 +86,7 @@ where
         let no_memory = |NoMemory| Refusal::Memory;
         let buffer = match all.take() {
             Some(buffer) => buffer,
-            None => Buffer::new(size).map_err(no_memory)?,
+            None => Buffer::new(size, &budget.spare).map_err(no_memory)?,
         };
         all.insert(buffer).append(&part).map_err(no_memory)?;
     }
