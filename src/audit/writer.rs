@@ -110,7 +110,7 @@ impl Writer {
             self.counters.written.fetch_add(written as u64, Relaxed);
             self.counters.reported.store(dropped, Relaxed);
             if self.counters.failing.swap(false, Relaxed) {
-                tracing::info!(dropped, "writing the audit log again");
+                tracing::info!(dropped, "writing to the audit log works again");
             }
         }
         (written, result)

@@ -92,7 +92,7 @@ fn text(report: &Verification, streams: &mut Streams) -> io::Result<()> {
     if report.dropped > 0 {
         writeln!(
             out,
-            "{WARN}dropped{WARN:#} {} decisions have no line: they were dropped when they could not be written fast enough",
+            "{WARN}dropped{WARN:#} {} decisions have no line: they were dropped because they could not be written fast enough",
             report.dropped
         )?;
     }

@@ -78,7 +78,7 @@ impl ManagedCertificateArgs {
 /// apart: with the same name both would lead.
 fn identity() -> Result<String, Failure> {
     let mut random = [0; 4];
-    aws_lc_rs::rand::fill(&mut random).map_err(|_| Failure::internal(anyhow!("the system provides no random numbers")))?;
+    aws_lc_rs::rand::fill(&mut random).map_err(|_| Failure::internal(anyhow!("cannot get random numbers from the system")))?;
     let host = std::env::var("HOSTNAME").or_else(|_| std::fs::read_to_string("/proc/sys/kernel/hostname")).unwrap_or_default();
     let host = host.trim();
     Ok(format!("{}_{:08x}", if host.is_empty() { "netpol" } else { host }, u32::from_be_bytes(random)))

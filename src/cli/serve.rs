@@ -98,7 +98,7 @@ struct TlsArgs {
     #[arg(long, value_name = "FILE", env = "NETPOL_CLIENT_CA")]
     client_ca: Option<PathBuf>,
 
-    /// DNS name or common name that the certificate of a client must have (repeatable: one of them is enough).
+    /// DNS name or common name that the certificate of a client must have (repeatable; one match is enough).
     #[arg(long = "client-name", value_name = "NAME", env = "NETPOL_CLIENT_NAME", value_delimiter = '\n', requires = "client_ca")]
     client_names: Vec<String>,
 }
@@ -196,7 +196,7 @@ async fn serve(args: &Args, guard: Guard) -> CommandResult {
     let certificate = if let CertificateFrom::Managed(certificate) = config.tls.certificate { Some(certificate) } else { None };
     let controller = managed.zip(certificate).map(|((options, cluster), certificate)| {
         let secret = format!("{}/{}", options.namespace, options.name);
-        tracing::info!(admin = %server.admin, secret, "waiting for a certificate in the secret; the webhook port opens when there is one");
+        tracing::info!(admin = %server.admin, secret, "waiting for a certificate in the Secret; the webhook port opens when there is one");
         controller::start(cluster, certificate, options, clock)
     });
     let ready = |server: &Running| {
@@ -291,7 +291,7 @@ impl Args {
 impl AuditArgs {
     fn open(&self) -> Result<Sink, Failure> {
         let mut random = [0; 8];
-        aws_lc_rs::rand::fill(&mut random).map_err(|_| Failure::internal(anyhow!("the system provides no random numbers")))?;
+        aws_lc_rs::rand::fill(&mut random).map_err(|_| Failure::internal(anyhow!("cannot get random numbers from the system")))?;
         let options = audit::Options::new(self.audit_log.clone(), random);
         Sink::open(options).map_err(|error| Failure::input(anyhow!(error).context("cannot open the audit log")))
     }

@@ -1,4 +1,4 @@
-//! What a server is started with.
+//! The configuration of a server, and the parts that it calls.
 
 use std::net::SocketAddr;
 use std::sync::Arc;

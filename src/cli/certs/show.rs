@@ -142,7 +142,7 @@ fn add_secret(from: &str, secret: &PublicSecret, all: &mut Found) {
         all.trust.push(Trust { from: from.to_owned(), name: None, cas: Bundle::read(&secret.ca).cas });
     }
     if secret.is_rotating {
-        all.notes.push(format!("{from} has a new CA that does not sign certificates until every webhook configuration trusts it"));
+        all.notes.push(format!("{from} has a new CA that will sign certificates only after every webhook configuration trusts it"));
     }
     if !secret.is_managed {
         all.notes.push(format!("{from} is not managed by netpol"));

@@ -11,19 +11,19 @@ use super::budget::{Budget, ORDINARY, Share};
 use super::buffer::{Buffer, NoMemory};
 use crate::server::refusal::Refusal;
 
-/// What limits the reading of one body.
+/// The limits on reading one body.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Bounds {
     /// The largest body in bytes.
     pub(crate) max_body: usize,
-    /// While others wait, a body that is not complete must bring `pace` bytes in this time.
+    /// While others wait, `pace` bytes of an incomplete body must arrive in this time.
     pub(crate) stall: Duration,
     pub(crate) pace: usize,
-    /// When the response must be on its way.
+    /// When the response must be sent.
     pub(crate) deadline: Instant,
 }
 
-/// A body that was read whole, and the memory that it holds.
+/// A complete body, and the memory that it holds.
 #[derive(Debug)]
 pub(crate) struct Body {
     pub(crate) bytes: Bytes,
@@ -31,7 +31,7 @@ pub(crate) struct Body {
 }
 
 impl Body {
-    /// Returns whether it is small enough to be reviewed where it was read.
+    /// Returns whether it is small enough to be reviewed on the thread that read it.
     pub(crate) fn is_ordinary(&self) -> bool {
         self.bytes.len() <= ORDINARY
     }

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use super::tickets::{InFlight, Ticket};
 
-/// Bytes that a client can send between two requests, beside bodies. HTTP/2 control frames count; the library has no
+/// Bytes that a client can send between two requests, in addition to bodies. HTTP/2 control frames count; the library has no
 /// limit for some of them.
 const MAX_EXCESS: i64 = 256 << 10;
 

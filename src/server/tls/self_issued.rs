@@ -23,7 +23,7 @@ use crate::certificates::{canonical, when};
 const CA_LIFE: Duration = Duration::from_secs(365 * 24 * 3600);
 /// How long a certificate is valid.
 const LEAF_LIFE: Duration = Duration::from_secs(30 * 24 * 3600);
-/// The most CAs of earlier runs in `ca.crt`.
+/// The maximum number of CAs of earlier runs in `ca.crt`.
 const KEPT: usize = 3;
 /// The names that every certificate has.
 const OWN_NAMES: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
@@ -92,7 +92,7 @@ impl SelfIssued {
         (is_young && is_ours).then_some(pair)
     }
 
-    /// Issues a certificate, with a new CA if there is none that outlives it.
+    /// Issues a certificate. Creates a new CA if the current one would expire first.
     fn issue(&mut self, now: SystemTime) -> Result<Pair, TlsError> {
         let wrong = |error: IssueError| TlsError::Issue { names: self.names.clone(), reason: error.to_string() };
         let authority = match self.authority.take().filter(|authority| authority.ca.not_after >= now + LEAF_LIFE) {
