@@ -109,7 +109,7 @@ pub(super) fn check_maps<'n>(metadata: &'n Node<'n>, field: &Path<'_>, faults: &
     let annotations = field.key("annotations");
     each_string(metadata, "annotations", &annotations, faults, |key, _, faults| {
         if key == BREAK_GLASS {
-            let message = "must not be in a canon, only in a change of a policy in the cluster; remove it";
+            let message = "must not be set in a canon, only on a policy in the cluster; remove it";
             faults.add(&annotations.key(key), FaultKind::Invalid, message);
         }
     });

@@ -40,7 +40,7 @@ pub enum PairError {
         /// The reason, as a predicate.
         reason: String,
     },
-    /// The key is not the certificate's.
+    /// The key does not match the certificate.
     #[error("the key \"{}\" does not match the certificate \"{}\"", key.display(), cert.display())]
     Mismatch {
         /// The certificate's file.

@@ -88,12 +88,12 @@ impl Handle {
         self.drain.notify_one();
     }
 
-    /// Drops every connection at once.
+    /// Drops every connection immediately.
     pub fn abort(&self) {
         self.lifecycle.advance(Phase::Over);
     }
 
-    /// Waits until the server accepts reviews: at once, unless it waits for a managed certificate.
+    /// Waits until the server accepts reviews. Returns immediately, unless the server waits for a managed certificate.
     pub async fn listening(&self) {
         let _ = self.listening.clone().wait_for(|listening| *listening).await;
     }

@@ -1,4 +1,4 @@
-//! Namespaces. Canonical peers select neighbor namespaces by labels, and every user who may label a namespace may set
+//! Namespaces. Canonical peers select neighbor namespaces by labels, and every user who may label a namespace can set
 //! these.
 
 use super::ctx::Ctx;

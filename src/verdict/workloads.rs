@@ -1,5 +1,5 @@
-//! Workloads. A workload whose pods would be denied is admitted with a warning by default, so that its author learns of
-//! it at once. A workload that would not match its own pods is denied.
+//! Workloads. A workload whose pods would be denied is admitted with a warning by default, so that its author learns
+//! about it immediately. A workload that would not match its own pods is denied.
 
 use super::ctx::Ctx;
 use super::facts::{Objects, Step, Workload};

@@ -1,4 +1,4 @@
-//! Listens, and accepts connections at once.
+//! Listens, and accepts connections without delay.
 
 use std::future::poll_fn;
 use std::io;

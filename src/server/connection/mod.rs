@@ -5,7 +5,7 @@
 //!    port: what all of these share                 link: what is known about one connection
 //! ```
 //!
-//! - `accept` listens and accepts, at once and without a pause.
+//! - `accept` listens, and accepts connections without delay.
 //! - `registry` decides which connection to close for a newer one; it is pure, and `tests` compares it with a naive model.
 //! - `tickets` is the registry behind a lock, with the orders that reach each connection's task.
 //! - `link` is the state of one connection; `stream` counts its bytes and closes it without losing a refusal.

@@ -45,7 +45,7 @@ pub(super) struct Registry<T> {
     /// Includes the queued ones.
     handshakes: usize,
     queued: usize,
-    /// Includes those that were told to leave and have not left yet.
+    /// Includes the connections that were told to leave and are still open.
     established: usize,
     leaving: usize,
 }
@@ -191,12 +191,12 @@ impl<T> Registry<T> {
         late
     }
 
-    /// The signal of a connection.
+    /// Returns the signal of a connection.
     pub(super) fn signal(&self, id: Id) -> Option<&T> {
         self.entries.get(&id).map(|entry| &entry.signal)
     }
 
-    /// The signals of all connections.
+    /// Returns the signals of all connections.
     pub(super) fn signals(&self) -> impl Iterator<Item = &T> {
         self.entries.values().map(|entry| &entry.signal)
     }
@@ -209,12 +209,12 @@ impl<T> Registry<T> {
         })
     }
 
-    /// The number of connections whose task has not ended.
+    /// Returns the number of connections whose task has not ended.
     pub(super) fn len(&self) -> usize {
         self.entries.len()
     }
 
-    /// The number of connections that wait for a slot.
+    /// Returns the number of connections that wait for a slot.
     pub(super) fn queued(&self) -> usize {
         self.queued
     }

@@ -208,7 +208,7 @@ async fn answer(port: Arc<Port>, link: Arc<Link>, mut request: Request<Incoming>
     Ok(response)
 }
 
-/// The cause of the end of a connection that was not told to end.
+/// Returns the cause of the end of a connection that was not told to end.
 fn end_of(result: &hyper::Result<()>, link: &Link) -> &'static str {
     match result {
         Ok(()) => "done",

@@ -195,12 +195,12 @@ impl Ticket {
         self.connections.lock().activity(self.id)
     }
 
-    /// The current order.
+    /// Returns the current order.
     pub(super) fn order(&self) -> Order {
         *self.orders.borrow()
     }
 
-    /// The orders, for the task of the connection.
+    /// Returns the orders, for the task of the connection.
     pub(super) fn orders(&self) -> watch::Receiver<Order> {
         self.orders.clone()
     }

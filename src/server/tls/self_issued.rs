@@ -58,9 +58,9 @@ impl SelfIssued {
     pub(super) fn announce(&self, pair: &Pair) {
         let (names, until) = (pair.names.join(", "), when(pair.not_after));
         if let Some(dir) = &self.dir {
-            let when = if self.authority.is_some() { "now" } else { "earlier" };
+            let which = if self.authority.is_some() { "a new" } else { "the existing" };
             let ca = dir.join("ca.crt");
-            tracing::info!(names, until, ca = %ca.display(), "serving a self-issued certificate, issued {when}");
+            tracing::info!(names, until, ca = %ca.display(), "serving {which} self-issued certificate");
         } else {
             tracing::warn!(names, until, "serving a self-issued certificate whose CA is in memory only: clients cannot verify it");
         }
