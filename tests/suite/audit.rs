@@ -93,7 +93,10 @@ fn a_torn_last_line_on_standard_input_is_a_note() {
     let bytes = fs::read(&path).unwrap();
     let ran = netpol_reading(&["audit", "verify", "-"], &bytes[..bytes.len() - 30]);
     assert_eq!((ran.code, ran.err.as_str()), (0, ""));
-    assert_eq!(ran.out.lines().next().unwrap(), "note    standard input, line 3: skipped an incomplete line left by a crash or a full disk");
+    assert_eq!(
+        ran.out.lines().next().unwrap(),
+        "note    standard input, line 3: skipped an incomplete line left by a crash or a full disk"
+    );
     assert_eq!(ran.out.lines().last().unwrap(), "intact  2 lines in 1 file, 1 chain");
 }
 
