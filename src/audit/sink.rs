@@ -1,4 +1,4 @@
-//! The entrance of the audit log: a bounded queue in front of the writer thread.
+//! The entry point of the audit log: a bounded queue in front of the writer thread.
 
 use std::io;
 use std::sync::atomic::Ordering::Relaxed;

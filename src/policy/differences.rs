@@ -39,7 +39,7 @@ pub(crate) fn differences(canonical: &Policy, found: &Policy, change: Change) ->
             peer: None,
             port: None,
             expected: "the canonical spec".to_owned(),
-            found: "further differences that are not listed".to_owned(),
+            found: "differences that are not listed".to_owned(),
         });
     }
     list.differences

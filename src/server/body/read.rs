@@ -114,7 +114,7 @@ impl<B: hyper::body::Body<Data = Bytes> + Unpin> Parts<B> {
         }
     }
 
-    /// Begins the next window, unless the body is too late, or too slow while others wait.
+    /// Begins the next window, unless the deadline has passed, or the body is too slow while others wait.
     fn check(&mut self, is_awaited: bool) -> Result<(), Refusal> {
         let now = Instant::now();
         if now >= self.bounds.deadline {

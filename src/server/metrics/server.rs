@@ -128,7 +128,7 @@ impl Metrics {
         metrics
     }
 
-    /// Shows counters with few labels from the start: a rate needs a first value.
+    /// Creates the counters with few labels at the start, because a rate needs a first value.
     fn show(&self) {
         for stage in [Stage::Mutate, Stage::Validate] {
             let _ = self.durations.get_or_create(&[("stage", word(stage))]);

@@ -32,7 +32,7 @@ pub enum CertificateFrom {
         /// `--tls-name`: names and addresses in addition to localhost, 127.0.0.1 and `::1`.
         names: Vec<String>,
     },
-    /// `--tls-secret`: the controller sets it. Until then, the server does not listen for reviews.
+    /// `--tls-secret`: the controller provides it. Until then, the server does not listen for reviews.
     Managed(ManagedCertificate),
 }
 

@@ -10,7 +10,7 @@ use crate::verdict::words::{Named, Plain};
 pub(super) enum BreakGlass {
     /// The change is admitted without checks.
     Used(Finding),
-    /// The change is checked. The finding denies a wrong use of the annotation.
+    /// The change is checked. The finding denies misuse of the annotation.
     NotUsed(Option<Finding>),
 }
 
