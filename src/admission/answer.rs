@@ -38,7 +38,7 @@ pub struct Tally {
     pub operation: &'static str,
     /// The outcome.
     pub outcome: Outcome,
-    /// The rule of the gravest finding.
+    /// The rule of the most severe finding.
     pub rule: Option<Rule>,
 }
 
@@ -51,8 +51,8 @@ pub struct Explained {
     pub findings: Vec<Finding>,
 }
 
-/// Returns the answer to a body of any bytes. It makes no call and takes no lock. `audit_all` asks for a record of
-/// admitted requests too.
+/// Returns the answer to a body of any bytes. It does no I/O and takes no lock. With `audit_all`, admitted requests
+/// also get a record.
 pub fn answer(guard: &Guard, stage: Stage, body: &[u8], audit_all: bool) -> Answer {
     decide(guard, stage, body, |decision, judgment| reply(decision, judgment, audit_all)).unwrap_or_else(unreadable)
 }

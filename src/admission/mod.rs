@@ -1,4 +1,4 @@
-//! The protocol: the bytes of an `AdmissionReview` in, the bytes of the answer out.
+//! The protocol: turns the bytes of an `AdmissionReview` into the bytes of the answer.
 //!
 //! ```text
 //! bytes ─► envelope ─► verdict::wanted ─► objects (facts) ─► verdict::judge ─► findings ─► verdict::conclude ─► response, record

@@ -17,9 +17,9 @@ const MAX_UID: usize = 1024;
 pub(super) fn check(kind: &str, api_version: &str, uid: Option<&str>) -> Result<(), String> {
     let Some(uid) = uid.filter(|_| kind == KIND && api_version == API_VERSION) else {
         return Err(if kind != KIND {
-            format!("the request body has another kind than {KIND}")
+            format!("the kind of the request body must be {KIND}")
         } else if api_version != API_VERSION {
-            format!("the AdmissionReview has another version than {API_VERSION}, which is the only supported version")
+            format!("the apiVersion of the AdmissionReview must be {API_VERSION}, the only supported version")
         } else {
             "the AdmissionReview has no request".to_owned()
         });
@@ -28,7 +28,7 @@ pub(super) fn check(kind: &str, api_version: &str, uid: Option<&str>) -> Result<
         return Err("the request has no uid".to_owned());
     }
     if uid.len() > MAX_UID {
-        return Err(format!("the request has a uid of more than {MAX_UID} bytes"));
+        return Err(format!("the uid of the request is longer than {MAX_UID} bytes"));
     }
     Ok(())
 }

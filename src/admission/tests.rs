@@ -1,4 +1,4 @@
-//! Compares both ways to read: what `json_skim` reads, `serde_json` reads too, and to the same facts.
+//! Compares both readers: `serde_json` accepts what `json_skim` accepts, and reads the same facts.
 
 use std::fmt::Debug;
 
@@ -48,7 +48,7 @@ const RECORDINGS: [&str; 8] = [
     include_str!("../../tests/reviews/pod-status-labels.validate.json"),
 ];
 
-/// Reads a text both ways and compares. Returns the result of the fast one.
+/// Reads a text with both readers and compares the results. Returns the result of the fast one.
 fn read<'a, T: Deserialize<'a> + PartialEq + Debug>(reader: Reader<'a>, text: &'a str) -> Option<T> {
     let Map(value) = quickly::<Map<T>>(reader)?;
     let Ok(Map(expected)) = thoroughly::<Map<T>>(text) else { panic!("only json_skim reads {text}") };
@@ -68,7 +68,7 @@ fn is_fast_object(raw: Raw<'_>) -> bool {
     fn reads<'a, T: Deserialize<'a> + PartialEq + Debug>(raw: Raw<'a>) -> bool {
         read::<T>(Reader::of_raw(raw), raw.text()).is_some()
     }
-    // Without `all`, which stops at the first that is false: each kind is compared.
+    // Not `all`, which stops at the first false result: every kind is compared.
     [
         reads::<Pod<'_>>(raw),
         reads::<Binding<'_>>(raw),

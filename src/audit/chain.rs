@@ -51,8 +51,8 @@ impl fmt::Debug for Hash {
     }
 }
 
-/// Returns the `previous` hash of the first line of a chain: the hash of the chain's name, so that neither can be
-/// changed alone.
+/// Returns the `previous` hash of the first line of a chain: the hash of the name of the chain, so that neither can
+/// be changed alone.
 pub fn genesis(name: &str) -> Hash {
     Hash::of(name.as_bytes())
 }

@@ -1,4 +1,4 @@
-//! An entry of the log: a record with what only the server knows of its request.
+//! An entry of the log: a record with what only the server knows about its request.
 
 use std::time::Duration;
 

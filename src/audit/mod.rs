@@ -14,7 +14,7 @@
 //! | `options.rs` | destination and limits |
 //! | `sink.rs` | accepts entries from the server and never waits |
 //! | `counters.rs` | what the sink and the writer share |
-//! | `writer.rs` | makes lines of entries and retries what fails |
+//! | `writer.rs` | turns entries into lines and retries failed writes |
 //! | `output.rs`, `resume.rs` | streams, files and rotation; how a file's chain continues |
 //! | `chain.rs` | the hash chain: writes and reads lines |
 //! | `verify.rs` | checks the chain of a log |

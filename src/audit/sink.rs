@@ -1,4 +1,4 @@
-//! The entrance of the audit log: a bounded queue in front of the writer thread.
+//! The entry point of the audit log: a bounded queue in front of the writer thread.
 
 use std::io;
 use std::sync::atomic::Ordering::Relaxed;
@@ -48,7 +48,7 @@ impl Sink {
 
     pub(super) fn start(output: Box<dyn Output>, chain: Chain, max_entries: usize, max_bytes: usize, retry: Duration) -> io::Result<Sink> {
         let counters = Arc::new(Counters::default());
-        // A queue without room is not allowed.
+        // A queue must have room for at least one entry.
         let (queue, entries) = mpsc::channel(max_entries.max(1));
         let (finish, finished) = channel();
         let writer = Writer::new(output, chain, entries, Arc::clone(&counters), retry);

@@ -1,5 +1,5 @@
-//! Verifies a log: every line is as it was written, in its place, and none is missing between two others.
-//! `docs/audit.md` says what a chain cannot prove.
+//! Verifies a log: no line was changed or moved, and none is missing between two others.
+//! `docs/audit.md` explains what a chain cannot prove.
 
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
@@ -173,7 +173,7 @@ fn check_torn_lines<'c>(
                 damaged.insert((chain.as_str(), *number));
                 result.broken.push(line_message(&file.name, *line, CHANGED.to_owned()));
             } else {
-                let message = "skipped a torn line, left by a crash or a full disk".to_owned();
+                let message = "skipped an incomplete line left by a crash or a full disk".to_owned();
                 result.notes.push(line_message(&file.name, *line, message));
             }
         }

@@ -21,7 +21,7 @@ const GATHER: Duration = Duration::from_millis(2);
 /// The maximum size of lines that one call writes, in bytes, unless a single line is larger.
 const MAX_WRITE: usize = 64 << 10;
 
-/// How often the wait between two attempts doubles.
+/// How many times the wait between two attempts doubles.
 const MAX_DOUBLINGS: u32 = 5;
 
 /// How long to wait for a non-blocking pipe that is full.
@@ -110,7 +110,7 @@ impl Writer {
             self.counters.written.fetch_add(written as u64, Relaxed);
             self.counters.reported.store(dropped, Relaxed);
             if self.counters.failing.swap(false, Relaxed) {
-                tracing::info!(dropped, "writing the audit log again");
+                tracing::info!(dropped, "writing to the audit log works again");
             }
         }
         (written, result)

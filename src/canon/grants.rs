@@ -108,7 +108,7 @@ fn read_selector<'n>(grant: &'n Node<'n>, field: &Path<'_>, faults: &mut Faults)
         }
     }
     if selector.is_empty() {
-        faults.add(&field, FaultKind::Invalid, "selects no pod");
+        faults.add(&field, FaultKind::Invalid, "selects no pods");
     }
     Some(selector)
 }
@@ -135,7 +135,7 @@ fn read_labels<'n>(grant: &'n Node<'n>, field: &Path<'_>, faults: &mut Faults) -
             for (key, value) in entries {
                 let field = field.key(key);
                 if !key.starts_with(CAPABILITY_PREFIX) {
-                    faults.add(&field, FaultKind::Invalid, format!("must start with {CAPABILITY_PREFIX}; a grant gives no other labels"));
+                    faults.add(&field, FaultKind::Invalid, format!("must start with {CAPABILITY_PREFIX}; grants cannot give other labels"));
                     continue;
                 }
                 let Node::String(text) = value else {

@@ -6,7 +6,7 @@ use super::policies::Policies;
 use crate::policy::Selector;
 use crate::policy::selector::NAMESPACE_NAME_KEY;
 
-/// A namespace selector of canonical peers that reads labels which users can set. Setting them turns a
+/// A namespace selector of canonical peers that reads labels that users can set. Setting these labels turns a
 /// namespace into a peer.
 #[derive(Debug, Clone)]
 pub struct Neighbor {

@@ -1,6 +1,6 @@
 //! Certificates as values: issuing them, verifying them, and planning their rotation.
 //!
-//! This room reads no clock, file or cluster: the current state and the time are arguments. Tests can therefore try every step
+//! This module reads no clock, file or cluster: the current state and the time are arguments. Tests can therefore try every step
 //! of a rotation with any clock and with a crash after it. Only the private keys are random.
 //!
 //! | file | content |

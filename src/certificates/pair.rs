@@ -40,7 +40,7 @@ pub enum PairError {
         /// The reason, as a predicate.
         reason: String,
     },
-    /// The key is not the certificate's.
+    /// The key does not match the certificate.
     #[error("the key \"{}\" does not match the certificate \"{}\"", key.display(), cert.display())]
     Mismatch {
         /// The certificate's file.
@@ -75,14 +75,14 @@ impl Pair {
         let in_cert = |reason: &str| PairError::File { what: "certificate", path: cert.0.to_owned(), reason: reason.to_owned() };
         let in_key = |reason: &str| PairError::File { what: "key", path: key.0.to_owned(), reason: reason.to_owned() };
         let chain = pem::certificates(cert.1).map_err(in_cert)?;
-        let leaf = chain.first().cloned().ok_or_else(|| in_cert("has no certificate in it"))?;
+        let leaf = chain.first().cloned().ok_or_else(|| in_cert("contains no certificate"))?;
         let private = pem::private_key(key.1).map_err(in_key)?;
         let key_error = |error: Error| match error {
             Error::InconsistentKeys(InconsistentKeys::KeyMismatch) => {
                 PairError::Mismatch { cert: cert.0.to_owned(), key: key.0.to_owned() }
             }
             Error::InvalidCertificate(_) => in_cert("is not a certificate that TLS can use"),
-            _ => in_key("is of a type that TLS does not support"),
+            _ => in_key("has a type that TLS does not support"),
         };
         let certified = CertifiedKey::from_der(chain, private, &provider()).map_err(key_error)?;
         let (_, parsed) = X509Certificate::from_der(&leaf).map_err(|_| in_cert("is not a valid X.509 certificate"))?;

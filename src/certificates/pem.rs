@@ -26,10 +26,10 @@ pub fn readable_certificates(pem: &[u8]) -> impl Iterator<Item = CertificateDer<
 /// Reads the first private key of a PEM file.
 ///
 /// # Errors
-/// The file has no private key in it or is not valid PEM. The message is a predicate: it follows the name of the file.
+/// The file contains no private key or is not valid PEM. The message is a predicate: it follows the name of the file.
 pub fn private_key(pem: &[u8]) -> Result<PrivateKeyDer<'static>, &'static str> {
     PrivateKeyDer::from_pem_slice(pem).map_err(|error| match error {
-        rustls_pki_types::pem::Error::NoItemsFound => "has no private key in it",
+        rustls_pki_types::pem::Error::NoItemsFound => "contains no private key",
         _ => INVALID,
     })
 }
@@ -63,7 +63,7 @@ mod tests {
     fn written_certificates_and_keys_can_be_read() {
         assert_eq!(certificates(write_certificate(b"der").as_bytes()).unwrap(), [CertificateDer::from(b"der".to_vec())]);
         assert_eq!(private_key(write_private_key(b"der").as_bytes()).unwrap().secret_der(), b"der");
-        assert_eq!(private_key(write_certificate(b"der").as_bytes()), Err("has no private key in it"));
+        assert_eq!(private_key(write_certificate(b"der").as_bytes()), Err("contains no private key"));
     }
 
     #[test]

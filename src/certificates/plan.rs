@@ -1,6 +1,6 @@
 //! The rotation plan: decides the next step from the current state.
 //!
-//! A new CA is stored in the Secret, then published, then seen in every bundle for a while, and only then it signs. The previous CA
+//! A new CA is stored in the Secret, then published, then seen in every bundle for a while, and only then does it sign. The previous CA
 //! stays in the bundle until the last certificate that it signed has expired. The plan does not remember earlier steps: it reads
 //! the current state, so a crash between two steps or a manual change leads to the same result.
 //!
@@ -21,7 +21,7 @@ use super::trust::{Ca, same_cas, verify};
 /// its own watch.
 pub const SETTLE: Duration = Duration::from_secs(10);
 
-/// The certificates that the configuration asks for.
+/// The certificates that the configuration requests.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wanted {
     /// The DNS names and IP addresses of the certificate.

@@ -20,7 +20,7 @@ pub fn should_serve(stored: &Pair, served: Option<&Pair>, published: &[Vec<Ca>],
     }
 }
 
-/// Tracks since when every webhook has had the same bundle as the Secret. Times are of a monotonic clock.
+/// Tracks how long every webhook has had the same bundle as the Secret. Times are of a monotonic clock.
 #[derive(Debug, Clone, Default)]
 pub struct PublishedSince(Option<(Vec<Ca>, Duration)>);
 

@@ -58,8 +58,8 @@ pub struct Leaf {
 pub struct Stored {
     /// The trusted CAs.
     pub bundle: Vec<Ca>,
-    /// Until when a CA that no longer signs is needed, by fingerprint: the expiry of the last certificate that it signed. A CA
-    /// without an entry is needed until it expires.
+    /// The time until which a CA that no longer signs is needed, by fingerprint: the expiry of the last certificate that it
+    /// signed. A CA without an entry is needed until it expires.
     pub needed_until: BTreeMap<String, SystemTime>,
     /// The CA that signs.
     pub signing: Option<Signer>,

@@ -26,11 +26,11 @@ enum Command {
 /// The arguments of `audit verify`.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "\
-Name all files of one log together, in any order. An incomplete last
-line, which a crash can leave, is skipped with a note. The chain cannot
-show that lines were removed at the end of the log, or by rotation at
-the beginning. To detect a shortened log, keep the hash of its last line
-in another place.
+Specify all files of a log, in any order. An incomplete last line, which
+a crash can leave, is skipped with a note. The chain cannot show that
+lines were removed at the end of the log, or at its beginning by
+rotation. To detect a shortened log, store the hash of its last line in
+another place.
 
 Examples:
   netpol audit verify /var/log/netpol/audit.log*
@@ -67,7 +67,7 @@ pub fn run(args: &Args, streams: &mut Streams) -> CommandResult {
 
 fn open<'i>(name: &str, input: &mut Option<&'i mut Box<dyn io::Read>>) -> io::Result<Box<dyn BufRead + 'i>> {
     if name == STDIN {
-        let input = input.take().ok_or_else(|| io::Error::other("it can be read only once: name it once"))?;
+        let input = input.take().ok_or_else(|| io::Error::other("it can be read only once: specify it once"))?;
         return Ok(Box::new(BufReader::new(input)));
     }
     Ok(Box::new(BufReader::new(File::open(name)?)))
@@ -92,14 +92,14 @@ fn text(report: &Verification, streams: &mut Streams) -> io::Result<()> {
     if report.dropped > 0 {
         writeln!(
             out,
-            "{WARN}dropped{WARN:#} {} decisions have no line: they were dropped when they could not be written fast enough",
+            "{WARN}dropped{WARN:#} {} decisions have no line: they were dropped because they could not be written fast enough",
             report.dropped
         )?;
     }
     let lines = count(report.lines, "line");
     let files = count(report.files, "file");
     if report.lines == 0 && report.broken.is_empty() {
-        writeln!(out, "nothing to verify: no audit line in {files}")
+        writeln!(out, "nothing to verify: no audit lines in {files}")
     } else if report.broken.is_empty() {
         writeln!(out, "{GOOD}intact{GOOD:#}  {lines} in {files}, {}", count(report.chains.len(), "chain"))
     } else {

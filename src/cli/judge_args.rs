@@ -1,4 +1,4 @@
-//! The flags that a verdict depends on, which are the same for every command that evaluates requests.
+//! The flags that verdicts depend on. They are the same for every command that evaluates requests.
 //!
 //! An environment variable with several values separates them by commas. Users and groups are separated by
 //! newlines, because they may contain commas (`cn=admins,ou=groups`).
@@ -24,8 +24,8 @@ pub struct CanonArgs {
 
     /// Canon to use: a built-in canon (abcdesktop, abcdesktop-4.4), a file or a folder.
     ///
-    /// A canon consists of NetworkPolicies and Grants, as YAML or JSON. Of a folder, the *.yaml, *.yml and *.json files
-    /// are read, but not those of its subfolders. `netpol render policies` prints the policies of a canon.
+    /// A canon consists of NetworkPolicies and Grants, as YAML or JSON. In a folder, the *.yaml, *.yml and *.json files
+    /// are read; subfolders are ignored. `netpol render policies` prints the policies of a canon.
     #[arg(long, value_name = "NAME or PATH", env = "NETPOL_CANON", default_value = "abcdesktop")]
     pub canon: String,
 }
@@ -83,7 +83,7 @@ pub struct JudgeArgs {
 
     /// Group whose members may bypass the checks with the break-glass annotation (repeatable); default: nobody.
     ///
-    /// A member sets the annotation `netpol.abcdesktop.io/break-glass` of a NetworkPolicy to a reason. The request is
+    /// A member sets the annotation `netpol.abcdesktop.io/break-glass` on a NetworkPolicy to a reason. The request is
     /// admitted with a warning and recorded in the audit log. If another user sets the annotation, the request is denied.
     #[arg(long = "break-glass-group", value_name = "GROUP", env = "NETPOL_BREAK_GLASS_GROUP", value_delimiter = '\n')]
     #[arg(value_parser = user_or_group)]

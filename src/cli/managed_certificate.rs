@@ -45,7 +45,7 @@ pub struct ManagedCertificateArgs {
 }
 
 impl ManagedCertificateArgs {
-    /// Whether `--tls-secret` is set.
+    /// Returns whether `--tls-secret` is set.
     pub fn is_given(&self) -> bool {
         self.tls_secret.is_some()
     }
@@ -59,7 +59,7 @@ impl ManagedCertificateArgs {
         let Some(secret) = &self.tls_secret else { return Ok(None) };
         if self.ca_lifetime < self.leaf_lifetime {
             return Err(Failure::input(anyhow!(
-                "--ca-lifetime must be at least --leaf-lifetime: a CA must not expire before the certificates that it signs"
+                "--ca-lifetime must be at least as long as --leaf-lifetime: a CA must not expire before the certificates that it signs"
             )));
         }
         Ok(Some(Options {
@@ -74,11 +74,11 @@ impl ManagedCertificateArgs {
     }
 }
 
-/// Returns a name for this process in the leader election. The random part keeps two processes on one host
-/// apart: with the same name both would lead.
+/// Returns a name for this process in the leader election. The random part distinguishes two processes on
+/// one host: with the same name, both would lead.
 fn identity() -> Result<String, Failure> {
     let mut random = [0; 4];
-    aws_lc_rs::rand::fill(&mut random).map_err(|_| Failure::internal(anyhow!("the system provides no random numbers")))?;
+    aws_lc_rs::rand::fill(&mut random).map_err(|_| Failure::internal(anyhow!("cannot get random numbers from the system")))?;
     let host = std::env::var("HOSTNAME").or_else(|_| std::fs::read_to_string("/proc/sys/kernel/hostname")).unwrap_or_default();
     let host = host.trim();
     Ok(format!("{}_{:08x}", if host.is_empty() { "netpol" } else { host }, u32::from_be_bytes(random)))

@@ -23,7 +23,7 @@ use crate::server::tls::{CertificateFrom, TlsConfig, TlsMin};
 use crate::server::{self, Clock, Config, Limits, ManagedCertificate, Parts, Running};
 use crate::verdict::Guard;
 
-/// The maximum number of threads for blocking work: large bodies and files. Idle ones end.
+/// The maximum number of threads for blocking work: large bodies and files. Idle threads end.
 const BLOCKING_THREADS: usize = 8;
 
 /// The arguments of `serve`.
@@ -65,21 +65,21 @@ pub struct Args {
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "TLS")]
 struct TlsArgs {
-    /// File with the certificate and its chain, PEM; default: a certificate that the server issues.
+    /// PEM file with the certificate and its chain; default: the server issues its own certificate.
     ///
     /// The server reloads the certificate and its key when the files change.
     #[arg(long, value_name = "FILE", env = "NETPOL_TLS_CERT", requires = "tls_key", conflicts_with_all = ["self_signed_dir", "tls_names", "tls_secret"])]
     tls_cert: Option<PathBuf>,
 
-    /// File with the private key of --tls-cert, PEM.
+    /// PEM file with the private key of --tls-cert.
     #[arg(long, value_name = "FILE", env = "NETPOL_TLS_KEY", requires = "tls_cert")]
     tls_key: Option<PathBuf>,
 
-    /// Folder for ca.crt, tls.crt and tls.key of a certificate that the server issues; default: in memory only.
+    /// Folder for the certificate that the server issues (ca.crt, tls.crt and tls.key); default: in memory only.
     #[arg(long, value_name = "DIR", env = "NETPOL_SELF_SIGNED_DIR", conflicts_with = "tls_secret")]
     self_signed_dir: Option<PathBuf>,
 
-    /// DNS name or IP address of the certificate that the server issues (repeatable).
+    /// DNS name or IP address for the certificate that the server issues (repeatable).
     ///
     /// Without --tls-secret, the certificate is also valid for localhost and its addresses.
     #[arg(long = "tls-name", value_name = "NAME", env = "NETPOL_TLS_NAME", value_delimiter = ',')]
@@ -92,13 +92,13 @@ struct TlsArgs {
     #[arg(long, value_name = "VERSION", env = "NETPOL_TLS_MIN", value_enum, default_value_t = TlsMin::Tls13)]
     tls_min: TlsMin,
 
-    /// File with the CA for client certificates, PEM; default: clients need no certificate.
+    /// PEM file with the CA for client certificates; default: clients do not need a certificate.
     ///
-    /// Every client must present a certificate that this CA signed. The server reloads the file when it changes.
+    /// Every client must present a certificate signed by this CA. The server reloads the file when it changes.
     #[arg(long, value_name = "FILE", env = "NETPOL_CLIENT_CA")]
     client_ca: Option<PathBuf>,
 
-    /// DNS name or common name that the certificate of a client must have (repeatable: one of them is enough).
+    /// DNS name or common name that the certificate of a client must have (repeatable; one match is enough).
     #[arg(long = "client-name", value_name = "NAME", env = "NETPOL_CLIENT_NAME", value_delimiter = '\n', requires = "client_ca")]
     client_names: Vec<String>,
 }
@@ -111,7 +111,7 @@ struct LimitArgs {
     #[arg(long, value_name = "BYTES", env = "NETPOL_MAX_BODY", default_value_t = Limits::default().max_body)]
     max_body: usize,
 
-    /// Maximum memory for all request bodies together, in bytes; when it is used up, more bodies wait.
+    /// Maximum total memory for request bodies, in bytes; when it is used up, further bodies wait.
     #[arg(long, value_name = "BYTES", env = "NETPOL_BODY_BUDGET", default_value_t = Limits::default().body_budget)]
     body_budget: usize,
 
@@ -120,7 +120,7 @@ struct LimitArgs {
     #[arg(value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     max_connections: u32,
 
-    /// Maximum number of reviews of ordinary size that are processed at once; more wait.
+    /// Maximum number of reviews of ordinary size that are processed at the same time; further reviews wait.
     #[arg(long, value_name = "N", env = "NETPOL_MAX_REVIEWS", default_value_t = 512, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     max_reviews: u32,
 
@@ -133,7 +133,7 @@ struct LimitArgs {
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Audit log")]
 struct AuditArgs {
-    /// File for audit lines; - is standard output.
+    /// File for the audit log; - is standard output.
     #[arg(long, value_name = "FILE", env = "NETPOL_AUDIT_LOG", default_value = "-")]
     audit_log: Destination,
 
@@ -151,11 +151,11 @@ enum AuditLevel {
     All,
 }
 
-/// Runs the server until a signal ends it and every request in progress is answered.
+/// Runs the server until a signal stops it and every request in progress is answered.
 ///
 /// # Errors
-/// Returns an error if the canon, the certificates or the limits are not valid, if an address cannot be
-/// listened on, or if a second signal ends the server early.
+/// Returns an error if the canon, the certificates or the limits are not valid, if the
+/// server cannot listen on an address, or if a second signal stops the server early.
 pub fn run(args: &Args) -> CommandResult {
     args.log.start()?;
     // The message of a panic could contain parts of a body; its location cannot.
@@ -171,7 +171,7 @@ pub fn run(args: &Args) -> CommandResult {
         .build()
         .map_err(|error| Failure::internal(anyhow!(error).context("cannot start threads")))?;
     let ended = runtime.block_on(serve(args, guard));
-    // A thread that still waits must not delay the exit.
+    // A thread that is still waiting must not delay the exit.
     Runtime::shutdown_background(runtime);
     ended
 }
@@ -196,7 +196,7 @@ async fn serve(args: &Args, guard: Guard) -> CommandResult {
     let certificate = if let CertificateFrom::Managed(certificate) = config.tls.certificate { Some(certificate) } else { None };
     let controller = managed.zip(certificate).map(|((options, cluster), certificate)| {
         let secret = format!("{}/{}", options.namespace, options.name);
-        tracing::info!(admin = %server.admin, secret, "waiting for a certificate in the secret; the webhook port opens when there is one");
+        tracing::info!(admin = %server.admin, secret, "waiting for a certificate in the Secret; the webhook port opens when there is one");
         controller::start(cluster, certificate, options, clock)
     });
     let ready = |server: &Running| {
@@ -213,7 +213,7 @@ async fn serve(args: &Args, guard: Guard) -> CommandResult {
     signals.run(server, controller, ready).await
 }
 
-/// The signals that end a server. The first starts the drain, the second ends the server at once.
+/// The signals that stop a server. The first starts the drain, the second stops the server immediately.
 struct Signals {
     terminate: Signal,
     interrupt: Signal,
@@ -254,7 +254,7 @@ impl Signals {
             _ = async { tokio::join!(server.ended(), release) } => Ok(Status::Clean),
             () = self.next() => {
                 handle.abort();
-                Err(Failure::internal(anyhow!("a second signal ended the server before every request was answered")))
+                Err(Failure::internal(anyhow!("a second signal stopped the server before every request was answered")))
             }
         }
     }
@@ -291,7 +291,7 @@ impl Args {
 impl AuditArgs {
     fn open(&self) -> Result<Sink, Failure> {
         let mut random = [0; 8];
-        aws_lc_rs::rand::fill(&mut random).map_err(|_| Failure::internal(anyhow!("the system provides no random numbers")))?;
+        aws_lc_rs::rand::fill(&mut random).map_err(|_| Failure::internal(anyhow!("cannot get random numbers from the system")))?;
         let options = audit::Options::new(self.audit_log.clone(), random);
         Sink::open(options).map_err(|error| Failure::input(anyhow!(error).context("cannot open the audit log")))
     }

@@ -140,7 +140,7 @@ impl ObjectRef<'_> {
             403 => (Cause::Forbidden, self.forbidden(verb, &status.message)),
             404 => (Cause::Missing, format!("{self} does not exist")),
             409 => (Cause::Conflict, format!("another client changed {self} at the same time")),
-            429 | 500.. => (Cause::Unreachable, format!("the API server cannot {verb} {self} at the moment: {}", status.reason)),
+            429 | 500.. => (Cause::Unreachable, format!("the API server currently cannot {verb} {self}: {}", status.reason)),
             code if self.is_secret => {
                 (Cause::Refused, format!("the API server rejects the request to {verb} {self}: {code} {}", status.reason))
             }

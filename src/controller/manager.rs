@@ -80,7 +80,7 @@ impl Manager {
             let pause = self.reconcile().await;
             tokio::select! {
                 () = sleep(jittered(pause)) => {}
-                // A new leader starts at once.
+                // A new leader starts immediately.
                 changed = self.leadership.changed() => if changed.is_err() {
                     // The election has ended. This replica still follows the Secret.
                     sleep(jittered(pause)).await;
@@ -207,7 +207,7 @@ impl Manager {
         } else {
             self.failures = 0;
         }
-        // After a conflict the next attempt follows at once.
+        // After a conflict, the next attempt follows immediately.
         let error = error.filter(|error| error.cause != Cause::Conflict);
         match (&self.error, &error) {
             (before, Some(after)) if before.as_ref() != Some(after) => {

@@ -52,7 +52,7 @@ pub struct Controller {
     manager: JoinHandle<()>,
 }
 
-/// Starts to manage the certificate of a server.
+/// Starts managing the certificate of a server.
 pub fn start(cluster: Cluster, certificate: ManagedCertificate, options: Options, clock: Clock) -> Controller {
     let (stop, stopped) = watch::channel(false);
     let (sender, leadership) = watch::channel(Leadership::default());
@@ -62,7 +62,7 @@ pub fn start(cluster: Cluster, certificate: ManagedCertificate, options: Options
 }
 
 impl Controller {
-    /// Releases the Lease, so that another replica can lead at once. This replica continues to read the Secret and to serve its
+    /// Releases the Lease, so that another replica can lead immediately. This replica continues to read the Secret and to serve its
     /// certificate until the controller is dropped.
     pub async fn release(&mut self) {
         self.stop.send_replace(true);

@@ -11,7 +11,7 @@ pub struct Options {
     pub namespace: String,
     /// The name of the Secret and of the Lease.
     pub name: String,
-    /// The names of the webhook configurations that the CA bundle is published to.
+    /// The names of the webhook configurations to which the CA bundle is published.
     pub webhook_configurations: Vec<String>,
     /// The certificates to issue.
     pub wanted: Wanted,
@@ -26,7 +26,7 @@ pub struct Options {
 /// The timing of an election.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Timing {
-    /// How long after its last change a Lease belongs to its holder.
+    /// How long a Lease belongs to its holder after its last change.
     pub lease: Duration,
     /// How long a leader that cannot renew the Lease continues to lead.
     pub renew_deadline: Duration,

@@ -31,7 +31,7 @@ pub(super) fn status(state: &State<'_>, now: SystemTime) -> (CertificateStatus, 
             let missing = all.iter().filter(|configuration| !configuration.exists);
             status
                 .details
-                .extend(missing.map(|missing| format!("{missing} does not exist: API servers do not call this server through it")));
+                .extend(missing.map(|missing| format!("{missing} does not exist, so API servers do not use it to call this server")));
             if let Some(pair) = state.served {
                 status.unready.extend(all.iter().filter_map(|configuration| distrust(configuration, pair, now)));
             }

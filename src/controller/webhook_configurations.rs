@@ -1,4 +1,4 @@
-//! Webhook configurations: the CA bundle that API servers check this server with, and how it is published.
+//! Webhook configurations: the CA bundle with which API servers verify this server, and how it is published.
 //!
 //! The bundle is written as a JSON patch of `caBundle` alone, under its own field manager and guarded by the resource version that
 //! was read. Server-side apply would own the whole list entry: a client that later removes the entry by server-side apply (as Helm 4

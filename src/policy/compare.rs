@@ -22,7 +22,7 @@ use super::witness::{Witness, witness};
 pub enum Comparison {
     /// Both mean the same.
     Same,
-    /// They do not.
+    /// They do not mean the same.
     Drift(Drift),
     /// The limit on steps was reached first.
     NotProven,

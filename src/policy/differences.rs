@@ -40,8 +40,8 @@ pub(crate) fn differences(canonical: &Policy, found: &Policy, change: Change) ->
             rule: None,
             peer: None,
             port: None,
-            expected: "what the canonical spec says".to_owned(),
-            found: "more differences than are listed".to_owned(),
+            expected: "the canonical spec".to_owned(),
+            found: "differences that are not listed".to_owned(),
         });
     }
     list.differences

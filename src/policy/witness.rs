@@ -38,7 +38,7 @@ pub struct Witness {
 }
 
 impl fmt::Display for Witness {
-    /// One sentence without a full stop: "a pod labeled netpol/memcached=true could reach pods run=memcached-od on TCP 443".
+    /// One sentence without a period at its end: "a pod labeled netpol/memcached=true could reach pods run=memcached-od on TCP 443".
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let port = self.port.as_deref().map(|port| format!(" {port}")).unwrap_or_default();
         match self.direction {

@@ -68,7 +68,7 @@ fn list_of<T: fmt::Display>(count: usize, items: impl Iterator<Item = T>) -> Str
     text
 }
 
-/// Returns the peers of a set in words: `pods run=memcached-od`, `every address of 10.0.0.0-10.255.255.255`.
+/// Returns the peers of a set in words: `pods run=memcached-od`, `addresses 10.0.0.0-10.255.255.255`.
 pub(crate) fn peers(peers: &PeerSet, home: &str) -> String {
     match peers {
         PeerSet::Pods { namespaces, pods } => {

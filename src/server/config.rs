@@ -1,4 +1,4 @@
-//! What a server is started with.
+//! The configuration of a server, and the parts that it calls.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -30,7 +30,7 @@ pub type Clock = Arc<dyn Fn() -> SystemTime + Send + Sync>;
 
 /// The parts of the program that a server calls.
 pub struct Parts {
-    /// The clock by which certificates are valid.
+    /// The clock against which the validity of certificates is checked.
     pub clock: Clock,
     /// The active canon and settings; replaced as a whole when the canon is reloaded.
     pub guard: Arc<ArcSwap<Guard>>,

@@ -1,4 +1,4 @@
-//! The deadline of a response: the `?timeout=` of the request, less a margin.
+//! The deadline of a response: the `?timeout=` of the request minus a margin.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ pub const MAX_TIMEOUT: Duration = Duration::from_secs(30);
 const MAX_MARGIN: Duration = Duration::from_millis(500);
 
 /// Returns the deadline of the response to a request that arrived at `arrived` with the query string `query`.
-/// A value that is no duration is ignored: the API server enforces its own deadline.
+/// A value that is not a duration is ignored: the API server enforces its own deadline.
 pub fn of(query: Option<&str>, arrived: Instant) -> Instant {
     let asked = query.and_then(timeout_of).unwrap_or(DEFAULT_TIMEOUT).min(MAX_TIMEOUT);
     arrived + asked.saturating_sub((asked / 10).min(MAX_MARGIN))

@@ -1,4 +1,4 @@
-//! The phases of a server, from its start to its end.
+//! The phases of a server, from start to shutdown.
 
 use tokio::sync::watch;
 

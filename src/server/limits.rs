@@ -2,20 +2,24 @@
 
 use std::time::Duration;
 
+<<<<<<< HEAD
 /// Largest size of an ordinary body in bytes. Nearly every review is smaller than 32 KiB.
 pub const ORDINARY: usize = 256 << 10;
 
 /// What bounds clients. Limits without a flag are constants of the product.
+=======
+/// The limits on clients. Limits without a flag are constants of the product.
+>>>>>>> w-read2
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// Largest request body in bytes: `--max-body`. A real review of 10.5 MB was seen.
     pub max_body: usize,
     /// Total size of the bodies in flight in bytes: `--body-budget`.
     pub body_budget: usize,
-    /// Established connections: `--max-connections`. At the limit, the longest-idle connection is closed. Four times
-    /// as many connections can be silent, and half as many in their handshake, besides.
+    /// Established connections: `--max-connections`. At the limit, the longest-idle connection is closed. In addition,
+    /// four times as many connections can be silent, and half as many can be in their handshake.
     pub max_connections: u32,
-    /// Reviews of ordinary size in flight: `--max-reviews`. More wait, until their deadline.
+    /// Reviews of ordinary size in flight: `--max-reviews`. Further reviews wait until their deadline.
     pub max_reviews: usize,
     /// Connections of the admin port that sent a request.
     pub max_admin_connections: u32,
@@ -24,14 +28,14 @@ pub struct Limits {
     /// Time without a request in flight. Longer than the 90 seconds after which an API server closes an idle
     /// connection: a server that closes first could close a connection on which a review is about to arrive.
     pub idle_timeout: Duration,
-    /// Time in which a body must bring `body_pace` bytes while other bodies or connections wait.
+    /// Time in which `body_pace` bytes of a body must arrive while other bodies or connections wait.
     pub body_stall: Duration,
-    /// Bytes that a body must bring in `body_stall`.
+    /// Bytes of a body that must arrive in `body_stall`.
     pub body_pace: usize,
     /// After a refusal, the server discards the rest of the body until nothing arrives for this time, so that the client
     /// can read the refusal.
     pub linger: Duration,
-    /// Time from SIGTERM in which the server serves on and reports not ready: `--drain-delay`.
+    /// Time after SIGTERM in which the server keeps serving but reports not ready: `--drain-delay`.
     pub drain_delay: Duration,
     /// Time after that in which every response asks its client to close the connection.
     pub farewell: Duration,

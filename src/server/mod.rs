@@ -1,4 +1,4 @@
-//! The HTTPS server: from a socket to a body that is reviewed, and back; its admin port; its start and end.
+//! The HTTPS server: reads reviews from sockets and responds to them; its admin port; its start and shutdown.
 //!
 //! ```text
 //! connection ─► review: headers ─► body ─► judge ─► response, metrics, audit
@@ -6,17 +6,17 @@
 //! admin: /livez, /readyz, /metrics
 //! ```
 //!
-//! - `start` starts the parts in their order, and ends them; `config` is what it is started with; `limits` has every limit.
-//! - `lifecycle` has the phases from the start to the end.
-//! - `connection/` accepts connections, decides which one makes way for another, and serves HTTP/1.1 and HTTP/2 on them.
+//! - `start` starts the parts in order and stops them; `config` has the configuration; `limits` has every limit.
+//! - `lifecycle` has the phases from start to shutdown.
+//! - `connection/` accepts connections, decides which one to close for a newer one, and serves HTTP/1.1 and HTTP/2 on them.
 //! - `tls/` has the certificate, its sources and changes, and the verification of clients.
-//! - `review` has the two endpoints; `refusal` lists the requests that get no review back; `deadline` is when a response is due.
+//! - `review` has the two endpoints; `refusal` lists the requests that get no review back; `deadline` computes when a response is due.
 //! - `body/` reads a body within the memory that all bodies share.
-//! - `reload` looks for changes of files.
+//! - `reload` checks files for changes.
 //! - `admin/` has the endpoints of the admin port; `metrics/` has the metrics.
 //!
-//! A request waits only for its own bytes, its share of memory, and the socket. What all requests share is behind
-//! atomics, or behind a lock that is held for a few instructions, never across I/O or a review.
+//! A request waits only for its own bytes, its share of memory, and the socket. State that all requests share is
+//! behind atomics, or behind a lock that is held for a few instructions, never across I/O or a review.
 
 mod admin;
 mod body;

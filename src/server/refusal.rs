@@ -1,11 +1,11 @@
-//! Requests that are refused before a review is read, each with its status, its sentence and its name in the metrics.
+//! Requests that are refused before a review is read, each with its status, its message and its name in the metrics.
 
 use std::fmt;
 
 use axum::body::Body;
 use axum::http::{HeaderValue, Response, StatusCode, header};
 
-/// Why a request gets no review back. No sentence repeats anything of the request.
+/// Why a request gets no review in response. No message repeats any part of the request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Refusal {
     /// The path is unknown.
@@ -28,7 +28,7 @@ pub(crate) enum Refusal {
     Deadline,
     /// The review panicked.
     Fault,
-    /// The body is no review.
+    /// The body is not a review.
     Review,
 }
 
@@ -90,11 +90,11 @@ impl fmt::Display for Refusal {
             Refusal::ContentType => "the request body must be an AdmissionReview with the content type application/json",
             Refusal::Encoding => "the request body must not be compressed",
             Refusal::Stalled => {
-                "the request body was too slow while others waited for its memory (--body-budget) or its connection (--max-connections)"
+                "the request body arrived too slowly while others waited for memory (--body-budget) or a connection (--max-connections)"
             }
             Refusal::Truncated => "the request body was truncated",
-            Refusal::Memory => "the server has no memory for the request body",
-            Refusal::Deadline => "the review was not complete before its deadline",
+            Refusal::Memory => "the server does not have enough memory for the request body",
+            Refusal::Deadline => "the review was not completed before its deadline",
             Refusal::Fault => "internal error during the review; the server has logged it",
             Refusal::Review => "the request body is not an AdmissionReview that can be answered",
         })
@@ -102,7 +102,7 @@ impl fmt::Display for Refusal {
 }
 
 impl Refusal {
-    /// Returns the response: a line of text. `close` where the rest of the request is not read.
+    /// Returns the response: a line of text. `close` must be set if the rest of the request is not read.
     pub(crate) fn response(self, close: bool) -> Response<Body> {
         let mut response = text(self.status(), self.to_string());
         if matches!(self, Refusal::Method) {

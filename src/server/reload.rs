@@ -2,7 +2,7 @@
 //!
 //! Files are compared by content every few seconds: a mounted Secret or ConfigMap is replaced by a symbolic link, which
 //! ends a watch on the file behind it. A file that is not usable is rejected, logged once, counted, and reported by
-//! `/readyz`; the last good version stays active.
+//! `/readyz`; the last valid version remains active.
 
 use std::fmt::Display;
 use std::sync::Arc;
@@ -25,7 +25,7 @@ pub(crate) struct Reloader {
 }
 
 impl Reloader {
-    /// Looks at all files once. Blocks: not for a thread that answers reviews.
+    /// Checks all files once. It blocks, so it must not run on a thread that answers reviews.
     pub(crate) fn poll(&mut self, now: SystemTime) {
         self.poll_certificate(now);
         self.poll_client_ca();
@@ -94,9 +94,9 @@ impl Reloader {
 
     fn refused(&self, what: &'static str, error: &dyn Display) {
         self.metrics.changes.set_degraded(what, true);
-        if self.health.degraded.set(what, format!("cannot use the {what} on disk; the last good one stays active: {error}")) {
+        if self.health.degraded.set(what, format!("cannot use the {what} on disk; the last valid version remains active: {error}")) {
             self.metrics.changes.refused(what);
-            tracing::error!(what, error = %error, "cannot use what is on disk; the last good version stays active");
+            tracing::error!(what, error = %error, "cannot use the file on disk; the last valid version remains active");
         }
     }
 }

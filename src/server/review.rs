@@ -42,7 +42,7 @@ pub(crate) struct Desk {
     pub(crate) unguarded_is_logged: AtomicBool,
 }
 
-/// Returns the routes. Requests to other paths, or with other methods, get a sentence.
+/// Returns the routes. Requests to other paths, or with other methods, get an error message.
 pub(crate) fn routes(desk: Arc<Desk>) -> Router {
     let review = |stage| post(move |State(desk): State<Arc<Desk>>, request: Request| async move { desk.review(stage, request).await });
     let [panicked, unknown_path, wrong_method] = [(); 3].map(|()| Arc::clone(&desk.metrics));
@@ -78,7 +78,7 @@ impl Desk {
             return refusal.response(!body.is_end_stream());
         }
         let announced = body::announced(&parts.headers);
-        // The head is not needed any more, and a connection can have many requests that wait for their bodies.
+        // The headers are no longer needed, and a connection can have many requests that wait for their bodies.
         drop(parts);
         let Limits { max_body, body_stall, body_pace, .. } = self.limits;
         let bounds = Bounds { max_body, stall: body_stall, pace: body_pace, deadline };
@@ -103,8 +103,9 @@ impl Desk {
         }
     }
 
-    /// Reviews an ordinary body here, since that is faster than to hand it to another thread. A large one is reviewed
-    /// on a thread where nothing waits for it: it takes milliseconds, a policy that is made to be hard some fifty.
+    /// Reviews an ordinary body on this thread, because that is faster than passing it to another one. A large body is
+    /// reviewed on a thread where nothing waits for it: it takes milliseconds, or about 50 ms for a policy that is
+    /// designed to be hard to compare.
     async fn judge(self: &Arc<Self>, stage: Stage, body: Body, deadline: Instant) -> Result<Answer, Refusal> {
         if Instant::now() >= deadline {
             return Err(Refusal::Deadline);
@@ -128,13 +129,13 @@ impl Desk {
         (self.judge)(&self.guard.load(), stage, &body.bytes, self.audit_all)
     }
 
-    /// Counts a review of a namespace that is not guarded, and logs the first one.
+    /// Counts a review for a namespace that is not guarded, and logs the first one.
     fn unguarded(&self, namespace: &str) {
         self.metrics.unguarded.inc();
         if !self.unguarded_is_logged.swap(true, Ordering::Relaxed) {
             tracing::warn!(
                 namespace,
-                "received a review of a namespace that is not guarded and allowed it without checks: the webhook registration and --namespace disagree (logged once; netpol_unguarded_reviews_total counts)"
+                "received a review for a namespace that is not guarded and allowed it without checks: the webhook registration and --namespace disagree (logged once; netpol_unguarded_reviews_total counts all of them)"
             );
         }
     }
@@ -177,7 +178,7 @@ impl Drop for InFlight<'_> {
     }
 }
 
-/// Checks what the headers say of the body.
+/// Checks what the headers say about the body.
 fn check(headers: &HeaderMap) -> Result<(), Refusal> {
     let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let essence = content_type.split(';').next().unwrap_or_default().trim();

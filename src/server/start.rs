@@ -1,4 +1,4 @@
-//! Starts a server, and leads it to its end.
+//! Starts a server and shuts it down.
 
 use std::io;
 use std::net::SocketAddr;
@@ -83,17 +83,17 @@ impl Running {
 }
 
 impl Handle {
-    /// Starts the end of the server: it reports not ready, waits, asks its clients to close, finishes, and ends.
+    /// Starts the shutdown: the server reports not ready, waits, asks its clients to close, finishes requests, and ends.
     pub fn drain(&self) {
         self.drain.notify_one();
     }
 
-    /// Drops every connection at once.
+    /// Drops every connection immediately.
     pub fn abort(&self) {
         self.lifecycle.advance(Phase::Over);
     }
 
-    /// Waits until the server accepts reviews: at once, unless it waits for a managed certificate.
+    /// Waits until the server accepts reviews. Returns immediately, unless the server waits for a managed certificate.
     pub async fn listening(&self) {
         let _ = self.listening.clone().wait_for(|listening| *listening).await;
     }
@@ -112,7 +112,7 @@ impl Handle {
 /// # Errors
 /// Certificates or limits are wrong, before anything listens; an address is not available.
 pub fn start(config: &Config, parts: Parts) -> Result<Running, StartError> {
-    // Libraries that are not told which cryptography to use look here. An error means that it is set already.
+    // Libraries without an explicit provider use this one. An error means that it is already set.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let Parts { clock, guard, judge, audit_all, audit } = parts;
     let now = clock();
@@ -171,7 +171,7 @@ pub fn start(config: &Config, parts: Parts) -> Result<Running, StartError> {
         Admin { health: Arc::clone(&health), metrics: Arc::clone(&metrics), desk, port: Arc::clone(&port), clock: Arc::clone(&clock) };
     let admin_port = Arc::new(Port {
         name: "admin",
-        // It reports on the server until the server's end.
+        // It stays available until the server ends.
         until: Phase::Over,
         tls: None,
         router: admin::routes(admin),
@@ -208,25 +208,25 @@ pub fn start(config: &Config, parts: Parts) -> Result<Running, StartError> {
         }
         lifecycle.advance(Phase::Over);
         if let Some(sink) = audit {
-            // Waits for a disk.
+            // Blocks on the disk.
             let _ = tokio::task::spawn_blocking(move || sink.close(AUDIT_FLUSH)).await;
         }
     });
     Ok(Running { listen: address, admin: admin_address, handle, conductor })
 }
 
-/// Leads the server through its last phases, once it is told to drain.
+/// Runs the shutdown phases once a drain is requested.
 async fn conduct(drain: &Notify, lifecycle: &Lifecycle, port: &Port) {
     drain.notified().await;
     let limits = &port.limits;
-    tracing::info!(seconds = limits.drain_delay.as_secs_f64(), "draining: reports not ready, and serves on while traffic moves away");
+    tracing::info!(seconds = limits.drain_delay.as_secs_f64(), "draining: not ready; still serving while traffic moves away");
     lifecycle.advance(Phase::Draining);
     sleep(limits.drain_delay).await;
     lifecycle.advance(Phase::Farewell);
     let _ = timeout(limits.farewell, port.connections.all_closed()).await;
     lifecycle.advance(Phase::Closing);
     if timeout(limits.grace, port.connections.all_closed()).await.is_err() {
-        tracing::warn!(connections = port.connections.count(), "dropping connections that did not end in time");
+        tracing::warn!(connections = port.connections.count(), "dropping connections that did not close in time");
     }
 }
 

@@ -40,7 +40,7 @@ pub struct Verdict {
     pub softened: bool,
     /// Whether the decision is recorded at every level of the audit log.
     pub on_record: bool,
-    /// The rule of the gravest finding.
+    /// The rule of the most severe finding.
     pub rule: Option<Rule>,
     /// Warnings for the user, at most 120 characters each.
     pub warnings: Vec<String>,

@@ -23,7 +23,7 @@ pub enum Rule {
     TwoIdentities,
     /// A pod that a canonical policy selects uses the network of its node.
     HostNetwork,
-    /// A network annotation that can open a second network.
+    /// A pod or binding has an annotation that can open a second network.
     NetworkAnnotation,
     /// A binding has a label or annotation that the API server would copy to the pod.
     Binding,
@@ -43,7 +43,7 @@ pub enum Rule {
     ExtraPolicy,
     /// A foreign policy.
     ForeignPolicy,
-    /// A namespace becomes a neighbor namespace, or is none any more.
+    /// A namespace becomes a neighbor namespace, or stops being one.
     Neighbor,
     /// The break-glass annotation is used, or a user who is not a member sets it.
     BreakGlass,

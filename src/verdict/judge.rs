@@ -8,7 +8,7 @@ use super::judgment::Judgment;
 use super::request::{Request, Stage};
 use super::{bindings, foreign_policies, namespaces, network_policies, pods, workloads};
 
-/// Judges a request by the facts that [`wanted`](super::wanted::wanted) asks for.
+/// Judges a request by the facts that [`wanted`](super::wanted::wanted) selects.
 pub fn judge<'r>(guard: &'r Guard, stage: Stage, request: &'r Request<'_>, facts: &'r Facts<'_>) -> Judgment<'r> {
     let ctx = Ctx { guard, request };
     match facts {

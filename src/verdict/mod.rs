@@ -1,4 +1,4 @@
-//! Verdicts: the facts of a request and the canon in, a decision with its reasons out.
+//! Verdicts: turn the facts of a request and the canon into a decision with its reasons.
 //!
 //! ```text
 //! request ─► wanted ─► (admission reads the facts) ─► judge ─► pods/, network_policies/, … ─► findings ─► conclude ─► verdict

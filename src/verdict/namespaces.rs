@@ -1,4 +1,4 @@
-//! Namespaces. Canonical peers select neighbor namespaces by labels, and every user who may label a namespace may set
+//! Namespaces. Canonical peers select neighbor namespaces by labels, and every user who may label a namespace can set
 //! these.
 
 use super::ctx::Ctx;
@@ -25,11 +25,11 @@ pub(super) fn validate(ctx: Ctx<'_>, objects: &Objects<Namespace<'_>>) -> Vec<Fi
             let policies = List { items: neighbor.policies.iter(), most: 4 };
             let message = match (neighbor.selector.accepts(key, before), neighbor.selector.accepts(key, after)) {
                 (false, true) => format!(
-                    "{named} gets {}, by which canonical policies select peers ({policies}). Add the label only if this is intended",
+                    "{named} gains {}, which canonical policies use to select peers ({policies}). Add the label only if this is intended",
                     label(neighbor, key, after)
                 ),
                 (true, false) => format!(
-                    "{named} loses {}, by which canonical policies select peers ({policies}): they no longer allow its traffic. Keep the label",
+                    "{named} loses {}, which canonical policies use to select peers ({policies}): they no longer allow its traffic. Keep the label",
                     label(neighbor, key, before)
                 ),
                 _ => continue,

@@ -1,6 +1,6 @@
 //! The settings that a verdict depends on.
 
-/// The settings that `serve`, `review` and `check` take from their flags. [`Settings::default`] has the
+/// The settings that `serve`, `review` and `check` read from their flags. [`Settings::default`] has the
 /// defaults of the flags.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {

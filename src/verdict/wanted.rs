@@ -28,7 +28,7 @@ pub enum FactKind {
     Namespace,
 }
 
-/// What to read and count of a request.
+/// What to read from a request, and how to count it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Wanted {
     /// The facts to read.
@@ -40,7 +40,7 @@ pub struct Wanted {
 }
 
 impl Default for Wanted {
-    /// Returns what is wanted of a request that cannot be read.
+    /// Returns what is wanted from a request that cannot be read.
     fn default() -> Self {
         Wanted { facts: FactKind::Nothing, label: "other", unguarded: false }
     }

@@ -1,4 +1,4 @@
-//! Parts of the sentences of findings. A sentence starts in lower case, has no full stop at its end, and says what is
+//! Parts of the sentences of findings. A sentence starts in lower case, has no period at its end, and says what is
 //! wrong, where, and what to do.
 
 use std::fmt;

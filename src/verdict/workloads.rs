@@ -1,5 +1,5 @@
-//! Workloads. A workload whose pods would be denied is admitted with a warning by default, so that its author learns of
-//! it at once. A workload that would not match its own pods is denied.
+//! Workloads. A workload whose pods would be denied is admitted with a warning by default, so that its author learns
+//! about it immediately. A workload that would not match its own pods is denied.
 
 use super::ctx::Ctx;
 use super::facts::{Objects, Step, Workload};
@@ -48,7 +48,7 @@ fn selector(named: Named<'_>, keys: &[&str], unchanged: bool) -> Vec<Finding> {
 /// The selector cannot be understood.
 fn selector_keys<'n>(kind: WorkloadKind, selector: &'n Node<'_>) -> Result<Vec<&'n str>, &'static str> {
     const NOT_A_MAP: &str = "its selector must be a map";
-    const TOO_LARGE: &str = "its selector has more values than are judged";
+    const TOO_LARGE: &str = "its selector has too many values to check";
     // The keys beyond the limit are unknown.
     let is_cut = |map: &Node<'_>| matches!(map, Node::Object(entries) if entries.iter().any(|(_, value)| *value == Node::Unread));
     let Node::Object(entries) = selector else {

@@ -93,14 +93,17 @@ fn a_torn_last_line_on_standard_input_is_a_note() {
     let bytes = fs::read(&path).unwrap();
     let ran = netpol_reading(&["audit", "verify", "-"], &bytes[..bytes.len() - 30]);
     assert_eq!((ran.code, ran.err.as_str()), (0, ""));
-    assert_eq!(ran.out.lines().next().unwrap(), "note    standard input, line 3: skipped a torn line, left by a crash or a full disk");
+    assert_eq!(
+        ran.out.lines().next().unwrap(),
+        "note    standard input, line 3: skipped an incomplete line left by a crash or a full disk"
+    );
     assert_eq!(ran.out.lines().last().unwrap(), "intact  2 lines in 1 file, 1 chain");
 }
 
 #[test]
 fn an_empty_log_has_nothing_to_verify() {
     let ran = netpol_reading(&["audit", "verify", "-"], b"");
-    assert_eq!((ran.code, ran.out.as_str()), (0, "nothing to verify: no audit line in 1 file\n"));
+    assert_eq!((ran.code, ran.out.as_str()), (0, "nothing to verify: no audit lines in 1 file\n"));
 }
 
 #[test]

@@ -134,7 +134,7 @@ fn contradicting_certificate_flags_are_rejected() {
         (vec!["--tls-secret", "a", "--tls-name", "x"], "write NAMESPACE/NAME"),
         (vec!["--tls-secret", "a/b", "--tls-name", "x", "--self-signed-dir", "d"], "cannot be used with"),
         (vec!["--tls-secret", "a/b", "--tls-cert", "c", "--tls-key", "k"], "cannot be used with"),
-        (vec!["--tls-secret", "a/b", "--tls-name", "x", "--ca-lifetime", "20d"], "--ca-lifetime must be at least --leaf-lifetime"),
+        (vec!["--tls-secret", "a/b", "--tls-name", "x", "--ca-lifetime", "20d"], "must be at least as long as --leaf-lifetime"),
         (vec!["--tls-secret", "a/b", "--tls-name", "x", "--registration", "X_"], "a name must have at most 253 lowercase letters"),
     ] {
         let ran = netpol(&[vec!["serve"], args].concat());

@@ -89,7 +89,7 @@ fn a_body_that_the_webhook_refuses_with_400_is_exit_code_2() {
     for (body, words) in [
         (
             r#"{"kind":"AdmissionReview","apiVersion":"admission.k8s.io/v1beta1","request":{"uid":"u"}}"#,
-            "another version than admission.k8s.io/v1",
+            "must be admission.k8s.io/v1, the only supported version",
         ),
         (r#"{"kind":"AdmissionReview","apiVersion":"admission.k8s.io/v1"}"#, "request"),
     ] {

@@ -11,7 +11,7 @@ use crate::policy::{Comparison, Home, Policy, compare};
 /// A row of a table: the policy's name, the label of the selected pods, and the rules. A rule is `in` or `out`,
 /// ports by protocol, and after `|` the peers: `label=value` for pods of the namespace, `ns//label=value` for pods
 /// of namespaces labeled `name=ns`, `ns:label=value` for all pods of namespaces with that label, or an address
-/// block. No peers means everyone.
+/// block. No peers means every peer.
 type Row = (&'static str, &'static str, &'static [&'static str]);
 
 /// The policies of both built-in canons: release 4.4 without the user desktops.

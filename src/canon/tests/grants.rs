@@ -134,7 +134,7 @@ fn a_label_outside_the_prefix_is_rejected() {
         let problem = problem(&with_grants(&format!("[{{name: a, podSelector: {{}}, labels: {{{key}: 'true'}}}}]")));
         assert!(
             problem.starts_with(&format!("{AT}[0].labels"))
-                && problem.ends_with(": must start with netpol/; a grant gives no other labels"),
+                && problem.ends_with(": must start with netpol/; grants cannot give other labels"),
             "{problem}"
         );
     }
@@ -167,7 +167,7 @@ fn an_invalid_selector_is_rejected_with_its_field() {
         ("{matchLabel: {run: a}}", "podSelector.matchLabel: unknown field"),
         (
             "{matchExpressions: [{key: run, operator: In, values: [a]}, {key: run, operator: In, values: [b]}]}",
-            "podSelector: selects no pod",
+            "podSelector: selects no pods",
         ),
     ];
     for (selector, message) in cases {

@@ -110,7 +110,7 @@ fn invalid_metadata_is_rejected() {
         ("ownerReferences: [{kind: Pod, apiVersion: v1, name: x, uid: u, extra: 1}]", "metadata.ownerReferences[0].extra: unknown field"),
         (
             "annotations: {netpol.abcdesktop.io/break-glass: why}",
-            "metadata.annotations[\"netpol.abcdesktop.io/break-glass\"]: must not be in a canon, only in a change of a policy in the cluster; remove it",
+            "metadata.annotations[\"netpol.abcdesktop.io/break-glass\"]: must not be set in a canon, only on a policy in the cluster; remove it",
         ),
     ];
     for (field, message) in cases {

@@ -64,7 +64,7 @@ struct Authority {
 }
 
 impl Inspection {
-    /// Verifies every certificate with every bundle.
+    /// Verifies every certificate against every bundle.
     pub(super) fn new(subjects: &[Subject], trust: &[Trust], notes: Vec<String>, mut findings: Vec<String>, now: SystemTime) -> Inspection {
         for Subject { from, shown } in subjects {
             let Ca { not_before, not_after, .. } = &shown.own;

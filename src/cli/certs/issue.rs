@@ -35,7 +35,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "DIR")]
     dir: PathBuf,
 
-    /// DNS name or IP address of the certificate, in addition to localhost and its addresses (repeatable).
+    /// DNS name or IP address for the certificate, in addition to localhost and its addresses (repeatable).
     #[arg(long = "tls-name", value_name = "NAME", value_delimiter = ',')]
     names: Vec<String>,
 
@@ -55,7 +55,7 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args, streams: &mut Streams) -> CommandResult {
     let now = SystemTime::now();
     let dir = args.dir.as_path();
-    // Without the lock, two processes could leave the certificate of one beside the CA of the other.
+    // Without the lock, two processes could leave the certificate of one with the CA of the other.
     let _lock = folder::lock(dir).map_err(|error| Failure::input(anyhow!("cannot use the folder \"{}\": {error}", dir.display())))?;
     let existing = existing_authority(dir)?;
     let is_new = existing.is_none();

@@ -17,9 +17,9 @@ pub struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
-    /// Issue a certificate for development, with its own CA.
+    /// Issue a certificate for development with its own CA.
     Issue(issue::Args),
-    /// Inspect certificates, and verify them with CAs.
+    /// Inspect certificates and verify them against CAs.
     Show(show::Args),
 }
 

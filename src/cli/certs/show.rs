@@ -19,7 +19,7 @@ use crate::server::tls;
 /// The arguments of `certs show`.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "\
-Every certificate is verified with every CA. The exit code is 1 if a certificate has expired,
+Every certificate is verified against every CA. The exit code is 1 if a certificate has expired,
 is not valid yet, or is not trusted by a CA. No private key is shown.
 
 Examples:
@@ -42,15 +42,15 @@ pub(super) struct Args {
     #[arg(long = "registration", value_name = "NAME", env = "NETPOL_REGISTRATION", value_delimiter = ',', value_parser = object_name)]
     registrations: Vec<String>,
 
-    /// File with a certificate and its chain, PEM.
+    /// PEM file with a certificate and its chain.
     #[arg(long, value_name = "FILE")]
     cert: Option<PathBuf>,
 
-    /// File with CAs that must trust the certificates, PEM.
+    /// PEM file with CAs that must trust the certificates.
     #[arg(long, value_name = "FILE")]
     ca: Option<PathBuf>,
 
-    /// Server whose certificate is inspected.
+    /// Server whose certificate to inspect.
     #[arg(long, value_name = "HOST:PORT")]
     connect: Option<String>,
 
@@ -88,7 +88,7 @@ pub(super) fn run(args: &Args, streams: &mut Streams) -> CommandResult {
     }
     if let Some(address) = &args.connect {
         let chain = served::chain(address, args.server_name.as_deref()).map_err(|error| Failure::internal(anyhow!(error)))?;
-        let shown = Shown::read(chain).ok_or_else(|| Failure::internal(anyhow!("{address} presents no certificate")))?;
+        let shown = Shown::read(chain).ok_or_else(|| Failure::internal(anyhow!("{address} does not present a certificate")))?;
         all.subjects.push(Subject { from: format!("the server {address}"), shown });
     }
     if args.tls_secret.is_some() || !args.registrations.is_empty() {
@@ -142,7 +142,7 @@ fn add_secret(from: &str, secret: &PublicSecret, all: &mut Found) {
         all.trust.push(Trust { from: from.to_owned(), name: None, cas: Bundle::read(&secret.ca).cas });
     }
     if secret.is_rotating {
-        all.notes.push(format!("{from} has a new CA that does not sign certificates until every webhook configuration trusts it"));
+        all.notes.push(format!("{from} has a new CA that will sign certificates only after every webhook configuration trusts it"));
     }
     if !secret.is_managed {
         all.notes.push(format!("{from} is not managed by netpol"));

@@ -20,7 +20,7 @@ use crate::registration::{DEFAULT_NAME, DEFAULT_NAMESPACE, Endpoint, Registratio
 
 /// The objects of the chart.
 const BASE: &str = include_str!("install.yaml");
-/// The folder for a canon that is not built in, in the container.
+/// The folder in the container for a canon that is not built in.
 const CANON_FOLDER: &str = "/etc/netpol/canon";
 /// The namespace of the pods that the servers need to start.
 const SYSTEM: &str = "kube-system";
@@ -43,11 +43,11 @@ pub(super) struct Args {
     #[command(flatten)]
     judge: JudgeArgs,
 
-    /// Namespace of the servers, which must not be guarded.
+    /// Namespace for the servers; it must not be guarded.
     #[arg(long, value_name = "NS", default_value = DEFAULT_NAMESPACE, value_parser = namespace)]
     install_namespace: String,
 
-    /// Image of the servers.
+    /// Container image of the servers.
     #[arg(long, value_name = "IMAGE", default_value = concat!("abcdesktop-netpol:", env!("CARGO_PKG_VERSION")))]
     image: String,
 
@@ -60,7 +60,7 @@ pub(super) fn run(args: &Args, streams: &mut Streams) -> CommandResult {
     if guarded.contains(&args.install_namespace) {
         let own = &args.install_namespace;
         return Err(Failure::input(anyhow!(
-            "the servers cannot run in the guarded namespace \"{own}\", because they could not restart after all have stopped: choose another --install-namespace"
+            "the servers cannot run in the guarded namespace \"{own}\", because they could not restart once all of them have stopped: choose another --install-namespace"
         )));
     }
     if guarded.iter().any(|namespace| namespace == SYSTEM) {

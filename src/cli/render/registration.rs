@@ -18,7 +18,7 @@ use crate::verdict::Settings;
 Use the same canon and namespaces as for `serve`: the webhooks match the labels that the canon uses.
 
 Examples:
-  Register the servers behind the Service of the chart:
+  Register the servers that the chart installs:
     netpol render registration --ca ca.crt | kubectl apply -f -
 
   Register a server outside the cluster:
@@ -41,7 +41,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "NAME", default_value = DEFAULT_NAME, value_parser = object_name)]
     name: String,
 
-    /// Service of the servers, NAMESPACE/NAME or NAMESPACE/NAME:PORT.
+    /// Service of the servers: NAMESPACE/NAME or NAMESPACE/NAME:PORT.
     #[arg(long, value_name = "SERVICE", default_value_t = Endpoint::default_service(), value_parser = Endpoint::service)]
     service: Endpoint,
 
@@ -49,8 +49,8 @@ pub(super) struct Args {
     #[arg(long, value_name = "URL", value_parser = Endpoint::url, conflicts_with = "service")]
     url: Option<Endpoint>,
 
-    /// CA certificates for the caBundle of the webhooks, PEM (- is standard input); default: no caBundle, so
-    /// that the API server uses the CAs of its system until one is added.
+    /// PEM file with the CA certificates for the caBundle of the webhooks (- is standard input); default: no
+    /// caBundle, so the API server uses the CAs of its system until a caBundle is added.
     #[arg(long, value_name = "FILE")]
     ca: Option<String>,
 

@@ -1,7 +1,7 @@
 //! Decides what to do about the Lease. Pure: the Lease and the time are arguments.
 //!
 //! Each process measures by its own monotonic clock how long the Lease has not changed; times that other machines wrote into the
-//! Lease prove nothing. The holder stops to lead earlier than others may take the Lease. A process that was suspended between its
+//! Lease are ignored. The holder stops leading before others may take the Lease. A process that was suspended between its
 //! decision and its write could still write too late, so every write is also guarded by the resource version that was read.
 
 use std::time::Duration;
@@ -70,7 +70,7 @@ impl Memory {
         self.renewed.is_some_and(|renewed| now.saturating_sub(renewed) < timing.renew_deadline)
     }
 
-    /// Returns when this process must stop to lead; none if it does not hold the Lease.
+    /// Returns when this process must stop leading; none if it does not hold the Lease.
     pub(super) fn deadline(&self, timing: &Timing) -> Option<Duration> {
         self.renewed.map(|renewed| renewed + timing.renew_deadline)
     }

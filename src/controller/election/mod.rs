@@ -21,11 +21,11 @@ use crate::documents::values::{set, text};
 /// Whether this process leads.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Leadership {
-    /// Until when it leads by its own clock; none if it does not lead.
+    /// The end of its leadership by its own clock; none if it does not lead.
     until: Option<Instant>,
     /// The Lease, as the owner of the Secret.
     pub(super) owner: Option<Owner>,
-    /// Why the election fails.
+    /// The error of the last attempt.
     pub(super) error: Option<ClusterError>,
 }
 

@@ -1,4 +1,4 @@
-//! The decision about the Lease: for one candidate, and for several candidates with clocks of their own.
+//! The decision about the Lease: for one candidate, and for several candidates with their own clocks.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Part 2b of `semantics.md`: specs that look equal and are not.
+//! Part 2b of `semantics.md`: specs that look equal but are not.
 
 use super::super::{Allowed, Beyond, Change};
 use super::{drifts, egress, ingress, policy};

@@ -1,7 +1,7 @@
 //! The naive model: policies as tables over a small universe, built directly from their JSON.
 //!
 //! The universe has every label, address and port that the specs of `random` can tell apart, so a result for
-//! all of its points is a result in general. The model uses nothing of the code under test.
+//! all of its points is a result in general. The model uses none of the code under test.
 
 use std::sync::LazyLock;
 

@@ -23,7 +23,7 @@ pub(crate) struct Health {
     pub(crate) degraded: Degraded,
 }
 
-/// Files that are not usable, so that the last good version stays active: name and sentence.
+/// Files that are not usable, so that their last valid version remains active: name and message.
 #[derive(Debug, Default)]
 pub(crate) struct Degraded(Mutex<BTreeMap<&'static str, String>>);
 

@@ -1,4 +1,4 @@
-//! The endpoints of the admin port. None of them waits for anything.
+//! The endpoints of the admin port. None of them blocks.
 
 use std::future::ready;
 use std::sync::Arc;

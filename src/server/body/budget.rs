@@ -1,6 +1,6 @@
 //! The memory that all bodies in flight share: `--body-budget`, in two lanes.
 //!
-//! An *ordinary* body announces at most [`ORDINARY`] bytes. Ordinary bodies have a lane of their own, so that they never
+//! An *ordinary* body announces at most [`ORDINARY`] bytes. Ordinary bodies have their own lane, so that they never
 //! wait for a large one. A body that announces no length (a chunked one) can become as large as any and counts as large.
 
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use crate::server::limits::ORDINARY;
 /// Size of the lane for ordinary bodies in bytes.
 const ORDINARY_LANE: usize = 8 << 20;
 
-/// Bytes that one permit stands for.
+/// The number of bytes that one permit represents.
 const PERMIT: usize = 1 << 10;
 
 /// The two lanes.
@@ -43,7 +43,7 @@ impl Budget {
     /// time; the rest for large ones.
     ///
     /// # Errors
-    /// The budget cannot hold a body of `max_body` bytes beside the ordinary ones.
+    /// The budget cannot hold a body of `max_body` bytes in addition to the ordinary ones.
     pub(crate) fn new(budget: usize, max_body: usize, reviews: usize) -> Result<Budget, TooSmall> {
         let needed = max_body.saturating_add(ORDINARY_LANE);
         if budget < needed {
@@ -119,7 +119,7 @@ impl Lane {
         self.waiting.load(Ordering::Relaxed) > 0
     }
 
-    /// Returns the number of bodies, waiting ones included.
+    /// Returns the number of bodies, including waiting ones.
     pub(crate) fn bodies(&self) -> usize {
         self.bodies.load(Ordering::Relaxed)
     }

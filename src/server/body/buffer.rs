@@ -1,6 +1,6 @@
 //! The memory that a body is collected in.
 //!
-//! A large body gets pages of its own from the system, which are given back when it is dropped. The allocator would keep
+//! A large body gets its own pages from the system, which are returned when it is dropped. The allocator would keep
 //! them: after its first large block, glibc serves blocks of that size from arenas, of which each thread has one.
 
 use bytes::Bytes;

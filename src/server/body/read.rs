@@ -16,19 +16,19 @@ use super::buffer::{Buffer, NoMemory};
 use crate::server::limits::ORDINARY;
 use crate::server::refusal::Refusal;
 
-/// What limits the reading of one body.
+/// The limits on reading one body.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Bounds {
     /// The largest body in bytes.
     pub(crate) max_body: usize,
-    /// While others wait, a body that is not complete must bring `pace` bytes in this time.
+    /// While others wait, `pace` bytes of an incomplete body must arrive in this time.
     pub(crate) stall: Duration,
     pub(crate) pace: usize,
-    /// When the response must be on its way.
+    /// When the response must be sent.
     pub(crate) deadline: Instant,
 }
 
-/// A body that was read whole, and the memory that it holds.
+/// A complete body, and the memory that it holds.
 #[derive(Debug)]
 pub(crate) struct Body {
     pub(crate) bytes: Bytes,
@@ -36,7 +36,7 @@ pub(crate) struct Body {
 }
 
 impl Body {
-    /// Returns whether it is small enough to be reviewed where it was read.
+    /// Returns whether it is small enough to be reviewed on the thread that read it.
     pub(crate) fn is_ordinary(&self) -> bool {
         self.bytes.len() <= ORDINARY
     }
@@ -120,6 +120,7 @@ impl<B: hyper::body::Body<Data = Bytes> + Unpin> Parts<'_, B> {
         }
     }
 
+<<<<<<< HEAD
     /// Returns the next frame, or `None` if the window ends first. hyper passes on a frame that it has already read only
     /// in its next turn, so the timer is armed after that turn: most bodies never need it.
     async fn frame(&mut self) -> Option<Option<Result<Frame<Bytes>, B::Error>>> {
@@ -140,6 +141,9 @@ impl<B: hyper::body::Body<Data = Bytes> + Unpin> Parts<'_, B> {
     }
 
     /// Begins the next window, unless the body is too late, or too slow while others wait.
+=======
+    /// Begins the next window, unless the deadline has passed, or the body is too slow while others wait.
+>>>>>>> w-read2
     fn check(&mut self, is_awaited: bool) -> Result<(), Refusal> {
         let now = Instant::now();
         if now >= self.bounds.deadline {

@@ -1,4 +1,4 @@
-//! Listens, and accepts connections at once.
+//! Listens, and accepts connections without delay.
 
 use std::future::poll_fn;
 use std::io;
@@ -18,24 +18,24 @@ use super::port::Port;
 /// Pause after the system refused a connection, for example because too many files are open.
 const AFTER_ERROR: Duration = Duration::from_millis(5);
 
-/// Open files that are enough for all connections.
+/// The number of open files that is enough for all connections.
 const OPEN_FILES: u64 = 65_536;
 
-/// Connections that the system holds until they are accepted. The system may have a lower limit.
+/// The number of connections that the system holds until they are accepted. The system may have a lower limit.
 const BACKLOG: u32 = 4096;
 
-/// Raises this process's limit of open files, as far as the system allows.
+/// Raises this process's limit on open files as far as the system allows.
 pub(crate) fn raise_file_limit() {
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     let wanted = maximum.unwrap_or(OPEN_FILES).min(OPEN_FILES);
     if current.is_some_and(|current| current < wanted) {
-        // With the lower limit, connections leave earlier.
+        // With the lower limit, connections are closed earlier.
         let _ = setrlimit(Resource::Nofile, Rlimit { current: Some(wanted), maximum });
     }
 }
 
-/// Binds a socket to an address, without listening. Where the address is all of IPv6 and the system has no IPv6, all of
-/// IPv4 is used.
+/// Binds a socket to an address, without listening. If the address is the IPv6 wildcard and the system has no IPv6, the
+/// IPv4 wildcard is used.
 ///
 /// # Errors
 /// The address is in use, or the system does not have it.
@@ -85,7 +85,7 @@ pub(crate) async fn accept(listener: TcpListener, port: Arc<Port>) {
                 if !is_of_one_connection(&error) {
                     if !is_logged {
                         is_logged = true;
-                        tracing::error!(port = port.name, %error, "cannot accept connections (logged once; netpol_accept_errors_total counts)");
+                        tracing::error!(port = port.name, %error, "cannot accept connections (logged once; netpol_accept_errors_total counts all errors)");
                     }
                     // The end of another connection frees what the next one needs.
                     port.connections.relieve();

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use super::tickets::{InFlight, Ticket};
 
-/// Bytes that a client can send between two requests, beside bodies. HTTP/2 control frames count; the library has no
+/// Bytes that a client can send between two requests, in addition to bodies. HTTP/2 control frames count; the library has no
 /// limit for some of them.
 const MAX_EXCESS: i64 = 256 << 10;
 
@@ -13,7 +13,7 @@ const MAX_EXCESS: i64 = 256 << 10;
 pub(crate) struct Link {
     pub(super) ticket: Ticket,
     pub(super) is_http1: bool,
-    /// Whether the client presented a certificate of the client CA.
+    /// Whether the client presented a certificate signed by the client CA.
     pub(crate) client_verified: bool,
     /// Bytes received since the last request started that belong to no body.
     excess: AtomicI64,
@@ -49,7 +49,7 @@ impl Link {
         self.excess.fetch_sub(clamp(bytes), Ordering::Relaxed);
     }
 
-    /// Returns whether the client sent too much that belongs to no request.
+    /// Returns whether the client sent too many bytes that belong to no request.
     pub(super) fn is_excessive(&self) -> bool {
         self.excess.load(Ordering::Relaxed) > MAX_EXCESS
     }

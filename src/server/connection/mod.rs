@@ -2,11 +2,11 @@
 //!
 //! ```text
 //! accept ─► tickets (registry) ─► serve: handshake ─► stream ─► hyper ─► router
-//!    port: what all of that shares                 link: what is known of one connection
+//!    port: what all of these share                 link: what is known about one connection
 //! ```
 //!
-//! - `accept` listens and accepts, at once and without a pause.
-//! - `registry` decides which connection makes way for a newer one; it is pure, and `tests` compares it with a naive model.
+//! - `accept` listens, and accepts connections without delay.
+//! - `registry` decides which connection to close for a newer one; it is pure, and `tests` compares it with a naive model.
 //! - `tickets` is the registry behind a lock, with the orders that reach each connection's task.
 //! - `link` is the state of one connection; `stream` counts its bytes and closes it without losing a refusal.
 //! - `serve` serves one connection to its end; `port` is what the connections of one port share.

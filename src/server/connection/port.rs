@@ -12,16 +12,16 @@ use crate::server::limits::Limits;
 use crate::server::metrics::Metrics;
 use crate::server::tls::Tls;
 
-/// Bounds of the time between two looks for connections that were idle for too long.
+/// Bounds of the interval between two checks for connections that were idle for too long.
 const MIN_SWEEP: Duration = Duration::from_millis(10);
 const MAX_SWEEP: Duration = Duration::from_millis(500);
 
-/// A port: the reviews' or the admin port.
+/// The review port or the admin port.
 #[derive(Debug)]
 pub(crate) struct Port {
     /// Its name in the metrics.
     pub(crate) name: &'static str,
-    /// The phase in which it stops to accept connections.
+    /// The phase in which it stops accepting connections.
     pub(crate) until: Phase,
     /// TLS; `None` on the admin port.
     pub(crate) tls: Option<Arc<Tls>>,
@@ -36,7 +36,7 @@ impl Port {
     /// Passes each phase of the server on to the connections, until the server is over.
     pub(crate) async fn follow_lifecycle(&self) {
         for (phase, order) in [(Phase::Farewell, Order::SayFarewell), (Phase::Closing, Order::Close), (Phase::Over, Order::Drop)] {
-            // The admin port reports on the server until its end.
+            // The admin port stays available until the server ends.
             if phase == Phase::Over || phase == Phase::Farewell || phase >= self.until {
                 self.lifecycle.reached(phase).await;
                 self.connections.announce(order);

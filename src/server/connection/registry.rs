@@ -1,13 +1,13 @@
-//! Decides which connections a port keeps and which one makes way for a newer one. No clock, no I/O.
+//! Decides which connections a port keeps and which one it closes for a newer one. No clock, no I/O.
 //!
-//! Three groups have a size of their own, so that no group takes room from another: silent connections, handshakes,
+//! Three groups have separate size limits, so that none takes room from another: silent connections, handshakes,
 //! and established connections. In the first two, a newer connection displaces the oldest one. An established
 //! connection is displaced only while it is idle: first those on which no review was answered yet, longest-idle first.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::{Duration, Instant};
 
-/// How far a connection got. The order is the order of displacement within a group.
+/// The progress of a connection. The order is the order of displacement within a group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Class {
     /// Accepted; no byte was received.
@@ -45,7 +45,7 @@ pub(super) struct Registry<T> {
     /// Includes the queued ones.
     handshakes: usize,
     queued: usize,
-    /// Includes those that were told to leave and have not left yet.
+    /// Includes the connections that were told to leave and are still open.
     established: usize,
     leaving: usize,
 }
@@ -62,7 +62,7 @@ struct Entry<T> {
     signal: T,
 }
 
-/// What became of a request for a slot.
+/// The result of a request for a slot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Slot {
     /// The connection is established.
@@ -97,7 +97,7 @@ impl<T> Registry<T> {
         }
     }
 
-    /// Adds a connection that was accepted; also returns the silent connection that makes way for it, if one does.
+    /// Adds a connection that was accepted; also returns the silent connection that it displaces, if any.
     pub(super) fn admit(&mut self, signal: T, now: Instant) -> (Id, Option<Id>) {
         let id = self.next;
         self.next += 1;
@@ -108,7 +108,7 @@ impl<T> Registry<T> {
         (id, if self.silent > self.sizes.silent { self.displace(Class::Silent, Class::Silent, Some(id)) } else { None })
     }
 
-    /// Notes that the handshake started; returns the handshake that makes way for it, if one does.
+    /// Notes that the handshake started; returns the handshake that it displaces, if any.
     pub(super) fn start_handshake(&mut self, id: Id) -> Option<Id> {
         if !self.entries.get(&id).is_some_and(|entry| entry.class == Class::Silent && !entry.leaves) {
             return None;
@@ -142,7 +142,7 @@ impl<T> Registry<T> {
         self.set_busy(class, since, id);
     }
 
-    /// Notes that a request was answered or given up; returns whether a queued connection should try again.
+    /// Notes that a request was answered or abandoned; returns whether a queued connection should try again.
     pub(super) fn end(&mut self, id: Id, now: Instant) -> bool {
         let Some(entry) = self.entries.get_mut(&id) else { return false };
         entry.requests = entry.requests.saturating_sub(1);
@@ -172,7 +172,7 @@ impl<T> Registry<T> {
         self.queued > 0
     }
 
-    /// Tells the connection that can best be missed to leave; returns it.
+    /// Tells the least valuable connection to leave, and returns it.
     pub(super) fn relieve(&mut self) -> Option<Id> {
         self.displace(Class::Silent, Class::Proven, None)
     }
@@ -191,12 +191,12 @@ impl<T> Registry<T> {
         late
     }
 
-    /// The signal of a connection.
+    /// Returns the signal of a connection.
     pub(super) fn signal(&self, id: Id) -> Option<&T> {
         self.entries.get(&id).map(|entry| &entry.signal)
     }
 
-    /// The signals of all connections.
+    /// Returns the signals of all connections.
     pub(super) fn signals(&self) -> impl Iterator<Item = &T> {
         self.entries.values().map(|entry| &entry.signal)
     }
@@ -209,12 +209,12 @@ impl<T> Registry<T> {
         })
     }
 
-    /// The number of connections whose task has not ended.
+    /// Returns the number of connections whose task has not ended.
     pub(super) fn len(&self) -> usize {
         self.entries.len()
     }
 
-    /// The number of connections that wait for a slot.
+    /// Returns the number of connections that wait for a slot.
     pub(super) fn queued(&self) -> usize {
         self.queued
     }
@@ -235,7 +235,7 @@ impl<T> Registry<T> {
         if class < Class::Unproven {
             self.count(class, -1);
         } else {
-            // It keeps its slot until its task ends, so that there are never more than the size says.
+            // It keeps its slot until its task ends, so that the group never exceeds its size.
             self.leaving += 1;
         }
     }

@@ -1,4 +1,4 @@
-//! Serves one connection: its handshake, HTTP/1.1 or HTTP/2 as ALPN says, and its end.
+//! Serves one connection: its handshake, HTTP/1.1 or HTTP/2 as negotiated by ALPN, and its end.
 
 use std::convert::Infallible;
 use std::pin::pin;
@@ -26,16 +26,21 @@ use super::tickets::{Order, Ticket};
 use crate::server::metrics::handshake_cause;
 use crate::server::tls::Tls;
 
+<<<<<<< HEAD
 /// The most that HTTP/1.1 buffers of a connection, in bytes.
 const READ_BUFFER: usize = 16 << 10;
+=======
+/// The maximum number of bytes that HTTP/1.1 buffers for a connection.
+const READ_BUFFER: usize = 32 << 10;
+>>>>>>> w-read2
 
-/// The largest head of a request, in bytes: the list of headers for HTTP/2.
+/// The maximum size of the headers of a request, in bytes. For HTTP/2, it limits the header list.
 const MAX_HEAD: u32 = 8 << 10;
 
-/// The most headers of an HTTP/1.1 request.
+/// The maximum number of headers of an HTTP/1.1 request.
 const MAX_HEADERS: usize = 64;
 
-/// Bytes that one read asks the system for: about one TLS record of the largest size. rustls asks for 4 KiB.
+/// The number of bytes that one read requests from the system: about one TLS record of maximum size. rustls requests 4 KiB.
 const SOCKET_BUFFER: usize = 16 << 10;
 
 /// Bytes that an HTTP/2 client can send before the server reads them.
@@ -44,10 +49,10 @@ const WINDOW: u32 = 64 << 10;
 /// Requests in flight on one HTTP/2 connection. The library cannot change it while the connection is open.
 const STREAMS: u32 = 16;
 
-/// Time that an idle connection has to close: the server ends, or it was idle for too long.
+/// The time for an idle connection to close when the server ends or the connection was idle for too long.
 const CLOSE_TIME: Duration = Duration::from_secs(2);
 
-/// The same where another connection waits for the slot.
+/// The same, if another connection waits for the slot.
 const MAKE_WAY_TIME: Duration = Duration::from_millis(250);
 
 impl Port {
@@ -66,12 +71,12 @@ impl Port {
             }),
         };
         let cause = match opened {
-            // What only some connections need is boxed, so that a silent one is small.
+            // State that only some connections need is boxed, so that a silent connection is small.
             Ok(Opened::Plain(stream)) => Box::pin(self.http1(stream, Link::new(ticket, true, false))).await,
             Ok(Opened::Tls(stream)) => {
                 let session = stream.get_ref().1;
                 let is_http1 = session.alpn_protocol() != Some(b"h2");
-                // A session has a client's certificate only where the client CA was asked for, and signed it.
+                // A session has a client certificate only if one was required and the client CA signed it.
                 let link = Link::new(ticket, is_http1, session.peer_certificates().is_some());
                 if is_http1 { Box::pin(self.http1(stream, link)).await } else { Box::pin(self.http2(stream, link)).await }
             }
@@ -208,7 +213,7 @@ async fn answer(port: Arc<Port>, link: Arc<Link>, mut request: Request<Incoming>
     Ok(response)
 }
 
-/// The cause of the end of a connection that was not told to end.
+/// Returns the cause of the end of a connection that was not told to end.
 fn end_of(result: &hyper::Result<()>, link: &Link) -> &'static str {
     match result {
         Ok(()) => "done",

@@ -11,7 +11,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::link::Link;
 
-/// The most that is discarded after the last response, in bytes.
+/// The maximum number of bytes to discard after the last response.
 const MAX_LINGER: usize = 64 << 20;
 
 /// A stream whose received bytes are counted. Not `Debug`: it may hold bytes of a request.
@@ -57,7 +57,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Stream<S> {
     }
 
     /// Closes the writing side, then discards the rest of a refused body. Closing the socket while unread bytes arrive
-    /// would reset the connection, and the client would lose the response. The connection is idle then, and so makes way.
+    /// would reset the connection, and the client would lose the response. The connection is idle then, so it can be displaced.
     fn poll_shutdown(self: Pin<&mut Self>, ctx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         loop {

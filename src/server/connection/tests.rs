@@ -10,7 +10,7 @@ fn registry() -> Registry<()> {
     Registry::new(SIZES)
 }
 
-/// A registry with a clock that advances a second a step.
+/// A registry with a clock that advances one second per step.
 struct Stepped {
     registry: Registry<()>,
     now: Instant,
@@ -167,7 +167,7 @@ fn change() -> impl Strategy<Value = Change> {
     ]
 }
 
-/// A connection of the naive model, which looks at all of them each time.
+/// A connection of the naive model, which checks all connections each time.
 #[derive(Debug, Clone)]
 struct Naive {
     id: Id,

@@ -8,21 +8,21 @@ use tokio::sync::{Notify, watch};
 
 use super::registry::{Activity, Id, Registry, Sizes, Slot};
 
-/// Silent connections for each established one. They cost little, and an honest client is silent only for moments: the
-/// larger this group, the faster a flood must be to displace it within them.
+/// Silent connections for each established one. They cost little, and a legitimate client is silent only briefly: the
+/// larger this group, the faster a flood must be to displace such a client in that time.
 const SILENT: usize = 4;
 
-/// The fewest silent connections, and the fewest handshakes, that a port has room for.
+/// The minimum sizes of the groups of silent connections and of handshakes.
 const MIN_SILENT: usize = 256;
 const MIN_HANDSHAKES: usize = 64;
 
-/// Connections that leave at once where the system has no room.
+/// The number of connections that leave at once if the system has no room for a new one.
 const RELIEF: usize = 16;
 
 /// What a connection must do. A later order replaces an earlier one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Order {
-    /// Go on.
+    /// Keep serving.
     Serve,
     /// The server ends: ask the client to close.
     SayFarewell,
@@ -85,7 +85,7 @@ impl Connections {
         Ticket { connections: Arc::clone(self), id, orders }
     }
 
-    /// Makes the connections leave that can best be missed.
+    /// Tells the least valuable connections to leave.
     pub(super) fn relieve(&self) {
         let mut registry = self.lock();
         for _ in 0..RELIEF {
@@ -94,7 +94,7 @@ impl Connections {
         }
     }
 
-    /// Makes connections leave that were idle, or in their handshake, for too long.
+    /// Tells connections to leave that were idle, or in their handshake, for too long.
     pub(super) fn expire(&self, handshake: Duration, idle: Duration) {
         let mut registry = self.lock();
         for id in registry.expire(Instant::now(), handshake, idle) {
@@ -165,7 +165,7 @@ impl Ticket {
     pub(super) async fn establish(&self) {
         loop {
             let mut freed = std::pin::pin!(self.connections.freed.notified());
-            // Registered before the look, so that no slot that is freed in between is missed.
+            // Registered before the check, so that no slot that is freed in between is missed.
             freed.as_mut().enable();
             {
                 let mut registry = self.connections.lock();
@@ -195,12 +195,12 @@ impl Ticket {
         self.connections.lock().activity(self.id)
     }
 
-    /// The current order.
+    /// Returns the current order.
     pub(super) fn order(&self) -> Order {
         *self.orders.borrow()
     }
 
-    /// The orders, for the task of the connection.
+    /// Returns the orders, for the task of the connection.
     pub(super) fn orders(&self) -> watch::Receiver<Order> {
         self.orders.clone()
     }

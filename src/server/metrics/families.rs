@@ -13,10 +13,10 @@ pub(crate) type Word = &'static str;
 /// Labels with their values.
 pub(super) type Labels<const N: usize> = [(Word, Word); N];
 
-/// Counters that labels tell apart.
+/// Counters with labels.
 pub(super) type Counters<const N: usize> = Family<Labels<N>, Counter>;
 
-/// Gauges that labels tell apart.
+/// Gauges with labels.
 pub(super) type Gauges<const N: usize> = Family<Labels<N>, Gauge>;
 
 /// Registers a metric and returns it.
@@ -37,7 +37,7 @@ pub(super) fn add_unit<M: Metric + Clone + Default>(to: &mut Registry, name: &st
     metric
 }
 
-/// Shows a counter from the start: a rate needs a first value.
+/// Creates a counter at the start, because a rate needs a first value.
 pub(super) fn show<const N: usize>(counters: &Counters<N>, labels: Labels<N>) {
     let _ = counters.get_or_create(&labels);
 }

@@ -16,8 +16,8 @@ pub(crate) struct Changes {
 
 impl Changes {
     pub(super) fn register(&self, all: &mut Registry) {
-        all.register("reloads", "Changes of certificate, client CA and canon, by result", self.reloads.clone());
-        let degraded = "1 while a file is not usable and the last good version stays active";
+        all.register("reloads", "Changes to the certificate, client CA and canon, by result", self.reloads.clone());
+        let degraded = "1 if a file is not usable and its last valid version remains active";
         all.register("degraded", degraded, self.degraded.clone());
         for what in ["certificate", "canon"] {
             self.set_degraded(what, false);

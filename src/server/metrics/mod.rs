@@ -1,4 +1,4 @@
-//! The metrics of a server. Every label has a closed set of values; no name of an object, user or client is one.
+//! The metrics of a server. Every label has a fixed set of values; names of objects, users and clients are never values.
 //!
 //! A new metric is a field and a line in `server::Metrics::new`, and a line where it is counted.
 //!

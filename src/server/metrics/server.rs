@@ -21,7 +21,7 @@ use crate::admission::Tally;
 use crate::server::refusal::Refusal;
 use crate::verdict::{Outcome, Rule, Stage};
 
-/// The upper ends of the latency buckets in seconds. A review takes some ten microseconds.
+/// The upper ends of the latency buckets in seconds. A review takes about ten microseconds.
 const BUCKETS: [f64; 13] = [0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.1, 0.5, 2.5, 10.0];
 
 /// Causes of the end of a connection.
@@ -91,35 +91,35 @@ impl Metrics {
     pub(crate) fn new(started: SystemTime, managed: Option<&ManagedMetrics>) -> Metrics {
         let mut registry = Registry::with_prefix("netpol");
         let all = &mut registry;
-        all.register("build", "Version of this program", Info::new([("version", env!("CARGO_PKG_VERSION"))]));
+        all.register("build", "Version of netpol", Info::new([("version", env!("CARGO_PKG_VERSION"))]));
         let start: Gauge = add_unit(all, "start_time", "When the process started, as Unix time", Unit::Seconds);
         start.set(unix_seconds(started));
         let durations = Family::new_with_constructor((|| Histogram::new(BUCKETS)) as fn() -> Histogram);
-        let duration = "Time from the head of a request to its response";
+        let duration = "Time from the headers of a request to its response";
         all.register_with_unit("review_duration", duration, Unit::Seconds, durations.clone());
         let changes = managed.map_or_else(Changes::default, |managed| managed.changes.clone());
         changes.register(all);
         if let Some(managed) = managed {
             managed.register(all);
         }
-        let unguarded = "Reviews of namespaces that are not guarded: the webhook registration and --namespace disagree";
+        let unguarded = "Reviews for namespaces that are not guarded: the webhook registration and --namespace disagree";
         let metrics = Metrics {
             decisions: add_metric(all, "decisions", "Reviews by verdict", Family::default()),
             durations,
-            refusals: add(all, "refusals", "Requests that got no review back, by cause"),
+            refusals: add(all, "refusals", "Requests that did not get an AdmissionReview in response, by cause"),
             in_flight: add(all, "reviews_in_flight", "Requests in flight"),
             panics: add(all, "panics", "Panics while answering a review"),
             unguarded: add(all, "unguarded_reviews", unguarded),
             connections: add(all, "connections", "Open connections"),
             connections_closed: add(all, "connections_closed", "Connections that ended, by cause"),
             handshake_failures: add(all, "handshake_failures", "TLS handshakes that failed, by cause"),
-            accept_errors: add(all, "accept_errors", "Connections that the system did not accept"),
+            accept_errors: add(all, "accept_errors", "Connections that could not be accepted"),
             bodies: add(all, "bodies", "Request bodies in flight"),
-            body_bytes: add_unit(all, "body_budget_used", "Memory that request bodies use", Unit::Bytes),
-            body_capacity: add_unit(all, "body_budget", "Memory that request bodies can use", Unit::Bytes),
+            body_bytes: add_unit(all, "body_budget_used", "Memory used by request bodies", Unit::Bytes),
+            body_capacity: add_unit(all, "body_budget", "Memory available to request bodies", Unit::Bytes),
             certificate_expiry: add_unit(all, "certificate_not_after", "When the certificate expires, as Unix time", Unit::Seconds),
             ready: add(all, "ready", "1 if /readyz reports ready"),
-            audit_dropped: add(all, "audit_dropped", "Audit records that were lost"),
+            audit_dropped: add(all, "audit_dropped", "Audit records that were dropped"),
             audit_written: add(all, "audit_written", "Audit records that were written"),
             changes,
             registry,
@@ -128,7 +128,7 @@ impl Metrics {
         metrics
     }
 
-    /// Shows counters with few labels from the start: a rate needs a first value.
+    /// Creates the counters with few labels at the start, because a rate needs a first value.
     fn show(&self) {
         for stage in [Stage::Mutate, Stage::Validate] {
             let _ = self.durations.get_or_create(&[("stage", word(stage))]);
@@ -153,7 +153,7 @@ impl Metrics {
         self.durations.get_or_create(&[("stage", stage)]).observe(took.as_secs_f64());
     }
 
-    /// Counts a request that gets no review back.
+    /// Counts a request that gets no review in response.
     pub(crate) fn refused(&self, refusal: Refusal) {
         self.refusals.get_or_create(&[("cause", refusal.cause())]).inc();
     }

@@ -17,11 +17,11 @@ use crate::certificates::provider;
 /// Returns a verifier of clients.
 ///
 /// # Errors
-/// What is wrong with the CA file, to be read after the file's name.
+/// What is wrong with the CA file. The message follows the name of the file.
 pub(super) fn verifier(ca: &[u8], names: &[String]) -> Result<Arc<dyn ClientCertVerifier>, String> {
     let mut roots = RootCertStore::empty();
     for certificate in certificates(ca)? {
-        roots.add(certificate).map_err(|_| "contains a certificate that cannot be a CA".to_owned())?;
+        roots.add(certificate).map_err(|_| "contains a certificate that cannot be used as a CA".to_owned())?;
     }
     if roots.is_empty() {
         return Err("contains no certificate".to_owned());
@@ -32,7 +32,7 @@ pub(super) fn verifier(ca: &[u8], names: &[String]) -> Result<Arc<dyn ClientCert
     if names.is_empty() { Ok(inner) } else { Ok(Arc::new(Named { inner, names: names.to_vec() })) }
 }
 
-/// Accepts clients of a CA that have one of some names.
+/// Accepts clients whose certificate is signed by a CA and has one of the given names.
 #[derive(Debug)]
 struct Named {
     inner: Arc<dyn ClientCertVerifier>,

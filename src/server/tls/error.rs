@@ -1,4 +1,4 @@
-//! Errors of the files and names that TLS is set up from.
+//! Errors in the files and names that TLS is set up from.
 
 use std::path::PathBuf;
 
@@ -15,7 +15,7 @@ pub enum TlsError {
     ClientCa {
         /// The file.
         path: PathBuf,
-        /// What is wrong, to be read after the file's name.
+        /// What is wrong. The message follows the name of the file.
         reason: String,
     },
     /// A certificate that the server cannot issue itself.
@@ -39,7 +39,7 @@ pub enum TlsError {
     Setup(#[from] rustls::Error),
 }
 
-/// The result of a second look at a file.
+/// The result of checking a file for changes.
 #[derive(Debug)]
 pub(crate) enum Polled<T> {
     /// The content is the active one.

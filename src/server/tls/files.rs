@@ -7,10 +7,10 @@ use std::path::Path;
 
 use aws_lc_rs::digest::{SHA256, digest};
 
-/// The largest file in bytes. A chain of many certificates has some ten KiB.
+/// The maximum size of a file, in bytes. A chain of many certificates has about 10 KiB.
 const MAX_BYTES: u64 = 1 << 20;
 
-/// The most reads of two files that change while they are read.
+/// The maximum number of attempts to read two files that change while they are read.
 const ATTEMPTS: usize = 5;
 
 /// The contents of two files.
@@ -22,7 +22,7 @@ pub(super) type Digest = [u8; 32];
 /// Reads a file.
 ///
 /// # Errors
-/// The file cannot be read, or is too large, to be read after the file's name.
+/// The file cannot be read or is too large. The message follows the name of the file.
 pub fn read(path: &Path) -> Result<Vec<u8>, String> {
     let unreadable = |error: io::Error| format!("cannot be read: {error}");
     let mut bytes = Vec::new();
@@ -34,7 +34,7 @@ pub fn read(path: &Path) -> Result<Vec<u8>, String> {
 /// like a pair. After the last attempt, returns what was read last.
 ///
 /// # Errors
-/// The file that cannot be read, and what is wrong, to be read after the file's name.
+/// The file that cannot be read, and what is wrong. The message follows the name of the file.
 pub(super) fn read_both<'p>(first: &'p Path, second: &'p Path) -> Result<Contents, (&'p Path, String)> {
     let both = || Ok((read(first).map_err(|reason| (first, reason))?, read(second).map_err(|reason| (second, reason))?));
     let mut before = both();
@@ -48,7 +48,7 @@ pub(super) fn read_both<'p>(first: &'p Path, second: &'p Path) -> Result<Content
     before
 }
 
-/// Returns a digest of contents that also depends on where one ends and the next begins.
+/// Returns a digest of contents that also depends on where each of them ends.
 pub(super) fn digest_of(contents: &[&[u8]]) -> Digest {
     let mut all = Vec::new();
     for content in contents {
@@ -59,7 +59,7 @@ pub(super) fn digest_of(contents: &[&[u8]]) -> Digest {
     sum
 }
 
-/// Replaces a file as one step, or not at all.
+/// Replaces a file atomically.
 ///
 /// # Errors
 /// The file cannot be written.

@@ -30,7 +30,7 @@ pub struct CertificateStatus {
 }
 
 impl ManagedCertificate {
-    /// Makes a handle without a certificate. The server accepts no reviews until [`Self::serve`] sets one.
+    /// Creates a handle without a certificate. The server accepts no reviews until [`Self::serve`] sets one.
     pub fn new() -> ManagedCertificate {
         ManagedCertificate::default()
     }
@@ -73,7 +73,7 @@ impl ManagedCertificate {
         self.0.metrics.record_read(now, ca_not_after);
     }
 
-    /// Shows the counters of these steps and failures from the start.
+    /// Creates the counters of these steps and failures at the start.
     pub fn show_counters(&self, steps: impl IntoIterator<Item = Word>, causes: impl IntoIterator<Item = Word>) {
         self.0.metrics.show(steps, causes);
     }

@@ -1,12 +1,12 @@
 //! TLS: the certificate that is served, the clients that are accepted, and how both change while the server runs.
 //!
 //! - `current` is the certificate that is served; `managed` is the handle through which the controller sets it.
-//! - `source` opens the certificate and the client CA, and looks at their files again; `files` reads and replaces files.
-//! - `self_issued` issues certificates where none is given.
+//! - `source` opens the certificate and the client CA, and checks their files for changes; `files` reads and replaces files.
+//! - `self_issued` issues certificates if none is given.
 //! - `clients` verifies the certificates of clients.
-//! - `error` has what can be wrong with all of it.
+//! - `error` has the errors of all of these.
 //!
-//! A connection reads the certificate from a pointer that is swapped as a whole. A new client CA makes a new
+//! A connection reads the certificate from a pointer that is swapped as a whole. A new client CA creates a new
 //! configuration, so that sessions of the old one are not resumed.
 
 mod clients;
@@ -44,9 +44,9 @@ pub struct TlsConfig {
     pub certificate: CertificateFrom,
     /// The minimum TLS version: `--tls-min`.
     pub min: TlsMin,
-    /// A file with the CA that must have signed the certificate of every client: `--client-ca`.
+    /// A file with the CA that must sign the certificate of every client: `--client-ca`.
     pub client_ca: Option<PathBuf>,
-    /// Names of which a client's certificate must have one: `--client-name`. If empty, any name is accepted.
+    /// The names one of which a client certificate must have: `--client-name`. If empty, any name is accepted.
     pub client_names: Vec<String>,
 }
 
@@ -68,7 +68,7 @@ pub(crate) struct Tls {
 }
 
 impl Tls {
-    /// Sets TLS up with the certificate that is served, and a CA of which clients need a certificate.
+    /// Sets up TLS with the certificate that is served and the CA that must sign client certificates.
     ///
     /// # Errors
     /// The TLS library refuses the configuration.

@@ -23,7 +23,7 @@ use crate::certificates::{canonical, when};
 const CA_LIFE: Duration = Duration::from_secs(365 * 24 * 3600);
 /// How long a certificate is valid.
 const LEAF_LIFE: Duration = Duration::from_secs(30 * 24 * 3600);
-/// The most CAs of earlier runs in `ca.crt`.
+/// The maximum number of CAs of earlier runs in `ca.crt`.
 const KEPT: usize = 3;
 /// The names that every certificate has.
 const OWN_NAMES: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
@@ -58,9 +58,9 @@ impl SelfIssued {
     pub(super) fn announce(&self, pair: &Pair) {
         let (names, until) = (pair.names.join(", "), when(pair.not_after));
         if let Some(dir) = &self.dir {
-            let when = if self.authority.is_some() { "now" } else { "earlier" };
+            let which = if self.authority.is_some() { "a new" } else { "the existing" };
             let ca = dir.join("ca.crt");
-            tracing::info!(names, until, ca = %ca.display(), "serving a self-issued certificate, issued {when}");
+            tracing::info!(names, until, ca = %ca.display(), "serving {which} self-issued certificate");
         } else {
             tracing::warn!(names, until, "serving a self-issued certificate whose CA is in memory only: clients cannot verify it");
         }
@@ -92,7 +92,7 @@ impl SelfIssued {
         (is_young && is_ours).then_some(pair)
     }
 
-    /// Issues a certificate, with a new CA if there is none that outlives it.
+    /// Issues a certificate. Creates a new CA if the current one would expire first.
     fn issue(&mut self, now: SystemTime) -> Result<Pair, TlsError> {
         let wrong = |error: IssueError| TlsError::Issue { names: self.names.clone(), reason: error.to_string() };
         let authority = match self.authority.take().filter(|authority| authority.ca.not_after >= now + LEAF_LIFE) {

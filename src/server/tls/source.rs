@@ -29,10 +29,10 @@ pub enum CertificateFrom {
     Itself {
         /// `--self-signed-dir`; without it, certificate and key are in memory only.
         dir: Option<PathBuf>,
-        /// `--tls-name`: names and addresses besides localhost, 127.0.0.1 and `::1`.
+        /// `--tls-name`: names and addresses in addition to localhost, 127.0.0.1 and `::1`.
         names: Vec<String>,
     },
-    /// `--tls-secret`: the controller sets it. Until then, the server does not listen for reviews.
+    /// `--tls-secret`: the controller provides it. Until then, the server does not listen for reviews.
     Managed(ManagedCertificate),
 }
 
@@ -82,7 +82,7 @@ impl Source {
         self.managed().map_or_else(CurrentCertificate::default, ManagedCertificate::current)
     }
 
-    /// Logs the source of the certificate, and what clients can object to.
+    /// Logs the source of the certificate, and reasons why clients may reject it.
     pub(crate) fn announce(&self, pair: &Pair, now: SystemTime) {
         match self {
             Source::Files(files) => {
@@ -101,7 +101,7 @@ impl Source {
         }
     }
 
-    /// Looks for a new certificate.
+    /// Checks for a new certificate.
     pub(crate) fn poll(&mut self, now: SystemTime) -> Polled<Pair> {
         match self {
             Source::Files(files) => files.poll(now),
@@ -147,7 +147,7 @@ fn read(cert: &Path, key: &Path) -> Result<(Pair, Digest), PairError> {
     Ok((Pair::parse((cert, &contents.0), (key, &contents.1))?, digest))
 }
 
-/// The CA of which clients need a certificate.
+/// The CA that must sign the certificates of clients.
 #[derive(Debug)]
 pub(crate) struct ClientCa {
     path: PathBuf,
@@ -168,7 +168,7 @@ impl ClientCa {
         Ok(ClientCa { path: path.to_owned(), names: names.to_vec(), active: digest_of(&[&content]), verifier })
     }
 
-    /// Looks for a change of the file.
+    /// Checks whether the file has changed.
     pub(crate) fn poll(&self) -> Polled<ClientCa> {
         match ClientCa::open(&self.path, &self.names) {
             Ok(again) if again.active == self.active => Polled::Same,

@@ -50,7 +50,7 @@ fn it_is_renewed_when_two_thirds_of_its_life_have_passed() {
     assert!(second.not_after > first.not_after);
     assert!(matches!(source.poll(now + DAY * 21), Polled::Same));
     assert_eq!(cas(dir.path()), 1, "the same CA has signed both");
-    // The CA itself would end before the certificate does.
+    // The CA itself would expire before the certificate.
     new(source.poll(now + DAY * 340));
     assert_eq!(cas(dir.path()), 2, "clients are told of both");
     new(source.poll(now + DAY * 375));
@@ -77,7 +77,7 @@ fn a_folder_that_cannot_be_written_leaves_the_certificate_in_force() {
     let dir = tempfile::tempdir().unwrap();
     let now = SystemTime::now();
     let (mut source, _) = open(&itself(Some(dir.path())), now);
-    // A folder in the way of a file: it stands for every reason why renaming fails.
+    // A folder with the name of the file represents every reason why renaming fails.
     std::fs::remove_file(dir.path().join("tls.crt")).unwrap();
     std::fs::create_dir_all(dir.path().join("tls.crt/in-the-way")).unwrap();
     let refused = source.poll(now + DAY * 20);
@@ -104,7 +104,7 @@ fn two_files_are_read_as_one_pair_or_not_at_all() {
     write((&one.0, &one.1));
     let files = CertificateFrom::Files { cert: path("tls.crt"), key: path("tls.key") };
     let (mut source, _) = open(&files, now);
-    // As a tool that copies one file after the other leaves them for a while.
+    // A tool that copies one file after the other leaves such a pair for a while.
     write((&other.0, &one.1));
     assert!(matches!(source.poll(now), Polled::Refused(TlsError::Pair(PairError::Mismatch { .. }))));
     write((&other.0, &other.1));

@@ -14,7 +14,7 @@ use crate::documents::node::Node;
 pub const MAX_ENTRIES: usize = 200_000;
 
 /// The error for a longer list or map.
-pub const TOO_MANY: &str = "has more entries than are judged";
+pub const TOO_MANY: &str = "has too many entries to check";
 
 /// The error for a key that a map has twice. Parsers disagree about which value counts.
 pub const DUPLICATE_KEY: &str = "duplicate key";

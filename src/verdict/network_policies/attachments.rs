@@ -48,7 +48,7 @@ pub(super) fn judge(
     let listed = |finalizers: &[&Text<'_>]| List { items: finalizers.iter().map(|name| Plain(name)), most: 4 }.to_string();
     if !new_finalizers.is_empty() {
         let message = format!(
-            "{named} gets finalizer {}: the removal of the finalizer could then complete a deletion. Remove the finalizer",
+            "{named} gets finalizer {}: removing the finalizer could then complete a deletion. Remove the finalizer",
             listed(&new_finalizers)
         );
         findings.push(Finding::new(Rule::PolicyFinalizer, Severity::Deny, message));

@@ -10,7 +10,7 @@ use crate::verdict::words::{Named, Plain};
 pub(super) enum BreakGlass {
     /// The change is admitted without checks.
     Used(Finding),
-    /// The change is checked. The finding denies a wrong use of the annotation.
+    /// The change is checked. The finding denies misuse of the annotation.
     NotUsed(Option<Finding>),
 }
 
@@ -21,7 +21,8 @@ pub(super) fn stored(ctx: Ctx<'_>, named: Named<'_>, before: Option<&str>, after
         None => BreakGlass::NotUsed(None),
         Some(_) if after == before => BreakGlass::NotUsed(None),
         Some(_) if !is_member(ctx) => {
-            let message = format!("{named} has annotation {BREAK_GLASS}, but its user is in no break-glass group. Remove the annotation");
+            let message =
+                format!("{named} has annotation {BREAK_GLASS}, but the user is not in a break-glass group. Remove the annotation");
             BreakGlass::NotUsed(Some(Finding::new(Rule::BreakGlass, Severity::Deny, message)))
         }
         Some(reason) if reason.trim().is_empty() => {

@@ -19,7 +19,7 @@ pub(super) fn drift(ctx: Ctx<'_>, named: Named<'_>, drift: &Drift) -> String {
 }
 
 pub(super) fn not_proven(ctx: Ctx<'_>, named: Named<'_>) -> String {
-    format!("{named} is not proven equal to the canonical spec: the comparison takes too many steps. {}", restore(ctx, named))
+    format!("{named} cannot be proven equal to the canonical spec: the comparison takes too many steps. {}", restore(ctx, named))
 }
 
 pub(super) fn faulty(ctx: Ctx<'_>, named: Named<'_>, faults: &[Fault]) -> String {
@@ -35,7 +35,7 @@ pub(super) fn wider(named: Named<'_>, witness: &Witness) -> String {
 }
 
 pub(super) fn not_proven_harmless(named: Named<'_>) -> String {
-    format!("{named} is not proven to stay within the canon: the comparison takes too many steps. Make it smaller or add it to the canon")
+    format!("{named} cannot be proven to stay within the canon: the comparison takes too many steps. Simplify it or add it to the canon")
 }
 
 pub(super) fn faulty_extra(named: Named<'_>, faults: &[Fault]) -> String {

@@ -98,7 +98,7 @@ pub(super) fn wrong_value(named: Named<'_>, identity: &Identity<'_>, key: &str, 
 pub(super) fn two_identities(named: Named<'_>, identity: &Identity<'_>) -> String {
     let grants: Vec<String> = identity.exclusive().map(|grant| format!("{} ({})", grant.name, grant.selects)).collect();
     format!(
-        "{named} has more than one identity: grants {} exclude each other, so none of them applies. Keep only one of the labels that they select",
+        "{named} has more than one identity: grants {} exclude each other, so none of them applies. Keep only one of the labels by which they select pods",
         List { items: grants.iter(), most: 4 }
     )
 }

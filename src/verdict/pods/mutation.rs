@@ -1,4 +1,4 @@
-//! The changes that `/mutate` makes to a pod: labels under `netpol/` and nothing else, and none if the labels are right.
+//! The changes that `/mutate` makes to a pod: only labels under `netpol/`, and none if the labels are correct.
 
 use super::labels::{self, LabelFindings};
 use crate::canon::Identity;

@@ -8,7 +8,7 @@ use crate::verdict::finding::{Finding, Rule, Severity};
 use crate::verdict::words::{List, Named};
 
 /// Judges a pod on the host network. `NetworkPolicies` do not apply to it, although a canonical one selects its labels
-/// or the labels that it is granted. `existing` says that the old pod was on the host network too.
+/// or the labels that it is granted. `existing` states whether the old pod also used the host network.
 pub(super) fn host_network(ctx: Ctx<'_>, named: Named<'_>, pod: &Pod<'_>, identity: &Identity<'_>, existing: bool) -> Option<Finding> {
     if !pod.spec.host_network {
         return None;

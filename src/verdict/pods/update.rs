@@ -57,7 +57,7 @@ fn identity_changed(ctx: Ctx<'_>, named: Named<'_>, old: &Pod<'_>, new: &Pod<'_>
         return Vec::new();
     }
     let message = format!(
-        "{named} changes label {}, by which canonical policies and grants identify pods. Create another pod with the label instead",
+        "{named} changes label {}, which canonical policies and grants use to identify pods. Create a new pod with the label instead",
         List { items: keys.iter(), most: 20 }
     );
     vec![Finding::new(Rule::IdentityChanged, Severity::Deny, message)]

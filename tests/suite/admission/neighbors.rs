@@ -74,7 +74,7 @@ fn a_namespace_that_becomes_or_stops_being_a_neighbor_is_judged_guarded_or_not()
     for value in ["kube-monitor", "kube-system"] {
         let made = create(map("name", value));
         let answer = warned(&guard_of(Response::Warn), &made, "neighbor");
-        assert!(answer.warnings.join(" ").contains(&format!("namespace \"attic\" gets label name={value}")), "{:?}", answer.warnings);
+        assert!(answer.warnings.join(" ").contains(&format!("namespace \"attic\" gains label name={value}")), "{:?}", answer.warnings);
         denied(&guard_of(Response::Deny), &made, "neighbor");
         passes(&guard_of(Response::Allow), &made);
         for subresource in ["", "status", "finalize"] {

@@ -98,6 +98,6 @@ fn a_selector_with_more_labels_than_are_read_is_denied() {
     let controller = Made::of("CREATE", "", "replicationcontrollers", "X").object(workload(json!(labels), json!({})));
     for made in [plain, behind, controller] {
         let answer = denied(&default_guard(), &made, "not-understood");
-        assert!(answer.message.contains("its selector has more values than are judged"), "{}", answer.message);
+        assert!(answer.message.contains("its selector has too many values to check"), "{}", answer.message);
     }
 }

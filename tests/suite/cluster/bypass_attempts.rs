@@ -267,7 +267,7 @@ fn a_namespace_that_only_the_registration_covers_is_counted() {
         counted(&metrics()).then_some(())
     });
     let log = std::fs::read_to_string(&guard.server.lock().expect("the server").process.log).expect("the log");
-    let result: Vec<&str> = log.lines().filter(|line| line.contains("the registration and --namespace disagree")).collect();
+    let result: Vec<&str> = log.lines().filter(|line| line.contains("the webhook registration and --namespace disagree")).collect();
     assert!(matches!(result.as_slice(), [line] if line.contains(&scene.open)), "the log names the namespace once: {result:?}");
     assert!(list(&scene.open, "pods").iter().all(|pod| capabilities(pod).is_empty()));
 }

@@ -36,7 +36,7 @@ fn a_canon_is_swapped_and_a_broken_one_refused() {
         assert_eq!(allowed(&server), false, "the one before it stays");
         let ready = server.admin("/readyz");
         assert_eq!(ready.status, 200, "it can still judge");
-        assert!(ready.text().contains("- cannot use the canon on disk; the last good one stays active: "), "{}", ready.text());
+        assert!(ready.text().contains("- cannot use the canon on disk; the last valid version remains active: "), "{}", ready.text());
         assert!(ready.text().contains("policies.yaml"), "{}", ready.text());
         assert_eq!(server.metric("netpol_degraded{what=\"canon\"}"), 1);
 

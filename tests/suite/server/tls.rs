@@ -77,8 +77,8 @@ fn a_pair_that_is_not_usable_is_rejected_and_the_last_good_one_stays() {
         (&[("tls.crt", &late.cert), ("tls.key", &late.key)], "expired at"),
         (&[("tls.crt", &early.cert), ("tls.key", &early.key)], "is not valid before"),
         (&[("tls.crt", &damaged), ("tls.key", &good.key)], "is not valid PEM"),
-        (&[("tls.crt", "nothing"), ("tls.key", &good.key)], "has no certificate in it"),
-        (&[("tls.crt", &good.cert), ("tls.key", "nothing")], "has no private key in it"),
+        (&[("tls.crt", "nothing"), ("tls.key", &good.key)], "contains no certificate"),
+        (&[("tls.crt", &good.cert), ("tls.key", "nothing")], "contains no private key"),
         (&half, "cannot be read"),
     ];
     for (index, (files, why)) in broken.into_iter().enumerate() {
@@ -125,7 +125,7 @@ fn a_server_does_not_start_with_a_pair_that_is_not_usable() {
     let expired = error(&late);
     assert!(expired.contains("expired at"), "{expired}");
     let unreadable = error(&Leaf { cert: good.cert.clone(), key: String::new() });
-    assert!(unreadable.contains("has no private key in it"), "{unreadable}");
+    assert!(unreadable.contains("contains no private key"), "{unreadable}");
 }
 
 #[test]

@@ -57,7 +57,7 @@ fn readyz_contains(server: &Server, words: &str) -> bool {
 
 /// Returns a replica that has no certificate yet.
 fn without_certificate(mut starting: Starting) -> Server {
-    let admin = until("the admin port is open", || starting.line("waiting for a certificate in the secret")).1;
+    let admin = until("the admin port is open", || starting.line("waiting for a certificate in the Secret")).1;
     starting.into_server(0, admin)
 }
 

@@ -87,7 +87,7 @@ fn a_foreign_secret_is_not_changed_and_the_current_certificate_stays_in_use() {
 
     // A replica that never had a certificate is not ready and reports the reason.
     let mut late = installed.starting();
-    let admin = until("the admin port is open", || late.line("waiting for a certificate in the secret")).1;
+    let admin = until("the admin port is open", || late.line("waiting for a certificate in the Secret")).1;
     let late = late.into_server(0, admin);
     until("/readyz reports the reason", || {
         let (ready, text) = readiness(&late);
