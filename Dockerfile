@@ -26,12 +26,12 @@ RUN case "${TARGETARCH:=$BUILDARCH}" in \
    && rustup target add "$target"; \
     fi \
  && echo "$target" > /target
-# Embeds the names and versions of all crates in the binary.
+# cargo-auditable embeds the names and versions of all crates in the binary.
 RUN --mount=type=cache,id=netpol-registry,target=/usr/local/cargo/registry \
     cargo install --locked --root /usr/local cargo-auditable@0.7.7
 
-# The layer of the dependencies, which is rebuilt only if a manifest or the lock file changes. It is built for an empty
-# package, with empty members of the workspace.
+# The layer with the dependencies, which is rebuilt only if a manifest or the lock file changes. It builds an empty
+# package with empty workspace members.
 COPY Cargo.toml Cargo.lock ./
 COPY benches/Cargo.toml benches/
 COPY fuzz/Cargo.toml fuzz/

@@ -99,13 +99,8 @@ pub(super) fn check_maps<'n>(metadata: &'n Node<'n>, field: &Path<'_>, faults: &
     check_labels(metadata, field, faults);
     check_annotations(metadata, field, faults, |key, faults| {
         if key == BREAK_GLASS {
-<<<<<<< HEAD
-            let message = "must not be in a canon, only in a change of a policy in the cluster; remove it";
-            faults.add(&field.key("annotations").key(key), FaultKind::Invalid, message);
-=======
             let message = "must not be set in a canon, only on a policy in the cluster; remove it";
-            faults.add(&annotations.key(key), FaultKind::Invalid, message);
->>>>>>> w-read2
+            faults.add(&field.key("annotations").key(key), FaultKind::Invalid, message);
         }
     });
 }

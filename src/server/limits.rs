@@ -2,14 +2,10 @@
 
 use std::time::Duration;
 
-<<<<<<< HEAD
 /// Largest size of an ordinary body in bytes. Nearly every review is smaller than 32 KiB.
 pub const ORDINARY: usize = 256 << 10;
 
-/// What bounds clients. Limits without a flag are constants of the product.
-=======
 /// The limits on clients. Limits without a flag are constants of the product.
->>>>>>> w-read2
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// Largest request body in bytes: `--max-body`. A real review of 10.5 MB was seen.

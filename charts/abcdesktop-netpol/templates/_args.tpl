@@ -50,7 +50,7 @@ configuration. Kubernetes expands variables in arguments, so `$(` is escaped.
   (printf "--log=%s" $values.log.filter)) -}}
 {{- $escaped := list "serve" -}}
 {{- range $args }}{{ $escaped = append $escaped (replace "$(" "$$(" .) }}{{ end -}}
-{{- /* Only here is $(POD_NAME) a variable. */ -}}
+{{- /* $(POD_NAME) is a variable only in this argument. */ -}}
 {{- $escaped = append $escaped (printf "--audit-log=%s" (replace "$$(POD_NAME)" "$(POD_NAME)" (replace "$(" "$$(" $values.audit.log))) -}}
 {{- range $escaped }}
 - {{ toRawJson . }}

@@ -4,7 +4,7 @@
 {{- $values := .Values -}}
 
 {{- if has .Release.Namespace $values.namespaces -}}
-{{- $faults = append $faults (printf "namespaces: the namespace of the release, %q, cannot be guarded, because no server could start after all have stopped: install the chart in a namespace of its own (-n netpol-system --create-namespace)" .Release.Namespace) -}}
+{{- $faults = append $faults (printf "namespaces: the namespace of the release, %q, cannot be guarded, because no server could start after all servers have stopped: install the chart in a separate namespace (-n netpol-system --create-namespace)" .Release.Namespace) -}}
 {{- end -}}
 {{- if has "kube-system" $values.namespaces -}}
 {{- $faults = append $faults "namespaces: kube-system cannot be guarded, because the servers depend on the pods in it" -}}
@@ -16,13 +16,13 @@
 {{- if $canon.documents }}{{ $given = append $given "canon.documents" }}{{ end -}}
 {{- if $canon.configMap.name }}{{ $given = append $given "canon.configMap.name" }}{{ end -}}
 {{- if gt (len $given) 1 -}}
-{{- $faults = append $faults (printf "canon: %s are set, but there is only one canon: keep one of them" (join " and " $given)) -}}
+{{- $faults = append $faults (printf "canon: %s are set, but only one canon is supported: keep one of them" (join " and " $given)) -}}
 {{- end -}}
 {{- if and $canon.configMap.name (not $canon.configMap.identityKeys) -}}
 {{- $faults = append $faults "canon.configMap.identityKeys: the chart cannot read an existing ConfigMap: list the label keys that its pod selectors and grants use" -}}
 {{- end -}}
 {{- if and (not $canon.configMap.name) (or $canon.configMap.identityKeys $canon.configMap.neighborKeys) -}}
-{{- $faults = append $faults "canon.configMap: keys are set without a name: set canon.configMap.name, or remove the keys, because the chart finds the keys of other canons" -}}
+{{- $faults = append $faults "canon.configMap: keys are set without a name: set canon.configMap.name, or remove the keys, because the chart finds the keys of all other canons" -}}
 {{- end -}}
 
 {{- $certificates := $values.certificates -}}
@@ -39,7 +39,7 @@
 {{- end -}}
 {{- end -}}
 {{- if and $certificates.certManager.issuerRef (ne $certificates.mode "certManager") -}}
-{{- $faults = append $faults (printf "certificates.certManager.issuerRef: mode %s does not use an issuer: set certificates.mode=certManager, or leave it empty" $certificates.mode) -}}
+{{- $faults = append $faults (printf "certificates.certManager.issuerRef: mode %s does not use an issuer: set certificates.mode=certManager, or leave the issuer empty" $certificates.mode) -}}
 {{- end -}}
 {{- if lt (include "netpol.seconds" $certificates.selfManaged.caLifetime | int64) (include "netpol.seconds" $certificates.selfManaged.leafLifetime | int64) -}}
 {{- $faults = append $faults "certificates.selfManaged.caLifetime: must be at least certificates.selfManaged.leafLifetime, because a CA must not expire before the certificates that it signs" -}}
@@ -56,12 +56,12 @@
 {{- end -}}
 {{- $leastBudget := add ($values.limits.maxBody | int64) 8388608 -}}
 {{- if lt ($values.limits.bodyBudget | int64) $leastBudget -}}
-{{- $faults = append $faults (printf "limits.bodyBudget: must be at least %d bytes: limits.maxBody and 8 MiB for smaller bodies" $leastBudget) -}}
+{{- $faults = append $faults (printf "limits.bodyBudget: must be at least %d bytes: limits.maxBody plus 8 MiB for smaller bodies" $leastBudget) -}}
 {{- end -}}
 {{- $limit := include "netpol.bytes" (($values.resources | default dict).limits | default dict).memory | int64 -}}
 {{- $needed := add ($values.limits.bodyBudget | int64) 33554432 -}}
 {{- if and $limit (lt $limit $needed) -}}
-{{- $faults = append $faults (printf "resources.limits.memory: must be at least %d bytes: limits.bodyBudget and 32Mi for the server itself; otherwise large reviews can exceed the limit" $needed) -}}
+{{- $faults = append $faults (printf "resources.limits.memory: must be at least %d bytes: limits.bodyBudget plus 32Mi for the server itself; otherwise large reviews can exceed the limit" $needed) -}}
 {{- end -}}
 {{- $ending := add (include "netpol.seconds" $values.limits.drainDelay | int64) 25 -}}
 {{- if lt ($values.terminationGracePeriodSeconds | int64) $ending -}}
@@ -85,7 +85,7 @@
 {{- $faults = append $faults "audit.volume: a log file requires a volume, because the root file system is read-only" -}}
 {{- end -}}
 {{- if and (eq $audit.log "-") $audit.volume -}}
-{{- $faults = append $faults "audit.log: audit.volume is set, but the log is written to standard output: set a file in /var/log/netpol" -}}
+{{- $faults = append $faults "audit.log: audit.volume is set, but the log is written to standard output: set audit.log to a file in /var/log/netpol" -}}
 {{- end -}}
 {{- if and $audit.volume (hasKey $audit.volume "persistentVolumeClaim") (gt (int64 $values.replicas) 1) (not (contains "$(POD_NAME)" $audit.log)) -}}
 {{- $faults = append $faults "audit.log: several servers cannot write to the same file on a shared volume: add $(POD_NAME) to the file name" -}}
@@ -99,7 +99,7 @@
 {{- if eq $certificates.mode "selfManaged" }}{{ $margin = div (include "netpol.seconds" $certificates.selfManaged.leafLifetime | int64) 3 }}{{ end -}}
 {{- if eq $certificates.mode "certManager" }}{{ $margin = include "netpol.seconds" $certificates.certManager.renewBefore | int64 }}{{ end -}}
 {{- if and $rule.enabled $margin (ge (mul (int64 $rule.expiryHours) 3600) $margin) -}}
-{{- $faults = append $faults (printf "metrics.prometheusRule.expiryHours: must be less than %d: certificates are renewed %d hours before they expire, so the alert would fire without a cause" (div $margin 3600) (div $margin 3600)) -}}
+{{- $faults = append $faults (printf "metrics.prometheusRule.expiryHours: must be less than %d: certificates are renewed %d hours before they expire, so the alert would fire before every renewal" (div $margin 3600) (div $margin 3600)) -}}
 {{- end -}}
 {{- if ge (include "netpol.seconds" $certificates.certManager.renewBefore | int64) (include "netpol.seconds" $certificates.certManager.duration | int64) -}}
 {{- $faults = append $faults "certificates.certManager.renewBefore: must be less than certificates.certManager.duration" -}}

@@ -28,7 +28,8 @@ pub(super) fn chain(address: &str, name: Option<&str>) -> Result<Vec<Certificate
         ClientConfig::builder_with_provider(provider()).with_safe_default_protocol_versions().map_err(|error| error.to_string())?;
     let config = builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth();
     let unreachable = |error: io::Error| format!("cannot connect to {address}: {error}");
-    let target = address.to_socket_addrs().map_err(unreachable)?.next().ok_or_else(|| format!("{address} does not resolve to an address"))?;
+    let target =
+        address.to_socket_addrs().map_err(unreachable)?.next().ok_or_else(|| format!("{address} does not resolve to an address"))?;
     let mut stream = TcpStream::connect_timeout(&target, TIMEOUT).map_err(unreachable)?;
     stream.set_read_timeout(Some(TIMEOUT)).and_then(|()| stream.set_write_timeout(Some(TIMEOUT))).map_err(unreachable)?;
     let mut connection = ClientConnection::new(Arc::new(config), name).map_err(|error| error.to_string())?;

@@ -120,18 +120,17 @@ impl<B: hyper::body::Body<Data = Bytes> + Unpin> Parts<'_, B> {
         }
     }
 
-<<<<<<< HEAD
     /// Returns the next frame, or `None` if the window ends first. hyper passes on a frame that it has already read only
-    /// in its next turn, so the timer is armed after that turn: most bodies never need it.
+    /// when this task is polled again, so the timer is armed after that: most bodies never need it.
     async fn frame(&mut self) -> Option<Option<Result<Frame<Bytes>, B::Error>>> {
-        let mut is_first_turn = true;
+        let mut is_first_poll = true;
         let mut next = self.body.frame();
         poll_fn(|ctx| {
             if let Poll::Ready(frame) = Pin::new(&mut next).poll(ctx) {
                 return Poll::Ready(Some(frame));
             }
-            if is_first_turn {
-                is_first_turn = false;
+            if is_first_poll {
+                is_first_poll = false;
                 ctx.waker().wake_by_ref();
                 return Poll::Pending;
             }
@@ -140,10 +139,7 @@ impl<B: hyper::body::Body<Data = Bytes> + Unpin> Parts<'_, B> {
         .await
     }
 
-    /// Begins the next window, unless the body is too late, or too slow while others wait.
-=======
     /// Begins the next window, unless the deadline has passed, or the body is too slow while others wait.
->>>>>>> w-read2
     fn check(&mut self, is_awaited: bool) -> Result<(), Refusal> {
         let now = Instant::now();
         if now >= self.bounds.deadline {

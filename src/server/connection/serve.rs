@@ -26,13 +26,8 @@ use super::tickets::{Order, Ticket};
 use crate::server::metrics::handshake_cause;
 use crate::server::tls::Tls;
 
-<<<<<<< HEAD
-/// The most that HTTP/1.1 buffers of a connection, in bytes.
-const READ_BUFFER: usize = 16 << 10;
-=======
 /// The maximum number of bytes that HTTP/1.1 buffers for a connection.
-const READ_BUFFER: usize = 32 << 10;
->>>>>>> w-read2
+const READ_BUFFER: usize = 16 << 10;
 
 /// The maximum size of the headers of a request, in bytes. For HTTP/2, it limits the header list.
 const MAX_HEAD: u32 = 8 << 10;

@@ -1,4 +1,4 @@
-//! A first install cannot lock the cluster: until the first server is ready, only requests in guarded namespaces fail.
+//! A first install cannot block the cluster: until the first server is ready, only requests in guarded namespaces fail.
 
 use hyper::Method;
 use serde_json::{Value, json};
