@@ -8,6 +8,16 @@
 //! A review is read from outside to inside: first the envelope, which names the kind of the object, then the object
 //! itself. `read` tries `json_skim` first. If that fails, it reads the same text with `serde_json`, which accepts it or
 //! finds the wrong field. One synchronous, total function: no call, no clock, no lock, no copy of the body.
+//!
+//! | file | content |
+//! |---|---|
+//! | `answer`, `decision` | from the body to the answer; a request with what its verdict depends on |
+//! | `envelope`, `protocol` | a review without its objects; the supported version |
+//! | `read` | reads JSON into a struct, and names the field that is wrong |
+//! | `objects` | reads the objects into facts |
+//! | `uid` | finds the uid if the envelope cannot be read |
+//! | `response`, `patch` | writes the review with its patch |
+//! | `record` | the audit record |
 
 mod answer;
 mod decision;

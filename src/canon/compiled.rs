@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::grants::Grant;
 use super::identity::{Identity, Index};
 use super::labels::Labels;
-use super::neighbors::{self, Neighbor};
+use super::neighbors::{self, NeighborSelector};
 use super::policies::Policies;
 
 /// A canon, compiled for the guarded namespaces.
@@ -21,7 +21,7 @@ pub struct Canon {
     pub namespaces: BTreeMap<String, Policies>,
     pub(super) index: Index,
     pub(super) identity_keys: BTreeSet<String>,
-    pub(super) neighbors: Vec<Neighbor>,
+    pub(super) neighbors: Vec<NeighborSelector>,
 }
 
 impl Canon {
@@ -52,9 +52,9 @@ impl Canon {
         self.identity_keys.iter().map(String::as_str)
     }
 
-    /// Returns the neighbor namespaces: each namespace selector of canonical peers that reads a key other than
-    /// `kubernetes.io/metadata.name`, once.
-    pub fn neighbors(&self) -> &[Neighbor] {
+    /// Returns the selectors of neighbor namespaces: each namespace selector of canonical peers that reads a key
+    /// other than `kubernetes.io/metadata.name`, once.
+    pub fn neighbors(&self) -> &[NeighborSelector] {
         &self.neighbors
     }
 

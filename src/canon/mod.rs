@@ -3,6 +3,17 @@
 //! [`Documents`] are read from a built-in canon, a file or a folder, and compiled into a [`Canon`]. A canon is
 //! checked as a whole: if any part is invalid, there is no canon. A server rereads the documents, compares
 //! their hashes, and compiles them only if they changed.
+//!
+//! | file | content |
+//! |---|---|
+//! | `keys`, `labels` | the API group and the label keys of netpol; the interface of label maps |
+//! | `documents`, `builtin` | reads the documents of a canon: a file, a folder, or a built-in canon (`builtin/`) |
+//! | `objects`, `metadata` | the kinds of objects in the documents, and their fields; the metadata of a canonical policy |
+//! | `compile`, `compiled` | checks the documents against each other and compiles them; the compiled canon |
+//! | `policies`, `manifest` | the canonical policies of one namespace; a policy as a manifest |
+//! | `grants`, `identity` | which pods may have which labels; the grants that select a pod |
+//! | `neighbors` | the selectors of neighbor namespaces |
+//! | `error` | the error of a canon that cannot be used |
 
 mod builtin;
 mod compile;
@@ -30,5 +41,5 @@ pub use grants::Grant;
 pub use identity::Identity;
 pub use keys::{API_GROUP, BREAK_GLASS, CAPABILITY_PREFIX};
 pub use labels::Labels;
-pub use neighbors::Neighbor;
+pub use neighbors::NeighborSelector;
 pub use policies::{CanonicalPolicy, Policies};

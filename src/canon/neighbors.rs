@@ -9,7 +9,7 @@ use crate::policy::selector::NAMESPACE_NAME_KEY;
 /// A namespace selector of canonical peers that reads labels that users can set. Setting these labels turns a
 /// namespace into a peer.
 #[derive(Debug, Clone)]
-pub struct Neighbor {
+pub struct NeighborSelector {
     /// The selector.
     pub selector: Selector,
     /// The selector as text: `name=kube-monitor`.
@@ -18,15 +18,15 @@ pub struct Neighbor {
     pub policies: BTreeSet<String>,
 }
 
-impl Neighbor {
+impl NeighborSelector {
     /// Returns the keys that the selector reads, without the key that users cannot set (`semantics.md` rule 19).
     pub fn keys(&self) -> impl Iterator<Item = &str> {
         self.selector.keys().filter(|key| *key != NAMESPACE_NAME_KEY)
     }
 }
 
-/// Returns the neighbor namespaces of policies: each selector once, sorted by its text.
-pub(super) fn collect<'p>(namespaces: impl Iterator<Item = &'p Policies>) -> Vec<Neighbor> {
+/// Returns the selectors of neighbor namespaces in policies: each once, sorted by its text.
+pub(super) fn collect<'p>(namespaces: impl Iterator<Item = &'p Policies>) -> Vec<NeighborSelector> {
     let mut found: HashMap<&Selector, BTreeSet<String>> = HashMap::new();
     for (name, canonical) in namespaces.flat_map(|policies| &policies.by_name) {
         for selector in canonical.policy.namespace_selectors() {
@@ -35,13 +35,14 @@ pub(super) fn collect<'p>(namespaces: impl Iterator<Item = &'p Policies>) -> Vec
             }
         }
     }
-    let neighbor = |(selector, policies): (&Selector, _)| Neighbor { selector: selector.clone(), selects: selector.to_string(), policies };
-    let mut neighbors: Vec<Neighbor> = found.into_iter().map(neighbor).collect();
+    let neighbor =
+        |(selector, policies): (&Selector, _)| NeighborSelector { selector: selector.clone(), selects: selector.to_string(), policies };
+    let mut neighbors: Vec<NeighborSelector> = found.into_iter().map(neighbor).collect();
     neighbors.sort_by(|left, right| left.selects.cmp(&right.selects));
     neighbors
 }
 
-/// Returns the keys that neighbors read, sorted and without duplicates.
-pub(super) fn keys(neighbors: &[Neighbor]) -> BTreeSet<&str> {
-    neighbors.iter().flat_map(Neighbor::keys).collect()
+/// Returns the keys that the selectors read, sorted and without duplicates.
+pub(super) fn keys(neighbors: &[NeighborSelector]) -> BTreeSet<&str> {
+    neighbors.iter().flat_map(NeighborSelector::keys).collect()
 }

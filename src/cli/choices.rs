@@ -4,7 +4,7 @@ use clap::ValueEnum;
 use clap::builder::PossibleValue;
 
 use crate::server::tls::TlsMin;
-use crate::verdict::settings::{Enforcement, ExtraPolicies, Response, UngrantedLabels, Workloads};
+use crate::verdict::settings::{Action, Enforcement, ExtraPolicies, UngrantedLabels, Workloads};
 
 /// Implements [`ValueEnum`] for an enum: each variant with its spelling and its help. The compiler
 /// rejects a list that lacks a variant.
@@ -42,7 +42,7 @@ choices!(ExtraPolicies {
     Allow: "allow", "Admit every such policy";
 });
 
-choices!(Response {
+choices!(Action {
     Warn: "warn", "Admit the request with a warning";
     Deny: "deny", "Reject the request";
     Allow: "allow", "Admit the request without a warning";

@@ -11,7 +11,7 @@ use super::choices::word;
 use super::exit::Failure;
 use super::parse::{namespace, user_or_group};
 use crate::canon::Canon;
-use crate::verdict::settings::{Enforcement, ExtraPolicies, Response, UngrantedLabels, Workloads};
+use crate::verdict::settings::{Action, Enforcement, ExtraPolicies, UngrantedLabels, Workloads};
 use crate::verdict::{Guard, Settings};
 
 /// The flags for the canon and the guarded namespaces.
@@ -55,20 +55,20 @@ pub struct JudgeArgs {
 
     /// Action for policies of other APIs, which netpol cannot evaluate (Cilium, Calico, AdminNetworkPolicy …).
     #[arg(long, value_name = "HOW", env = "NETPOL_FOREIGN_POLICIES", value_enum, default_value_t = Settings::default().foreign_policies)]
-    pub foreign_policies: Response,
+    pub foreign_policies: Action,
 
     /// Action when a namespace gains or loses a label that the canon's namespaceSelectors match.
     #[arg(long, value_name = "HOW", env = "NETPOL_NEIGHBORS", value_enum, default_value_t = Settings::default().neighbors)]
-    pub neighbors: Response,
+    pub neighbors: Action,
 
     /// Action for annotations that attach a pod to another network.
     #[arg(long, value_name = "HOW", env = "NETPOL_NETWORK_ANNOTATIONS", value_enum)]
     #[arg(default_value_t = Settings::default().network_annotations)]
-    pub network_annotations: Response,
+    pub network_annotations: Action,
 
     /// Action for pods with hostNetwork that a canonical policy selects; NetworkPolicies do not apply to them.
     #[arg(long, value_name = "HOW", env = "NETPOL_HOST_NETWORK", value_enum, default_value_t = Settings::default().host_network)]
-    pub host_network: Response,
+    pub host_network: Action,
 
     /// Action for workloads whose pods would be rejected.
     #[arg(long, value_name = "HOW", env = "NETPOL_WORKLOADS", value_enum, default_value_t = Settings::default().workloads)]

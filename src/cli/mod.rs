@@ -1,8 +1,19 @@
 //! The command line. Each command has one file or folder with its arguments and the function that runs it.
 //!
-//! Arguments, environment variables, standard streams and the clock enter the program here. [`judge_args`]
-//! has every flag that a verdict depends on, [`parse`] and [`choices`] the values of flags, and [`exit`]
-//! every exit code.
+//! Arguments, environment variables, standard streams and the clock enter the program here.
+//!
+//! | file | content |
+//! |---|---|
+//! | `serve`, `managed_certificate` | `netpol serve`; its flags for the managed certificate |
+//! | `review/`, `check/` | `netpol review` and `netpol check`, which evaluate files |
+//! | `render/` | `netpol render`: manifests for a cluster |
+//! | `audit`, `certs/`, `completions` | `netpol audit`, `netpol certs` and `netpol completions` |
+//! | `judge_args` | every flag that a verdict depends on |
+//! | `parse`, `choices` | the values of flags |
+//! | `input`, `manifests/` | the input files of commands; the objects in them |
+//! | `output`, `words`, `logging` | output streams and formats; words that several commands print; the log |
+//! | `exit` | every exit code |
+//! | `program` | the name of the program |
 
 pub mod audit;
 pub mod certs;

@@ -237,7 +237,7 @@ impl Signals {
         let handle = server.handle.clone();
         let is_signaled = tokio::select! {
             biased;
-            () = handle.listening() => false,
+            () = handle.wait_until_listening() => false,
             () = self.next() => true,
         };
         if !is_signaled {

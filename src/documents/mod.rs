@@ -1,10 +1,17 @@
 //! Reading Kubernetes documents: the JSON tree, YAML and JSON files, name syntax, and faults of fields.
 //!
-//! Pure: callers read the files. [`reading`] parses the text of a file into documents, [`node`] is the
-//! borrowed JSON tree of one document, [`fault`] reports what is wrong with a field, [`problem`] adds the
-//! file and the object, [`names`] checks label keys, label values and DNS names, [`metadata`] the metadata of
-//! an object, [`values`] reads and writes fields of a `serde_json::Value`, [`text`] truncates and escapes text
-//! for messages.
+//! Pure: callers read the files.
+//!
+//! | file | content |
+//! |---|---|
+//! | `reading`, `file` | parses the text of a file into documents; a file and its documents |
+//! | `encoding` | decodes the bytes of a file: UTF-8 or UTF-16 |
+//! | `yaml`, `json` | parse YAML and JSON into JSON values |
+//! | `decoded` | changes a document to what `kubectl` sends for it |
+//! | `node`, `values` | a borrowed JSON tree; fields of a `serde_json::Value` |
+//! | `fault`, `problem` | what is wrong with a field; the same with the file and the object |
+//! | `names`, `metadata` | check label keys, label values and DNS names, and the metadata of an object |
+//! | `text` | truncates and escapes text for messages |
 
 pub mod decoded;
 pub mod encoding;

@@ -6,6 +6,18 @@
 //! [`spec`] parses a [`Policy`] from a JSON tree ([`Node`](crate::documents::Node)), `relation` merges its
 //! rules into boxes of traffic, and `traffic` subtracts boxes. [`compare()`] and [`allowed`] compare policies;
 //! `differences`, `witness` and `words` describe the result.
+//!
+//! | file | content |
+//! |---|---|
+//! | `spec` | parses the spec of a policy, with the defaults and the validation of the API |
+//! | `direction`, `rule` | ingress and egress; one rule as it is written |
+//! | `selector`, `values` | label selectors; the values of one key that a selector accepts |
+//! | `addresses`, `ports`, `ranges` | sets of IP addresses; sets of ports; ranges of integers for both |
+//! | `relation` | what the rules of one direction allow: ports by peer |
+//! | `traffic`, `steps` | boxes of traffic and their subtraction; the limit on steps |
+//! | `compare`, `allowed` | whether two policies mean the same; what a policy allows beyond a set of others |
+//! | `drift`, `differences` | how two policies differ: the result, and how its differences are found |
+//! | `witness`, `words` | a connection that proves a difference; selectors, peers and ports in words |
 
 mod addresses;
 pub mod allowed;

@@ -14,6 +14,7 @@
 //! - `body/` reads a body within the memory that all bodies share.
 //! - `reload` checks files for changes.
 //! - `admin/` has the endpoints of the admin port; `metrics/` has the metrics.
+//! - `duration` parses durations as Go prints them.
 //!
 //! A request waits only for its own bytes, its share of memory, and the socket. State that all requests share is
 //! behind atomics, or behind a lock that is held for a few instructions, never across I/O or a review.

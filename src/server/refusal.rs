@@ -27,7 +27,7 @@ pub(crate) enum Refusal {
     /// The response was not ready at the deadline.
     Deadline,
     /// The review panicked.
-    Fault,
+    Panic,
     /// The body is not a review.
     Review,
 }
@@ -44,7 +44,7 @@ impl Refusal {
         Refusal::Truncated,
         Refusal::Memory,
         Refusal::Deadline,
-        Refusal::Fault,
+        Refusal::Panic,
         Refusal::Review,
     ];
 
@@ -57,7 +57,7 @@ impl Refusal {
             Refusal::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Refusal::Stalled => StatusCode::REQUEST_TIMEOUT,
             Refusal::Memory | Refusal::Deadline => StatusCode::SERVICE_UNAVAILABLE,
-            Refusal::Fault => StatusCode::INTERNAL_SERVER_ERROR,
+            Refusal::Panic => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
 
@@ -73,7 +73,7 @@ impl Refusal {
             Refusal::Truncated => "broken_body",
             Refusal::Memory => "memory",
             Refusal::Deadline => "deadline",
-            Refusal::Fault => "fault",
+            Refusal::Panic => "fault",
             Refusal::Review => "not_a_review",
         }
     }
@@ -95,7 +95,7 @@ impl fmt::Display for Refusal {
             Refusal::Truncated => "the request body was truncated",
             Refusal::Memory => "the server does not have enough memory for the request body",
             Refusal::Deadline => "the review was not completed before its deadline",
-            Refusal::Fault => "internal error during the review; the server has logged it",
+            Refusal::Panic => "internal error during the review; the server has logged it",
             Refusal::Review => "the request body is not an AdmissionReview that can be answered",
         })
     }

@@ -54,8 +54,8 @@ pub(crate) fn routes(desk: Arc<Desk>) -> Router {
         .with_state(desk)
         .layer(CatchPanicLayer::custom(move |_: Box<dyn Any + Send>| {
             panicked.panics.inc();
-            panicked.refused(Refusal::Fault);
-            Refusal::Fault.response(false)
+            panicked.refused(Refusal::Panic);
+            Refusal::Panic.response(false)
         }))
 }
 
@@ -84,7 +84,7 @@ impl Desk {
         let bounds = Bounds { max_body, stall: body_stall, pace: body_pace, deadline };
         let count = |bytes| {
             if let Some(link) = &link {
-                link.read_body(bytes);
+                link.count_body_bytes(bytes);
             }
         };
         let body = match body::read(body, announced, &self.budget, bounds, || self.connections.are_awaited(), count).await {
@@ -119,7 +119,7 @@ impl Desk {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(_)) => {
                 self.metrics.panics.inc();
-                Err(Refusal::Fault)
+                Err(Refusal::Panic)
             }
             Err(_) => Err(Refusal::Deadline),
         }
@@ -130,7 +130,7 @@ impl Desk {
     }
 
     /// Counts a review for a namespace that is not guarded, and logs the first one.
-    fn unguarded(&self, namespace: &str) {
+    fn count_unguarded(&self, namespace: &str) {
         self.metrics.unguarded.inc();
         if !self.unguarded_is_logged.swap(true, Ordering::Relaxed) {
             tracing::warn!(
@@ -143,7 +143,7 @@ impl Desk {
     fn respond(&self, stage: Stage, answer: Answer, took: Duration, link: Option<&Link>) -> Response<axum::body::Body> {
         self.metrics.decided(stage, &answer.tally, took);
         if let Some(namespace) = answer.unguarded {
-            self.unguarded(&namespace);
+            self.count_unguarded(&namespace);
         }
         if let (Some(sink), Some(record)) = (&self.audit, answer.record) {
             let client_verified = link.is_some_and(|link| link.client_verified);

@@ -94,7 +94,7 @@ impl Handle {
     }
 
     /// Waits until the server accepts reviews. Returns immediately, unless the server waits for a managed certificate.
-    pub async fn listening(&self) {
+    pub async fn wait_until_listening(&self) {
         let _ = self.listening.clone().wait_for(|listening| *listening).await;
     }
 
@@ -239,7 +239,7 @@ async fn listen_with_certificate(
     is_listening: watch::Sender<bool>,
 ) {
     tokio::select! {
-        () = certificate.is_set() => {}
+        () = certificate.wait_until_set() => {}
         () = port.lifecycle.reached(Phase::Closing) => return,
     }
     let mut listener = listen(socket);

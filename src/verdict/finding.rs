@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::settings::Response;
+use super::settings::Action;
 use crate::policy::{Difference, Witness};
 
 /// The rule that a finding is about: the `rule` of audit lines, metrics and `auditAnnotations`.
@@ -97,13 +97,13 @@ impl Finding {
     }
 }
 
-impl Response {
+impl Action {
     /// Returns the severity of a finding under this flag, or `None` if the flag allows it.
     pub(super) fn severity(self) -> Option<Severity> {
         match self {
-            Response::Warn => Some(Severity::Warn),
-            Response::Deny => Some(Severity::Deny),
-            Response::Allow => None,
+            Action::Warn => Some(Severity::Warn),
+            Action::Deny => Some(Severity::Deny),
+            Action::Allow => None,
         }
     }
 }

@@ -7,6 +7,21 @@
 //! Pure functions: no I/O and no clock. Each subject has its file or folder. The judges of subjects return
 //! [`Finding`]s; only [`conclude`] turns findings into a decision, so that enforcement is softened in one place.
 //! To read another field of an object: add it to the struct in `facts`, then use it in the subject's file.
+//!
+//! | file | content |
+//! |---|---|
+//! | `guard`, `settings` | the canon and the flags that verdicts depend on |
+//! | `request`, `subject` | a request without its objects; which resource has which subject |
+//! | `wanted` | which facts of a request its verdict reads |
+//! | `facts/`, `text` | the fields of objects that verdicts read; a string of the body |
+//! | `ctx`, `judge` | the context of a verdict; passes the facts to the judge of their subject |
+//! | `pods/`, `bindings`, `workloads` | the judges of pods, of bindings, and of the objects that create pods |
+//! | `network_policies/`, `foreign_policies` | the judges of `NetworkPolicy` objects and of foreign policies |
+//! | `namespaces` | the judge of neighbor namespaces |
+//! | `annotations`, `foreign` | the annotations and the foreign policy kinds that are known |
+//! | `finding`, `judgment` | what a judge found; its findings with the changes of labels |
+//! | `words`, `restore` | parts of sentences; the command that restores a policy |
+//! | `conclude` | the verdict from the findings |
 
 pub mod annotations;
 mod bindings;

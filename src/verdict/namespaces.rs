@@ -5,7 +5,7 @@ use super::ctx::Ctx;
 use super::facts::{Labels, Namespace, Objects, Step};
 use super::finding::{Finding, Rule};
 use super::words::List;
-use crate::canon::Neighbor;
+use crate::canon::NeighborSelector;
 
 /// Judges a namespace that is created or updated, guarded or not.
 pub(super) fn validate(ctx: Ctx<'_>, objects: &Objects<Namespace<'_>>) -> Vec<Finding> {
@@ -41,7 +41,7 @@ pub(super) fn validate(ctx: Ctx<'_>, objects: &Objects<Namespace<'_>>) -> Vec<Fi
 }
 
 /// Returns a label for a sentence. It contains the value only if the canon contains it.
-fn label(neighbor: &Neighbor, key: &str, value: Option<&str>) -> String {
+fn label(neighbor: &NeighborSelector, key: &str, value: Option<&str>) -> String {
     let listed = neighbor.selector.required_values(key).into_iter().flatten().find(|listed| Some(*listed) == value);
     listed.map_or_else(|| format!("another value of label {key}"), |value| format!("label {key}={value}"))
 }

@@ -13,13 +13,13 @@ pub struct Settings {
     /// The action for a `NetworkPolicy` whose name is not canonical.
     pub extra_policies: ExtraPolicies,
     /// The action for policies of other APIs, whose effect is not evaluated.
-    pub foreign_policies: Response,
+    pub foreign_policies: Action,
     /// The action when a namespace gains or loses a label that the canon's `namespaceSelector`s match.
-    pub neighbors: Response,
+    pub neighbors: Action,
     /// The action for annotations that attach a pod to another network.
-    pub network_annotations: Response,
+    pub network_annotations: Action,
     /// The action for pods with `hostNetwork` that a canonical policy selects.
-    pub host_network: Response,
+    pub host_network: Action,
     /// The action for workloads whose pods would be rejected.
     pub workloads: Workloads,
     /// The user names of the namespace controller, whose deletions are always allowed.
@@ -36,10 +36,10 @@ impl Default for Settings {
             enforcement: Enforcement::Deny,
             ungranted_labels: UngrantedLabels::Deny,
             extra_policies: ExtraPolicies::NoWider,
-            foreign_policies: Response::Warn,
-            neighbors: Response::Warn,
-            network_annotations: Response::Warn,
-            host_network: Response::Deny,
+            foreign_policies: Action::Warn,
+            neighbors: Action::Warn,
+            network_annotations: Action::Warn,
+            host_network: Action::Deny,
             workloads: Workloads::Warn,
             namespace_controllers: vec!["system:serviceaccount:kube-system:namespace-controller".to_owned()],
             break_glass_groups: Vec::new(),
@@ -82,7 +82,7 @@ pub enum ExtraPolicies {
 
 /// The action of a flag that warns, denies or allows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Response {
+pub enum Action {
     /// Admit the request with a warning.
     Warn,
     /// Reject the request.

@@ -12,7 +12,7 @@ use netpol::admission;
 use netpol::audit::verify::verify;
 use netpol::audit::{Destination, Entry, Options, Sink};
 use netpol::canon::Canon;
-use netpol::verdict::settings::Response;
+use netpol::verdict::settings::Action;
 use netpol::verdict::{Guard, Rule, Settings, Stage};
 use serde_json::{Value, json};
 
@@ -152,8 +152,7 @@ fn deployment(selector: &Value, labels: &Value) -> Vec<u8> {
 const POLICY: [&str; 3] = ["networking.k8s.io", "NetworkPolicy", "networkpolicies"];
 
 fn guard() -> Guard {
-    let settings =
-        Settings { network_annotations: Response::Deny, break_glass_groups: vec!["operators".to_owned()], ..Settings::default() };
+    let settings = Settings { network_annotations: Action::Deny, break_glass_groups: vec!["operators".to_owned()], ..Settings::default() };
     Guard { canon: Arc::new(Canon::load("abcdesktop", &settings.namespaces).unwrap()), settings: Arc::new(settings) }
 }
 

@@ -7,6 +7,12 @@
 //! The only error is [`Unclear`]: the text is not valid JSON, or it is valid but not written the way this
 //! reader expects. The caller then reads the same text with `serde_json`, which accepts it or describes the
 //! error. This crate accepts a subset of what `serde_json` accepts and reads the same values from it.
+//!
+//! | file | content |
+//! |---|---|
+//! | `reader`, `raw` | the deserializer; a value that is checked now and read later |
+//! | `skip` | finds the end of a value, with the vector instructions that the processor has |
+//! | `walk`, `masks` | finds the end of a map or list in blocks of 64 bytes; bit masks of a block |
 
 mod masks;
 mod raw;

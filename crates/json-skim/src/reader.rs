@@ -73,14 +73,14 @@ impl<'de> Reader<'de> {
     }
 
     /// Consumes the next byte if it is `byte`. Returns whether it was.
-    fn takes(&mut self, byte: u8) -> bool {
+    fn consume_if(&mut self, byte: u8) -> bool {
         let is_next = self.peek() == Some(byte);
         self.at += usize::from(is_next);
         is_next
     }
 
     fn expect(&mut self, byte: u8) -> Result<()> {
-        if self.takes(byte) { Ok(()) } else { Err(Unclear) }
+        if self.consume_if(byte) { Ok(()) } else { Err(Unclear) }
     }
 
     /// Consumes and returns the next `length` bytes.
@@ -201,7 +201,7 @@ impl Parts<'_, '_> {
     fn next(&mut self) -> Result<bool> {
         match self.state {
             State::Closed => return Ok(false),
-            _ if self.reader.takes(self.closes) => {
+            _ if self.reader.consume_if(self.closes) => {
                 self.state = State::Closed;
                 return Ok(false);
             }

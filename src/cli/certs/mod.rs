@@ -1,4 +1,7 @@
 //! `netpol certs`: issues certificates for development, and inspects certificates in use.
+//!
+//! - `issue` is `certs issue`, and `show` is `certs show`.
+//! - `inspection` is the result of `show`; `served` reads the certificates that a server presents.
 
 mod inspection;
 mod issue;

@@ -1,4 +1,7 @@
 //! `netpol check`: compares manifests with the canon.
+//!
+//! - `report` collects the findings; `text` prints them.
+//! - `live` finds running pods that lack labels.
 
 mod live;
 mod report;

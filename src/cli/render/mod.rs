@@ -1,4 +1,7 @@
 //! `netpol render`: prints manifests for a cluster.
+//!
+//! - `policies`, `install` and `registration` are the subcommands.
+//! - `print` writes manifests; `suggest` suggests a name for an unknown one.
 
 mod install;
 mod policies;

@@ -1,4 +1,7 @@
 //! `netpol review`: shows the response of the webhook.
+//!
+//! - `reviews` answers each `AdmissionReview` as the webhook does.
+//! - `objects` evaluates the objects in manifests.
 
 mod objects;
 mod reviews;

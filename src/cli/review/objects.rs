@@ -15,7 +15,7 @@ use crate::policy::{Difference, Witness};
 use crate::verdict::{Guard, Outcome, Rule, Severity};
 
 /// The verdict on one object.
-struct Verdict<'m> {
+struct ObjectVerdict<'m> {
     manifest: &'m Manifest,
     /// The namespace of the object; empty for cluster-scoped kinds.
     namespace: &'m str,
@@ -39,7 +39,7 @@ pub(super) fn run(
         let guarded = manifest.resource.is_judged_everywhere() || guard.canon.policies(namespace).is_some();
         let judge = || created::judge(guard, requester, manifest, namespace).map_err(Failure::internal);
         let judged = (guarded && manifest.resource.is_judged()).then(judge).transpose()?;
-        verdicts.push(Verdict { manifest, namespace, judged });
+        verdicts.push(ObjectVerdict { manifest, namespace, judged });
     }
     match format {
         Format::Json => {
@@ -54,8 +54,8 @@ pub(super) fn run(
     Ok(if denied { Status::Findings } else { Status::Clean })
 }
 
-fn write_text(verdicts: &[Verdict<'_>], out: &mut dyn Write) -> io::Result<()> {
-    for Verdict { manifest, namespace, judged } in verdicts {
+fn write_text(verdicts: &[ObjectVerdict<'_>], out: &mut dyn Write) -> io::Result<()> {
+    for ObjectVerdict { manifest, namespace, judged } in verdicts {
         let (word, style) = judged.as_ref().map_or(("not judged", NAME), |judged| outcome_word(judged.outcome));
         let place = &manifest.place;
         write!(out, "{style}{word:<10}{style:#}  {}", KindAndName(manifest))?;
@@ -118,8 +118,8 @@ struct Line<'v> {
     patch: Option<&'v Patch>,
 }
 
-fn line<'v>(verdict: &'v Verdict<'_>) -> Line<'v> {
-    let Verdict { manifest, namespace, judged } = verdict;
+fn line<'v>(verdict: &'v ObjectVerdict<'_>) -> Line<'v> {
+    let ObjectVerdict { manifest, namespace, judged } = verdict;
     let findings = judged.as_ref().map(|judged| judged.findings.as_slice()).unwrap_or_default();
     let messages = |is_denial: bool| {
         let selected = findings.iter().filter(|finding| (finding.severity >= Severity::Deny) == is_denial);

@@ -45,7 +45,7 @@ impl Link {
     }
 
     /// Subtracts bytes that belong to a body.
-    pub(crate) fn read_body(&self, bytes: usize) {
+    pub(crate) fn count_body_bytes(&self, bytes: usize) {
         self.excess.fetch_sub(clamp(bytes), Ordering::Relaxed);
     }
 

@@ -139,7 +139,7 @@ impl<T> Registry<T> {
         entry.requests += 1;
         entry.has_sent = true;
         let (class, since) = (entry.class, entry.since);
-        self.set_busy(class, since, id);
+        self.remove_idle(class, since, id);
     }
 
     /// Notes that a request was answered or abandoned; returns whether a queued connection should try again.
@@ -162,7 +162,7 @@ impl<T> Registry<T> {
     /// Removes a connection that ended; returns whether a queued connection should try again.
     pub(super) fn remove(&mut self, id: Id) -> bool {
         let Some(entry) = self.entries.remove(&id) else { return false };
-        self.set_busy(entry.class, entry.since, id);
+        self.remove_idle(entry.class, entry.since, id);
         if entry.class >= Class::Unproven || !entry.leaves {
             self.count(entry.class, -1);
         }
@@ -231,7 +231,7 @@ impl<T> Registry<T> {
         let Some(entry) = self.entries.get_mut(&id) else { return };
         entry.leaves = true;
         let (class, since) = (entry.class, entry.since);
-        self.set_busy(class, since, id);
+        self.remove_idle(class, since, id);
         if class < Class::Unproven {
             self.count(class, -1);
         } else {
@@ -244,7 +244,7 @@ impl<T> Registry<T> {
         let Some(entry) = self.entries.get_mut(&id) else { return };
         let before = std::mem::replace(&mut entry.class, class);
         let since = entry.since;
-        if self.set_busy(before, since, id) {
+        if self.remove_idle(before, since, id) {
             self.set_idle(class, since, id);
         }
         self.count(before, -1);
@@ -254,7 +254,7 @@ impl<T> Registry<T> {
     fn rest(&mut self, id: Id, now: Instant) {
         let Some(entry) = self.entries.get_mut(&id) else { return };
         let (class, before) = (entry.class, std::mem::replace(&mut entry.since, now));
-        self.set_busy(class, before, id);
+        self.remove_idle(class, before, id);
         self.set_idle(class, now, id);
     }
 
@@ -262,8 +262,8 @@ impl<T> Registry<T> {
         self.idle.entry(class).or_default().insert((since, id));
     }
 
-    /// Returns whether it was idle.
-    fn set_busy(&mut self, class: Class, since: Instant, id: Id) -> bool {
+    /// Removes a connection from the idle ones. Returns whether it was one of them.
+    fn remove_idle(&mut self, class: Class, since: Instant, id: Id) -> bool {
         self.idle.get_mut(&class).is_some_and(|idle_ones| idle_ones.remove(&(since, id)))
     }
 

@@ -45,7 +45,7 @@ const FAILED: [Word; 10] = [
 #[derive(Debug)]
 pub(crate) struct Metrics {
     registry: Registry,
-    decisions: Family<Decision, Counter>,
+    decisions: Family<DecisionLabels, Counter>,
     durations: Family<Labels<1>, Histogram, fn() -> Histogram>,
     refusals: Counters<1>,
     connections_closed: Counters<1>,
@@ -67,7 +67,7 @@ pub(crate) struct Metrics {
 
 /// The labels of a decision. Counting does not allocate; encoding does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Decision {
+struct DecisionLabels {
     stage: Word,
     resource: Word,
     operation: Word,
@@ -148,7 +148,7 @@ impl Metrics {
     pub(crate) fn decided(&self, stage: Stage, tally: &Tally, took: Duration) {
         let stage = word(stage);
         let Tally { resource, operation, outcome, rule } = *tally;
-        let decision = Decision { stage, resource, operation, verdict: Name(outcome), rule: rule.map(Name) };
+        let decision = DecisionLabels { stage, resource, operation, verdict: Name(outcome), rule: rule.map(Name) };
         self.decisions.get_or_create(&decision).inc();
         self.durations.get_or_create(&[("stage", stage)]).observe(took.as_secs_f64());
     }

@@ -32,7 +32,7 @@ impl CurrentCertificate {
     }
 
     /// Waits until there is a certificate.
-    pub(crate) async fn is_set(&self) {
+    pub(crate) async fn wait_until_set(&self) {
         // The sender lives as long as `self`, so this cannot fail.
         let _ = self.0.is_set.subscribe().wait_for(|is_set| *is_set).await;
     }

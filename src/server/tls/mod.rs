@@ -2,7 +2,7 @@
 //!
 //! - `current` is the certificate that is served; `managed` is the handle through which the controller sets it.
 //! - `source` opens the certificate and the client CA, and checks their files for changes; `files` reads and replaces files.
-//! - `self_issued` issues certificates if none is given.
+//! - `self_issued` issues certificates if none is given; `folder` writes a folder with a certificate.
 //! - `clients` verifies the certificates of clients.
 //! - `error` has the errors of all of these.
 //!

@@ -3,6 +3,16 @@
 //! Each struct has the shape of its Kubernetes object, and `serde` reads it. It lists only the fields that a
 //! verdict reads; all others are ignored. `null` means the same as a missing field. To read another field, add it
 //! here.
+//!
+//! | file | content |
+//! |---|---|
+//! | `objects` | the new and the old object of a request |
+//! | `pod` | pods and bindings |
+//! | `workload` | workloads, whose templates are pods |
+//! | `network_policy` | policies |
+//! | `namespace` | namespaces |
+//! | `labels`, `annotations` | label maps; the annotations that a verdict reads |
+//! | `fields` | how `serde` reads fields, maps and lists |
 
 mod annotations;
 pub mod fields;

@@ -1,5 +1,12 @@
 //! `NetworkPolicies`, judged by meaning. A policy with a canonical name must mean the same as its canonical spec. An
 //! extra policy must not allow more than the canon.
+//!
+//! | file | content |
+//! |---|---|
+//! | `meaning` | compares a policy with the canon |
+//! | `attachments` | owner references and finalizers of a canonical policy |
+//! | `break_glass` | the break-glass annotation |
+//! | `sentences` | sentences about the meaning of a policy |
 
 mod attachments;
 mod break_glass;

@@ -1,4 +1,12 @@
 //! Pods. Capability labels are checked when a pod is created and on every update.
+//!
+//! | file | content |
+//! |---|---|
+//! | `create` | pods that are created, and the templates of workloads |
+//! | `update` | pods that are updated |
+//! | `mutation` | the changes that `/mutate` makes |
+//! | `labels` | findings about capability labels |
+//! | `network` | traffic that policies do not control: host network, other networks |
 
 pub(super) mod create;
 mod labels;

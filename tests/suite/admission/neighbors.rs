@@ -1,7 +1,7 @@
 //! Foreign policies, neighbor namespaces, and several guarded namespaces.
 
 use netpol::canon::Canon;
-use netpol::verdict::settings::Response;
+use netpol::verdict::settings::Action;
 use netpol::verdict::{Guard, Settings};
 use serde_json::{Value, json};
 
@@ -15,26 +15,26 @@ fn foreign_policies_are_judged_by_a_flag_in_every_scope() {
     let clusterwide = Made::of("CREATE", "cilium.io", "ciliumclusterwidenetworkpolicies", "CiliumClusterwideNetworkPolicy");
     for made in [namespaced.clone(), clusterwide.without("/request/namespace")] {
         let made = made.object(json!({"metadata": {"name": "x"}, "spec": {"egress": [{}]}}));
-        warned(&guard_of(Response::Warn), &made, "foreign-policy");
-        denied(&guard_of(Response::Deny), &made, "foreign-policy");
-        passes(&guard_of(Response::Allow), &made);
+        warned(&guard_of(Action::Warn), &made, "foreign-policy");
+        denied(&guard_of(Action::Deny), &made, "foreign-policy");
+        passes(&guard_of(Action::Allow), &made);
 
         let old = made.0["request"]["object"].clone();
         let update = made.with("operation", json!("UPDATE")).old(old);
         let touched = update.clone().set("/request/object/status", json!({"ok": true}));
-        warned(&guard_of(Response::Deny), &touched.set("/request/object/metadata/labels", json!({"a": "b"})), "foreign-policy");
-        denied(&guard_of(Response::Deny), &update.clone().set("/request/object/spec/ingress", json!([{}])), "foreign-policy");
-        denied(&guard_of(Response::Deny), &update.clone().set("/request/object/specs", json!([{}])), "foreign-policy");
-        passes(&guard_of(Response::Deny), &update.with("operation", json!("DELETE")).object(json!(null)));
+        warned(&guard_of(Action::Deny), &touched.set("/request/object/metadata/labels", json!({"a": "b"})), "foreign-policy");
+        denied(&guard_of(Action::Deny), &update.clone().set("/request/object/spec/ingress", json!([{}])), "foreign-policy");
+        denied(&guard_of(Action::Deny), &update.clone().set("/request/object/specs", json!([{}])), "foreign-policy");
+        passes(&guard_of(Action::Deny), &update.with("operation", json!("DELETE")).object(json!(null)));
     }
-    passes(&guard_of(Response::Deny), &namespaced.namespace("elsewhere").object(json!({"spec": {}})));
+    passes(&guard_of(Action::Deny), &namespaced.namespace("elsewhere").object(json!({"spec": {}})));
 }
 
 /// Only the API of a policy knows what an empty list means: for Cilium no `fromEndpoints` allows all peers, and an empty
 /// list allows none.
 #[test]
 fn a_foreign_policy_is_unchanged_only_if_all_of_its_content_is() {
-    let deny = guard(Settings { foreign_policies: Response::Deny, ..Settings::default() });
+    let deny = guard(Settings { foreign_policies: Action::Deny, ..Settings::default() });
     let update = |group: &str, resource: &str, old: Value, new: Value| Made::of("UPDATE", group, resource, "X").old(old).object(new);
     let cilium = |rule: Value| json!({"metadata": {"name": "x"}, "spec": {"ingress": [rule]}});
     let of_cilium = |old: Value, new: Value| update("cilium.io", "ciliumnetworkpolicies", cilium(old), cilium(new));
@@ -73,14 +73,14 @@ fn a_namespace_that_becomes_or_stops_being_a_neighbor_is_judged_guarded_or_not()
         |labels: Value| Made::of("CREATE", "", "namespaces", "Namespace").namespace("attic").name("attic").object(namespace(labels));
     for value in ["kube-monitor", "kube-system"] {
         let made = create(map("name", value));
-        let answer = warned(&guard_of(Response::Warn), &made, "neighbor");
+        let answer = warned(&guard_of(Action::Warn), &made, "neighbor");
         assert!(answer.warnings.join(" ").contains(&format!("namespace \"attic\" gains label name={value}")), "{:?}", answer.warnings);
-        denied(&guard_of(Response::Deny), &made, "neighbor");
-        passes(&guard_of(Response::Allow), &made);
+        denied(&guard_of(Action::Deny), &made, "neighbor");
+        passes(&guard_of(Action::Allow), &made);
         for subresource in ["", "status", "finalize"] {
             let update =
                 |old: Value, new: Value| create(new).with("operation", json!("UPDATE")).subresource(subresource).old(namespace(old));
-            let deny = guard_of(Response::Deny);
+            let deny = guard_of(Action::Deny);
             denied(&deny, &update(json!({}), map("name", value)), "neighbor");
             let answer = denied(&deny, &update(map("name", value), map("name", "s3cret")), "neighbor");
             assert!(
@@ -92,8 +92,8 @@ fn a_namespace_that_becomes_or_stops_being_a_neighbor_is_judged_guarded_or_not()
             passes(&deny, &update(map("a", "b"), map("kubernetes.io/metadata.name", value)));
         }
     }
-    passes(&guard_of(Response::Deny), &create(map("name", "other")));
-    passes(&guard_of(Response::Deny), &create(map("name", "kube-monitor")).with("operation", json!("DELETE")));
+    passes(&guard_of(Action::Deny), &create(map("name", "other")));
+    passes(&guard_of(Action::Deny), &create(map("name", "kube-monitor")).with("operation", json!("DELETE")));
 }
 
 #[test]

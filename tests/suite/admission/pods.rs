@@ -2,7 +2,7 @@
 //! mirror pods.
 
 use netpol::verdict::Outcome;
-use netpol::verdict::settings::{Enforcement, Response, UngrantedLabels};
+use netpol::verdict::settings::{Action, Enforcement, UngrantedLabels};
 use netpol::verdict::{Settings, Stage};
 use serde_json::{Value, json};
 
@@ -160,12 +160,12 @@ fn new_annotations_that_open_a_second_network_are_judged() {
     let key = "cni.projectcalico.org/ipv4pools";
     let pointer = "/request/object/metadata/annotations";
     let create = Made::pod(json!({})).set(pointer, json!({key: "s3cret"}));
-    let answer = warned(&guard_of(Response::Warn), &create, "network-annotation");
+    let answer = warned(&guard_of(Action::Warn), &create, "network-annotation");
     assert!(answer.warnings.join(" ").contains(key) && !answer.warnings.join(" ").contains("s3cret"));
-    denied(&guard_of(Response::Deny), &create, "network-annotation");
-    passes(&guard_of(Response::Allow), &create);
+    denied(&guard_of(Action::Deny), &create, "network-annotation");
+    passes(&guard_of(Action::Allow), &create);
 
-    let deny = guard_of(Response::Deny);
+    let deny = guard_of(Action::Deny);
     for subresource in ["", "status"] {
         let update = Made::pod_update(json!({}), json!({})).subresource(subresource).set(pointer, json!({key: "new"}));
         denied(&deny, &update, "network-annotation");
@@ -179,14 +179,14 @@ fn new_annotations_that_open_a_second_network_are_judged() {
 fn a_pod_on_the_host_network_is_judged_if_the_canon_isolates_it() {
     let guard_of = |host_network| guard(Settings { host_network, ..Settings::default() });
     let create = Made::pod(json!({"app": "x"})).set("/request/object/spec/hostNetwork", json!(true));
-    let answer = denied(&guard_of(Response::Deny), &create, "host-network");
+    let answer = denied(&guard_of(Action::Deny), &create, "host-network");
     assert!(answer.message.contains("abcdesktop-rights"), "{}", answer.message);
-    warned(&guard_of(Response::Warn), &create, "host-network");
-    passes(&guard_of(Response::Allow), &create);
+    warned(&guard_of(Action::Warn), &create, "host-network");
+    passes(&guard_of(Action::Allow), &create);
     let old = create.0["request"]["object"].clone();
     let update = create.with("operation", json!("UPDATE")).old(old);
-    warned(&guard_of(Response::Deny), &update, "host-network");
-    passes(&guard_of(Response::Allow), &update);
+    warned(&guard_of(Action::Deny), &update, "host-network");
+    passes(&guard_of(Action::Allow), &update);
 }
 
 // Mirror pods.

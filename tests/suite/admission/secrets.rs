@@ -1,7 +1,7 @@
 //! Labels and annotations may contain secrets. No answer, audit line or error contains their values.
 
 use netpol::admission::answer;
-use netpol::verdict::settings::{Enforcement, Response, UngrantedLabels, Workloads};
+use netpol::verdict::settings::{Action, Enforcement, UngrantedLabels, Workloads};
 use netpol::verdict::{Guard, Settings, Stage};
 use serde_json::{Value, json};
 
@@ -16,10 +16,10 @@ fn guards() -> Vec<Guard> {
         .map(|enforcement| Settings {
             enforcement,
             ungranted_labels: if enforcement == Enforcement::Warn { UngrantedLabels::Strip } else { UngrantedLabels::Deny },
-            network_annotations: Response::Deny,
-            host_network: Response::Deny,
-            neighbors: Response::Deny,
-            foreign_policies: Response::Deny,
+            network_annotations: Action::Deny,
+            host_network: Action::Deny,
+            neighbors: Action::Deny,
+            foreign_policies: Action::Deny,
             workloads: Workloads::Deny,
             ..Settings::default()
         })

@@ -1,6 +1,6 @@
-//! Rules about files: their length, text that they must not contain, and that each one is compiled.
+//! Rules about files: their length, text that they must not contain, and that each one is compiled and described.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Source, none, sources};
 
@@ -46,6 +46,53 @@ fn every_file_is_a_module_of_its_parent() {
         }
     }
     none(&faults, "files that no module declares, so that they are not compiled");
+}
+
+#[test]
+fn every_folder_has_a_map_of_its_files() {
+    let files: Vec<Source> = ["src", "crates"].into_iter().flat_map(sources).collect();
+    let mut faults = Vec::new();
+    for map in files.iter().filter(|file| file.path.ends_with("/mod.rs") || file.path.ends_with("/lib.rs")) {
+        let Some((folder, _)) = map.path.rsplit_once('/') else { continue };
+        if folder.ends_with("/tests") {
+            continue;
+        }
+        let described = described(&map.text);
+        let below = files.iter().filter_map(|file| file.path.strip_prefix(folder)?.strip_prefix('/'));
+        let names: BTreeSet<&str> = below.filter_map(name_in_map).collect();
+        let missing = names.into_iter().filter(|name| !described.contains(name));
+        faults.extend(missing.map(|name| format!("{} does not describe {name}", map.path)));
+    }
+    none(&faults, "the doc comment at the top of mod.rs or lib.rs is the map of its folder: it names every file and sub-folder");
+}
+
+/// Returns the name that a map must contain for a file below its folder: that of the source file or of its sub-folder.
+fn name_in_map(path: &str) -> Option<&str> {
+    let name = path.split_once('/').map_or_else(|| path.strip_suffix(".rs"), |(folder, _)| Some(folder))?;
+    (!matches!(name, "lib" | "main" | "mod" | "tests")).then_some(name)
+}
+
+/// Returns the names that the doc comment at the top of a file puts in backticks, without `.rs` and `/`. Its code blocks do not count.
+fn described(text: &str) -> BTreeSet<&str> {
+    let mut names = BTreeSet::new();
+    let mut is_code = false;
+    for line in text.lines().map_while(|line| line.strip_prefix("//!")) {
+        if line.trim_start().starts_with("```") {
+            is_code = !is_code;
+        } else if !is_code {
+            names.extend(line.split('`').skip(1).step_by(2).map(|name| name.trim_end_matches(".rs").trim_end_matches('/')));
+        }
+    }
+    names
+}
+
+#[test]
+fn a_map_describes_the_names_in_backticks() {
+    let map = "//! A room.\n//!\n//! ```text\n//! `a` ─► b\n//! ```\n//! - [`c`] and `d/`, `e.rs`: f\n\nmod g; //! `h`\n";
+    assert_eq!(described(map), BTreeSet::from(["c", "d", "e"]));
+    let paths = ["a.rs", "b/mod.rs", "b/c.rs", "d/e.yaml", "f.yaml", "mod.rs", "lib.rs", "tests/g.rs"];
+    let names: Vec<&str> = paths.into_iter().filter_map(name_in_map).collect();
+    assert_eq!(names, ["a", "b", "b", "d"]);
 }
 
 #[test]
