@@ -4,6 +4,7 @@ use std::any::Any;
 use std::future::ready;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Context;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -82,12 +83,8 @@ impl Desk {
         drop(parts);
         let Limits { max_body, body_stall, body_pace, .. } = self.limits;
         let bounds = Bounds { max_body, stall: body_stall, pace: body_pace, deadline };
-        let count = |bytes| {
-            if let Some(link) = &link {
-                link.count_body_bytes(bytes);
-            }
-        };
-        let body = match body::read(body, announced, &self.budget, bounds, || self.connections.are_awaited(), count).await {
+        let sender = ReviewSender { connections: &self.connections, link: link.as_deref() };
+        let body = match body::read(body, announced, &self.budget, bounds, &sender).await {
             Ok(body) => body,
             Err(refusal) => {
                 self.metrics.refused(refusal);
@@ -166,6 +163,31 @@ impl Desk {
 impl std::fmt::Debug for Desk {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.debug_struct("Desk").field("limits", &self.limits).finish_non_exhaustive()
+    }
+}
+
+/// The connection that a review arrives on.
+struct ReviewSender<'r> {
+    connections: &'r Connections,
+    link: Option<&'r Link>,
+}
+
+impl body::Sender for ReviewSender<'_> {
+    fn is_awaited(&self) -> bool {
+        self.connections.are_awaited()
+    }
+
+    fn count(&self, bytes: usize) {
+        if let Some(link) = self.link {
+            link.count_body_bytes(bytes);
+        }
+    }
+
+    fn poll_again(&self, ctx: &Context<'_>) {
+        match self.link {
+            Some(link) => link.poll_again(ctx),
+            None => ctx.waker().wake_by_ref(),
+        }
     }
 }
 

@@ -10,4 +10,4 @@ mod spare;
 
 pub(crate) use budget::Budget;
 pub use budget::TooSmall;
-pub(crate) use read::{Body, Bounds, announced, read};
+pub(crate) use read::{Body, Bounds, Sender, announced, read};

@@ -2,7 +2,7 @@
 
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
-use std::task::Poll;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::http::{HeaderMap, header};
@@ -47,18 +47,23 @@ pub(crate) fn announced(headers: &HeaderMap) -> Option<u64> {
     headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.trim().parse().ok()
 }
 
-/// Reads a body. `is_awaited` says whether a connection waits for a slot; `count` is called with the length of each part.
+/// The connection that a body arrives on.
+pub(crate) trait Sender {
+    /// Returns whether another connection waits for a slot.
+    fn is_awaited(&self) -> bool;
+
+    /// Counts bytes of the body that were read.
+    fn count(&self, bytes: usize);
+
+    /// Makes sure that the connection is polled again at once.
+    fn poll_again(&self, ctx: &Context<'_>);
+}
+
+/// Reads a body.
 ///
 /// # Errors
 /// The body is too large, is too slow while others wait, is truncated, or is not complete at the deadline.
-pub(crate) async fn read<B>(
-    body: B,
-    announced: Option<u64>,
-    budget: &Budget,
-    bounds: Bounds,
-    is_awaited: impl Fn() -> bool,
-    count: impl Fn(usize),
-) -> Result<Body, Refusal>
+pub(crate) async fn read<B>(body: B, announced: Option<u64>, budget: &Budget, bounds: Bounds, sender: &impl Sender) -> Result<Body, Refusal>
 where
     B: hyper::body::Body<Data = Bytes> + Unpin,
 {
@@ -73,8 +78,8 @@ where
     let mut parts = Parts { body, bounds, moved: 0, timer };
     let mut length = 0;
     let mut all: Option<Buffer> = None;
-    while let Some(part) = parts.next(|| lane.is_awaited() || is_awaited()).await? {
-        count(part.len());
+    while let Some(part) = parts.next(sender, || lane.is_awaited()).await? {
+        sender.count(part.len());
         length += part.len();
         if length > size {
             return Err(Refusal::TooLarge(bounds.max_body));
@@ -105,10 +110,10 @@ struct Parts<'t, B> {
 
 impl<B: hyper::body::Body<Data = Bytes> + Unpin> Parts<'_, B> {
     /// Returns the next part that is not empty; `None` at the end.
-    async fn next(&mut self, is_awaited: impl Fn() -> bool) -> Result<Option<Bytes>, Refusal> {
+    async fn next(&mut self, sender: &impl Sender, is_memory_awaited: impl Fn() -> bool) -> Result<Option<Bytes>, Refusal> {
         loop {
-            let Some(frame) = self.frame().await else {
-                self.check(is_awaited())?;
+            let Some(frame) = self.frame(sender).await else {
+                self.check(is_memory_awaited() || sender.is_awaited())?;
                 continue;
             };
             let Some(frame) = frame else { return Ok(None) };
@@ -122,7 +127,7 @@ impl<B: hyper::body::Body<Data = Bytes> + Unpin> Parts<'_, B> {
 
     /// Returns the next frame, or `None` if the window ends first. hyper passes on a frame that it has already read only
     /// when this task is polled again, so the timer is armed after that: most bodies never need it.
-    async fn frame(&mut self) -> Option<Option<Result<Frame<Bytes>, B::Error>>> {
+    async fn frame(&mut self, sender: &impl Sender) -> Option<Option<Result<Frame<Bytes>, B::Error>>> {
         let mut is_first_poll = true;
         let mut next = self.body.frame();
         poll_fn(|ctx| {
@@ -131,7 +136,7 @@ impl<B: hyper::body::Body<Data = Bytes> + Unpin> Parts<'_, B> {
             }
             if is_first_poll {
                 is_first_poll = false;
-                ctx.waker().wake_by_ref();
+                sender.poll_again(ctx);
                 return Poll::Pending;
             }
             self.timer.as_mut().poll(ctx).map(|()| None)

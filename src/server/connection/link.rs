@@ -1,12 +1,17 @@
 //! The state of one connection that its stream, its requests and its task share.
 
+use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::task::{Context, Poll};
 
 use super::tickets::{InFlight, Ticket};
 
 /// Bytes that a client can send between two requests, in addition to bodies. HTTP/2 control frames count; the library has no
 /// limit for some of them.
 const MAX_EXCESS: i64 = 256 << 10;
+
+/// How often a connection is polled before other connections have their turn.
+const MAX_POLLS: usize = 16;
 
 /// One connection.
 #[derive(Debug)]
@@ -19,6 +24,7 @@ pub(crate) struct Link {
     excess: AtomicI64,
     is_proven: AtomicBool,
     has_unread_body: AtomicBool,
+    is_polled_again: AtomicBool,
 }
 
 impl Link {
@@ -30,6 +36,7 @@ impl Link {
             excess: AtomicI64::new(0),
             is_proven: AtomicBool::new(false),
             has_unread_body: AtomicBool::new(false),
+            is_polled_again: AtomicBool::new(false),
         }
     }
 
@@ -47,6 +54,29 @@ impl Link {
     /// Subtracts bytes that belong to a body.
     pub(crate) fn count_body_bytes(&self, bytes: usize) {
         self.excess.fetch_sub(clamp(bytes), Ordering::Relaxed);
+    }
+
+    /// Makes sure that the task of a request is polled again at once. With HTTP/1.1 that is the task of the connection, which
+    /// does so before the runtime turns to other connections: the bytes of the request are still in the caches then.
+    pub(crate) fn poll_again(&self, ctx: &Context<'_>) {
+        if self.is_http1 {
+            self.is_polled_again.store(true, Ordering::Relaxed);
+        } else {
+            ctx.waker().wake_by_ref();
+        }
+    }
+
+    /// Polls a connection, and polls it again as often as its request asks for it.
+    pub(super) fn poll<F: Future>(&self, mut connection: Pin<&mut F>, ctx: &mut Context<'_>) -> Poll<F::Output> {
+        for _ in 0..MAX_POLLS {
+            let polled = connection.as_mut().poll(ctx);
+            if polled.is_ready() || !self.is_polled_again.swap(false, Ordering::Relaxed) {
+                return polled;
+            }
+        }
+        // Other connections have their turn first.
+        ctx.waker().wake_by_ref();
+        Poll::Pending
     }
 
     /// Returns whether the client sent too many bytes that belong to no request.

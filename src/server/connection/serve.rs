@@ -1,6 +1,7 @@
 //! Serves one connection: its handshake, HTTP/1.1 or HTTP/2 as negotiated by ALPN, and its end.
 
 use std::convert::Infallible;
+use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -156,7 +157,7 @@ async fn drive<C: GracefulConnection<Error = hyper::Error>>(connection: C, link:
     loop {
         let order = tokio::select! {
             biased;
-            result = connection.as_mut() => return ending.map_or_else(|| end_of(&result, link), |(cause, _)| cause),
+            result = poll_fn(|ctx| link.poll(connection.as_mut(), ctx)) => return ending.map_or_else(|| end_of(&result, link), |(cause, _)| cause),
             _ = orders.changed() => *orders.borrow_and_update(),
             () = sleep_until(ending.map_or_else(Instant::now, |(_, by)| by)), if ending.is_some() => {
                 match ending {
