@@ -12,6 +12,7 @@
 //! |---|---|
 //! | `reader`, `raw` | the deserializer; a value that is checked now and read later |
 //! | `skip` | finds the end of a value, with the vector instructions that the processor has |
+//! | `word` | finds the end of `true`, `false`, `null` or a number |
 //! | `walk`, `masks` | finds the end of a map or list in blocks of 64 bytes; bit masks of a block |
 
 mod masks;
@@ -21,6 +22,7 @@ mod skip;
 #[cfg(test)]
 mod tests;
 mod walk;
+mod word;
 
 pub use raw::Raw;
 pub use reader::{Reader, Unclear};

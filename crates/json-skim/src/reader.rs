@@ -8,6 +8,7 @@ use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visit
 
 use crate::raw::{self, Raw};
 use crate::skip;
+use crate::word;
 
 /// The maximum nesting depth of maps and lists that are read, which bounds the stack. `serde_json` allows 128.
 const MAX_DEPTH: usize = 100;
@@ -151,7 +152,7 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
             b'{' => self.nested(b'}', |parts| visitor.visit_map(parts)),
             b'[' => self.nested(b']', |parts| visitor.visit_seq(parts)),
             _ => {
-                let length = skip::word(self.rest()?).ok_or(Unclear)?;
+                let length = word::length(self.rest()?).ok_or(Unclear)?;
                 match self.take(length)? {
                     "true" => visitor.visit_bool(true),
                     "false" => visitor.visit_bool(false),

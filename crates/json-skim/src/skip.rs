@@ -9,6 +9,7 @@ use fearless_simd::{Level, dispatch, u8x16};
 
 use crate::masks::LAST_CONTROL;
 use crate::walk::{container, valid_container};
+use crate::word;
 
 /// Returns the length in bytes of the value at the start of `text`, or `None` if the value is unclear.
 pub(crate) fn value(level: Level, text: &[u8]) -> Option<usize> {
@@ -17,7 +18,7 @@ pub(crate) fn value(level: Level, text: &[u8]) -> Option<usize> {
         [b'{', b'}', ..] | [b'[', b']', ..] => Some(2),
         [b'{' | b'[', ..] => dispatch!(level, simd => container(simd, text)),
         [b'"', ..] => string(text).map(|(length, _)| length),
-        _ => word(text),
+        _ => word::length(text),
     }
 }
 
@@ -76,38 +77,4 @@ fn escape(text: &[u8]) -> Option<usize> {
         (b'u', rest) => rest.first_chunk::<4>()?.iter().fold(true, |all, digit| all & digit.is_ascii_hexdigit()).then_some(5),
         _ => None,
     }
-}
-
-/// Returns the length of the `true`, `false`, `null` or number at the start of `text`. A byte must follow.
-pub(crate) fn word(text: &[u8]) -> Option<usize> {
-    let length = text.iter().position(|byte| matches!(byte, b',' | b']' | b'}'))?;
-    let word = text.get(..length)?;
-    (matches!(word, b"true" | b"false" | b"null") || is_number(word)).then_some(length)
-}
-
-fn is_number(text: &[u8]) -> bool {
-    let (whole, mut rest) = digits(text.strip_prefix(b"-").unwrap_or(text));
-    if whole.is_empty() || whole.len() > 1 && whole.starts_with(b"0") {
-        return false;
-    }
-    if let Some(after) = rest.strip_prefix(b".") {
-        let (fraction, after) = digits(after);
-        if fraction.is_empty() {
-            return false;
-        }
-        rest = after;
-    }
-    if let Some((b'e' | b'E', after)) = rest.split_first() {
-        let (exponent, after) = digits(after.strip_prefix(b"+").or(after.strip_prefix(b"-")).unwrap_or(after));
-        if exponent.is_empty() {
-            return false;
-        }
-        rest = after;
-    }
-    rest.is_empty()
-}
-
-/// Splits the digits from the start of `text`.
-fn digits(text: &[u8]) -> (&[u8], &[u8]) {
-    text.split_at(text.iter().take_while(|byte| byte.is_ascii_digit()).count())
 }

@@ -12,7 +12,7 @@ use fearless_simd::prelude::*;
 use fearless_simd::u8x64;
 
 use crate::masks::{After, BLOCK, Marks, Quoted, Strings, first};
-use crate::skip;
+use crate::word;
 
 /// Returns the length of the map or list at the start of `text`, which is not empty. Checks all of it.
 #[inline(always)]
@@ -203,7 +203,7 @@ impl Blocks for Walk<'_> {
         }
         let mut words = word & brackets.within;
         while let Some(at) = first(&mut words) {
-            skip::word(self.text.get(self.at + at as usize..)?)?;
+            word::length(self.text.get(self.at + at as usize..)?)?;
         }
         self.at += BLOCK;
         Some(if self.open == Self::NOTHING {
