@@ -34,7 +34,7 @@ impl fmt::Display for Unreadable {
 
 impl std::error::Error for Unreadable {}
 
-/// Parses the documents of a text that is JSON or YAML, as [`read_file`] does. Errors call the text `name`. A text
+/// Parses the documents of a text that is JSON or YAML, as `read_file` does. Errors call the text `name`. A text
 /// without a document is an empty list.
 ///
 /// # Errors
