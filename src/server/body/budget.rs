@@ -9,7 +9,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout_at};
 
-use super::spare::Spare;
 use crate::server::limits::ORDINARY;
 
 /// Size of the lane for ordinary bodies in bytes.
@@ -23,8 +22,6 @@ const PERMIT: usize = 1 << 10;
 pub(crate) struct Budget {
     pub(crate) ordinary: Arc<Lane>,
     pub(crate) large: Arc<Lane>,
-    /// Memory of ordinary bodies that were reviewed.
-    pub(super) spare: Spare,
 }
 
 /// A budget that is too small for the largest body.
@@ -53,7 +50,6 @@ impl Budget {
         Ok(Budget {
             ordinary: Arc::new(Lane::new(ORDINARY_LANE, reviews)),
             large: Arc::new(Lane::new(budget - ORDINARY_LANE, Semaphore::MAX_PERMITS)),
-            spare: Spare::default(),
         })
     }
 

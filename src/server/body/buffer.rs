@@ -6,13 +6,12 @@
 use bytes::Bytes;
 use memmap2::MmapMut;
 
-use super::spare::{Reused, Spare};
 use crate::server::limits::ORDINARY;
 
 /// The bytes of a body so far.
 #[derive(Debug)]
 pub(super) enum Buffer {
-    Ordinary(Reused),
+    Ordinary(Vec<u8>),
     Large { pages: MmapMut, length: usize },
 }
 
@@ -25,11 +24,11 @@ impl Buffer {
     ///
     /// # Errors
     /// The system has no memory.
-    pub(super) fn new(size: usize, spare: &Spare) -> Result<Buffer, NoMemory> {
+    pub(super) fn new(size: usize) -> Result<Buffer, NoMemory> {
         if size <= ORDINARY {
-            let mut body = spare.take();
-            body.bytes.try_reserve_exact(size).map_err(|_| NoMemory)?;
-            return Ok(Buffer::Ordinary(body));
+            let mut bytes = Vec::new();
+            bytes.try_reserve_exact(size).map_err(|_| NoMemory)?;
+            return Ok(Buffer::Ordinary(bytes));
         }
         Ok(Buffer::Large { pages: MmapMut::map_anon(size).map_err(|_| NoMemory)?, length: 0 })
     }
@@ -40,7 +39,7 @@ impl Buffer {
     /// There is no room for it.
     pub(super) fn append(&mut self, part: &[u8]) -> Result<(), NoMemory> {
         match self {
-            Buffer::Ordinary(Reused { bytes, .. }) if part.len() <= bytes.capacity() - bytes.len() => bytes.extend_from_slice(part),
+            Buffer::Ordinary(bytes) if part.len() <= bytes.capacity() - bytes.len() => bytes.extend_from_slice(part),
             Buffer::Ordinary(_) => return Err(NoMemory),
             Buffer::Large { pages, length } => {
                 let end = *length + part.len();
@@ -54,7 +53,7 @@ impl Buffer {
     /// Returns the bytes, without a copy.
     pub(super) fn freeze(self) -> Bytes {
         match self {
-            Buffer::Ordinary(body) => Bytes::from_owner(body),
+            Buffer::Ordinary(bytes) => Bytes::from(bytes),
             Buffer::Large { pages, length } => Bytes::from_owner(pages).slice(..length),
         }
     }
@@ -67,20 +66,20 @@ mod tests {
     #[test]
     fn parts_follow_each_other_in_either_memory() {
         for size in [10, ORDINARY, ORDINARY + 1, 16 << 20] {
-            let mut buffer = Buffer::new(size, &Spare::default()).unwrap();
+            let mut buffer = Buffer::new(size).unwrap();
             assert_eq!(matches!(buffer, Buffer::Large { .. }), size > ORDINARY);
             for part in [&b"abc"[..], b"", b"defg"] {
                 buffer.append(part).unwrap();
             }
             assert_eq!(buffer.freeze(), "abcdefg");
         }
-        assert_eq!(Buffer::new(0, &Spare::default()).unwrap().freeze(), "");
+        assert_eq!(Buffer::new(0).unwrap().freeze(), "");
     }
 
     #[test]
     fn a_part_without_room_is_refused() {
         for size in [10, ORDINARY + 10] {
-            let mut buffer = Buffer::new(size, &Spare::default()).unwrap();
+            let mut buffer = Buffer::new(size).unwrap();
             buffer.append(&vec![0; size]).unwrap();
             assert!(buffer.append(&[0]).is_err());
         }

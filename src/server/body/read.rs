@@ -91,7 +91,7 @@ where
         let no_memory = |NoMemory| Refusal::Memory;
         let buffer = match all.take() {
             Some(buffer) => buffer,
-            None => Buffer::new(size, &budget.spare).map_err(no_memory)?,
+            None => Buffer::new(size).map_err(no_memory)?,
         };
         all.insert(buffer).append(&part).map_err(no_memory)?;
     }
