@@ -145,7 +145,7 @@ mod tests {
         let key = "k".repeat(100_000);
         let text = format!(r#"{{"metadata":{{}},"spec":{{"egress":[{{"to":1}},{{"{key}":{{"a":1,"a":2}}}}]}}}}"#);
         let fault = thoroughly::<Map<NetworkPolicy<'_>>>(&text).unwrap_err();
-        assert_eq!(fault.to_string(), "spec.egress[1]: duplicate key `a`");
+        assert_eq!(fault.to_string(), r#"spec.egress[1]: duplicate key "a""#);
     }
 
     #[test]

@@ -139,5 +139,5 @@ fn a_torn_last_line_is_skipped_with_a_note() {
     assert_eq!(result.broken, []);
     assert_eq!(result.notes.len(), 1);
     assert_eq!((result.notes[0].line, result.lines), (3, 2));
-    assert!(result.notes[0].message.contains("torn"), "{}", result.notes[0].message);
+    assert!(result.notes[0].message.contains("incomplete line"), "{}", result.notes[0].message);
 }
