@@ -119,15 +119,15 @@ mod tests {
 
     #[test]
     fn figures_within_their_limits_have_no_fault() {
-        let pod = figure(250_000, 32, 8_192);
-        assert_eq!(faults(&[("review/pod-14k/mutate", pod), ("large-canon/pod-14k/mutate", figure(325_000, 99, 99_999))]), [""; 0]);
+        let pod = figure(170_000, 32, 8_192);
+        assert_eq!(faults(&[("review/pod-14k/mutate", pod), ("large-canon/pod-14k/mutate", figure(221_000, 99, 99_999))]), [""; 0]);
     }
 
     #[test]
     fn every_limit_applies_to_the_cases_with_its_prefix() {
         let faults = faults(&[
-            ("large-canon/pod-14k/mutate", figure(325_001, 0, 0)),
-            ("review/pod-14k/mutate", figure(250_000, 33, 8_192)),
+            ("large-canon/pod-14k/mutate", figure(221_001, 0, 0)),
+            ("review/pod-14k/mutate", figure(170_000, 33, 8_192)),
             ("review/pod-status/validate", figure(900_000, 0, 8_193)),
             ("worst-extra/nodes", figure(300_000_001, 0, 0)),
         ]);
