@@ -1,8 +1,10 @@
 //! From the body of a review to its answer.
 
+use json_skim::Raw;
+
 use super::decision::Decision;
 use super::envelope::Review;
-use super::{objects, patch, protocol, read, record, response, uid};
+use super::{objects, patch, pods, protocol, read, record, response, uid};
 use crate::audit::Record;
 use crate::documents::text::truncated;
 use crate::verdict::facts::Facts;
@@ -70,7 +72,11 @@ pub fn explain(guard: &Guard, stage: Stage, body: &[u8]) -> Result<Explained, St
 
 /// Reads and judges a body, and calls `answer` with the result.
 fn decide<T>(guard: &Guard, stage: Stage, body: &[u8], answer: impl FnOnce(&Decision<'_>, Judgment<'_>) -> T) -> Result<T, String> {
-    let review = match std::str::from_utf8(body) {
+    let text = std::str::from_utf8(body);
+    if let Some(decision) = text.ok().and_then(|text| pods::decision(guard, stage, text)) {
+        return Ok(judged(&decision, answer));
+    }
+    let review: Result<Review<'_, Raw<'_>>, String> = match text {
         Ok(text) => read::text(text).map(|Map(review)| review).map_err(|fault| fault.to_string()),
         Err(_) => Err("the request body is not UTF-8".to_owned()),
     };
@@ -86,15 +92,16 @@ fn decide<T>(guard: &Guard, stage: Stage, body: &[u8], answer: impl FnOnce(&Deci
     let (request, raw) = request.unwrap_or_default().split();
     let wanted = wanted(guard, stage, &request);
     match objects::facts(wanted.facts, &raw) {
-        Ok(facts) => {
-            let decision = Decision { guard, stage, request, wanted, facts };
-            Ok(answer(&decision, judge(guard, stage, &decision.request, &decision.facts)))
-        }
+        Ok(facts) => Ok(judged(&Decision { guard, stage, request, wanted, facts }, answer)),
         Err(fault) => {
             let decision = Decision { guard, stage, request, wanted, facts: Facts::Nothing };
             Ok(answer(&decision, not_understood(&fault.to_string())))
         }
     }
+}
+
+fn judged<T>(decision: &Decision<'_>, answer: impl FnOnce(&Decision<'_>, Judgment<'_>) -> T) -> T {
+    answer(decision, judge(decision.guard, decision.stage, &decision.request, &decision.facts))
 }
 
 fn not_understood(fault: &str) -> Judgment<'static> {

@@ -1,27 +1,26 @@
-//! The envelope of a review: everything except the objects, which stay JSON text.
+//! The envelope of a review: everything except the objects, which are JSON text or already read.
 
-use json_skim::Raw;
 use serde::Deserialize;
 
 use crate::verdict::facts::{Objects, Text, fields};
 use crate::verdict::request::{Operation, Request};
 
-/// An `AdmissionReview`.
+/// An `AdmissionReview` with objects of type `T`.
 #[derive(Debug, PartialEq, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct Review<'a> {
+#[serde(rename_all = "camelCase", bound(deserialize = "T: Deserialize<'de>"))]
+pub(super) struct Review<'a, T> {
     #[serde(borrow, default, deserialize_with = "fields::value")]
     pub(super) kind: Text<'a>,
     #[serde(borrow, default, deserialize_with = "fields::value")]
     pub(super) api_version: Text<'a>,
     #[serde(borrow, default, deserialize_with = "fields::optional_map")]
-    pub(super) request: Option<AdmissionRequest<'a>>,
+    pub(super) request: Option<AdmissionRequest<'a, Option<T>>>,
 }
 
-/// An `AdmissionRequest`. `null` means the same as a missing field.
+/// An `AdmissionRequest` with an optional object and old object of type `O`. `null` means the same as a missing field.
 #[derive(Debug, Default, PartialEq, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
-pub(super) struct AdmissionRequest<'a> {
+pub(super) struct AdmissionRequest<'a, O: Default> {
     #[serde(borrow, deserialize_with = "fields::value")]
     pub(super) uid: Text<'a>,
     #[serde(borrow, deserialize_with = "fields::map")]
@@ -38,10 +37,8 @@ pub(super) struct AdmissionRequest<'a> {
     operation: Text<'a>,
     #[serde(borrow, deserialize_with = "fields::map")]
     user_info: UserInfo<'a>,
-    #[serde(borrow)]
-    object: Option<Raw<'a>>,
-    #[serde(borrow)]
-    old_object: Option<Raw<'a>>,
+    object: O,
+    old_object: O,
     #[serde(deserialize_with = "fields::value")]
     dry_run: bool,
 }
@@ -73,9 +70,9 @@ struct UserInfo<'a> {
     groups: Vec<Text<'a>>,
 }
 
-impl<'a> AdmissionRequest<'a> {
-    /// Returns the request for its verdict, and the text of the objects.
-    pub(super) fn split(self) -> (Request<'a>, Objects<Raw<'a>>) {
+impl<'a, T> AdmissionRequest<'a, Option<T>> {
+    /// Returns the request for its verdict, and its objects.
+    pub(super) fn split(self) -> (Request<'a>, Objects<T>) {
         let request = Request {
             uid: self.uid,
             kind_group: self.kind.group,

@@ -14,7 +14,7 @@
 //! | `answer`, `decision` | from the body to the answer; a request with what its verdict depends on |
 //! | `envelope`, `protocol` | a review without its objects; the supported version |
 //! | `read` | reads JSON into a struct, and names the field that is wrong |
-//! | `objects` | reads the objects into facts |
+//! | `objects`, `pods` | reads the objects into facts; reads a review of a pod in one pass |
 //! | `uid` | finds the uid if the envelope cannot be read |
 //! | `response`, `patch` | writes the review with its patch |
 //! | `record` | the audit record |
@@ -24,6 +24,7 @@ mod decision;
 mod envelope;
 mod objects;
 mod patch;
+mod pods;
 mod protocol;
 mod read;
 mod record;

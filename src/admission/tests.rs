@@ -5,11 +5,14 @@ use std::fmt::Debug;
 use json_skim::{Raw, Reader};
 use serde::Deserialize;
 
-use super::envelope::Review;
+use super::envelope::{AdmissionRequest, Review};
+use super::objects;
 use super::read::{quickly, thoroughly};
 use crate::documents::node::Node;
 use crate::verdict::facts::fields::Map;
-use crate::verdict::facts::{Binding, CronJob, DeletedPolicy, Namespace, NetworkPolicy, Pod, Workload};
+use crate::verdict::facts::{Binding, CronJob, DeletedPolicy, Facts, Namespace, NetworkPolicy, Objects, Pod, Workload};
+use crate::verdict::request::Request;
+use crate::verdict::wanted::FactKind;
 
 /// A small random number generator with the same sequence in every run.
 struct Random(u64);
@@ -58,10 +61,19 @@ fn read<'a, T: Deserialize<'a> + PartialEq + Debug>(reader: Reader<'a>, text: &'
 
 /// Returns whether the fast reader reads a body, and its objects as objects of each kind.
 fn is_fast(body: &str) -> bool {
-    let Some(review) = read::<Review<'_>>(Reader::new(body), body) else { return false };
+    let in_one_pass = read::<Review<'_, Map<Pod<'_>>>>(Reader::new(body), body);
+    let Some(review) = read::<Review<'_, Raw<'_>>>(Reader::new(body), body) else { return false };
     let Some(request) = review.request else { return false };
-    let (_, raw) = request.split();
+    let (request, raw) = request.split();
+    if let Some(pods) = in_one_pass.and_then(|review| review.request) {
+        assert_eq!((request, objects::facts(FactKind::Pod, &raw).unwrap()), facts_of(pods), "{body}");
+    }
     [raw.new, raw.old].into_iter().flatten().all(is_fast_object)
+}
+
+fn facts_of<'a>(request: AdmissionRequest<'a, Option<Map<Pod<'a>>>>) -> (Request<'a>, Facts<'a>) {
+    let (request, Objects { new, old }) = request.split();
+    (request, Facts::Pod(Objects { new: new.map(|Map(pod)| pod), old: old.map(|Map(pod)| pod) }))
 }
 
 fn is_fast_object(raw: Raw<'_>) -> bool {

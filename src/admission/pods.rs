@@ -1,0 +1,37 @@
+//! Reads the reviews of pods in one pass. Most reviews are about pods, and these have the largest objects.
+
+use json_skim::Reader;
+
+use super::decision::Decision;
+use super::envelope::Review;
+use super::{protocol, read};
+use crate::verdict::facts::fields::Map;
+use crate::verdict::facts::{Facts, Objects, Pod};
+use crate::verdict::wanted::{FactKind, wanted};
+use crate::verdict::{Guard, Stage};
+
+/// The resource of a pod, as API servers write it.
+const RESOURCE: &[u8] = br#""resource":"pods""#;
+
+/// API servers write the resource within this number of bytes.
+const START: usize = 320;
+
+/// Reads a review of a pod. Returns `None` if it is another review, or cannot be read: then the envelope must be read
+/// first. The start of the text only tells whether an attempt is worthwhile; what the verdict reads is decided by
+/// the request, as always.
+pub(super) fn decision<'r>(guard: &'r Guard, stage: Stage, text: &'r str) -> Option<Decision<'r>> {
+    let start = text.as_bytes().get(..START)?;
+    if !start.windows(RESOURCE.len()).any(|window| window == RESOURCE) {
+        return None;
+    }
+    let Map(review): Map<Review<'r, Map<Pod<'r>>>> = read::quickly(Reader::new(text))?;
+    let request = review.request?;
+    protocol::check(&review.kind, &review.api_version, Some(&request.uid)).ok()?;
+    let (request, Objects { new, old }) = request.split();
+    let wanted = wanted(guard, stage, &request);
+    let pod = |object: Option<Map<Pod<'r>>>| object.map(|Map(pod)| pod);
+    (wanted.facts == FactKind::Pod).then(|| {
+        let facts = Facts::Pod(Objects { new: pod(new), old: pod(old) });
+        Decision { guard, stage, request, wanted, facts }
+    })
+}
