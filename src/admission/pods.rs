@@ -10,8 +10,8 @@ use crate::verdict::facts::{Facts, Objects, Pod};
 use crate::verdict::wanted::{FactKind, wanted};
 use crate::verdict::{Guard, Stage};
 
-/// The resource of a pod, as API servers write it.
-const RESOURCE: &[u8] = br#""resource":"pods""#;
+/// The resource of a pod.
+const RESOURCE: &str = r#""pods""#;
 
 /// API servers write the resource within this number of bytes.
 const START: usize = 320;
@@ -20,8 +20,7 @@ const START: usize = 320;
 /// first. The start of the text only tells whether an attempt is worthwhile; what the verdict reads is decided by
 /// the request, as always.
 pub(super) fn decision<'r>(guard: &'r Guard, stage: Stage, text: &'r str) -> Option<Decision<'r>> {
-    let start = text.as_bytes().get(..START)?;
-    if !start.windows(RESOURCE.len()).any(|window| window == RESOURCE) {
+    if !text.get(..START)?.contains(RESOURCE) {
         return None;
     }
     let Map(review): Map<Review<'r, Map<Pod<'r>>>> = read::quickly(Reader::new(text))?;
