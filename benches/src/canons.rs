@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use netpol::canon::{Canon, Documents};
+use netpol::canon::{Canons, Documents};
 use netpol::verdict::Settings;
 use serde_json::{Value, json};
 
@@ -17,8 +17,8 @@ pub const BUILT_IN_GRANTS: usize = 11;
 
 /// Returns a canon with a number of policies and grants, at least the built-in ones.
 pub fn document(policies: usize, grants: usize) -> String {
-    let canon = cases::guard().canon;
-    let built_in = canon.policies(NAMESPACE).into_iter().flat_map(|policies| policies.by_name.values());
+    let canon = cases::guard().canons;
+    let built_in = canon.first().policies(NAMESPACE).into_iter().flat_map(|policies| policies.by_name.values());
     let mut documents: Vec<Value> = built_in.map(|canonical| canonical.manifest.clone()).collect();
     for number in documents.len()..policies {
         documents.push(service(number));
@@ -92,6 +92,6 @@ fn grant(number: usize) -> Value {
 ///
 /// # Panics
 /// The canon is invalid.
-pub fn compile(text: &str) -> Canon {
-    Canon::from_documents(&Documents::from_text("canon.yaml", text), &Settings::default().namespaces).expect("a canon that compiles")
+pub fn compile(text: &str) -> Canons {
+    Canons::from_documents(&[Documents::from_text("canon.yaml", text)], &Settings::default().namespaces).expect("a canon that compiles")
 }

@@ -5,7 +5,7 @@ use std::hint::black_box;
 use std::sync::Arc;
 
 use netpol::admission::{Answer, answer};
-use netpol::canon::{BUILT_IN, Canon, Documents};
+use netpol::canon::{BUILT_IN, Canon, Canons, Documents};
 use netpol::documents::Node;
 use netpol::policy::{Allowed, Home, Policy, compare};
 use netpol::verdict::{Guard, Settings, Stage};
@@ -26,7 +26,7 @@ pub type Call = Box<dyn Fn()>;
 /// Returns the names of all cases, in the order of the table.
 pub fn names() -> Vec<String> {
     let guard = guard();
-    let mut names: Vec<String> = bodies::all(&guard.canon).iter().map(|body| format!("review/{}", body.name)).collect();
+    let mut names: Vec<String> = bodies::all(guard.canons.first()).iter().map(|body| format!("review/{}", body.name)).collect();
     for name in worst::NAMES {
         names.extend(["worst-drift", "worst-extra"].map(|question| format!("{question}/{name}")));
     }
@@ -34,7 +34,7 @@ pub fn names() -> Vec<String> {
     for built_in in BUILT_IN {
         names.push(format!("canon/{built_in}"));
     }
-    for name in guard.canon.policies(NAMESPACE).into_iter().flat_map(|policies| policies.by_name.keys()) {
+    for name in guard.canons.first().policies(NAMESPACE).into_iter().flat_map(|policies| policies.by_name.keys()) {
         names.extend(["compare", "beyond"].map(|question| format!("{question}/{name}")));
     }
     names
@@ -57,9 +57,9 @@ pub fn prepare(name: &str) -> Option<Call> {
         "review" | "large-canon" => {
             let mut guard = guard();
             if kind == "large-canon" {
-                guard.canon = Arc::new(canons::compile(&canons::document(LARGE, LARGE)));
+                guard.canons = Arc::new(canons::compile(&canons::document(LARGE, LARGE)));
             }
-            let body = bodies::all(&guard.canon).into_iter().find(|body| body.name == rest)?;
+            let body = bodies::all(guard.canons.first()).into_iter().find(|body| body.name == rest)?;
             let first = answer(&guard, body.stage, &body.bytes, false);
             assert_eq!(allowed(&first), Some(body.allowed), "{name}: {}", String::from_utf8_lossy(&first.body));
             Some(review(guard, body.stage, body.bytes))
@@ -82,8 +82,8 @@ pub fn prepare(name: &str) -> Option<Call> {
         }
         "beyond" => {
             let (_, found) = twins(rest)?;
-            let canon = guard().canon;
-            let allowed = move |question: &dyn Fn(&Allowed)| question(&canon.policies(NAMESPACE).expect("a guarded namespace").allowed);
+            let canon = guard().canons;
+            let allowed = move |question: &dyn Fn(&Allowed)| question(canon.policies(NAMESPACE).expect("a guarded namespace").allowed);
             Some(Box::new(move || {
                 allowed(&|allowed| {
                     black_box(allowed.beyond(black_box(&found)));
@@ -97,8 +97,8 @@ pub fn prepare(name: &str) -> Option<Call> {
 /// Returns a guard with the default canon and default flags.
 pub fn guard() -> Guard {
     let settings = Settings::default();
-    let canon = Canon::load(BUILT_IN[0], &settings.namespaces).expect("the built-in canon loads");
-    Guard { canon: Arc::new(canon), settings: Arc::new(settings) }
+    let canon = Canons::load(&[BUILT_IN[0].to_owned()], &settings.namespaces).expect("the built-in canon loads");
+    Guard::new(Arc::new(canon), Arc::new(settings))
 }
 
 fn review(guard: Guard, stage: Stage, body: Vec<u8>) -> Call {
@@ -115,8 +115,8 @@ pub fn allowed(answer: &Answer) -> Option<bool> {
 
 /// Returns a canonical policy, and the same policy with its rules in reverse order.
 fn twins(name: &str) -> Option<(Policy, Policy)> {
-    let canon = guard().canon;
-    let canonical = canon.policies(NAMESPACE)?.named(name)?;
+    let canon = guard().canons;
+    let canonical = canon.first().policies(NAMESPACE)?.named(name)?;
     let mut spec = canonical.manifest["spec"].clone();
     for direction in ["ingress", "egress"] {
         if let Some(rules) = spec.get_mut(direction).and_then(Value::as_array_mut) {

@@ -15,8 +15,8 @@ use serde_json::Value;
 
 static GUARD: LazyLock<Guard> = LazyLock::new(|| {
     let settings = Settings::default();
-    let canon = Canon::load("abcdesktop", &settings.namespaces).expect("the built-in canon loads");
-    Guard { canon: Arc::new(canon), settings: Arc::new(settings) }
+    let canon = Canons::load(&["abcdesktop".to_owned()], &settings.namespaces).expect("the built-in canon loads");
+    Guard::new(Arc::new(canon), Arc::new(settings))
 });
 
 fuzz_target!(|body: &[u8]| {

@@ -37,7 +37,7 @@ pub(super) fn record(decision: &Decision<'_>, outcome: Outcome, rule: Option<Rul
         messages: Vec::with_capacity(findings.len()),
         differences: Vec::new(),
         witness: None,
-        canon: decision.guard.canon.hash.clone(),
+        canon: decision.guard.canons.hash.clone(),
     };
     for finding in findings {
         record.messages.push(finding.message);

@@ -1,15 +1,13 @@
 //! Checks the documents of a canon against each other and compiles them.
 
+use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
-use std::collections::{BTreeMap, BTreeSet};
 
 use super::compiled::Canon;
 use super::documents::Documents;
 use super::error::CanonError;
-use super::grants::{Grant, PlacedGrant};
-use super::identity::Index;
+use super::grants::PlacedGrant;
 use super::keys::CAPABILITY_PREFIX;
-use super::neighbors;
 use super::objects::{Objects, PolicyDocument};
 use super::policies::Policies;
 use crate::documents::problem::{Place, Problems};
@@ -63,16 +61,8 @@ fn compile(documents: &Documents, namespaces: &[String]) -> Result<Canon, CanonE
     if !namespaces.is_empty() {
         by_namespace.insert(first.to_owned(), policies);
     }
-    let grants: Vec<Grant> = objects.grants.into_iter().map(|document| document.grant).collect();
-    Ok(Canon {
-        source: documents.source().to_owned(),
-        hash: documents.hash().to_owned(),
-        index: Index::new(&grants),
-        identity_keys: identity_keys(&grants, by_namespace.values()),
-        neighbors: neighbors::collect(by_namespace.values()),
-        grants,
-        namespaces: by_namespace,
-    })
+    let grants = objects.grants.into_iter().map(|document| document.grant).collect();
+    Ok(Canon { source: documents.source().to_owned(), hash: documents.hash().to_owned(), grants, namespaces: by_namespace })
 }
 
 fn read(documents: &Documents, problems: &mut Problems) -> Objects {
@@ -152,14 +142,4 @@ fn check_labels(grants: &[PlacedGrant], policies: &Policies, problems: &mut Prob
             }
         }
     }
-}
-
-fn identity_keys<'p>(grants: &[Grant], namespaces: impl Iterator<Item = &'p Policies>) -> BTreeSet<String> {
-    let of_grants = grants.iter().map(|grant| &grant.selector);
-    let of_policies = namespaces.flat_map(|policies| policies.by_name.values()).flat_map(|canonical| canonical.policy.pod_selectors());
-    let selectors = of_grants.chain(of_policies);
-    let keys = selectors.flat_map(Selector::keys).filter(|key| !key.starts_with(CAPABILITY_PREFIX));
-    // Thousands of policies may read the same few keys.
-    let distinct: BTreeSet<&str> = keys.collect();
-    distinct.into_iter().map(str::to_owned).collect()
 }

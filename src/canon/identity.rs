@@ -1,5 +1,7 @@
 //! The identity of a pod: the grants that select it.
 //!
+//! With several accepted canons, grants exclude each other only within a canon: two canons may know the same pod.
+//!
 //! Grants that require a label with a value from a finite list are indexed by label and value. Only the other
 //! grants are tried one by one. The cost of a pod depends on its labels, not on the number of grants.
 
@@ -11,16 +13,16 @@ use super::labels::Labels;
 /// The grants that select a pod.
 #[derive(Debug, Clone)]
 pub struct Identity<'c> {
-    canon: &'c [Grant],
-    /// Indexes in the canon, ascending.
+    grants: &'c [Grant],
+    /// Indexes in `grants`, ascending.
     selecting: Vec<usize>,
     conflict: bool,
 }
 
 impl<'c> Identity<'c> {
-    /// Returns every grant that selects the pod, in the order of the canon.
+    /// Returns every grant that selects the pod, in the order of the canons.
     pub fn grants(&self) -> impl Iterator<Item = &'c Grant> {
-        self.selecting.iter().filter_map(|position| self.canon.get(*position))
+        self.selecting.iter().filter_map(|position| self.grants.get(*position))
     }
 
     /// Returns whether no grant selects the pod.
@@ -28,12 +30,12 @@ impl<'c> Identity<'c> {
         self.selecting.is_empty()
     }
 
-    /// Returns whether more than one exclusive grant selects the pod. Then the pod is granted nothing.
+    /// Returns whether more than one exclusive grant of a canon selects the pod. Then the pod is granted nothing.
     pub fn is_conflict(&self) -> bool {
         self.conflict
     }
 
-    /// Returns the grants that exclude each other, which are those that are not shared.
+    /// Returns the grants that are not shared. Those of one canon exclude each other.
     pub fn exclusive(&self) -> impl Iterator<Item = &'c Grant> {
         self.grants().filter(|grant| !grant.shared)
     }
@@ -60,6 +62,25 @@ impl<'c> Identity<'c> {
     }
 }
 
+/// The canons that have a grant, as a set of positions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Origins(u16);
+
+impl Origins {
+    /// The set of one canon. Positions are less than [`MAX_CANONS`](super::canons::MAX_CANONS).
+    pub(super) fn of(position: usize) -> Origins {
+        Origins(1 << position)
+    }
+
+    pub(super) fn add(&mut self, position: usize) {
+        self.0 |= 1 << position;
+    }
+
+    fn overlaps(self, other: Origins) -> bool {
+        self.0 & other.0 != 0
+    }
+}
+
 /// The grants by the labels that they require and by the labels that they give, as indexes in the canon.
 #[derive(Debug, Default)]
 pub(super) struct Index {
@@ -69,10 +90,12 @@ pub(super) struct Index {
     others: Vec<usize>,
     /// From label key to the grants that give it.
     given: BTreeMap<String, Vec<usize>>,
+    /// The canons that have each grant.
+    origins: Vec<Origins>,
 }
 
 impl Index {
-    pub(super) fn new(grants: &[Grant]) -> Index {
+    pub(super) fn new(grants: &[Grant], origins: Vec<Origins>) -> Index {
         // Each grant is indexed by the required key and value that the fewest grants share.
         let mut shared_by: BTreeMap<(&str, &str), usize> = BTreeMap::new();
         for grant in grants {
@@ -82,7 +105,7 @@ impl Index {
                 }
             }
         }
-        let mut index = Index::default();
+        let mut index = Index { origins, ..Index::default() };
         for (position, grant) in grants.iter().enumerate() {
             let best = grant
                 .selector
@@ -115,10 +138,21 @@ impl Index {
         // A grant is indexed by one key, and a pod has one value of it, so there are no duplicates.
         let mut selecting: Vec<usize> = found.chain(&self.others).copied().filter(selects).collect();
         selecting.sort_unstable();
-        let mut identity = Identity { canon: grants, selecting, conflict: false };
-        let conflict = identity.exclusive().nth(1).is_some();
-        identity.conflict = conflict;
+        let mut identity = Identity { grants, selecting, conflict: false };
+        identity.conflict = self.is_conflict(&identity);
         identity
+    }
+
+    /// Returns whether two exclusive grants of one canon select the pod.
+    fn is_conflict(&self, identity: &Identity<'_>) -> bool {
+        if identity.exclusive().nth(1).is_none() {
+            return false;
+        }
+        let exclusive = || {
+            let is_exclusive = |position: &&usize| identity.grants.get(**position).is_some_and(|grant| !grant.shared);
+            identity.selecting.iter().filter(is_exclusive).filter_map(|position| self.origins.get(*position))
+        };
+        exclusive().enumerate().any(|(index, one)| exclusive().skip(index + 1).any(|other| one.overlaps(*other)))
     }
 
     pub(super) fn granters<'c>(&'c self, grants: &'c [Grant], key: &str) -> impl Iterator<Item = &'c Grant> + Clone + use<'c> {

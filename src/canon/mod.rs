@@ -1,8 +1,8 @@
 //! The canon: which NetworkPolicies a guarded namespace must have, and which pods may have which `netpol/` labels.
 //!
 //! [`Documents`] are read from a built-in canon, a file or a folder, and compiled into a [`Canon`]. A canon is
-//! checked as a whole: if any part is invalid, there is no canon. A server rereads the documents, compares
-//! their hashes, and compiles them only if they changed.
+//! checked as a whole: if any part is invalid, there is no canon. [`Canons`] are the canons that verdicts accept. A
+//! server rereads the documents, compares their hashes, and compiles them only if they changed.
 //!
 //! | file | content |
 //! |---|---|
@@ -10,12 +10,15 @@
 //! | `documents`, `builtin` | reads the documents of a canon: a file, a folder, or a built-in canon (`builtin/`) |
 //! | `objects`, `metadata` | the kinds of objects in the documents, and their fields; the metadata of a canonical policy |
 //! | `compile`, `compiled` | checks the documents against each other and compiles them; the compiled canon |
+//! | `canons`, `agreement` | the accepted canons; whether canons can be accepted together |
 //! | `policies`, `manifest` | the canonical policies of one namespace; a policy as a manifest |
 //! | `grants`, `identity` | which pods may have which labels; the grants that select a pod |
 //! | `neighbors` | the selectors of neighbor namespaces |
 //! | `error` | the error of a canon that cannot be used |
 
+mod agreement;
 mod builtin;
+pub mod canons;
 mod compile;
 mod compiled;
 pub mod documents;
@@ -34,6 +37,7 @@ mod policies;
 mod tests;
 
 pub use builtin::BUILT_IN;
+pub use canons::{Accepted, Canons, Version};
 pub use compiled::Canon;
 pub use documents::Documents;
 pub use error::CanonError;

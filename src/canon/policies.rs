@@ -2,20 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use super::labels::Labels;
 use super::manifest;
 use super::objects::PolicyDocument;
 use crate::documents::Node;
 use crate::documents::problem::Problems;
-use crate::policy::{Allowed, Home, Policy};
+use crate::policy::{Home, Policy};
 
 /// The canonical policies of one namespace.
 #[derive(Debug, Default)]
 pub struct Policies {
     /// The policies by name.
     pub by_name: BTreeMap<String, CanonicalPolicy>,
-    /// What the policies allow together.
-    pub allowed: Allowed,
 }
 
 /// One canonical policy in one namespace.
@@ -43,8 +40,7 @@ impl Policies {
                 Err(faults) => problems.add_faults(&document.place, &faults),
             }
         }
-        let allowed = Allowed::new(by_name.values().map(|canonical| &canonical.policy));
-        Policies { by_name, allowed }
+        Policies { by_name }
     }
 
     /// Returns the policy with a name.
@@ -52,12 +48,9 @@ impl Policies {
         self.by_name.get(name)
     }
 
-    /// Returns the names and policies that select a pod with these labels, sorted by name.
-    pub fn selecting<'p>(&'p self, labels: &'p (impl Labels + ?Sized)) -> impl Iterator<Item = (&'p str, &'p CanonicalPolicy)> {
-        self.by_name
-            .iter()
-            .filter(move |(_, canonical)| canonical.policy.subject().matches(|key| labels.value(key)))
-            .map(|(name, canonical)| (name.as_str(), canonical))
+    /// Returns the names of the policies that select a pod with these labels, sorted.
+    pub fn selecting<'p, 'l>(&'p self, label: impl Fn(&str) -> Option<&'l str> + Copy) -> impl Iterator<Item = &'p str> {
+        self.by_name.iter().filter(move |(_, canonical)| canonical.policy.subject().matches(label)).map(|(name, _)| name.as_str())
     }
 }
 

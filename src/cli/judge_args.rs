@@ -10,7 +10,7 @@ use clap::Args;
 use super::choices::word;
 use super::exit::Failure;
 use super::parse::{namespace, user_or_group};
-use crate::canon::Canon;
+use crate::canon::{BUILT_IN, Canons};
 use crate::verdict::settings::{Action, Enforcement, ExtraPolicies, UngrantedLabels, Workloads};
 use crate::verdict::{Guard, Settings};
 
@@ -22,12 +22,14 @@ pub struct CanonArgs {
     #[arg(default_values_t = Settings::default().namespaces, value_parser = namespace)]
     pub namespaces: Vec<String>,
 
-    /// Canon to use: a built-in canon (abcdesktop, abcdesktop-4.4), a file or a folder.
+    /// Canon to accept: a built-in canon (abcdesktop, abcdesktop-4.4), a file or a folder (repeatable).
     ///
     /// A canon consists of NetworkPolicies and Grants, as YAML or JSON. In a folder, the *.yaml, *.yml and *.json files
-    /// are read; subfolders are ignored. `netpol render policies` prints the policies of a canon.
-    #[arg(long, value_name = "NAME or PATH", env = "NETPOL_CANON", default_value = "abcdesktop")]
-    pub canon: String,
+    /// are read; subfolders are ignored. The first canon is the target, which `netpol render policies` prints. A policy may
+    /// also mean what another canon says, so that a new release can be accepted before the old one is replaced.
+    #[arg(long = "canon", value_name = "NAME or PATH", env = "NETPOL_CANON", value_delimiter = ',')]
+    #[arg(default_values_t = BUILT_IN.map(str::to_owned))]
+    pub canons: Vec<String>,
 }
 
 /// The flags that a verdict depends on.
@@ -90,6 +92,16 @@ pub struct JudgeArgs {
     pub break_glass_groups: Vec<String>,
 }
 
+impl CanonArgs {
+    /// Reads and compiles the canons.
+    ///
+    /// # Errors
+    /// Returns an error if a canon cannot be read or is not valid, or if the canons cannot be accepted together.
+    pub fn load(&self) -> Result<Canons, Failure> {
+        Canons::load(&self.canons, &self.namespaces).map_err(Failure::input)
+    }
+}
+
 impl JudgeArgs {
     /// Returns the settings.
     pub fn settings(&self) -> Settings {
@@ -111,7 +123,7 @@ impl JudgeArgs {
     /// Returns the flags that state these values, in the form `--flag=value`.
     pub fn flags(&self) -> Vec<String> {
         let mut flags: Vec<String> = self.canon.namespaces.iter().map(|namespace| format!("--namespace={namespace}")).collect();
-        flags.push(format!("--canon={}", self.canon.canon));
+        flags.extend(self.canon.canons.iter().map(|canon| format!("--canon={canon}")));
         for (flag, value) in [
             ("enforcement", word(&self.enforcement)),
             ("ungranted-labels", word(&self.ungranted_labels)),
@@ -129,13 +141,12 @@ impl JudgeArgs {
         flags
     }
 
-    /// Reads and compiles the canon, and returns it with the settings.
+    /// Reads and compiles the canons, and returns them with the settings.
     ///
     /// # Errors
     /// Returns an error if the canon cannot be read or is not valid.
     pub fn guard(&self) -> Result<Guard, Failure> {
-        let canon = Canon::load(&self.canon.canon, &self.canon.namespaces).map_err(Failure::input)?;
-        Ok(Guard { canon: Arc::new(canon), settings: Arc::new(self.settings()) })
+        Ok(Guard::new(Arc::new(self.canon.load()?), Arc::new(self.settings())))
     }
 }
 
@@ -180,6 +191,7 @@ mod tests {
             "--namespace=a",
             "--namespace=b",
             "--canon=./canon",
+            "--canon=abcdesktop-4.4",
             "--enforcement=warn",
             "--ungranted-labels=strip",
             "--extra-policies=allow",

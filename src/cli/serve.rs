@@ -179,7 +179,7 @@ pub fn run(args: &Args) -> CommandResult {
 async fn serve(args: &Args, guard: Guard) -> CommandResult {
     let mut signals = Signals::new()?;
     let audit = Arc::new(args.audit.open()?);
-    let canon = Arc::clone(&guard.canon);
+    let canons = Arc::clone(&guard.canons);
     let guard = Arc::new(ArcSwap::from_pointee(guard));
     let audit_all = args.audit.audit_level == AuditLevel::All;
     let clock: Clock = Arc::new(SystemTime::now);
@@ -204,8 +204,8 @@ async fn serve(args: &Args, guard: Guard) -> CommandResult {
             listen = %server.listen,
             admin = %server.admin,
             version = env!("CARGO_PKG_VERSION"),
-            canon = canon.source,
-            canon_hash = canon.hash,
+            canon = canons.source,
+            canon_hash = canons.hash,
             namespaces = args.judge.canon.namespaces.join(","),
             "ready"
         );

@@ -16,6 +16,7 @@
 //! | `relation` | what the rules of one direction allow: ports by peer |
 //! | `traffic`, `steps` | boxes of traffic and their subtraction; the limit on steps |
 //! | `compare`, `allowed` | whether two policies mean the same; what a policy allows beyond a set of others |
+//! | `isolation` | whether some policies isolate every pod that each of several sets isolates |
 //! | `drift`, `differences` | how two policies differ: the result, and how its differences are found |
 //! | `witness`, `words` | a connection that proves a difference; selectors, peers and ports in words |
 
@@ -25,6 +26,7 @@ pub mod compare;
 mod differences;
 mod direction;
 mod drift;
+mod isolation;
 mod ports;
 mod ranges;
 mod relation;
@@ -44,6 +46,7 @@ pub use allowed::{Allowed, Beyond};
 pub use compare::{Comparison, compare};
 pub use direction::Direction;
 pub use drift::{Change, Difference, Drift};
+pub use isolation::{Isolation, isolation};
 pub use selector::Selector;
 pub use spec::{Home, Policy};
 pub use witness::Witness;

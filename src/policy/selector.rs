@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::steps::{Exhausted, Steps};
+use super::steps::{Exhausted, MAX_STEPS, Steps};
 use super::values::ValueSet;
 use crate::documents::fault::{Fault, FaultKind, Faults, Path};
 use crate::documents::names::{label_key_fault, label_value_fault};
@@ -140,6 +140,11 @@ impl Selector {
             }
         }
         Ok(true)
+    }
+
+    /// Returns whether something can match both. If that takes too many steps to find out, it is assumed.
+    pub fn can_match_with(&self, other: &Self) -> bool {
+        !self.is_disjoint(other, &mut Steps::new(MAX_STEPS)).unwrap_or(false)
     }
 
     /// Returns what matches `self` and not `other`, as disjoint selectors: at most one for each key of `other`.

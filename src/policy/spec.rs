@@ -92,6 +92,12 @@ impl Policy {
         })
     }
 
+    /// Returns whether both policies isolate the same pods: their `podSelector` and `policyTypes` are the same.
+    pub fn isolates_the_same(&self, other: &Policy) -> bool {
+        let types = |policy: &Policy| (policy.ingress.is_some(), policy.egress.is_some());
+        self.subject == other.subject && types(self) == types(other)
+    }
+
     pub(crate) fn rules(&self, direction: Direction) -> Option<&Rules> {
         match direction {
             Direction::Ingress => self.ingress.as_ref(),

@@ -3,13 +3,13 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use super::{DEFAULT_NAME, Endpoint, Registration};
-use crate::canon::Canon;
+use crate::canon::Canons;
 use crate::verdict::{Settings, Subject};
 
-fn render(canon: &Canon) -> [Value; 2] {
+fn render(canons: &Canons) -> [Value; 2] {
     let settings = Settings::default();
     Registration {
-        canon,
+        canons,
         namespaces: &settings.namespaces,
         namespace_controllers: &settings.namespace_controllers,
         name: DEFAULT_NAME,
@@ -19,8 +19,8 @@ fn render(canon: &Canon) -> [Value; 2] {
     .manifests()
 }
 
-fn built_in() -> Canon {
-    Canon::load("abcdesktop", &["abcdesktop".to_owned()]).unwrap()
+fn built_in() -> Canons {
+    Canons::load(&["abcdesktop".to_owned()], &["abcdesktop".to_owned()]).unwrap()
 }
 
 fn webhooks(manifests: &[Value; 2]) -> Vec<&Value> {
@@ -95,7 +95,7 @@ fn every_foreign_kind_is_matched_in_any_scope() {
 fn manifests_have_the_given_users_and_namespaces() {
     let canon = built_in();
     let manifests = Registration {
-        canon: &canon,
+        canons: &canon,
         namespaces: &["one".to_owned(), "two".to_owned()],
         namespace_controllers: &["o\"brien".to_owned()],
         name: "second",

@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 
 use super::conditions::{self, Condition};
 use super::endpoint::{Authorities, Endpoint};
-use crate::canon::Canon;
+use crate::canon::Canons;
 use crate::verdict::foreign;
 
 /// The timeout of `/mutate` in seconds. A pod without its labels is denied by `/validate`, and a retry succeeds.
@@ -28,8 +28,8 @@ const UPDATE: &[&str] = &["UPDATE"];
 /// Everything that the registration depends on.
 #[derive(Debug)]
 pub struct Registration<'a> {
-    /// The canon, for the keys that it reads.
-    pub canon: &'a Canon,
+    /// The accepted canons, for the keys that they read.
+    pub canons: &'a Canons,
     /// The guarded namespaces.
     pub namespaces: &'a [String],
     /// The user names of the namespace controller.
@@ -95,7 +95,7 @@ fn mutating(registration: &Registration<'_>) -> Vec<Value> {
 
 /// Returns the webhooks of `/validate`.
 fn validating(registration: &Registration<'_>) -> Vec<Value> {
-    let canon = registration.canon;
+    let canons = registration.canons;
     let controllers = registration.namespace_controllers.iter().map(String::as_str);
     let webhooks = vec![
         Webhook {
@@ -110,7 +110,7 @@ fn validating(registration: &Registration<'_>) -> Vec<Value> {
             failure_policy: FailurePolicy::Fail,
             guarded: true,
             rules: vec![rule("", &["bindings", "pods/binding"], CREATE, "Namespaced")],
-            conditions: vec![conditions::binding_carries(canon.identity_keys())],
+            conditions: vec![conditions::binding_carries(canons.identity_keys())],
         },
         Webhook {
             name: "policies",
@@ -154,7 +154,7 @@ fn validating(registration: &Registration<'_>) -> Vec<Value> {
             failure_policy: FailurePolicy::Ignore,
             guarded: false,
             rules: vec![rule("", &["namespaces", "namespaces/finalize", "namespaces/status"], WRITE, "Cluster")],
-            conditions: vec![conditions::neighbor_labels_change(canon.neighbor_keys())],
+            conditions: vec![conditions::neighbor_labels_change(canons.neighbor_keys())],
         },
     ];
     webhooks.into_iter().map(|webhook| Value::Object(webhook.manifest(registration, "validate", VALIDATE_TIMEOUT))).collect()

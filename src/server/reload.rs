@@ -11,7 +11,7 @@ use std::time::SystemTime;
 use super::admin::Health;
 use super::metrics::Metrics;
 use super::tls::{ClientCa, Polled, Source, Tls};
-use crate::canon::{Canon, Documents};
+use crate::canon::{Canons, Documents};
 use crate::certificates::when;
 use crate::verdict::Guard;
 
@@ -64,16 +64,17 @@ impl Reloader {
 
     fn poll_canon(&self) {
         let guard = self.health.guard.load_full();
-        let reread = Documents::read(&guard.canon.source).and_then(|documents| {
-            let same = documents.hash() == guard.canon.hash;
-            if same { Ok(None) } else { Canon::from_documents(&documents, &guard.settings.namespaces).map(Some) }
+        let read = guard.canons.all().map(|canon| Documents::read(&canon.source)).collect::<Result<Vec<_>, _>>();
+        let reread = read.and_then(|documents| {
+            let same = documents.iter().map(Documents::hash).eq(guard.canons.all().map(|canon| canon.hash.as_str()));
+            if same { Ok(None) } else { Canons::from_documents(&documents, &guard.settings.namespaces).map(Some) }
         });
         match reread {
             Ok(None) => self.unchanged("canon"),
             Err(error) => self.refused("canon", &error),
-            Ok(Some(canon)) => {
-                self.taken("canon", &canon.hash);
-                self.health.guard.store(Arc::new(Guard { canon: Arc::new(canon), settings: Arc::clone(&guard.settings) }));
+            Ok(Some(canons)) => {
+                self.taken("canon", &canons.hash);
+                self.health.guard.store(Arc::new(Guard::new(Arc::new(canons), Arc::clone(&guard.settings))));
             }
         }
     }

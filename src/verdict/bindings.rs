@@ -18,7 +18,7 @@ pub(super) fn validate(ctx: Ctx<'_>, objects: &Objects<Binding<'_>>) -> Vec<Find
     let named = ctx.named("the binding of pod", &metadata.name, &metadata.generate_name);
     let mut findings = Vec::new();
 
-    let is_read = |key: &str| key.starts_with(CAPABILITY_PREFIX) || ctx.canon().is_identity_key(key);
+    let is_read = |key: &str| key.starts_with(CAPABILITY_PREFIX) || ctx.canons().is_identity_key(key);
     let keys: Vec<Plain<'_>> = metadata.labels.iter().filter(|(key, _)| is_read(key)).map(|(key, _)| Plain(key)).collect();
     if !keys.is_empty() {
         let message = format!(

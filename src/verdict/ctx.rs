@@ -4,7 +4,7 @@ use super::guard::Guard;
 use super::request::Request;
 use super::settings::Settings;
 use super::words::Named;
-use crate::canon::{Canon, Policies};
+use crate::canon::{Accepted, Canons};
 
 /// The guard and the request.
 #[derive(Clone, Copy)]
@@ -14,17 +14,17 @@ pub(super) struct Ctx<'r> {
 }
 
 impl<'r> Ctx<'r> {
-    pub(super) fn canon(self) -> &'r Canon {
-        &self.guard.canon
+    pub(super) fn canons(self) -> &'r Canons {
+        &self.guard.canons
     }
 
     pub(super) fn settings(self) -> &'r Settings {
         &self.guard.settings
     }
 
-    /// Returns the canonical policies of the request's namespace.
-    pub(super) fn policies(self) -> Option<&'r Policies> {
-        self.canon().policies(&self.request.namespace)
+    /// Returns the accepted policies of the request's namespace.
+    pub(super) fn policies(self) -> Option<Accepted<'r>> {
+        self.canons().policies(&self.request.namespace)
     }
 
     /// Returns the object of the request for a sentence. The metadata give its name where the request has none.

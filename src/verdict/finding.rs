@@ -47,6 +47,8 @@ pub enum Rule {
     Neighbor,
     /// The break-glass annotation is used, or a user who is not a member sets it.
     BreakGlass,
+    /// A policy means what another accepted canon says, or changes to it.
+    OtherCanon,
     /// The request cannot be understood (code 400).
     NotUnderstood,
 }
@@ -54,6 +56,8 @@ pub enum Rule {
 /// The severity of a finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
+    /// Admitted without a warning: recorded only if every decision is.
+    Info,
     /// Admitted with a warning.
     Warn,
     /// Admitted with a warning and recorded at every level of the audit log: the break-glass annotation is used,

@@ -1,15 +1,30 @@
-//! The canon and the flags that verdicts depend on.
+//! The canons and the flags that verdicts depend on.
 
 use std::sync::Arc;
 
 use super::settings::Settings;
-use crate::canon::Canon;
+use crate::canon::{Canon, Canons};
 
-/// The canon and the settings of all verdicts. A reload replaces it as a whole.
+/// The accepted canons and the settings of all verdicts. A reload replaces it as a whole.
 #[derive(Debug, Clone)]
 pub struct Guard {
-    /// The canonical spec.
-    pub canon: Arc<Canon>,
+    /// The accepted canons.
+    pub canons: Arc<Canons>,
     /// The flags that a verdict depends on.
     pub settings: Arc<Settings>,
+    /// The position of the canon that a drifted policy is compared with, if it has the policy and the old policy does
+    /// not match another one: 0 for the target.
+    pub reference: usize,
+}
+
+impl Guard {
+    /// Creates a guard whose hints refer to the first canon.
+    pub fn new(canons: Arc<Canons>, settings: Arc<Settings>) -> Guard {
+        Guard { canons, settings, reference: 0 }
+    }
+
+    /// Returns the canon at the position `reference`.
+    pub fn referenced(&self) -> &Canon {
+        self.canons.all().nth(self.reference).unwrap_or_else(|| self.canons.first())
+    }
 }

@@ -19,7 +19,7 @@ pub(super) fn validate(ctx: Ctx<'_>, objects: &Objects<Namespace<'_>>) -> Vec<Fi
     let Some(severity) = ctx.settings().neighbors.severity() else { return Vec::new() };
     let named = ctx.named("namespace", &new.name, &new.generate_name);
     let mut findings = Vec::new();
-    for neighbor in ctx.canon().neighbors() {
+    for neighbor in ctx.canons().neighbors() {
         for key in neighbor.keys() {
             let (before, after) = (old.get(key), new.labels.get(key));
             let policies = List { items: neighbor.policies.iter(), most: 4 };

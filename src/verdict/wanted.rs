@@ -55,7 +55,7 @@ pub fn wanted(guard: &Guard, stage: Stage, request: &Request<'_>) -> Wanted {
         Subject::ForeignPolicy(kind) => kind.namespaced,
         Subject::Pod | Subject::PodStatus | Subject::Binding | Subject::Workload(_) | Subject::NetworkPolicy => true,
     };
-    let unguarded = namespaced && !request.namespace.is_empty() && guard.canon.policies(&request.namespace).is_none();
+    let unguarded = namespaced && !request.namespace.is_empty() && guard.canons.policies(&request.namespace).is_none();
     let facts = match () {
         () if request.resource.is_empty() => FactKind::Missing("resource"),
         () if unguarded || !is_judged(stage, subject, request.operation) => FactKind::Nothing,

@@ -11,14 +11,14 @@ use std::time::Duration;
 use netpol::admission;
 use netpol::audit::verify::verify;
 use netpol::audit::{Destination, Entry, Options, Sink};
-use netpol::canon::Canon;
+use netpol::canon::{BUILT_IN, Canon, Canons};
 use netpol::verdict::settings::Action;
 use netpol::verdict::{Guard, Rule, Settings, Stage};
 use serde_json::{Value, json};
 
 use crate::support::root;
 
-const RULES: [Rule; 20] = [
+const RULES: [Rule; 21] = [
     Rule::UngrantedLabel,
     Rule::LabelValue,
     Rule::MissingLabel,
@@ -37,6 +37,7 @@ const RULES: [Rule; 20] = [
     Rule::ExtraPolicy,
     Rule::ForeignPolicy,
     Rule::Neighbor,
+    Rule::OtherCanon,
     Rule::BreakGlass,
     Rule::NotUnderstood,
 ];
@@ -105,6 +106,11 @@ fn example(rule: Rule) -> (&'static str, Vec<u8>) {
                 "object": {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "spy", "labels": {"name": "kube-monitor"}}}}),
             ),
         ),
+        Rule::OtherCanon => (
+            "A policy means what another accepted canon says, not the first one that has the policy (`--canon`; logged with `--audit-level all`). \
+             A change from one accepted canon to another, and the deletion of a policy that the first canon does not have, also give a warning.",
+            of_another_canon(),
+        ),
         Rule::BreakGlass => (
             "A member of a break-glass group used the break-glass annotation, and the request is admitted without checks. Requests of other users with the annotation are denied.",
             broken_glass(),
@@ -153,17 +159,23 @@ const POLICY: [&str; 3] = ["networking.k8s.io", "NetworkPolicy", "networkpolicie
 
 fn guard() -> Guard {
     let settings = Settings { network_annotations: Action::Deny, break_glass_groups: vec!["operators".to_owned()], ..Settings::default() };
-    Guard { canon: Arc::new(Canon::load("abcdesktop", &settings.namespaces).unwrap()), settings: Arc::new(settings) }
+    Guard::new(Arc::new(Canons::load(&BUILT_IN.map(str::to_owned), &settings.namespaces).unwrap()), Arc::new(settings))
 }
 
 fn canonical() -> Value {
-    guard().canon.policies("abcdesktop").unwrap().named("memcached-rights").unwrap().manifest.clone()
+    guard().canons.first().policies("abcdesktop").unwrap().named("memcached-rights").unwrap().manifest.clone()
 }
 
 fn finalizer() -> Vec<u8> {
     let mut held = canonical();
     held["metadata"]["finalizers"] = json!(["example.com/hold"]);
     review("UPDATE", POLICY, "memcached-rights", &json!({"object": held, "oldObject": canonical()}))
+}
+
+fn of_another_canon() -> Vec<u8> {
+    let canon = Canon::load(BUILT_IN[1], &["abcdesktop".to_owned()]).unwrap();
+    let manifest = canon.policies("abcdesktop").unwrap().named("ocuser-rights").unwrap().manifest.clone();
+    review("CREATE", POLICY, "ocuser-rights", &json!({"object": manifest}))
 }
 
 fn broken_glass() -> Vec<u8> {
@@ -252,7 +264,7 @@ fn no_line_and_no_response_contains_a_secret() {
             for map in ["labels", "annotations"] {
                 metadata[map]["xauthkey"] = json!(SECRET);
                 for (key, value) in metadata[map].as_object_mut().unwrap() {
-                    if !key.starts_with("netpol/") && !guard.canon.is_identity_key(key) {
+                    if !key.starts_with("netpol/") && !guard.canons.is_identity_key(key) {
                         *value = json!(SECRET);
                     }
                 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use netpol::canon::{CAPABILITY_PREFIX, Canon, Policies};
+use netpol::canon::{CAPABILITY_PREFIX, Canon, Canons, Policies};
 use netpol::policy::{Comparison, compare};
 use serde_json::Value;
 
@@ -72,7 +72,7 @@ fn the_published_pods_are_granted_exactly_the_labels_that_they_have() {
     let Some(workloads) = shared("upstream/abcdesktop-4.4.yaml") else { return };
     let Some(desktop) = shared("upstream/poduser-3.2.yaml") else { return };
     for source in netpol::canon::BUILT_IN {
-        let canon = canon(source);
+        let canon = Canons::load(&[source.to_owned()], &[NAMESPACE.to_owned()]).unwrap();
         let mut identities = Vec::new();
         for labels in pods(&workloads).into_iter().chain(pods(&desktop)) {
             let identity = canon.identify(&labels);

@@ -69,24 +69,77 @@ fn release_4_4_is_clean_against_its_own_canon() {
 fn release_4_4_drifts_from_the_documented_canon_in_two_policies() {
     let Some(path) = shared("upstream/netpol-default-4.4.yaml") else { return };
     let text = fs::read_to_string(path).unwrap();
-    let report = report(&[], &text);
-    assert_eq!(findings(&report), [("policy-drift", "ocuser-rights"), ("policy-drift", "ocuser-permits")]);
+    let documented = ["--canon", "abcdesktop"];
+    let report = report(&documented, &text);
+    assert_eq!(findings(&report), [("policy-drift", "ocuser-rights"), ("policy-drift", "ocuser-permits"), ("nearest-canon", "abcdesktop")]);
     assert_eq!(report["policies"], json!({"canonical": 27, "same": 25, "drifted": 2, "missing": 0, "extra": 0}));
-    let ran = check(&[], &text);
+    let message = report["findings"][0]["message"].as_str().unwrap();
+    assert!(message.contains(". It is the policy of the built-in canon abcdesktop-4.4. To restore it: "), "{message}");
+    let ran = check(&documented, &text);
     assert_eq!(ran.code, 1);
     insta::assert_snapshot!(ran.out, @r#"
     policy-drift: NetworkPolicy "ocuser-rights" in abcdesktop (standard input, document 17)
-        wider: ingress rule 1 also allows TCP 6000 from pods netpol/ocapplication=true
-        wider: ingress rule 2 also allows TCP 6000, 29787-29789 from pods netpol/ocuser=true
+        wider: ingress rule 1 also allows TCP 6000 from pods netpol/ocapplication=true (restoring the policy ends this)
+        wider: ingress rule 2 also allows TCP 6000, 29787-29789 from pods netpol/ocuser=true (restoring the policy ends this)
         narrower: TCP 8000 from pods netpol/ocuser=true is missing (canonical ingress rule 1)
-        wider: egress rule 1 also allows TCP 53, UDP 53 to anyone
+        wider: egress rule 1 also allows TCP 53, UDP 53 to anyone (restoring the policy ends this)
         witness: pods netpol/ocapplication=true could reach a pod labeled type=x11server on TCP 6000
     policy-drift: NetworkPolicy "ocuser-permits" in abcdesktop (standard input, document 18)
-        wider: egress rule 1 also allows TCP 631, 29787-29789 to pods type=x11server
+        wider: egress rule 1 also allows TCP 631, 29787-29789 to pods type=x11server (restoring the policy ends this)
         witness: a pod labeled netpol/ocuser=true could reach pods type=x11server on TCP 631
+    warning, nearest-canon: Namespace "abcdesktop"
+        all 27 policies in the namespace abcdesktop are those of the built-in canon abcdesktop-4.4, which is not accepted. To accept it: --canon abcdesktop-4.4
     not clean: 25 of 27 policies match the canon abcdesktop, 2 drifted
     to restore them: netpol render policies --only ocuser-rights,ocuser-permits | kubectl apply -f -
     "#);
+}
+
+#[test]
+fn by_default_release_4_4_and_the_documented_policies_are_both_clean() {
+    let Some(path) = shared("upstream/netpol-default-4.4.yaml") else { return };
+    let ran = netpol(&["check", path.to_str().unwrap()]);
+    assert_eq!((ran.code, ran.err.as_str()), (0, ""));
+    insta::assert_snapshot!(ran.out.replace(path.to_str().unwrap(), "release.yaml"), @r#"
+    note, other-canon: NetworkPolicy "ocuser-rights" in abcdesktop (release.yaml, document 17)
+        NetworkPolicy "ocuser-rights" is that of the accepted canon "abcdesktop-4.4", not of "abcdesktop"
+    note, other-canon: NetworkPolicy "ocuser-permits" in abcdesktop (release.yaml, document 18)
+        NetworkPolicy "ocuser-permits" is that of the accepted canon "abcdesktop-4.4", not of "abcdesktop"
+    clean: 27 of 27 policies match the canons abcdesktop, abcdesktop-4.4
+    "#);
+    let documented = check(&[], &rendered(&["--canon", "abcdesktop"]));
+    assert_eq!((documented.code, documented.out.as_str()), (0, "clean: 27 of 27 policies match the canons abcdesktop, abcdesktop-4.4\n"));
+}
+
+/// Each differing policy, of either canon.
+fn of(canon: &str, name: &str) -> String {
+    rendered(&["--canon", canon, "--only", name]) + "---\n"
+}
+
+#[test]
+fn policies_of_several_canons_in_one_namespace_are_a_warning() {
+    let mixed = of("abcdesktop", "ocuser-rights") + &of("abcdesktop-4.4", "ocuser-permits");
+    let report = report(&["--partial"], &mixed);
+    assert_eq!(findings(&report), [("other-canon", "ocuser-permits"), ("mixed-canons", "abcdesktop")]);
+    assert_eq!(
+        report["findings"][1]["message"],
+        "the namespace abcdesktop mixes the policies of several canons: ocuser-rights of \"abcdesktop\"; ocuser-permits of \"abcdesktop-4.4\""
+    );
+    assert_eq!(report["clean"], true);
+}
+
+#[test]
+fn a_drifted_policy_is_compared_with_the_canon_that_most_policies_match() {
+    let mut open =
+        serde_json::from_str::<Value>(&rendered(&["--canon", "abcdesktop-4.4", "--only", "ocuser-rights", "--output", "json"])).unwrap();
+    open["items"][0]["spec"]["ingress"].as_array_mut().unwrap().push(json!({"ports": [{"port": 22}]}));
+    let text = of("abcdesktop-4.4", "ocuser-permits") + &open.to_string();
+    let report = report(&["--partial"], &text);
+    assert_eq!(findings(&report), [("other-canon", "ocuser-permits"), ("policy-drift", "ocuser-rights")]);
+    let drift = &report["findings"][1];
+    assert_eq!(drift["differences"].as_array().unwrap().len(), 1, "{drift}");
+    let command = "netpol render policies --canon abcdesktop-4.4 --only ocuser-rights | kubectl apply -f -";
+    assert!(drift["message"].as_str().unwrap().ends_with(command), "{drift}");
+    assert!(check(&["--partial"], &text).out.ends_with(&format!("to restore it: {command}\n")));
 }
 
 #[test]
@@ -108,7 +161,10 @@ fn a_missing_policy_is_a_finding_unless_partial_is_set() {
     let one = rendered(&["--only", "memcached-rights"]);
     assert_eq!(findings(&report(&[], &one)).len(), 26);
     let ran = check(&["--partial"], &one);
-    assert_eq!((ran.code, ran.out.as_str()), (0, "clean: 1 of 27 policies match the canon abcdesktop, 26 not in these files\n"));
+    assert_eq!(
+        (ran.code, ran.out.as_str()),
+        (0, "clean: 1 of 27 policies match the canons abcdesktop, abcdesktop-4.4, 26 not in these files\n")
+    );
 }
 
 #[test]
@@ -129,7 +185,7 @@ fn a_policy_of_another_namespace_is_reported_as_not_judged() {
     assert_eq!(
         ran.out,
         "not judged: NetworkPolicy \"memcached-rights\" in other (standard input, document 1): the namespace is not guarded\n\
-         clean: no policy of the canon abcdesktop in these files, 1 object not judged\n"
+         clean: no policy of the canons abcdesktop, abcdesktop-4.4 in these files, 1 object not judged\n"
     );
 }
 

@@ -6,7 +6,7 @@ use std::process::Stdio;
 use std::sync::Arc;
 
 use netpol::admission;
-use netpol::canon::Canon;
+use netpol::canon::{BUILT_IN, Canons};
 use netpol::documents::reading;
 use netpol::verdict::{Guard, Settings, Stage};
 use serde_json::{Value, json};
@@ -42,10 +42,8 @@ fn verdicts(args: &[&str], input: &str) -> Vec<Value> {
 
 #[test]
 fn a_review_gets_the_bytes_that_the_webhook_sends() {
-    let guard = Guard {
-        canon: Arc::new(Canon::load("abcdesktop", &Settings::default().namespaces).unwrap()),
-        settings: Arc::new(Settings::default()),
-    };
+    let canons = BUILT_IN.map(str::to_owned);
+    let guard = Guard::new(Arc::new(Canons::load(&canons, &Settings::default().namespaces).unwrap()), Arc::new(Settings::default()));
     let files = recordings();
     assert!(files.len() > 50);
     for path in files {

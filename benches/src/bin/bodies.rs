@@ -10,7 +10,7 @@ fn main() -> ExitCode {
         eprintln!("usage: bodies FOLDER");
         return ExitCode::FAILURE;
     };
-    let reviews = bodies::all(&cases::guard().canon).into_iter().map(|body| (body.name, body.bytes));
+    let reviews = bodies::all(cases::guard().canons.first()).into_iter().map(|body| (body.name, body.bytes));
     let worst = worst::NAMES.into_iter().filter_map(|name| Some((name, worst::body(name, bodies::LARGEST)?)));
     for (name, bytes) in reviews.chain(worst) {
         let path = folder.join(format!("{}.json", name.replace('/', ".")));

@@ -10,10 +10,8 @@ configuration. Kubernetes expands variables in arguments, so `$(` is escaped.
   (printf "--listen=%s:%d" $values.ports.address (int64 $values.ports.webhook))
   (printf "--admin-listen=%s:%d" $values.ports.address (int64 $values.ports.admin)) -}}
 {{- range $values.namespaces }}{{ $args = append $args (printf "--namespace=%s" .) }}{{ end -}}
-{{- $canon := $values.canon.builtIn | default "abcdesktop" -}}
-{{- if or $values.canon.documents $values.canon.configMap.name }}{{ $canon = "/etc/netpol/canon" }}{{ end -}}
+{{- range include "netpol.canons" . | fromYamlArray }}{{ $args = append $args (printf "--canon=%s" .) }}{{ end -}}
 {{- $args = concat $args (list
-  (printf "--canon=%s" $canon)
   (printf "--enforcement=%s" $verdicts.enforcement)
   (printf "--ungranted-labels=%s" $verdicts.ungrantedLabels)
   (printf "--extra-policies=%s" $verdicts.extraPolicies)

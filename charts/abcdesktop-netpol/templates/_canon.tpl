@@ -23,13 +23,35 @@ The keys of an existing ConfigMap are values, because the chart cannot read it.
 {{- end -}}
 {{- end -}}
 {{- end -}}
-{{- else -}}
-{{- $builtIn := $canon.builtIn | default "abcdesktop" -}}
-{{- $known := index (.Files.Get "files/canons.yaml" | fromYaml) $builtIn -}}
-{{- range $known.identityKeys }}{{ $_ := set $found.identity . true }}{{ end -}}
-{{- range $known.neighborKeys }}{{ $_ := set $found.neighbors . true }}{{ end -}}
+{{- end -}}
+{{- $known := .Files.Get "files/canons.yaml" | fromYaml -}}
+{{- range include "netpol.builtIn" . | fromYamlArray -}}
+{{- range (index $known .).identityKeys }}{{ $_ := set $found.identity . true }}{{ end -}}
+{{- range (index $known .).neighborKeys }}{{ $_ := set $found.neighbors . true }}{{ end -}}
 {{- end -}}
 {{- dict "identity" (keys $found.identity | sortAlpha) "neighbors" (keys $found.neighbors | sortAlpha) | toYaml -}}
+{{- end -}}
+
+{{/*
+Returns the accepted built-in canons: a name or a list. Without any canon, those that the program accepts by default.
+*/}}
+{{- define "netpol.builtIn" -}}
+{{- $canon := .Values.canon -}}
+{{- $names := $canon.builtIn -}}
+{{- if kindIs "string" $names }}{{ $names = ternary (list) (list $names) (empty $names) }}{{ end -}}
+{{- if not (or $names $canon.documents $canon.configMap.name) -}}
+{{- $names = keys (.Files.Get "files/canons.yaml" | fromYaml) | sortAlpha -}}
+{{- end -}}
+{{- toRawJson ($names | default list) -}}
+{{- end -}}
+
+{{/*
+Returns the accepted canons in order, as values of `--canon`.
+*/}}
+{{- define "netpol.canons" -}}
+{{- $canons := include "netpol.builtIn" . | fromYamlArray -}}
+{{- if or .Values.canon.documents .Values.canon.configMap.name }}{{ $canons = prepend $canons "/etc/netpol/canon" }}{{ end -}}
+{{- toRawJson $canons -}}
 {{- end -}}
 
 {{- define "netpol.objectKeys" -}}

@@ -11,12 +11,8 @@
 {{- end -}}
 
 {{- $canon := $values.canon -}}
-{{- $given := list -}}
-{{- if $canon.builtIn }}{{ $given = append $given "canon.builtIn" }}{{ end -}}
-{{- if $canon.documents }}{{ $given = append $given "canon.documents" }}{{ end -}}
-{{- if $canon.configMap.name }}{{ $given = append $given "canon.configMap.name" }}{{ end -}}
-{{- if gt (len $given) 1 -}}
-{{- $faults = append $faults (printf "canon: %s are set, but only one canon is supported: keep one of them" (join " and " $given)) -}}
+{{- if and $canon.documents $canon.configMap.name -}}
+{{- $faults = append $faults "canon: canon.documents and canon.configMap.name are set, but only one canon of your own is supported: keep one of them" -}}
 {{- end -}}
 {{- if and $canon.configMap.name (not $canon.configMap.identityKeys) -}}
 {{- $faults = append $faults "canon.configMap.identityKeys: the chart cannot read an existing ConfigMap: list the label keys that its pod selectors and grants use" -}}

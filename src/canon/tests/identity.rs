@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 
-use super::{canon, with_grants};
-use crate::canon::identity::Index;
-use crate::canon::{Canon, Grant, Identity, Labels};
+use super::{alone, with_grants};
+use crate::canon::identity::{Index, Origins};
+use crate::canon::{Canons, Grant, Identity, Labels};
 use crate::documents::Node;
 use crate::policy::Selector;
 
@@ -14,8 +14,8 @@ fn names(identity: &Identity<'_>) -> Vec<String> {
     identity.grants().map(|grant| grant.name.clone()).collect()
 }
 
-fn three() -> Canon {
-    canon(&with_grants(
+fn three() -> Canons {
+    alone(&with_grants(
         "[{name: web, podSelector: {matchLabels: {run: web}}, labels: {netpol/db: 'true'}},\
           {name: db, podSelector: {matchLabels: {run: db}}, labels: {}},\
           {name: desk, podSelector: {matchLabels: {type: desk}}, labels: {netpol/db: 'true'}},\
@@ -114,19 +114,24 @@ proptest! {
 
     #[test]
     fn the_index_finds_the_same_grants_as_trying_every_grant(
-        grants in prop::collection::vec(grant(), 0..12),
+        grants_and_canons in prop::collection::vec((grant(), 0..3_usize), 0..12),
         pod in prop::collection::btree_map(
             prop::sample::select(vec!["run", "type", "name", "app", "netpol/0"]).prop_map(str::to_owned),
             prop::sample::select(vec!["a", "b", "c", ""]).prop_map(str::to_owned),
             0..5,
         ),
     ) {
-        let index = Index::new(&grants);
+        let (grants, canons): (Vec<Grant>, Vec<usize>) = grants_and_canons.into_iter().unzip();
+        let index = Index::new(&grants, canons.iter().copied().map(Origins::of).collect());
         let naive: Vec<&Grant> = grants.iter().filter(|grant| grant.selector.matches(|key| pod.value(key))).collect();
         let identity = index.identify(&grants, &pod);
         let found: Vec<&Grant> = identity.grants().collect();
         prop_assert!(found.iter().map(|grant| std::ptr::from_ref(*grant)).eq(naive.iter().map(|grant| std::ptr::from_ref(*grant))));
-        let conflict = naive.iter().filter(|grant| !grant.shared).count() > 1;
+        let exclusive = |canon: usize| {
+            let of_canon = grants.iter().zip(&canons).filter(move |(_, of)| **of == canon).map(|(grant, _)| grant);
+            of_canon.filter(|grant| !grant.shared && grant.selector.matches(|key| pod.value(key))).count()
+        };
+        let conflict = (0..3).any(|canon| exclusive(canon) > 1);
         prop_assert_eq!(identity.is_conflict(), conflict);
         let granted: BTreeMap<&str, &str> = naive
             .iter()
@@ -141,7 +146,7 @@ proptest! {
 
     #[test]
     fn granters_are_the_grants_that_give_a_key(grants in prop::collection::vec(grant(), 0..12)) {
-        let index = Index::new(&grants);
+        let index = Index::new(&grants, Vec::new());
         for key in ["netpol/0", "netpol/1", "netpol/2"] {
             let naive = grants.iter().filter(|grant| grant.labels.contains_key(key)).map(std::ptr::from_ref);
             prop_assert!(index.granters(&grants, key).map(std::ptr::from_ref).eq(naive));

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{canon, policy};
+use super::{alone, canon, policy};
 use crate::canon::{Canon, Documents};
 use crate::documents::Node;
 use crate::policy::{Comparison, Home, Policy, compare};
@@ -95,7 +95,7 @@ fn neighbors_are_namespaces_that_peers_select_by_labels_that_users_can_set() {
         policy("{name: e}", &peer("{matchLabels: {kubernetes.io/metadata.name: x, tier: web}}")),
         policy("{name: f}", "{podSelector: {}, ingress: [{from: [{podSelector: {matchLabels: {run: db}}}]}]}"),
     ];
-    let canon = canon(&texts.join("---\n"));
+    let canon = alone(&texts.join("---\n"));
     let found: Vec<(String, Vec<&str>, Vec<&str>)> = canon
         .neighbors()
         .iter()
@@ -118,8 +118,10 @@ fn the_policies_that_select_a_pod_are_found() {
         policy("{name: b}", "{podSelector: {}}"),
         policy("{name: a}", "{podSelector: {matchLabels: {run: db}}}")
     ));
-    let selecting =
-        |labels: &[(&str, &str)]| canon.policies("home").unwrap().selecting(labels).map(|(name, _)| name.to_owned()).collect::<Vec<_>>();
+    let selecting = |labels: &[(&str, &str)]| {
+        let label = |key: &str| labels.iter().find(|(name, _)| *name == key).map(|(_, value)| *value);
+        canon.policies("home").unwrap().selecting(label).map(str::to_owned).collect::<Vec<_>>()
+    };
     assert_eq!(selecting(&[("run", "db")]), ["a", "b"]);
     assert_eq!(selecting(&[]), ["b"]);
     assert!(canon.policies("other").is_none());

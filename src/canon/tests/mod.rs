@@ -1,6 +1,7 @@
 //! Tests of the canon: what a canon may contain, the message for each problem, and the identities of pods.
 
 mod builtin;
+mod canons;
 mod documents;
 mod grants;
 mod identity;
@@ -8,7 +9,7 @@ mod manifest;
 mod objects;
 mod yaml;
 
-use super::{Canon, CanonError, Documents};
+use super::{Canon, CanonError, Canons, Documents};
 
 /// A policy that isolates every pod and one that opens a port for `netpol/db: 'true'`, as JSON documents.
 const POLICIES: &str = r"
@@ -26,6 +27,12 @@ fn compile(text: &str) -> Result<Canon, CanonError> {
 #[track_caller]
 fn canon(text: &str) -> Canon {
     compile(text).unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// Returns a canon as the only accepted one.
+#[track_caller]
+fn alone(text: &str) -> Canons {
+    Canons::new(canon(text), Vec::new()).unwrap()
 }
 
 /// Returns the problems of a canon with these documents.

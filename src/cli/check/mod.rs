@@ -1,9 +1,10 @@
 //! `netpol check`: compares manifests with the canon.
 //!
 //! - `report` collects the findings; `text` prints them.
-//! - `live` finds running pods that lack labels.
+//! - `live` finds running pods that lack labels; `matching` finds the canon that policies match.
 
 mod live;
+mod matching;
 mod report;
 mod text;
 

@@ -5,8 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use super::live::{self, LACKS_LABEL};
+use super::matching::Matching;
+use crate::canon::Canon;
 use crate::cli::manifests::created::{self, Requester};
-use crate::cli::manifests::display::KindAndName;
+use crate::cli::manifests::display::{Count, KindAndName};
 use crate::cli::manifests::{Manifest, Place};
 use crate::cli::words::rule_name;
 use crate::policy::{Difference, Witness};
@@ -18,18 +20,30 @@ pub(super) const MISSING: &str = "policy-missing";
 /// The rule for a policy that the files contain more than once.
 pub(super) const TWICE: &str = "policy-twice";
 
+/// The rule for a namespace with policies of several canons.
+const MIXED: &str = "mixed-canons";
+
+/// The rule for a built-in canon that is not accepted, but fits better.
+const NEAREST: &str = "nearest-canon";
+
 /// The result of a check, in the form of `--output json`.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Report {
     /// Whether no finding has the severity `deny`.
     pub(super) clean: bool,
-    /// The name or path of the canon.
+    /// The names or paths of the accepted canons, separated by commas.
     pub(super) canon: String,
+    /// The same, in order.
+    #[serde(skip)]
+    pub(super) canons: Vec<String>,
     /// The hash of the canon, as in audit lines.
     pub(super) canon_hash: String,
     pub(super) policies: Policies,
     pub(super) findings: Vec<Finding>,
+    /// The position of the canon that most policies of a namespace match.
+    #[serde(skip)]
+    pub(super) references: BTreeMap<String, usize>,
     /// The objects that are not canonical policies, each counted once.
     #[serde(skip)]
     pub(super) others: Others,
@@ -88,7 +102,7 @@ pub(super) struct Finding {
     #[serde(flatten)]
     pub(super) object: Object,
     pub(super) rule: String,
-    /// `deny`, or `warn` for a warning.
+    /// `deny`, `warn` for a warning, or `info`.
     pub(super) severity: &'static str,
     pub(super) message: String,
     pub(super) differences: Vec<Difference>,
@@ -99,8 +113,16 @@ pub(super) struct Finding {
 impl Finding {
     fn of(object: &Object, finding: verdict::Finding) -> Finding {
         let verdict::Finding { rule, severity, message, differences, witness } = finding;
-        let severity = if severity >= Severity::Deny { "deny" } else { "warn" };
+        let severity = match severity {
+            Severity::Info => "info",
+            Severity::Warn | Severity::Noted => "warn",
+            Severity::Deny | Severity::Fault => "deny",
+        };
         Finding { object: object.clone(), rule: rule_name(rule), severity, message, differences, witness }
+    }
+
+    fn warns(object: Object, rule: &str, message: String) -> Finding {
+        Finding { severity: "warn", ..Finding::denies(object, rule, message) }
     }
 
     fn denies(object: Object, rule: &str, message: String) -> Finding {
@@ -126,8 +148,16 @@ impl Object {
     }
 
     fn missing(name: &str, namespace: &str) -> Object {
-        let kind = "NetworkPolicy.networking.k8s.io".to_owned();
-        let (name, namespace) = (name.to_owned(), namespace.to_owned());
+        Object::unlisted("NetworkPolicy.networking.k8s.io", name, namespace)
+    }
+
+    fn of_namespace(name: &str) -> Object {
+        Object::unlisted("Namespace", name, "")
+    }
+
+    /// Returns an object that is in no file.
+    fn unlisted(kind: &str, name: &str, namespace: &str) -> Object {
+        let (kind, name, namespace) = (kind.to_owned(), name.to_owned(), namespace.to_owned());
         Object { file: None, document: None, item: None, nested: Vec::new(), kind, name, namespace }
     }
 }
@@ -135,6 +165,8 @@ impl Object {
 /// The state of a check.
 struct Checker<'c> {
     guard: &'c Guard,
+    /// Which canon the policies of each guarded namespace match.
+    matching: BTreeMap<&'c str, Matching<'c>>,
     report: Report,
     /// The policies in the files by namespace and name: the first place of each, and whether it has findings.
     seen: BTreeMap<(&'c str, &'c str), (&'c Place, bool)>,
@@ -145,30 +177,48 @@ impl Report {
     ///
     /// # Errors
     /// Returns the errors of [`created::judge`].
-    pub(super) fn new(guard: &Guard, manifests: &[Manifest], partial: bool) -> anyhow::Result<Report> {
+    pub(super) fn new<'c>(guard: &'c Guard, manifests: &'c [Manifest], partial: bool) -> anyhow::Result<Report> {
         let report = Report {
             clean: false,
-            canon: guard.canon.source.clone(),
-            canon_hash: guard.canon.hash.clone(),
+            canon: guard.canons.source.clone(),
+            canons: guard.canons.all().map(|canon| canon.source.clone()).collect(),
+            canon_hash: guard.canons.hash.clone(),
             policies: Policies::default(),
             findings: Vec::new(),
+            references: BTreeMap::new(),
             others: Others::default(),
             not_judged: Vec::new(),
         };
-        let mut checker = Checker { guard, report, seen: BTreeMap::new() };
+        let matching = |namespace: &'c str| (namespace, Matching::new(&guard.canons, namespace, manifests));
+        let matching: BTreeMap<_, _> = guard.canons.namespaces().map(matching).collect();
+        let mut report = report;
+        report.references = matching.iter().map(|(namespace, matching)| ((*namespace).to_owned(), matching.reference())).collect();
+        let mut checker = Checker { guard, matching, report, seen: BTreeMap::new() };
         for manifest in manifests {
             checker.check(manifest)?;
         }
         checker.count(partial);
+        checker.compare_canons();
         let mut report = checker.report;
         report.clean = !report.findings.iter().any(Finding::is_failure);
         Ok(report)
     }
 }
 
+impl Report {
+    /// Returns the canon from which a policy is restored: the one that most policies of the namespace match if it has the
+    /// policy, else the first one that has it.
+    pub(super) fn restored_from<'g>(&self, guard: &'g Guard, namespace: &str, name: &str) -> &'g Canon {
+        let has = |canon: &&Canon| canon.policies(namespace).is_some_and(|policies| policies.named(name).is_some());
+        let position = self.references.get(namespace).copied().unwrap_or_default();
+        let reference = guard.canons.all().nth(position).filter(has);
+        reference.or_else(|| guard.canons.all().find(has)).unwrap_or_else(|| guard.canons.first())
+    }
+}
+
 impl<'c> Checker<'c> {
     fn check(&mut self, manifest: &'c Manifest) -> anyhow::Result<()> {
-        let guarded = || self.guard.canon.namespaces.keys().map(String::as_str);
+        let guarded = || self.guard.canons.namespaces();
         let namespaces: Vec<&'c str> = match manifest.namespace.as_deref() {
             _ if !manifest.resource.namespaced => vec![""],
             Some(stated) => vec![stated],
@@ -180,18 +230,19 @@ impl<'c> Checker<'c> {
         for namespace in namespaces {
             let object = Object::new(manifest, namespace);
             let everywhere = manifest.resource.is_judged_everywhere();
-            if !manifest.resource.is_judged() || !(everywhere || self.guard.canon.policies(namespace).is_some()) {
+            if !manifest.resource.is_judged() || !(everywhere || self.guard.canons.policies(namespace).is_some()) {
                 self.report.not_judged.push(object);
                 continue;
             }
             is_judged = true;
-            let judged = created::judge(self.guard, &Requester::default(), manifest, namespace)?;
+            let judged = created::judge(&self.guard_of(namespace), &Requester::default(), manifest, namespace)?;
             let lacking =
                 live::lacks_labels(manifest, &judged, namespace).map(|message| Finding::denies(object.clone(), LACKS_LABEL, message));
             let mut findings: Vec<Finding> = judged.findings.into_iter().map(|finding| Finding::of(&object, finding)).collect();
             findings.extend(lacking);
             if manifest.is_network_policy() {
-                is_canonical |= self.guard.canon.policies(namespace).is_some_and(|policies| policies.named(manifest.name()).is_some());
+                is_canonical |=
+                    self.guard.canons.policies(namespace).is_some_and(|policies| policies.named(manifest.name()).next().is_some());
                 let key = (namespace, manifest.name());
                 if let Some((first, _)) = self.seen.get(&key) {
                     let message = format!("{} is also in {first}: kubectl apply keeps the last one", KindAndName(manifest));
@@ -216,18 +267,48 @@ impl<'c> Checker<'c> {
         Ok(())
     }
 
+    /// Returns the guard whose hints refer to the canon that most policies of the namespace match.
+    fn guard_of(&self, namespace: &str) -> Guard {
+        let reference = self.report.references.get(namespace).copied().unwrap_or_default();
+        Guard { reference, ..self.guard.clone() }
+    }
+
+    /// Adds findings for policies of several canons in one namespace, and for a built-in canon that fits better.
+    fn compare_canons(&mut self) {
+        for (namespace, matching) in &self.matching {
+            let only = matching.only();
+            if only.len() > 1 {
+                let sets: Vec<String> = only.iter().map(|only| format!("{} of \"{}\"", some_of(&only.names), only.canon)).collect();
+                let message = format!("the namespace {namespace} mixes the policies of several canons: {}", sets.join("; "));
+                self.report.findings.push(Finding::warns(Object::of_namespace(namespace), MIXED, message));
+            }
+            if let Some((canon, number)) = matching.nearest() {
+                let policies = Count(matching.named(), "policy");
+                let share = if number == matching.named() { format!("all {policies}") } else { format!("{number} of {policies}") };
+                let message = format!(
+                    "{share} in the namespace {namespace} are those of the built-in canon {canon}, which is not accepted. To accept it: --canon {canon}"
+                );
+                self.report.findings.push(Finding::warns(Object::of_namespace(namespace), NEAREST, message));
+            }
+        }
+    }
+
     /// Counts the policies and adds findings for missing ones.
     fn count(&mut self, partial: bool) {
         let canonical: BTreeSet<(&str, &str)> = self
             .guard
-            .canon
+            .canons
+            .first()
             .namespaces
             .iter()
             .flat_map(|(namespace, policies)| policies.by_name.keys().map(move |name| (namespace.as_str(), name.as_str())))
             .collect();
-        let policies = &mut self.report.policies;
+        let is_accepted = |(namespace, name): &(&str, &str)| {
+            self.guard.canons.policies(namespace).is_some_and(|policies| policies.named(name).next().is_some())
+        };
+        let mut policies = std::mem::take(&mut self.report.policies);
         policies.canonical = canonical.len();
-        policies.extra = self.seen.keys().filter(|key| !canonical.contains(*key)).count();
+        policies.extra = self.seen.keys().filter(|key| !is_accepted(key)).count();
         for (namespace, name) in canonical {
             match self.seen.get(&(namespace, name)) {
                 Some((_, false)) => policies.same += 1,
@@ -235,12 +316,20 @@ impl<'c> Checker<'c> {
                 None => {
                     policies.missing += 1;
                     if !partial {
-                        let command = restore::command(&self.guard.canon, namespace, &[name]);
+                        let command = restore::command(self.report.restored_from(self.guard, namespace, name), namespace, &[name]);
                         let message = format!("NetworkPolicy \"{name}\" is missing. To create it: {command}");
                         self.report.findings.push(Finding::denies(Object::missing(name, namespace), MISSING, message));
                     }
                 }
             }
         }
+        self.report.policies = policies;
     }
+}
+
+/// Returns the first names, and the number of the others.
+fn some_of(names: &[&str]) -> String {
+    const MOST: usize = 3;
+    let listed = names.iter().take(MOST).copied().collect::<Vec<_>>().join(", ");
+    if names.len() > MOST { format!("{listed} and {} more", names.len() - MOST) } else { listed }
 }

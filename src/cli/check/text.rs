@@ -4,14 +4,19 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use super::report::{Finding, MISSING, Object, Report};
+use crate::canon::Canon;
 use crate::cli::manifests::display::{Count, printable};
-use crate::cli::output::{BAD, GOOD, WARN};
+use crate::cli::output::{BAD, GOOD, NAME, WARN};
 use crate::policy::{Change, Difference};
 use crate::verdict::{Guard, restore};
 
 pub(super) fn write(report: &Report, guard: &Guard, out: &mut dyn Write) -> io::Result<()> {
     for finding in &report.findings {
-        let (style, warning) = if finding.is_failure() { (BAD, "") } else { (WARN, "warning, ") };
+        let (style, warning) = match finding.severity {
+            "deny" => (BAD, ""),
+            "warn" => (WARN, "warning, "),
+            _ => (NAME, "note, "),
+        };
         writeln!(out, "{style}{warning}{}{style:#}: {}", finding.rule, described(&finding.object))?;
         for line in details(finding) {
             writeln!(out, "    {line}")?;
@@ -59,18 +64,24 @@ fn difference(difference: &Difference) -> String {
         Change::Narrower => "narrower",
         Change::Both => "wider and narrower",
     };
-    format!("{change}: {difference}")
+    // Restoring the policy removes what it allows beyond the canon.
+    let breaks = if difference.change == Change::Narrower { "" } else { " (restoring the policy ends this)" };
+    format!("{change}: {difference}{breaks}")
 }
 
 /// Writes the line that sums up. It counts each object once.
 fn write_summary(report: &Report, out: &mut dyn Write) -> io::Result<()> {
-    let (policies, others, canon) = (&report.policies, &report.others, &report.canon);
+    let (policies, others) = (&report.policies, &report.others);
+    let canon = match report.canons.as_slice() {
+        [only] => format!("canon {only}"),
+        several => format!("canons {}", several.join(", ")),
+    };
     let is_partial = policies.missing > 0 && !report.findings.iter().any(|finding| finding.rule == MISSING);
     let has_no_policy = is_partial && policies.missing == policies.canonical;
     let first = if has_no_policy {
-        format!("no policy of the canon {canon} in these files")
+        format!("no policy of the {canon} in these files")
     } else {
-        format!("{} of {} match the canon {canon}", policies.same, Count(policies.canonical, "policy"))
+        format!("{} of {} match the {canon}", policies.same, Count(policies.canonical, "policy"))
     };
     let mut parts = vec![first];
     let mut add = |number: usize, words: String| {
@@ -91,17 +102,19 @@ fn write_summary(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "{style}{word}{style:#}: {}", parts.join(", "))
 }
 
-/// Writes one command per namespace that restores the policies that drifted or are missing.
+/// Writes one command per namespace and canon that restores the policies that drifted or are missing.
 fn write_commands(report: &Report, guard: &Guard, out: &mut dyn Write) -> io::Result<()> {
-    let mut names: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    let mut names: BTreeMap<(&str, &str), (&Canon, Vec<&str>)> = BTreeMap::new();
     for finding in report.findings.iter().filter(|finding| finding.is_fixed_by_render()) {
-        let names = names.entry(&finding.object.namespace).or_default();
-        if !names.contains(&finding.object.name.as_str()) {
-            names.push(&finding.object.name);
+        let (namespace, name) = (finding.object.namespace.as_str(), finding.object.name.as_str());
+        let canon = report.restored_from(guard, namespace, name);
+        let (_, names) = names.entry((namespace, canon.source.as_str())).or_insert((canon, Vec::new()));
+        if !names.contains(&name) {
+            names.push(name);
         }
     }
-    for (namespace, names) in names {
-        let command = restore::command(&guard.canon, namespace, &names);
+    for ((namespace, _), (canon, names)) in names {
+        let command = restore::command(canon, namespace, &names);
         writeln!(out, "to restore {}: {command}", if names.len() == 1 { "it" } else { "them" })?;
     }
     Ok(())

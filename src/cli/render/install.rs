@@ -9,7 +9,7 @@ use anyhow::anyhow;
 use serde_json::{Map, Value, json};
 
 use super::print::print;
-use crate::canon::{Canon, Documents};
+use crate::canon::{Canons, Documents};
 use crate::cli::exit::{CommandResult, Failure};
 use crate::cli::judge_args::JudgeArgs;
 use crate::cli::output::{OutputArgs, Streams};
@@ -66,17 +66,23 @@ pub(super) fn run(args: &Args, streams: &mut Streams) -> CommandResult {
     if guarded.iter().any(|namespace| namespace == SYSTEM) {
         return Err(Failure::input(anyhow!("{SYSTEM} cannot be guarded: the servers need its pods to start")));
     }
-    let documents = Documents::read(&args.judge.canon.canon).map_err(Failure::input)?;
-    let canon = Canon::from_documents(&documents, guarded).map_err(Failure::input)?;
-    let manifests = manifests(args, &documents, &canon)?;
+    let sources = &args.judge.canon.canons;
+    let documents = sources.iter().map(|source| Documents::read(source)).collect::<Result<Vec<_>, _>>().map_err(Failure::input)?;
+    let canons = Canons::from_documents(&documents, guarded).map_err(Failure::input)?;
+    let manifests = manifests(args, &documents, &canons)?;
     print(&manifests, args.output, streams)
 }
 
-fn manifests(args: &Args, documents: &Documents, canon: &Canon) -> Result<Vec<Value>, Failure> {
+fn manifests(args: &Args, documents: &[Documents], canons: &Canons) -> Result<Vec<Value>, Failure> {
     let base = reading::read("install.yaml", BASE.to_owned()).map_err(|error| Failure::internal(anyhow!(error)))?;
-    let canon_map = (!documents.is_built_in()).then(|| config_map(args, documents));
+    let mounted: Vec<Mounted<'_>> = documents
+        .iter()
+        .enumerate()
+        .filter(|(_, canon)| !canon.is_built_in())
+        .map(|(position, canon)| Mounted { position, canon })
+        .collect();
     let registered = Registration {
-        canon,
+        canons,
         namespaces: &args.judge.canon.namespaces,
         namespace_controllers: &args.judge.namespace_controllers,
         name: DEFAULT_NAME,
@@ -95,11 +101,11 @@ fn manifests(args: &Args, documents: &Documents, canon: &Canon) -> Result<Vec<Va
             set(&mut manifest, &["webhooks"], webhooks.clone());
         }
         if is_deployment {
-            configure(&mut manifest, args, canon_map.is_some());
+            configure(&mut manifest, args, &mounted);
         }
         manifests.push(manifest);
         if is_namespace {
-            manifests.extend(canon_map.clone());
+            manifests.extend(mounted.iter().map(|mounted| mounted.config_map(&args.install_namespace)));
         }
     }
     Ok(manifests)
@@ -115,17 +121,22 @@ fn rename(value: &mut Value, namespace: &str) {
     }
 }
 
-/// Sets the image and the flags of the Deployment, and mounts a canon that is not built in.
-fn configure(deployment: &mut Value, args: &Args, mounts_canon: bool) {
+/// Sets the image and the flags of the Deployment, and mounts canons that are not built in.
+fn configure(deployment: &mut Value, args: &Args, mounted: &[Mounted<'_>]) {
     let Some(pod) = deployment.pointer_mut("/spec/template/spec") else { return };
     set(pod, &["containers", "0", "image"], Value::from(args.image.as_str()));
     let mut stated = args.judge.flags();
-    if mounts_canon {
-        stated.retain(|flag| !flag.starts_with("--canon="));
-        stated.push(format!("--canon={CANON_FOLDER}"));
-        set(pod, &["volumes"], json!([{"name": "canon", "configMap": {"name": canon_name()}}]));
-        let mount = json!([{"name": "canon", "mountPath": CANON_FOLDER, "readOnly": true}]);
-        set(pod, &["containers", "0", "volumeMounts"], mount);
+    if !mounted.is_empty() {
+        let is_canon = |flag: &&mut String| flag.starts_with("--canon=");
+        for (position, flag) in stated.iter_mut().filter(is_canon).enumerate() {
+            if let Some(mounted) = mounted.iter().find(|mounted| mounted.position == position) {
+                *flag = format!("--canon={}", mounted.folder());
+            }
+        }
+        let volumes: Vec<Value> = mounted.iter().map(Mounted::volume).collect();
+        set(pod, &["volumes"], Value::from(volumes));
+        let mounts: Vec<Value> = mounted.iter().map(Mounted::mount).collect();
+        set(pod, &["containers", "0", "volumeMounts"], Value::from(mounts));
     }
     let name = |flag: &str| flag.split('=').next().unwrap_or_default().to_owned();
     let replaced: Vec<String> = stated.iter().map(|flag| name(flag)).collect();
@@ -136,22 +147,48 @@ fn configure(deployment: &mut Value, args: &Args, mounts_canon: bool) {
     }
 }
 
-/// Returns the ConfigMap with the files of the canon.
-fn config_map(args: &Args, documents: &Documents) -> Value {
-    let name = |name: &str| {
-        let file = Path::new(name).file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        let is_read = [".yaml", ".yml", ".json"].iter().any(|ending| file.ends_with(ending));
-        if is_read { file.to_owned() } else { "canon.yaml".to_owned() }
-    };
-    let data: Map<String, Value> = documents.texts().map(|(file, text)| (name(file), Value::from(text))).collect();
-    json!({
-        "apiVersion": "v1",
-        "kind": "ConfigMap",
-        "metadata": {"name": canon_name(), "namespace": args.install_namespace, "labels": {"app.kubernetes.io/name": DEFAULT_NAME}},
-        "data": data,
-    })
+/// A canon that is not built in, mounted from a ConfigMap.
+struct Mounted<'d> {
+    /// The position of its `--canon`.
+    position: usize,
+    canon: &'d Documents,
 }
 
-fn canon_name() -> String {
-    format!("{DEFAULT_NAME}-canon")
+impl Mounted<'_> {
+    /// Returns the end of its names: nothing for the first canon.
+    fn ending(&self) -> String {
+        if self.position == 0 { String::new() } else { format!("-{}", self.position + 1) }
+    }
+
+    fn folder(&self) -> String {
+        format!("{CANON_FOLDER}{}", self.ending())
+    }
+
+    fn name(&self) -> String {
+        format!("{DEFAULT_NAME}-canon{}", self.ending())
+    }
+
+    fn volume(&self) -> Value {
+        json!({"name": format!("canon{}", self.ending()), "configMap": {"name": self.name()}})
+    }
+
+    fn mount(&self) -> Value {
+        json!({"name": format!("canon{}", self.ending()), "mountPath": self.folder(), "readOnly": true})
+    }
+
+    /// Returns the ConfigMap with the files of the canon.
+    fn config_map(&self, namespace: &str) -> Value {
+        let name = |name: &str| {
+            let file = Path::new(name).file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            let is_read = [".yaml", ".yml", ".json"].iter().any(|ending| file.ends_with(ending));
+            if is_read { file.to_owned() } else { "canon.yaml".to_owned() }
+        };
+        let data: Map<String, Value> = self.canon.texts().map(|(file, text)| (name(file), Value::from(text))).collect();
+        json!({
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": {"name": self.name(), "namespace": namespace, "labels": {"app.kubernetes.io/name": DEFAULT_NAME}},
+            "data": data,
+        })
+    }
 }

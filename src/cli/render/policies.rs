@@ -40,8 +40,8 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args, streams: &mut Streams) -> CommandResult {
-    let canon = Canon::load(&args.canon.canon, &args.canon.namespaces).map_err(Failure::input)?;
-    let manifests = manifests(&canon, &args.canon.namespaces, &args.only)?;
+    let canons = args.canon.load()?;
+    let manifests = manifests(canons.first(), &args.canon.namespaces, &args.only)?;
     print(&manifests, args.output, streams)
 }
 

@@ -3,7 +3,6 @@
 use anyhow::{Context as _, anyhow};
 
 use super::print::print;
-use crate::canon::Canon;
 use crate::cli::exit::{CommandResult, Failure};
 use crate::cli::input;
 use crate::cli::judge_args::CanonArgs;
@@ -60,9 +59,9 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args, streams: &mut Streams) -> CommandResult {
     let authorities = args.ca.as_ref().map(|file| authorities(file, streams)).transpose()?;
-    let canon = Canon::load(&args.canon.canon, &args.canon.namespaces).map_err(Failure::input)?;
+    let canons = args.canon.load()?;
     let manifests = Registration {
-        canon: &canon,
+        canons: &canons,
         namespaces: &args.canon.namespaces,
         namespace_controllers: &args.namespace_controllers,
         name: &args.name,

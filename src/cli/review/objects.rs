@@ -36,7 +36,7 @@ pub(super) fn run(
     for manifest in manifests {
         let stated = manifest.namespace.as_deref().unwrap_or(default_namespace);
         let namespace = if manifest.resource.namespaced { stated } else { "" };
-        let guarded = manifest.resource.is_judged_everywhere() || guard.canon.policies(namespace).is_some();
+        let guarded = manifest.resource.is_judged_everywhere() || guard.canons.policies(namespace).is_some();
         let judge = || created::judge(guard, requester, manifest, namespace).map_err(Failure::internal);
         let judged = (guarded && manifest.resource.is_judged()).then(judge).transpose()?;
         verdicts.push(ObjectVerdict { manifest, namespace, judged });

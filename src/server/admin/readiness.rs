@@ -76,7 +76,7 @@ impl Health {
             details.extend(status.details);
         }
         let guard = self.guard.load();
-        details.push(format!("the canon is {} ({})", guard.canon.source, guard.canon.hash));
+        details.push(format!("the canon is {} ({})", guard.canons.source, guard.canons.hash));
         details.extend(self.degraded.sentences());
         if self.audit.as_ref().is_some_and(|sink| sink.failing()) {
             details.push("the audit log cannot be written".to_owned());

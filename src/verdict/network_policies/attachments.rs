@@ -5,27 +5,29 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use crate::canon::CanonicalPolicy;
+use crate::canon::Accepted;
 use crate::verdict::ctx::Ctx;
 use crate::verdict::facts::{OwnerReference, PolicyMetadata, Text};
 use crate::verdict::finding::{Finding, Rule, Severity};
 use crate::verdict::words::{List, Named, Plain};
 
-/// Judges owner references and finalizers that the canon does not list. New ones are denied, old ones give a warning
+/// Judges owner references and finalizers that no canon lists for the policy. New ones are denied, old ones give a warning
 /// with the cure, and their removal is admitted.
 pub(super) fn judge(
     ctx: Ctx<'_>,
     named: Named<'_>,
-    canonical: &CanonicalPolicy,
+    policies: Accepted<'_>,
     old: Option<&PolicyMetadata<'_>>,
     new: &PolicyMetadata<'_>,
 ) -> Vec<Finding> {
     // Sets, because comparing each with each would take too long for many of them.
     let before: BTreeSet<&OwnerReference<'_>> = old.into_iter().flat_map(|old| &old.owner_references).collect();
-    let foreign = new.owner_references.iter().filter(|owner| !is_canonical_owner(canonical, owner));
+    let foreign = new.owner_references.iter().filter(|owner| !is_canonical_owner(policies, named.name, owner));
     let (old_owners, new_owners): (Vec<_>, Vec<_>) = foreign.partition(|owner| before.contains(owner));
 
-    let foreign = new.finalizers.iter().filter(|finalizer| !canonical.finalizers.iter().any(|name| **finalizer == **name));
+    let is_listed =
+        |finalizer: &Text<'_>| policies.named(named.name).any(|version| version.policy.finalizers.iter().any(|name| **finalizer == **name));
+    let foreign = new.finalizers.iter().filter(|finalizer| !is_listed(finalizer));
     let before: BTreeSet<&Text<'_>> = old.into_iter().flat_map(|old| &old.finalizers).collect();
     let (old_finalizers, new_finalizers): (Vec<_>, Vec<_>) = foreign.partition(|finalizer| before.contains(finalizer));
 
@@ -61,8 +63,8 @@ pub(super) fn judge(
 }
 
 /// Returns the owners that the canon does not list, for a sentence.
-pub(super) fn foreign_owners(canonical: &CanonicalPolicy, metadata: &PolicyMetadata<'_>) -> Option<String> {
-    let foreign: Vec<_> = metadata.owner_references.iter().filter(|owner| !is_canonical_owner(canonical, owner)).collect();
+pub(super) fn foreign_owners(policies: Accepted<'_>, name: &str, metadata: &PolicyMetadata<'_>) -> Option<String> {
+    let foreign: Vec<_> = metadata.owner_references.iter().filter(|owner| !is_canonical_owner(policies, name, owner)).collect();
     (!foreign.is_empty()).then(|| owners(&foreign))
 }
 
@@ -79,9 +81,9 @@ fn owners(owners: &[&OwnerReference<'_>]) -> String {
     List { items: owners.iter().map(|owner| Named { kind: &owner.kind, name: &owner.name, generate_name: "" }), most: 4 }.to_string()
 }
 
-fn is_canonical_owner(canonical: &CanonicalPolicy, owner: &OwnerReference<'_>) -> bool {
+fn is_canonical_owner(policies: Accepted<'_>, name: &str, owner: &OwnerReference<'_>) -> bool {
     let states = |reference: &Value, field: &str, value: &str| reference.get(field).and_then(Value::as_str).unwrap_or_default() == value;
-    canonical.owner_references.iter().any(|reference| {
+    policies.named(name).flat_map(|version| &version.policy.owner_references).any(|reference| {
         states(reference, "apiVersion", &owner.api_version)
             && states(reference, "kind", &owner.kind)
             && states(reference, "name", &owner.name)

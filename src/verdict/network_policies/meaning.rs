@@ -1,7 +1,7 @@
-//! Compares the meaning of a policy with the canon.
+//! Compares the meaning of a policy with the accepted canons.
 
 use super::sentences;
-use crate::canon::{CanonicalPolicy, Policies};
+use crate::canon::{Accepted, Version};
 use crate::documents::{Fault, FaultKind};
 use crate::policy::{Beyond, Comparison, Home, Policy, compare};
 use crate::verdict::ctx::Ctx;
@@ -13,37 +13,95 @@ use crate::verdict::words::{EXISTING, Named};
 /// A parsed spec, or its faults.
 type Parsed = Result<Policy, Vec<Fault>>;
 
-/// Judges the spec of a policy with a canonical name.
+/// Judges the spec of a policy with a canonical name. It must mean what one of the canons says.
 pub(super) fn canonical(
     ctx: Ctx<'_>,
     named: Named<'_>,
-    canonical: &CanonicalPolicy,
+    policies: Accepted<'_>,
     old: Option<&NetworkPolicy<'_>>,
     new: &NetworkPolicy<'_>,
 ) -> Option<Finding> {
+    let versions = || policies.named(named.name);
     // The usual case: the same text has the same meaning.
-    if canonical.manifest.get("spec").is_some_and(|spec| new.spec.is_word_for_word(spec)) {
-        return None;
+    if let Some(version) = versions().find(|version| is_word_for_word(*version, new)) {
+        return accepted(ctx, named, policies, version, old);
     }
     let parsed = parse(ctx, new);
+    if let Ok(found) = &parsed
+        && let Some(version) = versions().find(|version| means(*version, found))
+    {
+        return accepted(ctx, named, policies, version, old);
+    }
+    let reference = reference(ctx, named, policies, old)?;
     let finding = |message| Finding::new(Rule::PolicyDrift, Severity::Deny, message);
-    let finding = match parsed.as_ref().map(|found| compare(&canonical.policy, found)) {
-        Ok(Comparison::Same) => return None,
-        Ok(Comparison::Drift(drift)) => {
-            let message = sentences::drift(ctx, named, &drift);
+    let finding = match parsed.as_ref().map(|found| (found, compare(&reference.policy.policy, found))) {
+        Ok((_, Comparison::Same)) => return None,
+        Ok((found, Comparison::Drift(drift))) => {
+            let nearest = ctx.canons().nearest(&ctx.request.namespace, named.name, found);
+            let message = sentences::drift(ctx, named, &reference, &drift, nearest);
             Finding { differences: drift.differences, witness: drift.witness, ..finding(message) }
         }
-        Ok(Comparison::NotProven) => finding(sentences::not_proven(ctx, named)),
-        Err(faults) => finding(sentences::faulty(ctx, named, faults)),
+        Ok((_, Comparison::NotProven)) => finding(sentences::not_proven(ctx, named, &reference)),
+        Err(faults) => finding(sentences::faulty(ctx, named, &reference, faults)),
     };
     Some(graded(ctx, finding, old, new, &parsed))
+}
+
+fn is_word_for_word(version: Version<'_>, policy: &NetworkPolicy<'_>) -> bool {
+    version.policy.manifest.get("spec").is_some_and(|spec| policy.spec.is_word_for_word(spec))
+}
+
+fn means(version: Version<'_>, found: &Policy) -> bool {
+    compare(&version.policy.policy, found) == Comparison::Same
+}
+
+/// Returns the finding for a policy that means what `version` says, if that is not the first canon with the policy, or
+/// if an update changes from one canon to another.
+fn accepted(
+    ctx: Ctx<'_>,
+    named: Named<'_>,
+    policies: Accepted<'_>,
+    version: Version<'_>,
+    old: Option<&NetworkPolicy<'_>>,
+) -> Option<Finding> {
+    let mut others = policies.named(named.name).filter(|other| !std::ptr::eq(other.canon, version.canon)).peekable();
+    others.peek()?;
+    if let Some(before) = old.and_then(|old| matching(ctx, named, policies, old))
+        && !means(before, &version.policy.policy)
+    {
+        let message = format!(
+            "{named} changes from the canon \"{}\" to the canon \"{}\"; both are accepted",
+            before.canon.source, version.canon.source
+        );
+        return Some(Finding::new(Rule::OtherCanon, Severity::Warn, message));
+    }
+    let first = policies.named(named.name).next().filter(|first| !std::ptr::eq(first.canon, version.canon))?;
+    let message = format!("{named} is that of the accepted canon \"{}\", not of \"{}\"", version.canon.source, first.canon.source);
+    Some(Finding::new(Rule::OtherCanon, Severity::Info, message))
+}
+
+/// Returns the first canon whose policy an existing policy means.
+fn matching<'c>(ctx: Ctx<'_>, named: Named<'_>, policies: Accepted<'c>, policy: &NetworkPolicy<'_>) -> Option<Version<'c>> {
+    policies.named(named.name).find(|version| is_word_for_word(*version, policy)).or_else(|| {
+        let found = parse(ctx, policy).ok()?;
+        policies.named(named.name).find(|version| means(*version, &found))
+    })
+}
+
+/// Returns the canon that a drifted policy is compared with: the one that the old policy matched, else the one that the
+/// guard refers to, else the first one that has the policy.
+fn reference<'c>(ctx: Ctx<'c>, named: Named<'_>, policies: Accepted<'c>, old: Option<&NetworkPolicy<'_>>) -> Option<Version<'c>> {
+    let referenced = ctx.guard.referenced();
+    old.and_then(|old| matching(ctx, named, policies, old))
+        .or_else(|| policies.named(named.name).find(|version| std::ptr::eq(version.canon, referenced)))
+        .or_else(|| policies.named(named.name).next())
 }
 
 /// Judges the spec of an extra policy.
 pub(super) fn extra(
     ctx: Ctx<'_>,
     named: Named<'_>,
-    policies: &Policies,
+    policies: Accepted<'_>,
     old: Option<&NetworkPolicy<'_>>,
     new: &NetworkPolicy<'_>,
 ) -> Option<Finding> {

@@ -17,7 +17,7 @@ use super::ctx::Ctx;
 use super::facts::{DeletedPolicy, NetworkPolicy, Objects, PolicyMetadata, Step};
 use super::finding::{Finding, Rule, Severity};
 use super::words::Named;
-use crate::canon::{CanonicalPolicy, Policies};
+use crate::canon::Accepted;
 use break_glass::BreakGlass;
 
 /// Judges a policy that is created or updated.
@@ -31,25 +31,24 @@ pub(super) fn validate(ctx: Ctx<'_>, objects: &Objects<NetworkPolicy<'_>>) -> Ve
     }
 }
 
-fn stored(ctx: Ctx<'_>, policies: &Policies, old: Option<&NetworkPolicy<'_>>, new: &NetworkPolicy<'_>) -> Vec<Finding> {
+fn stored(ctx: Ctx<'_>, policies: Accepted<'_>, old: Option<&NetworkPolicy<'_>>, new: &NetworkPolicy<'_>) -> Vec<Finding> {
     let named = ctx.named("NetworkPolicy", &new.metadata.name, &new.metadata.generate_name);
     let before = old.and_then(|old| old.metadata.annotations.break_glass());
     let mut findings = match break_glass::stored(ctx, named, before, new.metadata.annotations.break_glass()) {
         BreakGlass::Used(finding) => return vec![finding],
         BreakGlass::NotUsed(finding) => Vec::from_iter(finding),
     };
-    match policies.by_name.get(named.name) {
-        Some(canonical) => {
-            findings.extend(meaning::canonical(ctx, named, canonical, old, new));
-            findings.extend(attachments::judge(ctx, named, canonical, old.map(|old| &old.metadata), &new.metadata));
-        }
-        None => findings.extend(meaning::extra(ctx, named, policies, old, new)),
+    if policies.named(named.name).next().is_some() {
+        findings.extend(meaning::canonical(ctx, named, policies, old, new));
+        findings.extend(attachments::judge(ctx, named, policies, old.map(|old| &old.metadata), &new.metadata));
+    } else {
+        findings.extend(meaning::extra(ctx, named, policies, old, new));
     }
     findings
 }
 
-/// Judges a policy that is deleted. A canonical policy is deleted only with its namespace. In a deletecollection only
-/// the old object has a name.
+/// Judges a policy that is deleted. A policy of the first canon is deleted only with its namespace. In a
+/// deletecollection only the old object has a name.
 pub(super) fn deleted(ctx: Ctx<'_>, old: Option<&DeletedPolicy<'_>>) -> Vec<Finding> {
     let Some(policies) = ctx.policies() else { return Vec::new() };
     let unknown = PolicyMetadata::default();
@@ -58,18 +57,26 @@ pub(super) fn deleted(ctx: Ctx<'_>, old: Option<&DeletedPolicy<'_>>) -> Vec<Find
     if named.name.is_empty() {
         return vec![Finding::missing("name")];
     }
-    let Some(canonical) = policies.by_name.get(named.name) else { return Vec::new() };
+    let Some(version) = policies.named(named.name).next() else { return Vec::new() };
     if ctx.settings().namespace_controllers.iter().any(|user| ctx.request.user == **user) {
         return Vec::new();
     }
     if let Some(finding) = break_glass::deleted(ctx, named, metadata.annotations.break_glass()) {
         return vec![finding];
     }
-    vec![Finding::new(Rule::PolicyDeleted, Severity::Deny, denied_deletion(ctx, named, canonical, metadata))]
+    let first = ctx.canons().first();
+    if !std::ptr::eq(version.canon, first) {
+        let message = format!(
+            "{named} is deleted: it is canonical only in \"{}\", so it may be missing, but not in the first canon \"{}\"",
+            version.canon.source, first.source
+        );
+        return vec![Finding::new(Rule::OtherCanon, Severity::Warn, message)];
+    }
+    vec![Finding::new(Rule::PolicyDeleted, Severity::Deny, denied_deletion(ctx, named, policies, metadata))]
 }
 
-fn denied_deletion(ctx: Ctx<'_>, named: Named<'_>, canonical: &CanonicalPolicy, metadata: &PolicyMetadata<'_>) -> String {
-    let owned = attachments::foreign_owners(canonical, metadata)
+fn denied_deletion(ctx: Ctx<'_>, named: Named<'_>, policies: Accepted<'_>, metadata: &PolicyMetadata<'_>) -> String {
+    let owned = attachments::foreign_owners(policies, named.name, metadata)
         .map(|owners| format!(". The garbage collector deletes it because of its owner {owners}. {}", attachments::cure(ctx, named)))
         .unwrap_or_default();
     format!("{named} is canonical and can be deleted only with its namespace{owned}")

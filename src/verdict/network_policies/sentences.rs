@@ -1,5 +1,6 @@
 //! Sentences about the meaning of a policy.
 
+use crate::canon::Version;
 use crate::documents::Fault;
 use crate::policy::{Drift, Witness};
 use crate::verdict::ctx::Ctx;
@@ -9,21 +10,29 @@ use crate::verdict::words::{List, Named, Plain};
 /// The maximum number of differences or faults in a sentence. The audit line has all differences.
 const MAX_ITEMS: usize = 3;
 
-pub(super) fn drift(ctx: Ctx<'_>, named: Named<'_>, drift: &Drift) -> String {
+/// `nearest` is a built-in canon that is not accepted, but whose policy this is.
+pub(super) fn drift(ctx: Ctx<'_>, named: Named<'_>, reference: &Version<'_>, drift: &Drift, nearest: Option<&str>) -> String {
     let mut sentence = format!("{named} drifts from the canonical spec: {}", List { items: drift.differences.iter(), most: MAX_ITEMS });
     if let Some(witness) = &drift.witness {
         sentence += ". ";
         sentence += &capitalized(witness);
     }
-    sentence + ". " + &restore(ctx, named)
+    if let Some(nearest) = nearest {
+        sentence += &format!(". It is the policy of the built-in canon {nearest}");
+    }
+    sentence + ". " + &restore(ctx, named, reference)
 }
 
-pub(super) fn not_proven(ctx: Ctx<'_>, named: Named<'_>) -> String {
-    format!("{named} cannot be proven equal to the canonical spec: the comparison takes too many steps. {}", restore(ctx, named))
+pub(super) fn not_proven(ctx: Ctx<'_>, named: Named<'_>, reference: &Version<'_>) -> String {
+    format!("{named} cannot be proven equal to the canonical spec: the comparison takes too many steps. {}", restore(ctx, named, reference))
 }
 
-pub(super) fn faulty(ctx: Ctx<'_>, named: Named<'_>, faults: &[Fault]) -> String {
-    format!("{named} cannot match the canonical spec: {}. {}", List { items: faults.iter(), most: MAX_ITEMS }, restore(ctx, named))
+pub(super) fn faulty(ctx: Ctx<'_>, named: Named<'_>, reference: &Version<'_>, faults: &[Fault]) -> String {
+    format!(
+        "{named} cannot match the canonical spec: {}. {}",
+        List { items: faults.iter(), most: MAX_ITEMS },
+        restore(ctx, named, reference)
+    )
 }
 
 pub(super) fn not_admitted(named: Named<'_>) -> String {
@@ -42,9 +51,9 @@ pub(super) fn faulty_extra(named: Named<'_>, faults: &[Fault]) -> String {
     format!("{named} cannot be compared with the canon: {}", List { items: faults.iter(), most: MAX_ITEMS })
 }
 
-fn restore(ctx: Ctx<'_>, named: Named<'_>) -> String {
+fn restore(ctx: Ctx<'_>, named: Named<'_>, reference: &Version<'_>) -> String {
     let name = Plain(named.name).to_string();
-    format!("To restore it: {}", restore::command(ctx.canon(), &ctx.request.namespace, &[&name]))
+    format!("To restore it: {}", restore::command(reference.canon, &ctx.request.namespace, &[&name]))
 }
 
 fn capitalized(sentence: &impl ToString) -> String {

@@ -17,7 +17,7 @@ pub(crate) enum Missing {
 }
 
 pub(crate) fn judge(ctx: Ctx<'_>, named: Named<'_>, pod: &Pod<'_>, missing: Missing) -> Vec<Finding> {
-    let identity = ctx.canon().identify(&pod.metadata.labels);
+    let identity = ctx.canons().identify(&pod.metadata.labels);
     let mut findings = if identity.is_conflict() {
         vec![Finding::new(Rule::TwoIdentities, Severity::Deny, labels::two_identities(named, &identity))]
     } else {

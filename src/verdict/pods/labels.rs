@@ -68,7 +68,7 @@ pub(super) fn ungranted(ctx: Ctx<'_>, named: Named<'_>, key: &str) -> String {
 
 /// Returns the grants with a label, for a sentence.
 pub(super) fn granters<'c>(ctx: Ctx<'c>, key: &str) -> impl fmt::Display + use<'c> {
-    Granters(ctx.canon().granters(key))
+    Granters(ctx.canons().granters(key))
 }
 
 struct Granters<I>(I);

@@ -14,7 +14,7 @@ const MANY: usize = 16;
 
 /// Adds all granted labels to a new pod.
 pub(super) fn create<'r>(ctx: Ctx<'r>, pod: &'r Pod<'_>) -> Judgment<'r> {
-    let identity = ctx.canon().identify(&pod.metadata.labels);
+    let identity = ctx.canons().identify(&pod.metadata.labels);
     if identity.is_conflict() {
         return Judgment::default();
     }
@@ -26,7 +26,7 @@ pub(super) fn create<'r>(ctx: Ctx<'r>, pod: &'r Pod<'_>) -> Judgment<'r> {
 /// Adds granted labels that an update removes. It never adds a label that the pod did not have: otherwise a user could
 /// get labels by relabeling a running pod while enforcement is softened.
 pub(super) fn update<'r>(ctx: Ctx<'r>, old: &Pod<'_>, new: &'r Pod<'_>) -> Judgment<'r> {
-    let identity = ctx.canon().identify(&old.metadata.labels);
+    let identity = ctx.canons().identify(&old.metadata.labels);
     if identity.is_conflict() {
         return Judgment::default();
     }

@@ -15,9 +15,7 @@ pub(super) fn host_network(ctx: Ctx<'_>, named: Named<'_>, pod: &Pod<'_>, identi
     }
     let severity = ctx.settings().host_network.severity()?;
     let label = |key: &str| pod.metadata.labels.get(key).or_else(|| identity.value(key));
-    let policies = &ctx.policies()?.by_name;
-    let selecting: Vec<&String> =
-        policies.iter().filter(|(_, canonical)| canonical.policy.subject().matches(label)).map(|(name, _)| name).collect();
+    let selecting = ctx.policies()?.selecting(label);
     if selecting.is_empty() {
         return None;
     }

@@ -11,7 +11,7 @@ use crate::verdict::words::{EXISTING, List, Named};
 pub(super) fn judge(ctx: Ctx<'_>, old: &Pod<'_>, new: &Pod<'_>) -> Vec<Finding> {
     let named = ctx.named("pod", &new.metadata.name, &new.metadata.generate_name);
     // Relabeling a running pod must not give it more labels: the grants of the old pod apply.
-    let identity = ctx.canon().identify(&old.metadata.labels);
+    let identity = ctx.canons().identify(&old.metadata.labels);
     let (before, after) = (&old.metadata.labels, &new.metadata.labels);
 
     let mut findings = identity_changed(ctx, named, old, new);
@@ -52,7 +52,7 @@ pub(super) fn judge(ctx: Ctx<'_>, old: &Pod<'_>, new: &Pod<'_>) -> Vec<Finding> 
 
 fn identity_changed(ctx: Ctx<'_>, named: Named<'_>, old: &Pod<'_>, new: &Pod<'_>) -> Vec<Finding> {
     let changed = |key: &&str| old.metadata.labels.get(key) != new.metadata.labels.get(key);
-    let keys: Vec<&str> = ctx.canon().identity_keys().filter(changed).collect();
+    let keys: Vec<&str> = ctx.canons().identity_keys().filter(changed).collect();
     if keys.is_empty() {
         return Vec::new();
     }

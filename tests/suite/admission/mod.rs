@@ -1,5 +1,6 @@
 //! The protocol and the verdicts, without a server.
 
+mod canons;
 mod faults;
 mod made;
 mod neighbors;
@@ -15,17 +16,17 @@ use std::sync::{Arc, OnceLock};
 
 use netpol::admission::{Answer, answer};
 use netpol::audit::Record;
-use netpol::canon::Canon;
+use netpol::canon::Canons;
 use netpol::verdict::{Guard, Settings, Stage};
 use serde_json::Value;
 
 /// Returns a guard of the default namespace with the default canon and these settings.
 fn guard(settings: Settings) -> Guard {
-    static CANON: OnceLock<Arc<Canon>> = OnceLock::new();
+    static CANON: OnceLock<Arc<Canons>> = OnceLock::new();
     let namespaces = Settings::default().namespaces;
     assert_eq!(settings.namespaces, namespaces, "the canon is compiled for these");
-    let canon = CANON.get_or_init(|| Arc::new(Canon::load("abcdesktop", &namespaces).expect("the built-in canon")));
-    Guard { canon: Arc::clone(canon), settings: Arc::new(settings) }
+    let canon = CANON.get_or_init(|| Arc::new(Canons::load(&["abcdesktop".to_owned()], &namespaces).expect("the built-in canon")));
+    Guard::new(Arc::clone(canon), Arc::new(settings))
 }
 
 /// Returns a recorded body.

@@ -1,6 +1,6 @@
 //! Foreign policies, neighbor namespaces, and several guarded namespaces.
 
-use netpol::canon::Canon;
+use netpol::canon::Canons;
 use netpol::verdict::settings::Action;
 use netpol::verdict::{Guard, Settings};
 use serde_json::{Value, json};
@@ -99,8 +99,8 @@ fn a_namespace_that_becomes_or_stops_being_a_neighbor_is_judged_guarded_or_not()
 #[test]
 fn each_guarded_namespace_has_its_own_canon() {
     let settings = Settings { namespaces: vec!["one".to_owned(), "two".to_owned()], ..Settings::default() };
-    let canon = Canon::load("abcdesktop", &settings.namespaces).unwrap();
-    let guard = Guard { canon: canon.into(), settings: settings.into() };
+    let canon = Canons::load(&["abcdesktop".to_owned()], &settings.namespaces).unwrap();
+    let guard = Guard::new(canon.into(), settings.into());
     for namespace in ["one", "two"] {
         let answer = denied(&guard, &Made::policy("memcached-permits", memcached_permits(&[443])).namespace(namespace), "policy-drift");
         assert!(answer.message.contains(&format!("netpol render policies --namespace {namespace} --only")), "{}", answer.message);

@@ -134,7 +134,7 @@ proptest! {
         prop_assert!(put(&guard, Stage::Mutate, &again).patch.is_none(), "a second pass changes nothing");
 
         let validated = put(&guard, Stage::Validate, &again);
-        let identity = guard.canon.identify(&after);
+        let identity = guard.canons.identify(&after);
         prop_assert_ne!(validated.rule.as_deref(), Some("missing-label"));
         prop_assert_eq!(validated.rule.as_deref() == Some("two-identities"), identity.is_conflict());
         if identity.is_conflict() {
@@ -173,7 +173,7 @@ proptest! {
         let mutated = put(&guard, Stage::Mutate, &made);
         prop_assert!(mutated.allowed && (!status || mutated.patch.is_none()));
         let after = patched(&made, &mutated);
-        let identity = guard.canon.identify(&old);
+        let identity = guard.canons.identify(&old);
         for (key, value) in after.iter().filter(|(key, _)| !new.contains_key(*key)) {
             prop_assert!(old.get(key) == Some(value) && identity.value(key) == Some(value), "only a granted label of the old pod is restored: {}", key);
         }
@@ -183,7 +183,7 @@ proptest! {
             for (key, value) in after.iter().filter(|(key, _)| is_capability(key)) {
                 prop_assert!(old.get(key) == Some(value) || identity.value(key) == Some(value), "{}={} was gained", key, value);
             }
-            for key in guard.canon.identity_keys() {
+            for key in guard.canons.identity_keys() {
                 prop_assert_eq!(old.get(key), after.get(key));
             }
         }

@@ -70,8 +70,8 @@ fn guard_with_a_grant_for_every_pod() -> netpol::verdict::Guard {
     let file = folder.path().join("canon.yaml");
     std::fs::write(&file, format!("{}\n---\n{}", unindent(policy), unindent(grants))).unwrap();
     let settings = Settings { ungranted_labels: UngrantedLabels::Strip, ..Settings::default() };
-    let canon = netpol::canon::Canon::load(file.to_str().unwrap(), &settings.namespaces).unwrap();
-    netpol::verdict::Guard { canon: canon.into(), settings: settings.into() }
+    let canon = netpol::canon::Canons::load(&[file.to_str().unwrap().to_owned()], &settings.namespaces).unwrap();
+    netpol::verdict::Guard::new(canon.into(), settings.into())
 }
 
 fn unindent(text: &str) -> String {
@@ -241,7 +241,7 @@ fn each_decision_can_have_a_record() {
         let record = answer(&guard, stage, &body, true).record.unwrap();
         assert_eq!((record.verdict, record.stage, record.kind.as_str(), record.dry_run), (Outcome::Allowed, word, "Pod", true));
         assert!(record.messages.is_empty() && record.rule.is_none());
-        assert_eq!(record.canon, guard.canon.hash);
+        assert_eq!(record.canon, guard.canons.hash);
     }
 }
 

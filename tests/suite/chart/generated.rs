@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use netpol::canon::{BUILT_IN, Canon};
+use netpol::canon::{BUILT_IN, Canons};
 use netpol::documents::reading;
 use serde_json::{Map, Value, json};
 
@@ -26,7 +26,7 @@ const HEAD: &str = "# Generated: NETPOL_BLESS=1 cargo test chart updates this fi
 #[test]
 fn the_chart_has_the_keys_of_the_built_in_canons() {
     let keys = |name: &&str| {
-        let canon = Canon::load(name, &["any".to_owned()]).unwrap();
+        let canon = Canons::load(&[(*name).to_owned()], &["any".to_owned()]).unwrap();
         let keys =
             json!({"identityKeys": canon.identity_keys().collect::<Vec<_>>(), "neighborKeys": canon.neighbor_keys().collect::<Vec<_>>()});
         ((*name).to_owned(), keys)

@@ -35,7 +35,9 @@ fn rendered_by_netpol(values: &Value, name: &str) -> Vec<Value> {
         // An existing ConfigMap: any canon that uses these keys.
         std::fs::write(canon.join("canon.json"), reading(keys).to_string()).unwrap();
         flag("--canon", canon.to_str().unwrap());
-    } else if let Some(name) = values["canon"]["builtIn"].as_str() {
+    }
+    let built_in = &values["canon"]["builtIn"];
+    for name in built_in.as_str().into_iter().chain(strings(built_in)) {
         flag("--canon", name);
     }
     let ran = netpol(&args.iter().map(String::as_str).collect::<Vec<_>>());

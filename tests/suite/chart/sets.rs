@@ -40,6 +40,25 @@ items:
 pub(crate) const GRANTS: &str = r#"{"apiVersion": "netpol.abcdesktop.io/v1alpha1", "kind": "Grants", "metadata": {"name": "own"},
  "grants": [{"name": "client", "podSelector": {"matchLabels": {"app": "c"}, "matchExpressions": [{"key": "old", "operator": "DoesNotExist"}]}, "labels": {"netpol/db": "true"}}]}"#;
 
+/// A canon that isolates pods as the built-in ones do, so that both can be accepted.
+pub(crate) const ISOLATING: &str = "\
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: abcdesktop-rights}
+spec:
+  podSelector: {}
+  policyTypes: [Ingress, Egress]
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: front}
+spec:
+  podSelector: {matchLabels: {tier: front}}
+  ingress:
+  - from:
+    - namespaceSelector: {matchLabels: {team: red}}
+";
+
 /// A canon without neighbor namespaces.
 pub(crate) const ALONE: &str = "\
 apiVersion: networking.k8s.io/v1
@@ -65,6 +84,11 @@ pub(crate) fn sets() -> Vec<(&'static str, Value)> {
         (
             "the other built-in canon",
             json!({"canon": {"builtIn": "abcdesktop-4.4"}, "namespaces": ["desktops", "more-desktops"], "replicas": 1}),
+        ),
+        ("both built-in canons, the release first", json!({"canon": {"builtIn": ["abcdesktop-4.4", "abcdesktop"]}})),
+        (
+            "a canon of one's own and a built-in one",
+            json!({"canon": {"documents": {"canon.yaml": ISOLATING}, "builtIn": "abcdesktop-4.4"}}),
         ),
         (
             "everything",

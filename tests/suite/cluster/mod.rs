@@ -4,6 +4,7 @@
 //! `netpol`. Every denial is tested twice: the request is denied in a guarded namespace and succeeds in an unguarded one.
 
 mod bypass_attempts;
+mod canons;
 mod certificates;
 mod certs_folder;
 mod chart;

@@ -84,7 +84,7 @@ fn the_ready_line_names_both_ports() {
     assert_eq!(get(served.address("admin"), "/readyz").status, 200);
     let body = std::fs::read(crate::support::root().join("tests/reviews/pod-create-desktop.validate.json")).unwrap();
     assert_eq!(served.client().post("/validate", &body).json()["response"]["allowed"], true);
-    assert_eq!((&served.ready["level"], &served.ready["canon"]), (&"INFO".into(), &"abcdesktop".into()));
+    assert_eq!((&served.ready["level"], &served.ready["canon"]), (&"INFO".into(), &"abcdesktop,abcdesktop-4.4".into()));
 }
 
 #[test]

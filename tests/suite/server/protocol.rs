@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use netpol::admission;
-use netpol::canon::Canon;
+use netpol::canon::Canons;
 use netpol::server::ManagedCertificate;
 use netpol::server::tls::CertificateFrom;
 use netpol::verdict::{Guard, Settings, Stage};
@@ -30,7 +30,7 @@ fn refusal(server: &Server, message: &str) -> Reply {
 fn every_recording_is_answered_over_tls_as_without_a_server() {
     let server = Setup::new().start();
     let settings = Settings::default();
-    let guard = Guard { canon: Arc::new(Canon::load("abcdesktop", &settings.namespaces).unwrap()), settings: Arc::new(settings) };
+    let guard = Guard::new(Arc::new(Canons::load(&["abcdesktop".to_owned()], &settings.namespaces).unwrap()), Arc::new(settings));
     let mut client = server.client();
     let mut cases = 0;
     for entry in std::fs::read_dir(root().join("tests/reviews")).unwrap() {

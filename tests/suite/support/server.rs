@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use arc_swap::ArcSwap;
 use netpol::admission;
 use netpol::audit::{self, Destination, Sink};
-use netpol::canon::Canon;
+use netpol::canon::Canons;
 use netpol::server::tls::{CertificateFrom, TlsConfig, TlsMin};
 use netpol::server::{self, Config, Handle, Judge, Limits, Parts, StartError};
 use netpol::verdict::{Guard, Settings};
@@ -80,8 +80,8 @@ impl Setup {
 
     pub(crate) fn try_start(self) -> Result<Server, StartError> {
         let settings = Settings::default();
-        let canon = Canon::load(&self.canon, &settings.namespaces).unwrap();
-        let guard = Arc::new(ArcSwap::from_pointee(Guard { canon: Arc::new(canon), settings: Arc::new(settings) }));
+        let canon = Canons::load(std::slice::from_ref(&self.canon), &settings.namespaces).unwrap();
+        let guard = Arc::new(ArcSwap::from_pointee(Guard::new(Arc::new(canon), Arc::new(settings))));
         let judge: Judge = self.judge.unwrap_or_else(|| Arc::new(admission::answer));
         let sink = Arc::new(Sink::open(self.audit).unwrap());
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();

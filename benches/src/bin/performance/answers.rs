@@ -36,7 +36,7 @@ pub(crate) fn measure(harness: &mut Harness) -> Result<Vec<Answers>, String> {
     let product = harness.place.product(&own_program()?, &[])?;
     let floor = harness.place.floor()?;
     let typical = harness.place.typical()?;
-    let bodies = bodies::all(&cases::guard().canon);
+    let bodies = bodies::all(cases::guard().canons.first());
     let mut all = Vec::new();
     for (name, connections, client) in CASES {
         let body = bodies.iter().find(|body| body.name == name).ok_or_else(|| format!("there is no body {name}"))?;

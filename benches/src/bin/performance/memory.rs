@@ -30,7 +30,7 @@ pub(crate) fn measure(harness: &Harness) -> Result<Memory, String> {
     let program = beside("netpol")?;
     let server = harness.place.product(&program, &[])?;
     let at_start = server.resident();
-    let all = bodies::all(&cases::guard().canon);
+    let all = bodies::all(cases::guard().canons.first());
     let requests: Vec<Arc<[u8]>> = all.iter().map(|body| request(body.stage, &body.bytes)).collect();
     let pod = requests.first().ok_or("there is no body")?;
 

@@ -21,7 +21,7 @@ type Request = Arc<[u8]>;
 pub(crate) fn measure(harness: &mut Harness) -> Result<BTreeMap<String, Vec<Point>>, String> {
     let mut curves = BTreeMap::new();
     curves.insert("body".to_owned(), by_body(harness)?);
-    let known = bodies::all(&cases::guard().canon);
+    let known = bodies::all(cases::guard().canons.first());
     let body = |name: &str| known.iter().find(|body| body.name == name).map(|body| request(body.stage, &body.bytes));
     let [pod, refused, policy, extra] = ["pod-14k/mutate", "pod-refused/validate", "policy/validate", "policy-extra/validate"].map(body);
     let (Some(pod), Some(refused), Some(policy), Some(extra)) = (pod, refused, policy, extra) else {

@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 use arc_swap::ArcSwap;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use netpol::admission;
-use netpol::canon::Canon;
+use netpol::canon::Canons;
 use netpol::certificates::plan::Wanted;
 use netpol::controller::Timing;
 use netpol::controller::{self, Cluster, Controller, Options};
@@ -46,8 +46,8 @@ impl Timed {
         let tls = TlsConfig { certificate: managed, min: TlsMin::Tls13, client_ca: None, client_names: Vec::new() };
         let config = Config { listen: loopback, admin_listen: loopback, tls, limits: Limits::default() };
         let settings = Settings::default();
-        let canon = Canon::load("abcdesktop", &settings.namespaces).expect("a canon");
-        let guard = Arc::new(ArcSwap::from_pointee(Guard { canon: Arc::new(canon), settings: Arc::new(settings) }));
+        let canon = Canons::load(&["abcdesktop".to_owned()], &settings.namespaces).expect("a canon");
+        let guard = Arc::new(ArcSwap::from_pointee(Guard::new(Arc::new(canon), Arc::new(settings))));
         let judge: server::Judge = Arc::new(admission::answer);
         let parts = Parts { clock: Arc::clone(&clock), guard, judge, audit_all: false, audit: None };
         let options = Options {

@@ -1,0 +1,99 @@
+//! Whether canons can be accepted together.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::compiled::Canon;
+use super::grants::Grant;
+use super::policies::CanonicalPolicy;
+use crate::documents::problem::{Place, Problems};
+use crate::policy::{Isolation, Policy, isolation};
+
+/// Reports grants that disagree about a pod, and pods that a mix of the canons' policies would not isolate.
+pub(super) fn check(canons: &[&Canon], problems: &mut Problems) {
+    for (position, left) in canons.iter().enumerate() {
+        for right in canons.iter().skip(position + 1) {
+            check_grants(left, right, problems);
+        }
+    }
+    if canons.len() > 1 {
+        check_isolation(canons, problems);
+    }
+}
+
+/// Reports grants that select the same pod and do not agree. Grants agree if they give every key the same value. If
+/// one gives a key that the other does not give, no policy of the other's canon may read the key: otherwise the pod
+/// could open connections that its own canon does not grant.
+fn check_grants(left: &Canon, right: &Canon, problems: &mut Problems) {
+    let (keys_of_left, keys_of_right) = (keys(left), keys(right));
+    for ours in &left.grants {
+        for theirs in &right.grants {
+            if is_same(ours, theirs) || exclude_each_other(left, right, ours, theirs) || !ours.selector.can_match_with(&theirs.selector) {
+                continue;
+            }
+            let conflict = ours
+                .labels
+                .iter()
+                .find(|(key, value)| theirs.labels.get(*key).map_or_else(|| keys_of_right.contains(key.as_str()), |other| other != *value))
+                .or_else(|| theirs.labels.iter().find(|(key, _)| !ours.labels.contains_key(*key) && keys_of_left.contains(key.as_str())));
+            if let Some((key, _)) = conflict {
+                let message = format!(
+                    "grant \"{}\" of canon \"{}\" and grant \"{}\" of canon \"{}\" can select the same pod, but disagree about the label {key}; \
+                     accept only one of the canons, or use the same labels in both grants",
+                    ours.name, left.source, theirs.name, right.source
+                );
+                problems.add(&Place::default(), "", message);
+            }
+        }
+    }
+}
+
+fn is_same(ours: &Grant, theirs: &Grant) -> bool {
+    ours.selector == theirs.selector && ours.labels == theirs.labels && ours.shared == theirs.shared
+}
+
+/// Returns whether one of the canons has both grants. Then a pod that both select has two identities, and no labels.
+fn exclude_each_other(left: &Canon, right: &Canon, ours: &Grant, theirs: &Grant) -> bool {
+    let has = |canon: &Canon, grant: &Grant| canon.grants.iter().any(|known| is_same(known, grant));
+    !ours.shared && !theirs.shared && (has(left, theirs) || has(right, ours))
+}
+
+/// Returns the label keys that the pod selectors of a canon's policies read.
+fn keys(canon: &Canon) -> BTreeSet<&str> {
+    let policies = canon.namespaces.values().flat_map(|policies| policies.by_name.values());
+    policies.flat_map(|canonical| canonical.policy.pod_selectors()).flat_map(|selector| selector.keys()).collect()
+}
+
+/// Reports pods that every canon isolates, but that a mix does not: one canon isolates a pod by policy `a`, another by
+/// policy `b`; the `b` of the first and the `a` of the second together isolate nothing.
+fn check_isolation(canons: &[&Canon], problems: &mut Problems) {
+    let Some((first, others)) = canons.split_first() else { return };
+    // Selectors of pods are the same in every namespace.
+    let Some(namespace) = first.namespaces.keys().next() else { return };
+    let Some(policies) = canons.iter().map(|canon| Some(&canon.policies(namespace)?.by_name)).collect::<Option<Vec<_>>>() else { return };
+    let sets: Vec<Vec<&Policy>> = policies.iter().map(|by_name| by_name.values().map(|canonical| &canonical.policy).collect()).collect();
+    let Some((of_first, of_others)) = policies.split_first() else { return };
+    let is_in_all = |name: &str, policy: &Policy| {
+        let isolates_the_same = |by_name: &&BTreeMap<String, CanonicalPolicy>| {
+            by_name.get(name).is_some_and(|canonical| canonical.policy.isolates_the_same(policy))
+        };
+        of_others.iter().all(isolates_the_same)
+    };
+    let common: Vec<&Policy> =
+        of_first.iter().filter(|(name, canonical)| is_in_all(name, &canonical.policy)).map(|(_, canonical)| &canonical.policy).collect();
+    let names = || others.iter().map(|canon| format!("\"{}\"", canon.source)).collect::<Vec<_>>().join(", ");
+    let message = match isolation(&sets, &common) {
+        Isolation::Common => return,
+        Isolation::Apart(direction, pods) => format!(
+            "the canons \"{}\" and {} isolate pods {pods} for {direction}, but with different policies: a mix of them would not isolate these pods; \
+             give the policies that isolate them the same name, podSelector and policyTypes in all canons",
+            first.source,
+            names()
+        ),
+        Isolation::NotProven => format!(
+            "the canons \"{}\" and {} cannot be proven to isolate the same pods in every mix: the comparison takes too many steps; accept only one of them",
+            first.source,
+            names()
+        ),
+    };
+    problems.add(&Place::default(), "", message);
+}

@@ -1,0 +1,269 @@
+//! The accepted canons: one or more, in order. The first is the target, which `render`, hints and repairs use. A
+//! policy may also mean what another accepted canon says, so that a release of abcdesktop can be upgraded without a
+//! gap. Pods have the grants of all accepted canons.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::OnceLock;
+
+use aws_lc_rs::digest;
+
+use super::agreement;
+use super::builtin::BUILT_IN;
+use super::compiled::Canon;
+use super::documents::Documents;
+use super::error::CanonError;
+use super::grants::Grant;
+use super::identity::{Identity, Index, Origins};
+use super::keys::CAPABILITY_PREFIX;
+use super::labels::Labels;
+use super::neighbors::{self, NeighborSelector};
+use super::policies::{CanonicalPolicy, Policies};
+use crate::documents::problem::{Place, Problems};
+use crate::documents::text;
+use crate::policy::{Allowed, Comparison, Policy, Selector, compare};
+
+/// The maximum number of accepted canons.
+pub const MAX_CANONS: usize = 16;
+
+/// The accepted canons, compiled for the guarded namespaces.
+#[derive(Debug)]
+pub struct Canons {
+    first: Canon,
+    others: Vec<Canon>,
+    /// The names or paths of the canons, in order, separated by commas.
+    pub source: String,
+    /// The hash of the canon. If there are several: the SHA-256, in lowercase hexadecimal, of their hashes in order,
+    /// each followed by a newline. Every audit line has it.
+    pub hash: String,
+    /// The grants of all canons, equal ones once.
+    grants: Vec<Grant>,
+    index: Index,
+    identity_keys: BTreeSet<String>,
+    neighbors: Vec<NeighborSelector>,
+    /// What all canons together allow, by guarded namespace.
+    allowed: BTreeMap<String, Allowed>,
+    /// The built-in canons that are not accepted. Compiled when the first policy drifts.
+    unaccepted: OnceLock<Vec<Canon>>,
+}
+
+/// The accepted policies of one guarded namespace.
+#[derive(Debug, Clone, Copy)]
+pub struct Accepted<'c> {
+    canons: &'c Canons,
+    namespace: &'c str,
+    /// What all accepted policies allow together.
+    pub allowed: &'c Allowed,
+}
+
+/// A canonical policy of one of the accepted canons.
+#[derive(Debug, Clone, Copy)]
+pub struct Version<'c> {
+    /// The canon.
+    pub canon: &'c Canon,
+    /// The policy.
+    pub policy: &'c CanonicalPolicy,
+}
+
+impl Canons {
+    /// Reads and compiles the canons at `sources`, each the name of a built-in canon or a path.
+    ///
+    /// # Errors
+    /// Every problem of the first canon that has one, or what makes the canons unusable together.
+    pub fn load(sources: &[String], namespaces: &[String]) -> Result<Canons, CanonError> {
+        let documents = sources.iter().map(|source| Documents::read(source)).collect::<Result<Vec<_>, _>>()?;
+        Canons::from_documents(&documents, namespaces)
+    }
+
+    /// Compiles canons for the guarded namespaces.
+    ///
+    /// # Errors
+    /// As [`Canons::load`].
+    pub fn from_documents(documents: &[Documents], namespaces: &[String]) -> Result<Canons, CanonError> {
+        let mut canons = documents.iter().map(|documents| Canon::from_documents(documents, namespaces));
+        let Some(first) = canons.next() else { return Err(unusable("", "no canon is given")) };
+        Canons::new(first?, canons.collect::<Result<Vec<_>, _>>()?)
+    }
+
+    /// Combines canons that were compiled for the same namespaces.
+    ///
+    /// # Errors
+    /// What makes them unusable together: grants that disagree about a pod, or policies that isolate nothing if they
+    /// are mixed.
+    pub fn new(first: Canon, others: Vec<Canon>) -> Result<Canons, CanonError> {
+        let source = std::iter::once(&first).chain(&others).map(|canon| canon.source.as_str()).collect::<Vec<_>>().join(",");
+        let all: Vec<&Canon> = std::iter::once(&first).chain(&others).collect();
+        if all.len() > MAX_CANONS {
+            return Err(unusable(&source, &format!("{} canons are given; at most {MAX_CANONS} can be accepted", all.len())));
+        }
+        let mut problems = Problems::default();
+        agreement::check(&all, &mut problems);
+        if !problems.is_empty() {
+            return Err(CanonError::new(&source, problems));
+        }
+        let (grants, origins) = merged_grants(&all);
+        let policies = || all.iter().flat_map(|canon| canon.namespaces.values());
+        let (identity_keys, neighbors) = (identity_keys(&grants, policies()), neighbors::collect(policies()));
+        let namespaces = first.namespaces.keys().cloned();
+        let allowed = namespaces.map(|namespace| {
+            let policies = all.iter().filter_map(|canon| canon.policies(&namespace)).flat_map(|policies| policies.by_name.values());
+            let allowed = Allowed::new(policies.map(|canonical| &canonical.policy));
+            (namespace, allowed)
+        });
+        Ok(Canons {
+            source,
+            hash: hash(&all),
+            index: Index::new(&grants, origins),
+            identity_keys,
+            neighbors,
+            allowed: allowed.collect(),
+            grants,
+            first,
+            others,
+            unaccepted: OnceLock::new(),
+        })
+    }
+
+    /// Returns the first canon, the target.
+    pub fn first(&self) -> &Canon {
+        &self.first
+    }
+
+    /// Returns the canons in order.
+    pub fn all(&self) -> impl Iterator<Item = &Canon> + Clone {
+        std::iter::once(&self.first).chain(&self.others)
+    }
+
+    /// Returns the name of a built-in canon that is not accepted, but in which the policy `name` means the same as `found`.
+    pub fn nearest(&self, namespace: &str, name: &str, found: &Policy) -> Option<&str> {
+        let is_that_of = |canon: &&Canon| {
+            let policy = canon.policies(namespace).and_then(|policies| policies.named(name));
+            policy.is_some_and(|canonical| compare(&canonical.policy, found) == Comparison::Same)
+        };
+        self.unaccepted().iter().find(is_that_of).map(|canon| canon.source.as_str())
+    }
+
+    /// Returns the built-in canons that are not accepted, compiled for the same namespaces.
+    pub fn unaccepted(&self) -> &[Canon] {
+        self.unaccepted.get_or_init(|| {
+            let namespaces: Vec<String> = self.namespaces().map(str::to_owned).collect();
+            let names = BUILT_IN.into_iter().filter(|name| self.all().all(|canon| canon.source != *name));
+            // A test loads every built-in canon, so none is left out.
+            names.filter_map(|name| Canon::load(name, &namespaces).ok()).collect()
+        })
+    }
+
+    /// Returns the guarded namespaces, sorted.
+    pub fn namespaces(&self) -> impl Iterator<Item = &str> {
+        self.first.namespaces.keys().map(String::as_str)
+    }
+
+    /// Returns the accepted policies of a namespace, or `None` if the namespace is not guarded.
+    pub fn policies(&self, namespace: &str) -> Option<Accepted<'_>> {
+        let (namespace, allowed) = self.allowed.get_key_value(namespace)?;
+        Some(Accepted { canons: self, namespace, allowed })
+    }
+
+    /// Returns the identity of a pod: the grants that select it. Grants read only labels outside `netpol/`.
+    pub fn identify(&self, labels: &(impl Labels + ?Sized)) -> Identity<'_> {
+        self.index.identify(&self.grants, labels)
+    }
+
+    /// Returns the grants that give a label key, in order. The denial of a pod that has the label without a grant
+    /// lists them.
+    pub fn granters<'c>(&'c self, key: &str) -> impl Iterator<Item = &'c Grant> + Clone + use<'c> {
+        self.index.granters(&self.grants, key)
+    }
+
+    /// Returns whether a label key is part of a pod's identity: a key outside `netpol/` that a grant or a pod
+    /// selector of a canonical policy or peer reads.
+    pub fn is_identity_key(&self, key: &str) -> bool {
+        self.identity_keys.contains(key)
+    }
+
+    /// Returns the keys for which [`Canons::is_identity_key`] returns true, sorted.
+    pub fn identity_keys(&self) -> impl Iterator<Item = &str> {
+        self.identity_keys.iter().map(String::as_str)
+    }
+
+    /// Returns the selectors of neighbor namespaces: each namespace selector of canonical peers that reads a key
+    /// other than `kubernetes.io/metadata.name`, once.
+    pub fn neighbors(&self) -> &[NeighborSelector] {
+        &self.neighbors
+    }
+
+    /// Returns the keys of namespace labels that [`Canons::neighbors`] read, sorted and without duplicates. Only
+    /// the control plane sets `kubernetes.io/metadata.name`, so it is not one of them.
+    pub fn neighbor_keys(&self) -> impl Iterator<Item = &str> {
+        neighbors::keys(&self.neighbors).into_iter()
+    }
+}
+
+impl<'c> Accepted<'c> {
+    /// Returns the policies with a name, in the order of the canons.
+    pub fn named(self, name: &str) -> impl Iterator<Item = Version<'c>> + Clone {
+        self.of_each().filter_map(move |(canon, policies)| Some(Version { canon, policy: policies.named(name)? }))
+    }
+
+    /// Returns the names of the policies that any canon has, sorted.
+    pub fn names(self) -> BTreeSet<&'c str> {
+        self.of_each().flat_map(|(_, policies)| policies.by_name.keys()).map(String::as_str).collect()
+    }
+
+    /// Returns the names of the policies that isolate a pod with these labels in any canon, sorted.
+    pub fn selecting<'l>(self, label: impl Fn(&str) -> Option<&'l str> + Copy) -> BTreeSet<&'c str> {
+        self.of_each().flat_map(|(_, policies)| policies.selecting(label)).collect()
+    }
+
+    fn of_each(self) -> impl Iterator<Item = (&'c Canon, &'c Policies)> + Clone {
+        self.canons.all().filter_map(move |canon| Some((canon, canon.policies(self.namespace)?)))
+    }
+}
+
+fn unusable(source: &str, message: &str) -> CanonError {
+    let mut problems = Problems::default();
+    problems.add(&Place::default(), "", message);
+    CanonError::new(source, problems)
+}
+
+fn hash(canons: &[&Canon]) -> String {
+    match canons {
+        [only] => only.hash.clone(),
+        canons => {
+            let lines: String = canons.iter().flat_map(|canon| [canon.hash.as_str(), "\n"]).collect();
+            text::hex(digest::digest(&digest::SHA256, lines.as_bytes()).as_ref())
+        }
+    }
+}
+
+/// Returns the grants of all canons, equal ones once, and the canons that have each.
+fn merged_grants(canons: &[&Canon]) -> (Vec<Grant>, Vec<Origins>) {
+    let mut grants: Vec<Grant> = Vec::new();
+    let mut origins: Vec<Origins> = Vec::new();
+    for (position, canon) in canons.iter().enumerate() {
+        // Two equal grants of one canon exclude each other, so only grants of earlier canons are compared.
+        let earlier = grants.len();
+        for grant in &canon.grants {
+            let equal = |known: &Grant| {
+                known.name == grant.name && known.selector == grant.selector && known.labels == grant.labels && known.shared == grant.shared
+            };
+            match grants.iter().take(earlier).position(equal).and_then(|found| origins.get_mut(found)) {
+                Some(origins) => origins.add(position),
+                None => {
+                    grants.push(grant.clone());
+                    origins.push(Origins::of(position));
+                }
+            }
+        }
+    }
+    (grants, origins)
+}
+
+fn identity_keys<'p>(grants: &[Grant], namespaces: impl Iterator<Item = &'p Policies>) -> BTreeSet<String> {
+    let of_grants = grants.iter().map(|grant| &grant.selector);
+    let of_policies = namespaces.flat_map(|policies| policies.by_name.values()).flat_map(|canonical| canonical.policy.pod_selectors());
+    let selectors = of_grants.chain(of_policies);
+    let keys = selectors.flat_map(Selector::keys).filter(|key| !key.starts_with(CAPABILITY_PREFIX));
+    // Thousands of policies may read the same few keys.
+    let distinct: BTreeSet<&str> = keys.collect();
+    distinct.into_iter().map(str::to_owned).collect()
+}
