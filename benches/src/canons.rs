@@ -10,7 +10,8 @@ use crate::bodies::NAMESPACE;
 use crate::cases;
 
 /// The built-in grants, which are part of every canon here.
-const GRANTS: &str = include_str!("../../src/canon/builtin/grants.yaml");
+const GRANTS: [&str; 2] =
+    [include_str!("../../src/canon/builtin/grants.yaml"), include_str!("../../src/canon/builtin/applications-grants.yaml")];
 
 /// The number of built-in grants.
 pub const BUILT_IN_GRANTS: usize = 11;
@@ -29,7 +30,7 @@ pub fn document(policies: usize, grants: usize) -> String {
         "metadata": {"name": "more"},
         "grants": (BUILT_IN_GRANTS..grants).map(grant).collect::<Vec<_>>(),
     }));
-    GRANTS.to_owned() + &write_all(&documents)
+    GRANTS.join("---\n") + &write_all(&documents)
 }
 
 /// Returns the spec of the policy `many` with a number of rules, each for another service.

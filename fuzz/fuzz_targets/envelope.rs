@@ -9,6 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use libfuzzer_sys::fuzz_target;
 use netpol::admission::answer;
+use netpol::audit::Level;
 use netpol::canon::{CAPABILITY_PREFIX, Canon};
 use netpol::verdict::{Guard, Settings, Stage};
 use serde_json::Value;
@@ -21,7 +22,7 @@ static GUARD: LazyLock<Guard> = LazyLock::new(|| {
 
 fuzz_target!(|body: &[u8]| {
     for stage in [Stage::Mutate, Stage::Validate] {
-        let answer = answer(&GUARD, stage, body, true);
+        let answer = answer(&GUARD, stage, body, Level::All);
         match answer.status {
             200 => check_review(body, &answer.body),
             400 => assert!(!String::from_utf8(answer.body).expect("a sentence").is_empty(), "400 without a sentence"),

@@ -5,7 +5,7 @@ use json_skim::Raw;
 use super::decision::Decision;
 use super::envelope::Review;
 use super::{objects, patch, pods, protocol, read, record, response, uid};
-use crate::audit::Record;
+use crate::audit::{Level, Record};
 use crate::documents::text::truncated;
 use crate::verdict::facts::Facts;
 use crate::verdict::facts::fields::Map;
@@ -27,7 +27,7 @@ pub struct Answer {
     pub tally: Tally,
     /// The namespace of the review if it is not guarded: at most 63 bytes.
     pub unguarded: Option<String>,
-    /// The audit record: of every denial, and of other decisions if `audit_all` is set.
+    /// The audit record: of every denial, and of other decisions that the level of the log includes.
     pub record: Option<Record>,
 }
 
@@ -53,10 +53,10 @@ pub struct Explained {
     pub findings: Vec<Finding>,
 }
 
-/// Returns the answer to a body of any bytes. It does no I/O and takes no lock. With `audit_all`, admitted requests
-/// also get a record.
-pub fn answer(guard: &Guard, stage: Stage, body: &[u8], audit_all: bool) -> Answer {
-    decide(guard, stage, body, |decision, judgment| reply(decision, judgment, audit_all)).unwrap_or_else(unreadable)
+/// Returns the answer to a body of any bytes. It does no I/O and takes no lock. `level` selects the
+/// decisions that get a record.
+pub fn answer(guard: &Guard, stage: Stage, body: &[u8], level: Level) -> Answer {
+    decide(guard, stage, body, |decision, judgment| reply(decision, judgment, level)).unwrap_or_else(unreadable)
 }
 
 /// Returns the answer to a body as [`answer`] does, and its findings.
@@ -66,7 +66,7 @@ pub fn answer(guard: &Guard, stage: Stage, body: &[u8], audit_all: bool) -> Answ
 pub fn explain(guard: &Guard, stage: Stage, body: &[u8]) -> Result<Explained, String> {
     decide(guard, stage, body, |decision, judgment| {
         let findings = judgment.findings.clone();
-        Explained { answer: reply(decision, judgment, true), findings }
+        Explained { answer: reply(decision, judgment, Level::All), findings }
     })
 }
 
@@ -116,7 +116,7 @@ fn unreadable(sentence: String) -> Answer {
 }
 
 /// Returns the answer to a review.
-fn reply(decision: &Decision<'_>, judgment: Judgment<'_>, audit_all: bool) -> Answer {
+fn reply(decision: &Decision<'_>, judgment: Judgment<'_>, level: Level) -> Answer {
     let Decision { guard, request, wanted, .. } = decision;
     let Judgment { findings, edits } = judgment;
     let verdict = conclude(&findings, guard.settings.enforcement);
@@ -129,6 +129,7 @@ fn reply(decision: &Decision<'_>, judgment: Judgment<'_>, audit_all: bool) -> An
         body: response::body(&request.uid, &verdict, witness, patch),
         tally: Tally { resource: wanted.label, operation: request.operation.as_str(), outcome, rule: verdict.rule },
         unguarded: wanted.unguarded.then(|| truncated(&request.namespace, MAX_NAMESPACE).to_owned()),
-        record: (verdict.on_record || audit_all).then(|| record::record(decision, outcome, verdict.rule, findings)),
+        record: (verdict.on_record || level == Level::All || level == Level::Warned && outcome == Outcome::Warned)
+            .then(|| record::record(decision, outcome, verdict.rule, findings)),
     }
 }

@@ -1,4 +1,4 @@
-//! The audit log: one JSON line per denial, or per decision with `--audit-level all`. Each line contains the
+//! The audit log: one JSON line per denial and warning, or per decision with `--audit-level all`. Each line contains the
 //! hash of the line before it. A bounded queue separates the server from the disk, so that a slow disk never
 //! delays a response. Label maps and objects never enter a [`Record`], because they contain secrets.
 //!
@@ -11,19 +11,20 @@
 //! |---|---|
 //! | `record.rs` | the fields of a decision |
 //! | `entry.rs` | a record with its time, latency and client; the same as JSON in the queue |
-//! | `options.rs` | destination and limits |
+//! | `options.rs` | level, destination and limits |
 //! | `sink.rs` | accepts entries from the server and never waits |
 //! | `counters.rs` | what the sink and the writer share |
 //! | `writer.rs` | turns entries into lines and retries failed writes |
 //! | `output.rs`, `resume.rs` | streams, files and rotation; how a file's chain continues |
 //! | `chain.rs` | the hash chain: writes and reads lines |
-//! | `verify.rs` | checks the chain of a log |
+//! | `verify.rs`, `framing.rs` | checks the chain of a log; removes what `kubectl logs` and container runtimes add |
 //!
 //! `docs/audit.md` specifies the fields of a line and what the chain proves.
 
 pub mod chain;
 mod counters;
 pub mod entry;
+mod framing;
 pub mod options;
 mod output;
 pub mod record;
@@ -33,7 +34,7 @@ pub mod verify;
 mod writer;
 
 pub use entry::Entry;
-pub use options::{Destination, Options};
+pub use options::{Destination, Level, Options};
 pub use record::Record;
 pub use sink::Sink;
 

@@ -1,4 +1,4 @@
-//! Where a log is written, and its limits.
+//! Which decisions a log has, where it is written, and its limits.
 
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -18,6 +18,17 @@ pub const ROTATE_KEEP: u32 = 9;
 
 /// The wait before the first retry after a failed write. It doubles with each failure, up to 32 times this value.
 pub const RETRY: Duration = Duration::from_millis(125);
+
+/// The decisions that the log has (`--audit-level`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    /// Denied and softened requests, and uses of break-glass.
+    Denied,
+    /// Also requests that are admitted with a warning.
+    Warned,
+    /// All requests.
+    All,
+}
 
 /// The destination of the log (`--audit-log`).
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,4 +1,5 @@
-//! Verifies a log: no line was changed or moved, and none is missing between two others.
+//! Verifies a log: no line was changed or moved, and none is missing between two others. Lines that are not audit
+//! lines are counted: the standard output of a server is often collected with its ordinary log.
 //! `docs/audit.md` explains what a chain cannot prove.
 
 use std::cmp::Ordering;
@@ -7,7 +8,8 @@ use std::io::{self, BufRead, Read};
 
 use serde::Serialize;
 
-use super::chain::{Hash, Link, TornLine, genesis};
+use super::chain::{Hash, Link, SCHEMA, TornLine, genesis};
+use super::framing::Framing;
 
 /// The maximum length of a line, in bytes: several times the largest entry that fits in the queue.
 pub const MAX_LINE: u64 = 128 << 20;
@@ -20,6 +22,8 @@ pub struct Verification {
     pub files: usize,
     /// The number of audit lines in the files.
     pub lines: usize,
+    /// The number of other lines, such as those of the server's ordinary log.
+    pub other: usize,
     /// The number of dropped entries that the lines report.
     pub dropped: u64,
     /// The chains, by name.
@@ -74,7 +78,7 @@ struct Contents {
     runs: BTreeMap<String, Vec<Step>>,
     /// Lines that may be the start of an audit line.
     torn: Vec<(u64, TornLine)>,
-    /// Lines that are not audit lines.
+    /// Lines that are not audit lines, but look like one.
     foreign: Vec<(u64, &'static str)>,
 }
 
@@ -83,7 +87,7 @@ struct Contents {
 /// # Errors
 /// The name of a file that cannot be read, and the reason.
 pub fn verify<R: BufRead>(files: impl IntoIterator<Item = (String, io::Result<R>)>) -> Result<Verification, (String, io::Error)> {
-    let mut result = Verification { files: 0, lines: 0, dropped: 0, chains: Vec::new(), broken: Vec::new(), notes: Vec::new() };
+    let mut result = Verification { files: 0, lines: 0, other: 0, dropped: 0, chains: Vec::new(), broken: Vec::new(), notes: Vec::new() };
     let mut contents = Vec::new();
     for (name, reader) in files {
         let mut file = Contents { name, time: String::new(), runs: BTreeMap::new(), torn: Vec::new(), foreign: Vec::new() };
@@ -120,9 +124,13 @@ pub fn verify<R: BufRead>(files: impl IntoIterator<Item = (String, io::Result<R>
 fn read(mut reader: impl BufRead, file: &mut Contents, result: &mut Verification) -> io::Result<()> {
     let mut number = 0;
     let mut line = Vec::new();
+    let mut framing = Framing::default();
     loop {
         line.clear();
         if (&mut reader).take(MAX_LINE).read_until(b'\n', &mut line)? == 0 {
+            for start in framing.rest() {
+                note(number, &start, file, result);
+            }
             return Ok(());
         }
         number += 1;
@@ -136,20 +144,39 @@ fn read(mut reader: impl BufRead, file: &mut Contents, result: &mut Verification
         if line.is_empty() {
             continue;
         }
-        if let Some(link) = Link::parse(&line) {
-            result.lines += 1;
-            result.dropped = result.dropped.saturating_add(link.dropped);
-            if file.time.is_empty() {
-                file.time = link.time;
-            }
-            let step = Step { line: number, sequence: link.sequence, previous: link.previous, hash: Hash::of(&line) };
-            file.runs.entry(link.chain).or_default().push(step);
-        } else if let Some(torn) = TornLine::parse(&line) {
-            file.torn.push((number, torn));
-        } else {
-            file.foreign.push((number, "this is not an audit line of schema netpol.abcdesktop.io/audit/v1: it was inserted or changed"));
+        if let Some(content) = framing.content(&line) {
+            note(number, &content, file, result);
         }
     }
+}
+
+/// Notes a line that a process wrote.
+fn note(number: u64, line: &[u8], file: &mut Contents, result: &mut Verification) {
+    if let Some(link) = Link::parse(line) {
+        result.lines += 1;
+        result.dropped = result.dropped.saturating_add(link.dropped);
+        if file.time.is_empty() {
+            file.time = link.time;
+        }
+        let step = Step { line: number, sequence: link.sequence, previous: link.previous, hash: Hash::of(line) };
+        file.runs.entry(link.chain).or_default().push(step);
+    } else if let Some(torn) = TornLine::parse(line) {
+        file.torn.push((number, torn));
+    } else if looks_like_an_audit_line(line) {
+        file.foreign.push((number, "this is not an audit line, but looks like one: it was changed or inserted"));
+    } else {
+        result.other += 1;
+    }
+}
+
+/// Returns whether a line contains the name of the schema, or the hash of a previous line. No other line of a server
+/// does. If an audit line is changed in one place, one of the two remains.
+fn looks_like_an_audit_line(line: &[u8]) -> bool {
+    const PREVIOUS: &[u8] = br#""previous":""#;
+    const HASH: usize = 64;
+    let is_hash = |text: &[u8]| text.get(..HASH).is_some_and(|hash| hash.iter().all(u8::is_ascii_hexdigit));
+    let mut tails = (0..line.len()).filter_map(|at| line.get(at..));
+    tails.any(|tail| tail.starts_with(SCHEMA.as_bytes()) || tail.strip_prefix(PREVIOUS).is_some_and(is_hash))
 }
 
 /// Separates torn lines from damaged ones: the writer repeats a torn line, with its number, before the chain

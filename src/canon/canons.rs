@@ -20,10 +20,16 @@ use super::neighbors::{self, NeighborSelector};
 use super::policies::{CanonicalPolicy, Policies};
 use crate::documents::problem::{Place, Problems};
 use crate::documents::text;
-use crate::policy::{Allowed, Comparison, Policy, Selector, compare};
+use crate::policy::compare::compare_within;
+use crate::policy::steps::{MAX_STEPS, Steps};
+use crate::policy::{Allowed, Comparison, Policy, Selector};
 
 /// The maximum number of accepted canons.
 pub const MAX_CANONS: usize = 16;
+
+/// The maximum number of steps to compare a drifted policy with that of a canon that is not accepted: enough for every
+/// built-in policy, and little beside the comparison that found the drift.
+const NEAREST_STEPS: usize = MAX_STEPS / 20;
 
 /// The accepted canons, compiled for the guarded namespaces.
 #[derive(Debug)]
@@ -137,7 +143,7 @@ impl Canons {
     pub fn nearest(&self, namespace: &str, name: &str, found: &Policy) -> Option<&str> {
         let is_that_of = |canon: &&Canon| {
             let policy = canon.policies(namespace).and_then(|policies| policies.named(name));
-            policy.is_some_and(|canonical| compare(&canonical.policy, found) == Comparison::Same)
+            policy.is_some_and(|canonical| compare_within(&canonical.policy, found, &mut Steps::new(NEAREST_STEPS)) == Comparison::Same)
         };
         self.unaccepted().iter().find(is_that_of).map(|canon| canon.source.as_str())
     }

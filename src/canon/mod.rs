@@ -36,7 +36,7 @@ mod policies;
 #[cfg(test)]
 mod tests;
 
-pub use builtin::BUILT_IN;
+pub use builtin::{BUILT_IN, DEFAULT};
 pub use canons::{Accepted, Canons, Version};
 pub use compiled::Canon;
 pub use documents::Documents;

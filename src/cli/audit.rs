@@ -32,9 +32,13 @@ lines were removed at the end of the log, or at its beginning by
 rotation. To detect a shortened log, store the hash of its last line in
 another place.
 
+The log can be collected with the ordinary log of the servers, from several
+pods, with the prefixes and timestamps of kubectl logs, or as containerd,
+CRI-O and Docker store it. Lines that are not audit lines are counted.
+
 Examples:
   netpol audit verify /var/log/netpol/audit.log*
-  kubectl -n abcdesktop-netpol logs deploy/netpol | netpol audit verify -")]
+  kubectl -n netpol-system logs deployment/abcdesktop-netpol --all-pods --prefix | netpol audit verify -")]
 struct VerifyArgs {
     /// File of the log; - is standard input.
     #[arg(value_name = "FILE", required = true)]
@@ -95,6 +99,9 @@ fn text(report: &Verification, streams: &mut Streams) -> io::Result<()> {
             "{WARN}dropped{WARN:#} {} decisions have no line: they were dropped because they could not be written fast enough",
             report.dropped
         )?;
+    }
+    if report.other > 0 {
+        writeln!(out, "skipped {}: not audit lines", count(report.other, "other line"))?;
     }
     let lines = count(report.lines, "line");
     let files = count(report.files, "file");

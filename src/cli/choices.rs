@@ -3,6 +3,7 @@
 use clap::ValueEnum;
 use clap::builder::PossibleValue;
 
+use crate::audit::Level;
 use crate::server::tls::TlsMin;
 use crate::verdict::settings::{Action, Enforcement, ExtraPolicies, UngrantedLabels, Workloads};
 
@@ -52,6 +53,12 @@ choices!(Workloads {
     Warn: "warn", "Admit the workload with a warning";
     Deny: "deny", "Reject the workload";
     Ignore: "ignore", "Admit the workload without a warning";
+});
+
+choices!(Level {
+    Denied: "denied", "Denied and softened requests, and uses of break-glass";
+    Warned: "warned", "Also requests that are admitted with a warning";
+    All: "all", "All requests";
 });
 
 choices!(TlsMin {

@@ -10,7 +10,7 @@ use clap::Args;
 use super::choices::word;
 use super::exit::Failure;
 use super::parse::{namespace, user_or_group};
-use crate::canon::{BUILT_IN, Canons};
+use crate::canon::{Canons, DEFAULT};
 use crate::verdict::settings::{Action, Enforcement, ExtraPolicies, UngrantedLabels, Workloads};
 use crate::verdict::{Guard, Settings};
 
@@ -22,13 +22,13 @@ pub struct CanonArgs {
     #[arg(default_values_t = Settings::default().namespaces, value_parser = namespace)]
     pub namespaces: Vec<String>,
 
-    /// Canon to accept: a built-in canon (abcdesktop, abcdesktop-4.4), a file or a folder (repeatable).
+    /// Canon to accept: a built-in canon (abcdesktop, abcdesktop-4.4, abcdesktop-4.0, abcdesktop-3.3), a file or a folder (repeatable).
     ///
     /// A canon consists of NetworkPolicies and Grants, as YAML or JSON. In a folder, the *.yaml, *.yml and *.json files
     /// are read; subfolders are ignored. The first canon is the target, which `netpol render policies` prints. A policy may
     /// also mean what another canon says, so that a new release can be accepted before the old one is replaced.
     #[arg(long = "canon", value_name = "NAME or PATH", env = "NETPOL_CANON", value_delimiter = ',')]
-    #[arg(default_values_t = BUILT_IN.map(str::to_owned))]
+    #[arg(default_values_t = DEFAULT.map(str::to_owned))]
     pub canons: Vec<String>,
 }
 

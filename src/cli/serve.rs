@@ -7,7 +7,6 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::anyhow;
 use arc_swap::ArcSwap;
-use clap::ValueEnum;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -17,7 +16,7 @@ use super::logging::LogArgs;
 use super::managed_certificate::ManagedCertificateArgs;
 use super::parse::{address, duration};
 use crate::admission;
-use crate::audit::{self, Destination, Sink};
+use crate::audit::{self, Destination, Level, Sink};
 use crate::controller::{self, Cluster, Controller};
 use crate::server::tls::{CertificateFrom, TlsConfig, TlsMin};
 use crate::server::{self, Clock, Config, Limits, ManagedCertificate, Parts, Running};
@@ -138,17 +137,8 @@ struct AuditArgs {
     audit_log: Destination,
 
     /// Requests to record in the audit log.
-    #[arg(long, value_name = "LEVEL", env = "NETPOL_AUDIT_LEVEL", value_enum, default_value_t = AuditLevel::Denied)]
-    audit_level: AuditLevel,
-}
-
-/// The requests that get an audit line: `--audit-level`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum AuditLevel {
-    /// Denied and softened requests, and uses of break-glass.
-    Denied,
-    /// All requests.
-    All,
+    #[arg(long, value_name = "LEVEL", env = "NETPOL_AUDIT_LEVEL", value_enum, default_value_t = Level::Warned)]
+    audit_level: Level,
 }
 
 /// Runs the server until a signal stops it and every request in progress is answered.
@@ -181,7 +171,6 @@ async fn serve(args: &Args, guard: Guard) -> CommandResult {
     let audit = Arc::new(args.audit.open()?);
     let canons = Arc::clone(&guard.canons);
     let guard = Arc::new(ArcSwap::from_pointee(guard));
-    let audit_all = args.audit.audit_level == AuditLevel::All;
     let clock: Clock = Arc::new(SystemTime::now);
     // Before the server listens: a wrong configuration of the cluster is an input error.
     let managed = match args.tls.managed.options(&args.tls.tls_names)? {
@@ -189,7 +178,7 @@ async fn serve(args: &Args, guard: Guard) -> CommandResult {
         Some(options) => Some((options, Cluster::find().await.map_err(|error| Failure::input(anyhow!(error).context("--tls-secret")))?)),
     };
     let judge: server::Judge = Arc::new(admission::answer);
-    let parts = Parts { clock: Arc::clone(&clock), guard, judge, audit_all, audit: Some(audit) };
+    let parts = Parts { clock: Arc::clone(&clock), guard, judge, audit_level: args.audit.audit_level, audit: Some(audit) };
     let config = args.config();
     let started = server::start(&config, parts);
     let server = started.map_err(|error| if error.is_input() { Failure::input(error) } else { Failure::internal(error) })?;

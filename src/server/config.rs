@@ -9,7 +9,7 @@ use arc_swap::ArcSwap;
 use super::limits::Limits;
 use super::review::Judge;
 use super::tls::TlsConfig;
-use crate::audit::Sink;
+use crate::audit::{Level, Sink};
 use crate::verdict::Guard;
 
 /// The configuration of a server.
@@ -36,8 +36,8 @@ pub struct Parts {
     pub guard: Arc<ArcSwap<Guard>>,
     /// The function that reviews a body with the guard.
     pub judge: Judge,
-    /// Whether reviews that are allowed get an audit record too.
-    pub audit_all: bool,
+    /// The decisions that get an audit record.
+    pub audit_level: Level,
     /// The audit log.
     pub audit: Option<Arc<Sink>>,
 }

@@ -23,18 +23,18 @@ use super::limits::Limits;
 use super::metrics::Metrics;
 use super::refusal::Refusal;
 use crate::admission::Answer;
-use crate::audit::{Entry, Sink};
+use crate::audit::{Entry, Level, Sink};
 use crate::verdict::{Guard, Stage};
 
-/// Reviews the bytes of a body with a guard. The last argument says whether reviews that are allowed get an audit record
+/// Reviews the bytes of a body with a guard. The last argument selects the decisions that get an audit record
 /// too. It does no I/O and never waits.
-pub type Judge = Arc<dyn Fn(&Guard, Stage, &[u8], bool) -> Answer + Send + Sync>;
+pub type Judge = Arc<dyn Fn(&Guard, Stage, &[u8], Level) -> Answer + Send + Sync>;
 
 /// What every review needs.
 pub(crate) struct Desk {
     pub(crate) guard: Arc<ArcSwap<Guard>>,
     pub(crate) judge: Judge,
-    pub(crate) audit_all: bool,
+    pub(crate) audit_level: Level,
     pub(crate) audit: Option<Arc<Sink>>,
     pub(crate) budget: Budget,
     pub(crate) connections: Arc<Connections>,
@@ -123,7 +123,7 @@ impl Desk {
     }
 
     fn judge_now(&self, stage: Stage, body: &Body) -> Answer {
-        (self.judge)(&self.guard.load(), stage, &body.bytes, self.audit_all)
+        (self.judge)(&self.guard.load(), stage, &body.bytes, self.audit_level)
     }
 
     /// Counts a review for a namespace that is not guarded, and logs the first one.

@@ -114,7 +114,7 @@ impl Handle {
 pub fn start(config: &Config, parts: Parts) -> Result<Running, StartError> {
     // Libraries without an explicit provider use this one. An error means that it is already set.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    let Parts { clock, guard, judge, audit_all, audit } = parts;
+    let Parts { clock, guard, judge, audit_level, audit } = parts;
     let now = clock();
     let limits = config.limits;
     let budget = Budget::new(limits.body_budget, limits.max_body, limits.max_reviews)?;
@@ -149,7 +149,7 @@ pub fn start(config: &Config, parts: Parts) -> Result<Running, StartError> {
     let desk = Arc::new(Desk {
         guard,
         judge,
-        audit_all,
+        audit_level,
         audit: audit.clone(),
         budget,
         connections: Arc::clone(&connections),

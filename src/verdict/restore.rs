@@ -1,13 +1,13 @@
 //! The command that restores canonical policies.
 
 use super::settings::Settings;
-use crate::canon::{BUILT_IN, Canon};
+use crate::canon::{Canon, DEFAULT};
 
 /// Returns the shell command that restores the canonical policies `names` in `namespace`. It omits flags that
 /// equal their defaults, and `--only` if `names` are all policies of the namespace.
 pub fn command(canon: &Canon, namespace: &str, names: &[&str]) -> String {
     let mut command = vec!["netpol render policies".to_owned()];
-    if BUILT_IN.first().is_none_or(|default| canon.source != *default) {
+    if DEFAULT.first().is_none_or(|default| canon.source != *default) {
         command.push(format!("--canon {}", quoted(&canon.source)));
     }
     if Settings::default().namespaces != [namespace] {
@@ -33,7 +33,7 @@ mod tests {
     #[test]
     fn the_command_omits_defaults() {
         let namespaces = ["abcdesktop", "two"].map(str::to_owned);
-        let [default, older, ..] = BUILT_IN;
+        let [default, older] = DEFAULT;
         let canon = Canon::load(default, &namespaces).unwrap();
         assert_eq!(
             command(&canon, "abcdesktop", &["dns-permits", "memcached-permits"]),

@@ -33,9 +33,13 @@ fn record(number: usize) -> Record {
 
 /// Writes a log of `count` lines to a path, with a restart in the middle.
 fn log(path: &Path, count: usize, rotate_bytes: u64) {
+    write(path, [3; 8], count, rotate_bytes);
+}
+
+fn write(path: &Path, name: [u8; 8], count: usize, rotate_bytes: u64) {
     let numbers: Vec<usize> = (0..count).collect();
     for run in numbers.chunks(count.div_ceil(2)) {
-        let options = Options { rotate_bytes, ..Options::new(Destination::File(path.to_owned()), [3; 8]) };
+        let options = Options { rotate_bytes, ..Options::new(Destination::File(path.to_owned()), name) };
         let sink = Sink::open(options).unwrap();
         for number in run {
             let time = "2026-11-22T16:16:10Z".parse().unwrap();
@@ -110,7 +114,7 @@ fn an_empty_log_has_nothing_to_verify() {
 fn a_binary_file_is_not_a_log() {
     let ran = netpol(&["audit", "verify", env!("CARGO_BIN_EXE_netpol")]);
     assert_eq!(ran.code, 1);
-    assert!(ran.out.contains("line 1: this is not an audit line"), "{}", ran.out);
+    assert!(ran.out.contains("this is not an audit line, but looks like one"), "{}", ran.out);
 }
 
 #[test]
@@ -132,4 +136,73 @@ fn an_unreadable_file_is_exit_code_two() {
 fn a_pipe_gets_no_color() {
     let output = command(&["audit", "verify", "-"]).env("TERM", "xterm-256color").output().unwrap();
     assert!(!output.stdout.contains(&0x1b));
+}
+
+/// Frames a line as a tool or a container runtime does.
+type Frame = fn(&str) -> Vec<String>;
+
+const FRAMES: [(&str, Frame); 6] = [
+    ("none", |line| vec![line.to_owned()]),
+    ("kubectl logs --prefix", |line| vec![format!("[pod/netpol-6f5d-x2x/netpol] {line}")]),
+    ("kubectl logs --timestamps", |line| vec![format!("2026-11-27T16:16:10.250000001Z {line}")]),
+    ("kubectl logs --prefix --timestamps", |line| vec![format!("[pod/netpol-6f5d-x2x/netpol] 2026-11-27T16:16:10Z {line}")]),
+    ("containerd", |line| {
+        let (start, end) = line.split_at(line.len() / 2);
+        vec![format!("2026-11-27T16:16:10.25Z stdout P {start}"), format!("2026-11-27T16:16:10.25Z stdout F {end}")]
+    }),
+    ("docker", |line| {
+        vec![serde_json::json!({"log": format!("{line}\n"), "stream": "stdout", "time": "2026-11-27T16:16:10.25Z"}).to_string()]
+    }),
+];
+
+/// Returns the lines of two servers and of their ordinary logs, mixed.
+fn mixed() -> Vec<String> {
+    let folder = tempfile::tempdir().unwrap();
+    let lines = |name: [u8; 8]| {
+        let path = folder.path().join(name[0].to_string());
+        write(&path, name, 3, 1 << 20);
+        fs::read_to_string(path).unwrap().lines().map(str::to_owned).collect::<Vec<_>>()
+    };
+    let ordinary = [r#"{"timestamp":"2026-11-27T16:16:10Z","level":"INFO","message":"ready"}"#, "2026-11-27T16:16:10Z  INFO netpol: ready"];
+    let (one, two) = (lines([1; 8]), lines([2; 8]));
+    ordinary.map(str::to_owned).into_iter().chain(one.into_iter().zip(two).flat_map(|(one, two)| [one, two])).collect()
+}
+
+fn verify(lines: &[String], frame: Frame) -> crate::support::command::Ran {
+    let text: String = lines.iter().flat_map(|line| frame(line)).map(|line| line + "\n").collect();
+    netpol_reading(&["audit", "verify", "-"], text.as_bytes())
+}
+
+#[test]
+fn collected_logs_of_several_servers_are_intact_in_every_frame() {
+    let lines = mixed();
+    for (name, frame) in FRAMES {
+        let ran = verify(&lines, frame);
+        assert_eq!((ran.code, ran.err.as_str()), (0, ""), "{name}: {}", ran.out);
+        assert!(ran.out.contains("skipped 2 other lines: not audit lines\n"), "{name}: {}", ran.out);
+        assert!(ran.out.ends_with("intact  6 lines in 1 file, 2 chains\n"), "{name}: {}", ran.out);
+    }
+}
+
+#[test]
+fn a_changed_or_missing_line_is_found_in_every_frame() {
+    let lines = mixed();
+    for (name, frame) in FRAMES {
+        for at in 2..lines.len() - 2 {
+            let mut changed = lines.clone();
+            changed[at] = changed[at].replace("\"admin\"", "\"mallory\"");
+            assert_ne!(changed, lines);
+            assert_eq!(verify(&changed, frame).code, 1, "{name}: line {at} is changed");
+            let mut missing = lines.clone();
+            missing.remove(at);
+            let ran = verify(&missing, frame);
+            // The first line of a chain may be in another file.
+            let is_first = at < 4;
+            assert_eq!(ran.code, i32::from(!is_first), "{name}: line {at} is missing: {}", ran.out);
+            assert!(!is_first || ran.out.contains("the earlier lines are not in these files"), "{}", ran.out);
+            let mut hidden = lines.clone();
+            hidden[at].insert(0, ' ');
+            assert_eq!(verify(&hidden, frame).code, 1, "{name}: line {at} looks like an audit line");
+        }
+    }
 }

@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use netpol::admission;
 use netpol::audit::verify::verify;
-use netpol::audit::{Destination, Entry, Options, Sink};
-use netpol::canon::{BUILT_IN, Canon, Canons};
+use netpol::audit::{Destination, Entry, Level, Options, Sink};
+use netpol::canon::{Canon, Canons, DEFAULT};
 use netpol::verdict::settings::Action;
 use netpol::verdict::{Guard, Rule, Settings, Stage};
 use serde_json::{Value, json};
@@ -68,7 +68,7 @@ fn example(rule: Rule) -> (&'static str, Vec<u8>) {
         ),
         Rule::Binding => ("A binding has a label or an annotation that the API server would copy to the pod.", recorded("pod-binding")),
         Rule::WorkloadTemplate => (
-            "The pods of a workload would be denied (`--workloads`; a warning, logged here with `--audit-level all`).",
+            "The pods of a workload would be denied (`--workloads`; a warning).",
             deployment(&json!({"app": "thief"}), &json!({"app": "thief", "netpol/mongodb": "true"})),
         ),
         Rule::WorkloadSelector => (
@@ -87,7 +87,7 @@ fn example(rule: Rule) -> (&'static str, Vec<u8>) {
         Rule::PolicyDeleted => ("A canonical policy is deleted.", recorded("netpol-delete")),
         Rule::ExtraPolicy => ("An extra policy allows more than the canon (`--extra-policies`).", recorded("netpol-create-generatename")),
         Rule::ForeignPolicy => (
-            "A foreign policy, which is not compared with the canon (`--foreign-policies`; a warning, logged here with `--audit-level all`).",
+            "A foreign policy, which is not compared with the canon (`--foreign-policies`; a warning).",
             review(
                 "CREATE",
                 ["cilium.io", "CiliumNetworkPolicy", "ciliumnetworkpolicies"],
@@ -97,7 +97,7 @@ fn example(rule: Rule) -> (&'static str, Vec<u8>) {
             ),
         ),
         Rule::Neighbor => (
-            "A namespace gains or loses a label that the canon's namespaceSelectors match (`--neighbors`; a warning, logged here with `--audit-level all`).",
+            "A namespace gains or loses a label that the canon's namespaceSelectors match (`--neighbors`; a warning).",
             review(
                 "CREATE",
                 ["", "Namespace", "namespaces"],
@@ -159,7 +159,7 @@ const POLICY: [&str; 3] = ["networking.k8s.io", "NetworkPolicy", "networkpolicie
 
 fn guard() -> Guard {
     let settings = Settings { network_annotations: Action::Deny, break_glass_groups: vec!["operators".to_owned()], ..Settings::default() };
-    Guard::new(Arc::new(Canons::load(&BUILT_IN.map(str::to_owned), &settings.namespaces).unwrap()), Arc::new(settings))
+    Guard::new(Arc::new(Canons::load(&DEFAULT.map(str::to_owned), &settings.namespaces).unwrap()), Arc::new(settings))
 }
 
 fn canonical() -> Value {
@@ -173,7 +173,7 @@ fn finalizer() -> Vec<u8> {
 }
 
 fn of_another_canon() -> Vec<u8> {
-    let canon = Canon::load(BUILT_IN[1], &["abcdesktop".to_owned()]).unwrap();
+    let canon = Canon::load(DEFAULT[1], &["abcdesktop".to_owned()]).unwrap();
     let manifest = canon.policies("abcdesktop").unwrap().named("ocuser-rights").unwrap().manifest.clone();
     review("CREATE", POLICY, "ocuser-rights", &json!({"object": manifest}))
 }
@@ -192,7 +192,7 @@ fn lines() -> Vec<String> {
     let sink = Sink::open(Options::new(Destination::File(path.clone()), *b"examples")).unwrap();
     let guard = guard();
     for (second, rule) in RULES.into_iter().enumerate() {
-        let answer = admission::answer(&guard, Stage::Validate, &example(rule).1, true);
+        let answer = admission::answer(&guard, Stage::Validate, &example(rule).1, Level::All);
         let record = answer.record.unwrap();
         assert_eq!(record.rule, Some(rule), "{:?}", record.messages);
         let time = format!("2026-11-22T16:16:{:02}.25Z", 10 + second).parse().unwrap();
@@ -272,7 +272,7 @@ fn no_line_and_no_response_contains_a_secret() {
         }
         let body = serde_json::to_vec(&review).unwrap();
         for stage in [Stage::Mutate, Stage::Validate] {
-            let answer = admission::answer(&guard, stage, &body, true);
+            let answer = admission::answer(&guard, stage, &body, Level::All);
             let line = serde_json::to_string(&answer.record.unwrap()).unwrap();
             assert!(!line.contains(SECRET), "{line}");
             assert!(!String::from_utf8(answer.body).unwrap().contains(SECRET));

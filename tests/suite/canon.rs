@@ -43,11 +43,14 @@ fn the_published_policies_drift_from_the_documentation_only_for_desktops() {
 }
 
 #[test]
-fn older_releases_can_be_read_as_canons() {
-    for release in ["3.3", "4.0"] {
+fn the_policies_of_older_releases_mean_the_same_as_their_built_in_canons() {
+    for (release, policies) in [("3.3", 26), ("4.0", 27)] {
         let Some(path) = shared(&format!("upstream/netpol-default-{release}.yaml")) else { return };
-        let older = canon(path.to_str().unwrap());
-        assert!(!drifted(&canon("abcdesktop-4.4").namespaces[NAMESPACE], &older.namespaces[NAMESPACE]).is_empty(), "{release}");
+        let published = canon(path.to_str().unwrap());
+        let built_in = canon(&format!("abcdesktop-{release}"));
+        assert_eq!(built_in.namespaces[NAMESPACE].by_name.len(), policies, "{release}");
+        assert_eq!(drifted(&built_in.namespaces[NAMESPACE], &published.namespaces[NAMESPACE]), [] as [&str; 0], "{release}");
+        assert_eq!(drifted(&published.namespaces[NAMESPACE], &built_in.namespaces[NAMESPACE]), [] as [&str; 0], "{release}");
     }
 }
 
@@ -71,7 +74,7 @@ fn pods(path: &Path) -> Vec<BTreeMap<String, String>> {
 fn the_published_pods_are_granted_exactly_the_labels_that_they_have() {
     let Some(workloads) = shared("upstream/abcdesktop-4.4.yaml") else { return };
     let Some(desktop) = shared("upstream/poduser-3.2.yaml") else { return };
-    for source in netpol::canon::BUILT_IN {
+    for source in netpol::canon::DEFAULT {
         let canon = Canons::load(&[source.to_owned()], &[NAMESPACE.to_owned()]).unwrap();
         let mut identities = Vec::new();
         for labels in pods(&workloads).into_iter().chain(pods(&desktop)) {

@@ -6,7 +6,8 @@ use std::process::Stdio;
 use std::sync::Arc;
 
 use netpol::admission;
-use netpol::canon::{BUILT_IN, Canons};
+use netpol::audit::Level;
+use netpol::canon::{Canons, DEFAULT};
 use netpol::documents::reading;
 use netpol::verdict::{Guard, Settings, Stage};
 use serde_json::{Value, json};
@@ -42,14 +43,14 @@ fn verdicts(args: &[&str], input: &str) -> Vec<Value> {
 
 #[test]
 fn a_review_gets_the_bytes_that_the_webhook_sends() {
-    let canons = BUILT_IN.map(str::to_owned);
+    let canons = DEFAULT.map(str::to_owned);
     let guard = Guard::new(Arc::new(Canons::load(&canons, &Settings::default().namespaces).unwrap()), Arc::new(Settings::default()));
     let files = recordings();
     assert!(files.len() > 50);
     for path in files {
         let (stage, flag) =
             if path.to_str().unwrap().ends_with(".mutate.json") { (Stage::Mutate, "--mutate") } else { (Stage::Validate, "--validate") };
-        let answer = admission::answer(&guard, stage, &fs::read(&path).unwrap(), false);
+        let answer = admission::answer(&guard, stage, &fs::read(&path).unwrap(), Level::Denied);
         let ran = netpol(&["review", flag, path.to_str().unwrap()]);
         assert_eq!(ran.out.as_bytes(), answer.body, "{}", path.display());
         let allowed = serde_json::from_slice::<Value>(&answer.body).unwrap()["response"]["allowed"].as_bool().unwrap();

@@ -40,7 +40,7 @@ Returns the accepted built-in canons: a name or a list. Without any canon, those
 {{- $names := $canon.builtIn -}}
 {{- if kindIs "string" $names }}{{ $names = ternary (list) (list $names) (empty $names) }}{{ end -}}
 {{- if not (or $names $canon.documents $canon.configMap.name) -}}
-{{- $names = keys (.Files.Get "files/canons.yaml" | fromYaml) | sortAlpha -}}
+{{- $names = list "abcdesktop" "abcdesktop-4.4" -}}
 {{- end -}}
 {{- toRawJson ($names | default list) -}}
 {{- end -}}

@@ -76,13 +76,28 @@ proptest! {
     }
 
     #[test]
-    fn an_inserted_line_is_found(count in 1_u32..8, to in any::<prop::sample::Index>(), text in "[ -~]{1,80}") {
+    fn an_inserted_line_is_counted(count in 1_u32..8, to in any::<prop::sample::Index>(), text in "[ -~]{1,80}") {
         prop_assume!(!HEAD.starts_with(text.as_bytes()));
         let bytes = log(count);
         let mut all = lines(&bytes);
         let line = format!("{text}\n");
         all.insert(to.index(all.len() + 1), line.as_bytes());
-        prop_assert!(!verify_bytes(&all.concat()).broken.is_empty());
+        let result = verify_bytes(&all.concat());
+        prop_assert_eq!((result.other, result.lines, result.broken.len()), (1, all.len() - 1, 0));
+    }
+
+    #[test]
+    fn a_copy_of_a_line_with_a_change_is_reported(count in 1_u32..8, from in any::<prop::sample::Index>(), at in any::<prop::sample::Index>(), byte in "[!-~]") {
+        let bytes = log(count);
+        let all = lines(&bytes);
+        let original = all[from.index(all.len())];
+        let mut copy = original.to_vec();
+        let at = at.index(copy.len() - 1);
+        prop_assume!(copy[at] != byte.as_bytes()[0]);
+        copy[at] = byte.as_bytes()[0];
+        let result = verify_bytes(&[&bytes[..], &copy].concat());
+        // The copy may look like an incomplete line, which is a note.
+        prop_assert!(!result.broken.is_empty() || !result.notes.is_empty());
     }
 
     /// The next process continues the chain after a crash at any byte.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use netpol::canon::{BUILT_IN, Canon, Canons, Documents};
+use netpol::canon::{Canon, Canons, DEFAULT, Documents};
 use netpol::verdict::{Guard, Settings};
 use serde_json::{Value, json};
 
@@ -31,39 +31,39 @@ fn drifted(canon: &str) -> Value {
 
 #[test]
 fn a_policy_may_mean_what_any_accepted_canon_says() {
-    let both = guard_of(&BUILT_IN);
-    passes(&both, &Made::policy(NAME, spec(BUILT_IN[0])));
-    let other = Made::policy(NAME, spec(BUILT_IN[1]));
+    let both = guard_of(&DEFAULT);
+    passes(&both, &Made::policy(NAME, spec(DEFAULT[0])));
+    let other = Made::policy(NAME, spec(DEFAULT[1]));
     let answer = super::put(&both, netpol::verdict::Stage::Validate, &other);
     assert!(answer.allowed && answer.warnings.is_empty() && answer.record.is_none(), "{answer:?}");
     assert_eq!(answer.rule.as_deref(), Some("other-canon"));
-    let refused = denied(&guard_of(&BUILT_IN[..1]), &other, "policy-drift");
+    let refused = denied(&guard_of(&DEFAULT[..1]), &other, "policy-drift");
     assert!(refused.message.contains(". It is the policy of the built-in canon abcdesktop-4.4. To restore it: "), "{}", refused.message);
-    let neither = denied(&both, &Made::policy(NAME, drifted(BUILT_IN[0])), "policy-drift");
+    let neither = denied(&both, &Made::policy(NAME, drifted(DEFAULT[0])), "policy-drift");
     assert!(!neither.message.contains("built-in canon"), "{}", neither.message);
 }
 
 #[test]
 fn a_change_from_one_canon_to_another_is_a_warning() {
-    let both = guard_of(&BUILT_IN);
+    let both = guard_of(&DEFAULT);
     let update = |old: Value, new: Value| Made::policy_update(policy(NAME, old), policy(NAME, new));
     for (from, to) in [(0, 1), (1, 0)] {
-        let answer = warned(&both, &update(spec(BUILT_IN[from]), spec(BUILT_IN[to])), "other-canon");
-        let expected = format!("changes from the canon \"{}\" to the canon \"{}\"", BUILT_IN[from], BUILT_IN[to]);
+        let answer = warned(&both, &update(spec(DEFAULT[from]), spec(DEFAULT[to])), "other-canon");
+        let expected = format!("changes from the canon \"{}\" to the canon \"{}\"", DEFAULT[from], DEFAULT[to]);
         assert!(answer.warnings.join(" ").contains(&expected), "{:?}", answer.warnings);
     }
-    passes(&both, &update(spec(BUILT_IN[0]), spec(BUILT_IN[0])));
+    passes(&both, &update(spec(DEFAULT[0]), spec(DEFAULT[0])));
 }
 
 #[test]
 fn a_drifted_update_is_compared_with_the_canon_of_the_old_policy() {
-    let both = guard_of(&BUILT_IN);
-    for canon in BUILT_IN {
+    let both = guard_of(&DEFAULT);
+    for canon in DEFAULT {
         let update = Made::policy_update(policy(NAME, spec(canon)), policy(NAME, drifted(canon)));
         let message = denied(&both, &update, "policy-drift").message;
         assert!(message.contains("also allows TCP 22 from anyone"), "{message}");
         assert!(!message.contains("TCP 6000"), "compared with another canon: {message}");
-        let flag = if canon == BUILT_IN[0] { "" } else { "--canon abcdesktop-4.4 " };
+        let flag = if canon == DEFAULT[0] { "" } else { "--canon abcdesktop-4.4 " };
         assert!(message.ends_with(&format!("netpol render policies {flag}--only {NAME} | kubectl apply -f -")), "{message}");
     }
 }
@@ -88,6 +88,6 @@ fn only_a_policy_of_the_first_canon_must_stay() {
 fn an_extra_policy_may_allow_what_any_canon_allows() {
     let from_4_4 = json!({"podSelector": {"matchLabels": {"type": "x11server"}}, "policyTypes": ["Ingress"],
         "ingress": [{"from": [{"podSelector": {"matchLabels": {"netpol/ocapplication": "true"}}}], "ports": [{"protocol": "TCP", "port": 6000}]}]});
-    passes(&guard_of(&BUILT_IN), &Made::policy("extra", from_4_4.clone()));
-    denied(&guard_of(&BUILT_IN[..1]), &Made::policy("extra", from_4_4), "extra-policy");
+    passes(&guard_of(&DEFAULT), &Made::policy("extra", from_4_4.clone()));
+    denied(&guard_of(&DEFAULT[..1]), &Made::policy("extra", from_4_4), "extra-policy");
 }

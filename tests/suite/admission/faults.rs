@@ -2,6 +2,7 @@
 //! and are never admitted.
 
 use netpol::admission::answer;
+use netpol::audit::Level;
 use netpol::verdict::Outcome;
 use netpol::verdict::settings::Enforcement;
 use netpol::verdict::{Rule, Settings, Stage};
@@ -16,7 +17,7 @@ const UID: &str = "0c1f6ef8-4a6e-4c0d-9c58-1f1c3f8d7f55";
 #[track_caller]
 fn unanswerable(case: &str, body: &[u8]) -> String {
     let guard = guard(Settings::default());
-    let [mutate, validate] = [Stage::Mutate, Stage::Validate].map(|stage| answer(&guard, stage, body, true));
+    let [mutate, validate] = [Stage::Mutate, Stage::Validate].map(|stage| answer(&guard, stage, body, Level::All));
     assert_eq!((mutate.status, validate.status), (400, 400), "{case}");
     assert_eq!(mutate.body, validate.body, "{case}");
     assert!(validate.record.is_none(), "{case}");
@@ -31,7 +32,7 @@ fn unanswerable(case: &str, body: &[u8]) -> String {
 fn denied(case: &str, stage: Stage, body: &[u8]) -> String {
     for enforcement in [Enforcement::Deny, Enforcement::Warn, Enforcement::Audit] {
         let guard = guard(Settings { enforcement, ..Settings::default() });
-        let answer = read(answer(&guard, stage, body, false), UID);
+        let answer = read(answer(&guard, stage, body, Level::Denied), UID);
         let Read { allowed, code, ref reason, ref rule, ref patch, .. } = answer;
         assert!(!allowed && patch.is_none(), "{case}: {answer:?}");
         assert_eq!(
@@ -260,7 +261,7 @@ fn a_duplicate_key_is_denied_in_every_map_that_a_verdict_reads() {
     let policy = String::from_utf8(Made::policy("memcached-permits", spec).bytes()).unwrap();
     let policy = policy.replace("\"HERE\"", &json!(key).to_string());
     let guard = guard(Settings::default());
-    let answer = read(answer(&guard, Stage::Validate, policy.as_bytes(), false), UID);
+    let answer = read(answer(&guard, Stage::Validate, policy.as_bytes(), Level::Denied), UID);
     let record = answer.record.unwrap();
     assert!(record.messages[0].len() < 400 && !record.messages[0].contains('\u{1b}'), "{} bytes", record.messages[0].len());
 }
@@ -272,7 +273,7 @@ fn deep_nesting_is_denied_in_a_field_that_a_verdict_reads_and_ignored_in_others(
     denied("a spec", Stage::Validate, spec.as_bytes());
     let pod = String::from_utf8(create(json!({})).set("/request/object/status", json!("HERE")).bytes()).unwrap().replace("\"HERE\"", &deep);
     let guard = guard(Settings::default());
-    assert!(read(answer(&guard, Stage::Validate, pod.as_bytes(), false), UID).allowed);
+    assert!(read(answer(&guard, Stage::Validate, pod.as_bytes(), Level::Denied), UID).allowed);
 }
 
 #[test]
@@ -334,7 +335,7 @@ fn a_fault_in_a_field_that_no_verdict_reads_is_ignored() {
         ),
         ("an annotation that no verdict reads", create(json!({})).set("/request/object/metadata/annotations", json!({"x": {"y": 1}}))),
     ] {
-        let answer = read(answer(&guard, Stage::Validate, &made.bytes(), false), UID);
+        let answer = read(answer(&guard, Stage::Validate, &made.bytes(), Level::Denied), UID);
         assert!(answer.allowed, "{case}: {answer:?}");
     }
 }
@@ -343,7 +344,7 @@ fn a_fault_in_a_field_that_no_verdict_reads_is_ignored() {
 #[test]
 fn the_record_of_a_fault_in_an_object_has_the_request() {
     let guard = guard(Settings::default());
-    let answer = answer(&guard, Stage::Validate, &create(json!(["x"])).bytes(), false);
+    let answer = answer(&guard, Stage::Validate, &create(json!(["x"])).bytes(), Level::Denied);
     assert_eq!((answer.tally.resource, answer.tally.operation), ("pods", "CREATE"));
     let record = answer.record.unwrap();
     assert_eq!((record.kind.as_str(), record.name.as_str(), record.user.as_str()), ("Pod", "an-object", "admin"));

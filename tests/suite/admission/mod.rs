@@ -15,7 +15,7 @@ mod workloads;
 use std::sync::{Arc, OnceLock};
 
 use netpol::admission::{Answer, answer};
-use netpol::audit::Record;
+use netpol::audit::{Level, Record};
 use netpol::canon::Canons;
 use netpol::verdict::{Guard, Settings, Stage};
 use serde_json::Value;
@@ -60,7 +60,7 @@ fn put(guard: &Guard, stage: Stage, made: &made::Made) -> Read {
 
 /// Answers a body. The answer must be a review with the request's uid.
 fn ask(guard: &Guard, stage: Stage, body: &[u8]) -> Read {
-    let answer = answer(guard, stage, body, false);
+    let answer = answer(guard, stage, body, Level::Denied);
     let request: Value = serde_json::from_slice(body).expect("a JSON body");
     read(answer, request["request"]["uid"].as_str().expect("a uid"))
 }

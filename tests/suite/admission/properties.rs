@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use netpol::admission::answer;
+use netpol::audit::Level;
 use netpol::verdict::settings::{Enforcement, UngrantedLabels};
 use netpol::verdict::{Settings, Stage};
 use proptest::prelude::*;
@@ -83,7 +84,7 @@ proptest! {
     #[test]
     fn any_bytes_are_answered(body in prop::collection::vec(any::<u8>(), 0..400)) {
         let guard = guard(Settings::default());
-        prop_assert_eq!(answer(&guard, Stage::Validate, &body, true).status, 400);
+        prop_assert_eq!(answer(&guard, Stage::Validate, &body, Level::All).status, 400);
     }
 
     #[test]
@@ -99,7 +100,7 @@ proptest! {
             body.splice(place..end, with);
         }
         for stage in [Stage::Mutate, Stage::Validate] {
-            let answer = answer(&guard, stage, &body, true);
+            let answer = answer(&guard, stage, &body, Level::All);
             let understood: Option<Value> = serde_json::from_slice(&body).ok();
             if answer.status == 400 {
                 prop_assert!(std::str::from_utf8(&answer.body).is_ok_and(|sentence| sentence.starts_with("the ")));
@@ -120,7 +121,7 @@ proptest! {
         let guard = guard(Settings::default());
         let body = recorded("pod-create-desktop", Stage::Validate);
         let cut = &body[..place.index(body.trim_ascii_end().len())];
-        prop_assert_eq!(answer(&guard, Stage::Validate, cut, true).status, 400);
+        prop_assert_eq!(answer(&guard, Stage::Validate, cut, Level::All).status, 400);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Pitfalls of the protocol.
 
 use netpol::admission::answer;
+use netpol::audit::Level;
 use netpol::verdict::Outcome;
 use netpol::verdict::settings::{Enforcement, UngrantedLabels};
 use netpol::verdict::{Settings, Stage};
@@ -20,7 +21,7 @@ fn patched(mut object: Value, patch: Option<&json_patch::Patch>) -> Value {
 #[test]
 fn the_answer_repeats_version_kind_and_uid_and_nothing_of_the_object() {
     let guard = guard(Settings::default());
-    let answer = answer(&guard, Stage::Mutate, &Made::pod(json!({"app": "x"})).bytes(), false);
+    let answer = answer(&guard, Stage::Mutate, &Made::pod(json!({"app": "x"})).bytes(), Level::Denied);
     let expected = r#"{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","response":{"uid":"0c1f6ef8-4a6e-4c0d-9c58-1f1c3f8d7f55","allowed":true}}"#;
     assert_eq!(String::from_utf8(answer.body).unwrap(), expected);
 }
@@ -198,7 +199,7 @@ fn the_order_of_fields_does_not_matter() {
 #[test]
 fn unguarded_namespaces_are_counted_and_unknown_kinds_are_not() {
     let guard = guard(Settings::default());
-    let asked = |stage, made: &Made| answer(&guard, stage, &made.bytes(), false);
+    let asked = |stage, made: &Made| answer(&guard, stage, &made.bytes(), Level::Denied);
     let unguarded = |stage, made: &Made| asked(stage, made).unguarded;
     for stage in [Stage::Mutate, Stage::Validate] {
         let elsewhere = asked(stage, &Made::pod(json!({"netpol/dns": "true"})).namespace("elsewhere"));
@@ -233,12 +234,24 @@ fn mutate_admits_every_request_that_it_understands() {
 }
 
 #[test]
+fn the_level_of_the_log_selects_the_records() {
+    let guard = guard(Settings::default());
+    let allowed = Made::pod(json!({"app": "x"}));
+    let warned = Made::deployment(json!({"app": "thief"}), json!({"app": "thief", "netpol/mongodb": "true"}));
+    let denied = Made::pod(json!({"app": "thief", "netpol/mongodb": "true"}));
+    for (made, expected) in [(&allowed, [false, false, true]), (&warned, [false, true, true]), (&denied, [true, true, true])] {
+        let has_record = |level| answer(&guard, Stage::Validate, &made.bytes(), level).record.is_some();
+        assert_eq!([Level::Denied, Level::Warned, Level::All].map(has_record), expected);
+    }
+}
+
+#[test]
 fn each_decision_can_have_a_record() {
     let guard = guard(Settings::default());
     let body = Made::pod(json!({"app": "x"})).with("dryRun", json!(true)).bytes();
     for (stage, word) in [(Stage::Mutate, "mutate"), (Stage::Validate, "validate")] {
-        assert!(answer(&guard, stage, &body, false).record.is_none());
-        let record = answer(&guard, stage, &body, true).record.unwrap();
+        assert!(answer(&guard, stage, &body, Level::Denied).record.is_none());
+        let record = answer(&guard, stage, &body, Level::All).record.unwrap();
         assert_eq!((record.verdict, record.stage, record.kind.as_str(), record.dry_run), (Outcome::Allowed, word, "Pod", true));
         assert!(record.messages.is_empty() && record.rule.is_none());
         assert_eq!(record.canon, guard.canons.hash);

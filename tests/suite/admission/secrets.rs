@@ -1,6 +1,7 @@
 //! Labels and annotations may contain secrets. No answer, audit line or error contains their values.
 
 use netpol::admission::answer;
+use netpol::audit::Level;
 use netpol::verdict::settings::{Action, Enforcement, UngrantedLabels, Workloads};
 use netpol::verdict::{Guard, Settings, Stage};
 use serde_json::{Value, json};
@@ -32,7 +33,7 @@ fn guards() -> Vec<Guard> {
 fn is_kept(case: &str, guards: &[Guard], body: &[u8]) {
     for guard in guards {
         for stage in [Stage::Mutate, Stage::Validate] {
-            let answer = answer(guard, stage, body, true);
+            let answer = answer(guard, stage, body, Level::All);
             let said = String::from_utf8(answer.body).expect("text");
             assert!(!said.contains(MARKER), "{case}: {said}");
             let line = serde_json::to_string(&answer.record).unwrap();

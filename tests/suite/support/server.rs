@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use netpol::admission;
-use netpol::audit::{self, Destination, Sink};
+use netpol::audit::{self, Destination, Level, Sink};
 use netpol::canon::Canons;
 use netpol::server::tls::{CertificateFrom, TlsConfig, TlsMin};
 use netpol::server::{self, Config, Handle, Judge, Limits, Parts, StartError};
@@ -85,7 +85,7 @@ impl Setup {
         let judge: Judge = self.judge.unwrap_or_else(|| Arc::new(admission::answer));
         let sink = Arc::new(Sink::open(self.audit).unwrap());
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-        let parts = Parts { clock: Arc::new(std::time::SystemTime::now), guard, judge, audit_all: true, audit: Some(sink) };
+        let parts = Parts { clock: Arc::new(std::time::SystemTime::now), guard, judge, audit_level: Level::All, audit: Some(sink) };
         let running = runtime.block_on(async { server::start(&self.config, parts) })?;
         let (listen, admin, handle) = (running.listen, running.admin, running.handle.clone());
         let (end, ended) = oneshot::channel();

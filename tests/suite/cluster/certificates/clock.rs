@@ -9,6 +9,7 @@ use std::time::{Duration, SystemTime};
 use arc_swap::ArcSwap;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use netpol::admission;
+use netpol::audit::Level;
 use netpol::canon::Canons;
 use netpol::certificates::plan::Wanted;
 use netpol::controller::Timing;
@@ -49,7 +50,7 @@ impl Timed {
         let canon = Canons::load(&["abcdesktop".to_owned()], &settings.namespaces).expect("a canon");
         let guard = Arc::new(ArcSwap::from_pointee(Guard::new(Arc::new(canon), Arc::new(settings))));
         let judge: server::Judge = Arc::new(admission::answer);
-        let parts = Parts { clock: Arc::clone(&clock), guard, judge, audit_all: false, audit: None };
+        let parts = Parts { clock: Arc::clone(&clock), guard, judge, audit_level: Level::Denied, audit: None };
         let options = Options {
             namespace: installed.system.clone(),
             name: installed.name.to_owned(),
