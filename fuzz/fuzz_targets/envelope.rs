@@ -10,7 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 use libfuzzer_sys::fuzz_target;
 use netpol::admission::answer;
 use netpol::audit::Level;
-use netpol::canon::{CAPABILITY_PREFIX, Canon};
+use netpol::canon::{CAPABILITY_PREFIX, Canons};
 use netpol::verdict::{Guard, Settings, Stage};
 use serde_json::Value;
 

@@ -6,7 +6,7 @@ use super::compiled::Canon;
 use super::grants::Grant;
 use super::policies::CanonicalPolicy;
 use crate::documents::problem::{Place, Problems};
-use crate::policy::{Isolation, Policy, isolation};
+use crate::policy::{Isolation, Policy, Selector, isolation};
 
 /// Reports grants that disagree about a pod, and pods that a mix of the canons' policies would not isolate.
 pub(super) fn check(canons: &[&Canon], problems: &mut Problems) {
@@ -60,7 +60,7 @@ fn exclude_each_other(left: &Canon, right: &Canon, ours: &Grant, theirs: &Grant)
 /// Returns the label keys that the pod selectors of a canon's policies read.
 fn keys(canon: &Canon) -> BTreeSet<&str> {
     let policies = canon.namespaces.values().flat_map(|policies| policies.by_name.values());
-    policies.flat_map(|canonical| canonical.policy.pod_selectors()).flat_map(|selector| selector.keys()).collect()
+    policies.flat_map(|canonical| canonical.policy.pod_selectors()).flat_map(Selector::keys).collect()
 }
 
 /// Reports pods that every canon isolates, but that a mix does not: one canon isolates a pod by policy `a`, another by

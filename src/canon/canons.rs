@@ -252,12 +252,11 @@ fn merged_grants(canons: &[&Canon]) -> (Vec<Grant>, Vec<Origins>) {
             let equal = |known: &Grant| {
                 known.name == grant.name && known.selector == grant.selector && known.labels == grant.labels && known.shared == grant.shared
             };
-            match grants.iter().take(earlier).position(equal).and_then(|found| origins.get_mut(found)) {
-                Some(origins) => origins.add(position),
-                None => {
-                    grants.push(grant.clone());
-                    origins.push(Origins::of(position));
-                }
+            if let Some(origins) = grants.iter().take(earlier).position(equal).and_then(|found| origins.get_mut(found)) {
+                origins.add(position);
+            } else {
+                grants.push(grant.clone());
+                origins.push(Origins::of(position));
             }
         }
     }

@@ -86,7 +86,8 @@ pub struct JudgeArgs {
     /// Group whose members may bypass the checks with the break-glass annotation (repeatable); default: nobody.
     ///
     /// A member sets the annotation `netpol.abcdesktop.io/break-glass` on a NetworkPolicy to a reason. The request is
-    /// admitted with a warning and recorded in the audit log. If another user sets the annotation, the request is denied.
+    /// admitted with a warning and recorded in the audit log. If another user sets the annotation, the request is denied. The
+    /// annotation has no effect on later changes. A member can delete a policy whose annotation begins with `delete:`.
     #[arg(long = "break-glass-group", value_name = "GROUP", env = "NETPOL_BREAK_GLASS_GROUP", value_delimiter = '\n')]
     #[arg(value_parser = user_or_group)]
     pub break_glass_groups: Vec<String>,

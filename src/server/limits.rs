@@ -44,7 +44,7 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Limits {
-            max_body: 16 << 20,
+            max_body: 20 << 20,
             body_budget: 32 << 20,
             max_connections: 512,
             max_reviews: 512,

@@ -53,6 +53,29 @@ fn rendered_policies_are_an_equal_canon() {
 }
 
 #[test]
+fn a_rendered_canon_is_an_equal_canon() {
+    let namespaces = ["desktops".to_owned()];
+    for name in netpol::canon::BUILT_IN {
+        let ran = netpol(&["render", "canon", name]);
+        assert_eq!((ran.code, ran.err.as_str()), (0, ""));
+        assert!(ran.out.contains("# Isolates every pod"), "comments are kept");
+        let again = Canon::from_documents(&Documents::from_text("canon.yaml", &ran.out), &namespaces).unwrap();
+        let before = Canon::load(name, &namespaces).unwrap();
+        let policies = |canon: &Canon| -> Vec<Value> {
+            canon.policies("desktops").unwrap().by_name.values().map(|policy| policy.manifest.clone()).collect()
+        };
+        assert_eq!(policies(&again), policies(&before));
+        let grants = |canon: &Canon| canon.grants.iter().map(|grant| format!("{grant:?}")).collect::<Vec<_>>();
+        assert_eq!(grants(&again), grants(&before));
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("canon.yaml"), &ran.out).unwrap();
+        assert_eq!(netpol(&["render", "canon", folder.path().to_str().unwrap()]).out, ran.out);
+    }
+    assert_eq!(netpol(&["render", "canon"]).out, netpol(&["render", "canon", "abcdesktop"]).out);
+    assert_eq!(netpol(&["render", "canon", "no-such-canon"]).code, 2);
+}
+
+#[test]
 fn json_is_a_list_of_the_policies_of_every_namespace() {
     let ran = netpol(&["render", "policies", "-n", "a,b", "--only", "memcached-permits", "memcached-rights", "--output", "json"]);
     let list: Value = serde_json::from_str(&ran.out).unwrap();

@@ -1,8 +1,9 @@
 //! `netpol render`: prints manifests for a cluster.
 //!
-//! - `policies`, `install` and `registration` are the subcommands.
+//! - `policies`, `canon`, `install` and `registration` are the subcommands.
 //! - `print` writes manifests; `suggest` suggests a name for an unknown one.
 
+mod canon;
 mod install;
 mod policies;
 mod print;
@@ -23,6 +24,8 @@ pub struct Args {
 enum Command {
     /// Print the canonical NetworkPolicies.
     Policies(policies::Args),
+    /// Print a canon whole, with its Grants and comments, as the start of your own.
+    Canon(canon::Args),
     /// Print what the Helm chart installs, for installations without Helm.
     Install(Box<install::Args>),
     /// Print the webhook configurations that register netpol with the API server.
@@ -36,6 +39,7 @@ enum Command {
 pub fn run(args: &Args, streams: &mut Streams) -> CommandResult {
     match &args.command {
         Command::Policies(args) => policies::run(args, streams),
+        Command::Canon(args) => canon::run(args, streams),
         Command::Install(args) => install::run(args, streams),
         Command::Registration(args) => registration::run(args, streams),
     }

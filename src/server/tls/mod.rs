@@ -7,7 +7,7 @@
 //! - `error` has the errors of all of these.
 //!
 //! A connection reads the certificate from a pointer that is swapped as a whole. A new client CA creates a new
-//! configuration, so that sessions of the old one are not resumed.
+//! configuration. With a client CA, sessions are not resumed.
 
 mod clients;
 mod current;
@@ -25,6 +25,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use rustls::ServerConfig;
+use rustls::server::NoServerSessionStorage;
 use tokio_rustls::TlsAcceptor;
 
 pub use crate::certificates::pair::PairError;
@@ -106,5 +107,10 @@ fn configure(current: CurrentCertificate, min: TlsMin, client_ca: Option<&Client
     }
     .with_cert_resolver(Arc::new(current));
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    if client_ca.is_some() {
+        // A resumed session does not present the certificate again, so it would outlive it.
+        config.session_storage = Arc::new(NoServerSessionStorage {});
+        config.send_tls13_tickets = 0;
+    }
     Ok(config)
 }

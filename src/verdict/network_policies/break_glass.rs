@@ -33,10 +33,24 @@ pub(super) fn stored(ctx: Ctx<'_>, named: Named<'_>, before: Option<&str>, after
     }
 }
 
-/// Returns the finding for a member who deletes a policy that has the annotation.
+/// The start of a reason for a deletion. A reason that was given for an earlier change does not permit it.
+const DELETE: &str = "delete:";
+
+/// Returns the finding for a member who deletes a policy that has the annotation, with a reason for the deletion.
 pub(super) fn deleted(ctx: Ctx<'_>, named: Named<'_>, reason: Option<&str>) -> Option<Finding> {
-    let reason = reason.filter(|reason| !reason.trim().is_empty())?;
+    let reason = reason.filter(|reason| reason.trim().strip_prefix(DELETE).is_some_and(|reason| !reason.trim().is_empty()))?;
     is_member(ctx).then(|| used(ctx, named, reason))
+}
+
+/// Returns how a member of a break-glass group can delete a policy; `None` if there is no such group.
+pub(super) fn way_to_delete(ctx: Ctx<'_>, named: Named<'_>) -> Option<String> {
+    (!ctx.settings().break_glass_groups.is_empty()).then(|| {
+        format!(
+            "To delete it, a member of a break-glass group first gives a reason: kubectl -n {} annotate networkpolicy {} --overwrite {BREAK_GLASS}='{DELETE} REASON'",
+            Plain(&ctx.request.namespace),
+            Plain(named.name)
+        )
+    })
 }
 
 fn used(ctx: Ctx<'_>, named: Named<'_>, reason: &str) -> Finding {

@@ -79,5 +79,6 @@ fn denied_deletion(ctx: Ctx<'_>, named: Named<'_>, policies: Accepted<'_>, metad
     let owned = attachments::foreign_owners(policies, named.name, metadata)
         .map(|owners| format!(". The garbage collector deletes it because of its owner {owners}. {}", attachments::cure(ctx, named)))
         .unwrap_or_default();
-    format!("{named} is canonical and can be deleted only with its namespace{owned}")
+    let way = break_glass::way_to_delete(ctx, named).map(|way| format!(". {way}")).unwrap_or_default();
+    format!("{named} is canonical and can be deleted only with its namespace{owned}{way}")
 }

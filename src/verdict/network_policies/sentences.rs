@@ -18,7 +18,8 @@ pub(super) fn drift(ctx: Ctx<'_>, named: Named<'_>, reference: &Version<'_>, dri
         sentence += &capitalized(witness);
     }
     if let Some(nearest) = nearest {
-        sentence += &format!(". It is the policy of the built-in canon {nearest}");
+        sentence += ". It is the policy of the built-in canon ";
+        sentence += nearest;
     }
     sentence + ". " + &restore(ctx, named, reference)
 }

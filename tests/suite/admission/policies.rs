@@ -156,8 +156,17 @@ fn a_member_may_use_break_glass_with_a_reason_in_that_request_only() {
     let mut created = policy("debug", json!({"podSelector": {}, "ingress": [{}]}));
     glass("incident 7")(&mut created);
     warned(&guard, &member(Made::policy("debug", json!({})).object(created)), "break-glass");
-    let delete = member(policy_update(|_| {}, glass("incident 7")).with("operation", json!("DELETE")).object(json!(null)));
+    let deletion =
+        |reason: &'static str| member(policy_update(|_| {}, glass(reason)).with("operation", json!("DELETE")).object(json!(null)));
+    let delete = deletion("delete: replaced by another service");
     warned(&guard, &delete, "break-glass");
+    // A reason for an earlier change, and none for the deletion.
+    for reason in ["incident 7", "delete:", "delete: ", "to delete: x", ""] {
+        let message = denied(&guard, &deletion(reason), "policy-deleted").message;
+        let way =
+            "kubectl -n abcdesktop annotate networkpolicy memcached-permits --overwrite netpol.abcdesktop.io/break-glass='delete: REASON'";
+        assert!(message.ends_with(way), "{message}");
+    }
 
     // Applying the same file again does not use the annotation again.
     let again = policy_update(|policy| policy["spec"] = memcached_permits(&[443]), glass("incident 7"));

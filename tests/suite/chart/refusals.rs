@@ -91,7 +91,7 @@ fn an_invalid_combination_of_values_is_rejected_with_a_sentence() {
         (json!({"tls": {"clientCA": {"names": ["kube-apiserver"]}}}), vec!["client certificates are not verified without a CA"]),
         (json!({"ports": {"admin": 8443}}), vec!["must be different ports"]),
         (json!({"limits": {"bodyBudget": 8_388_608}}), vec!["limits.bodyBudget"]),
-        (json!({"limits": {"bodyBudget": 20_971_520}}), vec!["limits.bodyBudget: must be at least 25165824 bytes"]),
+        (json!({"limits": {"bodyBudget": 20_971_520}}), vec!["limits.bodyBudget: must be at least 29360128 bytes"]),
         (json!({"limits": {"bodyBudget": 134_217_728}}), vec!["resources.limits.memory"]),
         (json!({"limits": {"drainDelay": "15500ms"}}), vec!["must be at least 41"]),
         (json!({"podDisruptionBudget": {"minAvailable": 2}}), vec!["with 2 replicas no node could be drained"]),

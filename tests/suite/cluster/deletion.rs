@@ -159,3 +159,24 @@ fn the_namespace_controller_is_the_user_of_the_flag() {
     let printed = netpol(["render", "registration", "--namespace-controller", "somebody"]).expect("render registration");
     assert!(printed.contains(r#"["somebody"]"#) || printed.contains(r#"[\"somebody\"]"#), "{printed}");
 }
+
+/// A condition that compares each finalizer with each would take the API server many seconds.
+#[test]
+fn a_policy_with_many_finalizers_does_not_occupy_the_api_server() {
+    let scene = scene();
+    let finalizers: Vec<String> = (0..30_000).map(|number| format!("example.com/f{number}")).collect();
+    let spec = json!({"podSelector": {"matchLabels": {"run": "memcached-od"}}, "policyTypes": ["Ingress"]});
+    scene.given(&json!({"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": {"name": "held", "finalizers": finalizers}, "spec": spec}));
+    let time = |namespace: &str| {
+        let path = format!("{}/held", path(namespace, "networkpolicies"));
+        plane().api.call(&Call::new(Method::DELETE, path.clone())).expect("the policy waits for its finalizers");
+        let label = Call::patch(path.clone(), "application/merge-patch+json", &json!({"metadata": {"labels": {"a": "b"}}}));
+        let from = std::time::Instant::now();
+        plane().api.call(&label).expect("a small change");
+        let time = from.elapsed();
+        plane().api.call(&Call::patch(path, "application/merge-patch+json", &json!({"metadata": {"finalizers": null}}))).expect("the end");
+        time
+    };
+    let (guarded, open) = (time(&scene.guarded), time(&scene.open));
+    assert!(guarded < open + std::time::Duration::from_secs(4), "guarded: {guarded:?}, unguarded: {open:?}");
+}

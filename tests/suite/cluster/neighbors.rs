@@ -75,6 +75,30 @@ fn a_new_neighbor_namespace_is_denied_if_configured() {
     assert!(loses.run("default", false).ok);
 }
 
+/// The API server stores an owner reference of this name, and escapes each character of it as six bytes in a review.
+#[test]
+fn a_namespace_of_maximum_size_is_still_judged() {
+    let _alone = alone();
+    let guard = Guard::registered("neighbors-large", &["--neighbors", "deny"]);
+    let name = "large-tenant";
+    create_namespace(name);
+    let owner =
+        json!({"apiVersion": "v1", "kind": "Namespace", "name": "<".repeat(1_440_000), "uid": "00000000-0000-4000-8000-000000000001"});
+    let grown = Call::patch(
+        format!("/api/v1/namespaces/{name}"),
+        "application/merge-patch+json",
+        &json!({"metadata": {"ownerReferences": [owner]}}),
+    );
+    plane().api.call(&grown).expect("the API server stores it");
+    let act = kubectl(&format!("label namespace {name} name=kube-monitor"));
+    assert_denied(&act.run("default", false), &act);
+    assert!(!is_neighbor(name));
+    guard.unregister();
+    assert!(act.run("default", false).ok);
+    assert!(is_neighbor(name));
+    kubectl(&format!("label namespace {name} name-")).run("default", false);
+}
+
 #[test]
 fn a_new_neighbor_namespace_causes_a_warning() {
     let _alone = alone();

@@ -60,7 +60,7 @@ fn other_users_cannot_use_break_glass() {
     scene.admitted(&patch(&because("incident 8")).by("olga", &["cn=net,ou=groups"]));
 }
 
-/// An existing annotation applies only to the deletion of the object by a member.
+/// An existing annotation applies only to the deletion of the object by a member, with a reason for the deletion.
 #[test]
 fn an_existing_break_glass_annotation_has_no_effect_on_updates() {
     let guard = Guard::start("glass-planted", "abcdesktop", &["--break-glass-group", "oncall"]);
@@ -73,7 +73,11 @@ fn an_existing_break_glass_annotation_has_no_effect_on_updates() {
     scene.denied(&patch(&wider()).by("olga", &["oncall"]), &[NAME]);
     scene.denied(&kubectl(&format!("delete networkpolicy {NAME}")).by("dave", &[]), &[NAME]);
     assert!(kubectl("apply -f -").stdin(&policy()).run(&scene.open, false).ok);
-    let result = scene.admitted(&kubectl(&format!("delete networkpolicy {NAME}")).by("olga", &["oncall"]));
+    let delete = kubectl(&format!("delete networkpolicy {NAME}")).by("olga", &["oncall"]);
+    scene.denied(&delete, &[NAME, "break-glass='delete: REASON'"]);
+    assert!(kubectl("apply -f -").stdin(&policy()).run(&scene.open, false).ok);
+    scene.admitted(&patch(&because("delete: not needed any more")).by("olga", &["oncall"]));
+    let result = scene.admitted(&delete);
     assert!(result.warned().contains("glass"), "{:?}", result.warnings);
     scene.denied(&kubectl("delete networkpolicy memcached-rights").by("olga", &["oncall"]), &["memcached-rights"]);
 }

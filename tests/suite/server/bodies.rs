@@ -44,10 +44,10 @@ fn held(server: &Server) -> u64 {
 fn the_largest_body_is_accepted_and_one_byte_more_is_not() {
     let server = Setup::new().judge(length).start();
     let mut client = server.client();
-    assert_eq!(client.post("/validate", &vec![b' '; 16 * MIB]).text(), (16 * MIB).to_string());
-    let reply = client.post("/validate", &vec![b' '; 16 * MIB + 1]);
+    assert_eq!(client.post("/validate", &vec![b' '; 20 * MIB]).text(), (20 * MIB).to_string());
+    let reply = client.post("/validate", &vec![b' '; 20 * MIB + 1]);
     assert_eq!(reply.status, 413);
-    assert!(reply.text().contains("16777216 bytes"), "{}", reply.text());
+    assert!(reply.text().contains("20971520 bytes"), "{}", reply.text());
     assert!(reply.closes());
     assert_eq!(server.metric("netpol_refusals_total{cause=\"too_large\"}"), 1);
 }
@@ -55,7 +55,7 @@ fn the_largest_body_is_accepted_and_one_byte_more_is_not() {
 #[test]
 fn a_body_that_announces_too_much_is_refused_before_it_is_sent() {
     let server = Setup::new().judge(length).start();
-    for announced in [17 * MIB, usize::MAX >> 1] {
+    for announced in [21 * MIB, usize::MAX >> 1] {
         let mut client = begin(&server, announced, 0, "");
         assert_eq!(client.reply().status, 413);
     }

@@ -134,7 +134,7 @@ fn wrong_usage_and_what_cannot_be_read_is_exit_code_2() {
         (&["--client-ca", "/does/not/exist"], "/does/not/exist"),
         (&["--client-name", "x"], "--client-ca"),
         (&["--canon", "/does/not/exist"], "/does/not/exist"),
-        (&["--body-budget", "1000"], "set it to 25165824 or more"),
+        (&["--body-budget", "1000"], "set it to 29360128 or more"),
         (&["--listen", "nowhere"], "[::]:8443"),
         (&["--drain-delay", "soon"], "10s"),
         (&["--log", "a=b=c"], "--log"),

@@ -179,7 +179,7 @@ fn a_client_can_wait_for_100_continue() {
     assert_eq!(client.reply().status, 100);
     client.send(&body).unwrap();
     assert_eq!(client.reply().status, 200);
-    client.send(head(17 << 20).as_bytes()).unwrap();
+    client.send(head(21 << 20).as_bytes()).unwrap();
     assert_eq!(client.reply().status, 413);
 }
 

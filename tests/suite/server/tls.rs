@@ -160,6 +160,23 @@ fn sessions_are_resumed() {
 }
 
 #[test]
+fn with_a_client_ca_no_session_is_resumed() {
+    let ours = Authority::new("ours");
+    let mut setup = Setup::new().judge(length);
+    let ca = setup.dir.path().join("clients.crt");
+    std::fs::write(&ca, ours.pem()).unwrap();
+    setup.config.tls.client_ca = Some(ca);
+    let server = setup.start();
+    // The client would resume a session without its certificate.
+    let config = with_certificate(&server, Some(&ours.client("kube-apiserver", &[])));
+    for _ in 0..3 {
+        let mut client = Client::connect(server.listen, Arc::clone(&config)).unwrap();
+        assert_eq!(client.post("/validate", b"{}").status, 200);
+        assert!(!client.is_resumed());
+    }
+}
+
+#[test]
 fn an_older_tls_version_needs_a_flag() {
     let connect = |min: TlsMin| {
         let mut setup = Setup::new().judge(length);

@@ -1,0 +1,35 @@
+//! `netpol render canon`: prints the documents of a canon, as the start of one's own.
+
+use crate::canon::{DEFAULT, Documents};
+use crate::cli::exit::{CommandResult, Failure, Status};
+use crate::cli::output::Streams;
+
+/// The arguments of `render canon`.
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = "\
+The output has the NetworkPolicies and the Grants, with comments. It means the same
+as the canon that it was printed from.
+
+Examples:
+  Start your own canon from that of release 4.4:
+    netpol render canon abcdesktop-4.4 > canon.yaml
+    netpol check --canon ./canon.yaml netpol.yaml")]
+pub(super) struct Args {
+    /// Built-in canon, file or folder.
+    #[arg(value_name = "NAME or PATH", default_value = DEFAULT[0])]
+    canon: String,
+}
+
+pub(super) fn run(args: &Args, streams: &mut Streams) -> CommandResult {
+    let documents = Documents::read(&args.canon).map_err(Failure::input)?;
+    for (position, (_, text)) in documents.texts().enumerate() {
+        if position > 0 {
+            writeln!(streams.out, "---")?;
+        }
+        write!(streams.out, "{text}")?;
+        if !text.ends_with('\n') {
+            writeln!(streams.out)?;
+        }
+    }
+    Ok(Status::Clean)
+}
