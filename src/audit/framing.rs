@@ -11,6 +11,9 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+/// The maximum size of a line that continues, in bytes. The rest of a longer line is left out, so it does not verify.
+const MAX_JOINED: usize = 128 << 20;
+
 /// Puts the lines of a collected log together.
 #[derive(Debug, Default)]
 pub(super) struct Framing {
@@ -40,7 +43,10 @@ impl Framing {
     pub(super) fn content<'l>(&mut self, line: &'l [u8]) -> Option<Cow<'l, [u8]>> {
         let part = part(line);
         if part.continues {
-            self.parts.entry(part.source).or_default().extend_from_slice(&part.text);
+            let start = self.parts.entry(part.source).or_default();
+            if start.len() + part.text.len() <= MAX_JOINED {
+                start.extend_from_slice(&part.text);
+            }
             return None;
         }
         let Some(mut whole) = self.parts.remove(&part.source) else { return Some(part.text) };

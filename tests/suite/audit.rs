@@ -180,6 +180,8 @@ fn collected_logs_of_several_servers_are_intact_in_every_frame() {
         let ran = verify(&lines, frame);
         assert_eq!((ran.code, ran.err.as_str()), (0, ""), "{name}: {}", ran.out);
         assert!(ran.out.contains("skipped 2 other lines: not audit lines\n"), "{name}: {}", ran.out);
+        let with_empty: Vec<String> = lines.iter().flat_map(|line| [String::new(), line.clone()]).collect();
+        assert_eq!(verify(&with_empty, frame).out, ran.out, "{name}: empty lines have no meaning");
         assert!(ran.out.ends_with("intact  6 lines in 1 file, 2 chains\n"), "{name}: {}", ran.out);
     }
 }

@@ -6,12 +6,13 @@ use std::fs;
 use crate::support::command::command;
 use crate::support::root;
 
-const COMMANDS: [&str; 14] = [
+const COMMANDS: [&str; 15] = [
     "",
     "serve",
     "review",
     "check",
     "render",
+    "render canon",
     "render install",
     "render policies",
     "render registration",
