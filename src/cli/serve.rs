@@ -14,13 +14,13 @@ use super::exit::{CommandResult, Failure, Status};
 use super::judge_args::JudgeArgs;
 use super::logging::LogArgs;
 use super::managed_certificate::ManagedCertificateArgs;
-use super::parse::{address, duration};
+use super::parse::{address, duration, object_name};
 use crate::admission;
 use crate::audit::{self, Destination, Level, Sink};
 use crate::controller::{self, Cluster, Controller};
 use crate::server::tls::{CertificateFrom, TlsConfig, TlsMin};
 use crate::server::{self, Clock, Config, Limits, ManagedCertificate, Parts, Running};
-use crate::verdict::Guard;
+use crate::verdict::{Guard, Hints};
 
 /// The maximum number of threads for blocking work: large bodies and files. Idle threads end.
 const BLOCKING_THREADS: usize = 8;
@@ -46,6 +46,10 @@ pub struct Args {
 
     #[command(flatten)]
     judge: JudgeArgs,
+
+    /// Display name of a canon that is not built in, for messages; the path of the canon is never shown to users.
+    #[arg(long, value_name = "NAME", env = "NETPOL_CANON_NAME", value_parser = object_name, help_heading = "Verdicts")]
+    canon_name: Option<String>,
 
     #[command(flatten)]
     tls: TlsArgs,
@@ -153,7 +157,7 @@ pub fn run(args: &Args) -> CommandResult {
         let at = panic.location().map_or_else(|| "an unknown place".to_owned(), ToString::to_string);
         tracing::error!(at, "internal error");
     }));
-    let guard = args.judge.guard()?;
+    let guard = Guard { hints: Hints::Remote(args.canon_name.clone()), ..args.judge.guard()? };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .thread_name("netpol")
         .max_blocking_threads(BLOCKING_THREADS)

@@ -74,7 +74,7 @@ impl Reloader {
             Err(error) => self.refused("canon", &error),
             Ok(Some(canons)) => {
                 self.taken("canon", &canons.hash);
-                self.health.guard.store(Arc::new(Guard::new(Arc::new(canons), Arc::clone(&guard.settings))));
+                self.health.guard.store(Arc::new(Guard { canons: Arc::new(canons), ..Guard::clone(&guard) }));
             }
         }
     }

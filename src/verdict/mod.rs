@@ -48,7 +48,7 @@ mod workloads;
 
 pub use conclude::{Cause, Denial, Outcome, Verdict, conclude};
 pub use finding::{Finding, Rule, Severity};
-pub use guard::Guard;
+pub use guard::{Guard, Hints};
 pub use judge::judge;
 pub use judgment::{Edit, Judgment};
 pub use request::Stage;

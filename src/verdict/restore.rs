@@ -1,7 +1,23 @@
-//! The command that restores canonical policies.
+//! How canonical policies are restored.
 
+use super::guard::{Guard, Hints};
 use super::settings::Settings;
-use crate::canon::{Canon, DEFAULT};
+use crate::canon::{BUILT_IN, Canon, DEFAULT};
+
+/// Returns the sentence, without a full stop, that says how to restore the canonical policy `name` in `namespace`.
+pub fn hint(guard: &Guard, canon: &Canon, namespace: &str, name: &str) -> String {
+    match &guard.hints {
+        Hints::Remote(display_name) if !BUILT_IN.contains(&canon.source.as_str()) => {
+            let of =
+                display_name.as_ref().map_or_else(|| "of the canon".to_owned(), |display_name| format!("of the canon \"{display_name}\""));
+            let namespace = quoted(namespace);
+            format!(
+                "To restore it, apply NetworkPolicy \"{name}\" {of}: kubectl -n {namespace} diff -f FILE, then kubectl -n {namespace} apply -f FILE"
+            )
+        }
+        _ => format!("To restore it: {}", command(canon, namespace, &[name])),
+    }
+}
 
 /// Returns the shell command that restores the canonical policies `names` in `namespace`. It omits flags that
 /// equal their defaults, and `--only` if `names` are all policies of the namespace.
@@ -28,7 +44,10 @@ fn quoted(word: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
+    use crate::canon::{Canons, Documents};
 
     #[test]
     fn the_command_omits_defaults() {
@@ -44,6 +63,28 @@ mod tests {
         let canon = Canon::load(older, &namespaces).unwrap();
         let expected = format!("netpol render policies --canon {older} --only a | kubectl apply -f -");
         assert_eq!(command(&canon, "abcdesktop", &["a"]), expected);
+    }
+
+    #[test]
+    fn a_server_never_names_the_path_of_a_canon() {
+        let namespaces = ["abcdesktop".to_owned()];
+        let path = "/etc/netpol/canon";
+        let policy = "{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {name: all}, spec: {podSelector: {}}}";
+        let of = |source: &str, hints: Hints| {
+            let documents = if source == path { Documents::from_text(path, policy) } else { Documents::read(source).unwrap() };
+            let canons = Canons::from_documents(&[documents], &namespaces).unwrap();
+            let guard = Guard { hints, ..Guard::new(Arc::new(canons), Arc::new(Settings::default())) };
+            hint(&guard, guard.canons.first(), "abcdesktop", "all")
+        };
+        assert_eq!(of(path, Hints::Command), format!("To restore it: netpol render policies --canon {path} | kubectl apply -f -"));
+        assert_eq!(
+            of(path, Hints::Remote(Some("desktops".to_owned()))),
+            "To restore it, apply NetworkPolicy \"all\" of the canon \"desktops\": kubectl -n abcdesktop diff -f FILE, then kubectl -n abcdesktop apply -f FILE"
+        );
+        let unnamed = of(path, Hints::Remote(None));
+        assert!(unnamed.starts_with("To restore it, apply NetworkPolicy \"all\" of the canon: ") && !unnamed.contains(path), "{unnamed}");
+        let built_in = of("abcdesktop-4.4", Hints::Remote(None));
+        assert_eq!(built_in, "To restore it: netpol render policies --canon abcdesktop-4.4 --only all | kubectl apply -f -");
     }
 
     #[test]

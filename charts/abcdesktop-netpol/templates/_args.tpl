@@ -11,6 +11,7 @@ configuration. Kubernetes expands variables in arguments, so `$(` is escaped.
   (printf "--admin-listen=%s:%d" $values.ports.address (int64 $values.ports.admin)) -}}
 {{- range $values.namespaces }}{{ $args = append $args (printf "--namespace=%s" .) }}{{ end -}}
 {{- range include "netpol.canons" . | fromYamlArray }}{{ $args = append $args (printf "--canon=%s" .) }}{{ end -}}
+{{- if $values.canon.name }}{{ $args = append $args (printf "--canon-name=%s" $values.canon.name) }}{{ end -}}
 {{- $args = concat $args (list
   (printf "--enforcement=%s" $verdicts.enforcement)
   (printf "--ungranted-labels=%s" $verdicts.ungrantedLabels)

@@ -54,7 +54,7 @@ pub(super) fn faulty_extra(named: Named<'_>, faults: &[Fault]) -> String {
 
 fn restore(ctx: Ctx<'_>, named: Named<'_>, reference: &Version<'_>) -> String {
     let name = Plain(named.name).to_string();
-    format!("To restore it: {}", restore::command(reference.canon, &ctx.request.namespace, &[&name]))
+    restore::hint(ctx.guard, reference.canon, &ctx.request.namespace, &name)
 }
 
 fn capitalized(sentence: &impl ToString) -> String {

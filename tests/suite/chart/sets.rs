@@ -94,7 +94,7 @@ pub(crate) fn sets() -> Vec<(&'static str, Value)> {
             "everything",
             json!({
                 "namespaces": ["a", "b", "c"],
-                "canon": {"documents": {"canon.yaml": CANON, "grants.json": GRANTS}},
+                "canon": {"name": "desktops", "documents": {"canon.yaml": CANON, "grants.json": GRANTS}},
                 "verdicts": {
                     "enforcement": "audit", "ungrantedLabels": "strip", "extraPolicies": "deny", "foreignPolicies": "deny",
                     "neighbors": "deny", "networkAnnotations": "allow", "hostNetwork": "warn", "workloads": "ignore",
