@@ -40,7 +40,7 @@ pub(super) fn record(decision: &Decision<'_>, outcome: Outcome, rule: Option<Rul
         canon: decision.guard.canons.hash.clone(),
     };
     for finding in findings {
-        record.messages.push(finding.message);
+        record.messages.push(finding.message.into());
         record.differences.extend(finding.differences);
         record.witness = record.witness.or(finding.witness);
     }

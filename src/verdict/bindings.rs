@@ -5,6 +5,7 @@ use super::ctx::Ctx;
 use super::facts::{Binding, Objects, Step};
 use super::finding::{Finding, Rule, Severity};
 use super::pods::network;
+use super::sentence::Sentence;
 use super::words::{List, Plain};
 use crate::canon::CAPABILITY_PREFIX;
 
@@ -21,9 +22,10 @@ pub(super) fn validate(ctx: Ctx<'_>, objects: &Objects<Binding<'_>>) -> Vec<Find
     let is_read = |key: &str| key.starts_with(CAPABILITY_PREFIX) || ctx.canons().is_identity_key(key);
     let keys: Vec<Plain<'_>> = metadata.labels.iter().filter(|(key, _)| is_read(key)).map(|(key, _)| Plain(key)).collect();
     if !keys.is_empty() {
-        let message = format!(
-            "{named} has label {}, which would be copied to the pod. Bind without the label",
-            List { items: keys.iter(), most: 20 }
+        let message = Sentence::listing(
+            format_args!("{named} has label "),
+            &List { items: keys.iter(), most: 20 },
+            format_args!(", which would be copied to the pod. Bind without the label"),
         );
         findings.push(Finding::new(Rule::Binding, Severity::Deny, message));
     }

@@ -1,21 +1,30 @@
 //! Turns findings into a decision. Only this file softens denials and chooses what is recorded at every audit level.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use serde::Serialize;
 
 use super::finding::{Finding, Rule, Severity};
+use super::sentence::Sentence;
 use super::settings::Enforcement;
-use crate::documents::text::truncated;
+use crate::documents::text::{one_line, truncated};
 
 /// The maximum length of a denial's message in bytes. The audit line has every sentence in full.
 const MAX_MESSAGE: usize = 2048;
 
-/// The maximum length of a warning in characters. The API server may truncate a longer one.
-const MAX_WARNING: usize = 120;
+/// The length in characters from which the list in a warning is shortened, as the API documentation recommends.
+const LONG_WARNING: usize = 120;
 
-/// The maximum number of warnings in an answer. The API server passes on 4 KiB of warnings.
-const MAX_WARNINGS: usize = 16;
+/// The maximum length of a warning in characters. Only extremely long names reach it.
+const MAX_WARNING: usize = 1024;
+
+/// The maximum number of warnings in a response, without the one that counts the rest.
+const MAX_WARNINGS: usize = 15;
+
+/// The maximum length of all warnings in characters. Past 4,096 the API server cuts each to 256 characters. The rest is
+/// for the warnings of other webhooks.
+const MAX_WARNINGS_LENGTH: usize = 3072;
 
 /// The outcome of a review.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -42,7 +51,7 @@ pub struct Verdict {
     pub on_record: bool,
     /// The rule of the most severe finding.
     pub rule: Option<Rule>,
-    /// Warnings for the user, at most 120 characters each.
+    /// Warnings for the user: a sentence on one line each.
     pub warnings: Vec<String>,
 }
 
@@ -95,10 +104,11 @@ pub fn conclude(findings: &[Finding], enforcement: Enforcement) -> Verdict {
 
 fn denial(findings: &[Finding], gravest: Option<Severity>, denied_from: Severity) -> Denial {
     let cause = if gravest == Some(Severity::Fault) { Cause::NotUnderstood } else { Cause::Violation };
-    let mut sentences = findings.iter().filter(|finding| finding.severity >= denied_from).map(|finding| finding.message.as_str());
+    let mut sentences = findings.iter().filter(|finding| finding.severity >= denied_from).map(|finding| &finding.message);
     let mut message = String::new();
     if let Some(first) = sentences.next() {
-        message.push_str(cut(first, MAX_MESSAGE));
+        let first = if first.len() > MAX_MESSAGE { Cow::Owned(first.shortened()) } else { Cow::Borrowed(first.as_str()) };
+        message.push_str(cut(&first, MAX_MESSAGE));
         if message.len() < first.len() {
             message.push('…');
         }
@@ -124,57 +134,45 @@ fn cut(text: &str, bytes: usize) -> &str {
     if start.len() == text.len() { text } else { start.rsplit_once(' ').map_or(start, |(words, _)| words) }
 }
 
+/// Returns one warning for each finding that gives one. Each is a whole sentence, because `kubectl` does not repeat a
+/// line that it has printed, and the API server may drop any of them.
 fn warnings(findings: &[Finding], enforcement: Enforcement) -> Vec<String> {
     let mut warnings = Vec::new();
+    let (mut length, mut more) = (0, 0usize);
     for finding in findings {
-        match (finding.severity, enforcement) {
-            (Severity::Warn | Severity::Noted, _) => split(&finding.message, &mut warnings),
-            (Severity::Deny, Enforcement::Warn) => split(&format!("would be denied: {}", finding.message), &mut warnings),
-            _ => {}
+        let start = match (finding.severity, enforcement) {
+            (Severity::Warn | Severity::Noted, _) => "",
+            (Severity::Deny, Enforcement::Warn) => "would be denied: ",
+            _ => continue,
+        };
+        let warning = warning(start, &finding.message);
+        length += warning.chars().count();
+        if more == 0 && warnings.len() < MAX_WARNINGS && length <= MAX_WARNINGS_LENGTH {
+            warnings.push(warning);
+        } else {
+            more += 1;
         }
     }
-    if warnings.len() > MAX_WARNINGS {
-        let more = warnings.len() - MAX_WARNINGS + 1;
-        warnings.truncate(MAX_WARNINGS - 1);
-        warnings.push(format!("and {more} more lines of warnings"));
+    if more > 0 {
+        warnings.push(format!("and {more} more warnings"));
     }
     warnings
 }
 
-/// Splits a sentence into lines of at most [`MAX_WARNING`] characters, between words if possible.
-fn split(sentence: &str, lines: &mut Vec<String>) {
-    let mut line = String::new();
-    let mut length = 0;
-    for word in sentence.split_whitespace() {
-        let characters = word.chars().count();
-        if length > 0 && length + 1 + characters > MAX_WARNING {
-            lines.push(std::mem::take(&mut line));
-            length = 0;
-        }
-        if length > 0 {
-            line.push(' ');
-            length += 1;
-        }
-        for character in word.chars() {
-            if length == MAX_WARNING {
-                lines.push(std::mem::take(&mut line));
-                length = 0;
-            }
-            line.push(character);
-            length += 1;
-        }
-    }
-    if length > 0 {
-        lines.push(line);
-    }
+/// Returns a warning on one line. A long one has only the first item of its list, and keeps its end.
+fn warning(start: &str, message: &Sentence) -> String {
+    let is_long = start.chars().count() + message.chars().count() > LONG_WARNING;
+    let sentence = if is_long { Cow::Owned(message.shortened()) } else { Cow::Borrowed(message.as_str()) };
+    one_line(&format!("{start}{sentence}"), MAX_WARNING)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::verdict::words::List;
 
     fn finding(severity: Severity, message: &str) -> Finding {
-        Finding { rule: Rule::UngrantedLabel, severity, message: message.to_owned(), differences: Vec::new(), witness: None }
+        Finding::new(Rule::UngrantedLabel, severity, message.to_owned())
     }
 
     #[test]
@@ -210,22 +208,38 @@ mod tests {
         assert!(!conclude(&[finding(Severity::Warn, "old")], Enforcement::Deny).on_record);
     }
 
+    fn listing(severity: Severity, items: usize, cure: &str) -> Finding {
+        let list = List { items: (0..items).map(|number| format!("netpol/label-{number}")), most: 20 };
+        let message = Sentence::listing(format_args!("pod \"a\" has label "), &list, format_args!(". {cure}"));
+        Finding::new(Rule::UngrantedLabel, severity, message)
+    }
+
     #[test]
-    fn warnings_are_short_split_between_words_and_bounded() {
-        let words = "word ".repeat(60);
-        let lines = conclude(&[finding(Severity::Warn, &words)], Enforcement::Deny).warnings;
-        assert_eq!(lines.len(), 3);
-        assert_eq!(lines.join(" "), words.trim_end());
-        assert!(lines.iter().all(|line| line.chars().count() <= 120));
+    fn each_warning_is_a_whole_sentence_that_keeps_its_cure() {
+        let cure = "To remove the label: kubectl -n abcdesktop label pod a netpol/label-0-";
+        let findings = [listing(Severity::Warn, 2, "Remove it"), listing(Severity::Deny, 30, cure)];
+        let warnings = conclude(&findings, Enforcement::Warn).warnings;
+        assert_eq!(
+            warnings,
+            [
+                "pod \"a\" has label netpol/label-0, netpol/label-1. Remove it".to_owned(),
+                format!("would be denied: pod \"a\" has label netpol/label-0 and 29 more. {cure}"),
+            ]
+        );
+        let unbroken = conclude(&[finding(Severity::Warn, &"é\n".repeat(5000))], Enforcement::Deny).warnings;
+        assert!(unbroken[0].chars().count() == MAX_WARNING + 1 && !unbroken[0].contains('\n'));
+    }
 
-        let unbroken = "é".repeat(250);
-        let lines = conclude(&[finding(Severity::Warn, &format!("name {unbroken}"))], Enforcement::Deny).warnings;
-        assert!(lines.iter().all(|line| line.chars().count() <= 120));
-        assert_eq!(lines.concat(), format!("name{unbroken}"));
-
-        let many: Vec<Finding> = (0..100).map(|number| finding(Severity::Warn, &format!("number {number}"))).collect();
-        let lines = conclude(&many, Enforcement::Deny).warnings;
-        assert_eq!((lines.len(), lines.last().unwrap().as_str()), (16, "and 85 more lines of warnings"));
+    #[test]
+    fn warnings_are_bounded_and_the_rest_is_counted() {
+        let of = |length: usize| {
+            let many: Vec<Finding> = (0..100).map(|number| finding(Severity::Warn, &format!("{number:>length$}"))).collect();
+            conclude(&many, Enforcement::Deny).warnings
+        };
+        let warnings = of(10);
+        assert_eq!((warnings.len(), warnings.last().unwrap().as_str()), (16, "and 85 more warnings"));
+        let warnings = of(1000);
+        assert_eq!((warnings.len(), warnings.last().unwrap().as_str()), (4, "and 97 more warnings"));
     }
 
     #[test]
@@ -233,6 +247,8 @@ mod tests {
         let many: Vec<Finding> = (0..100).map(|_| finding(Severity::Deny, &"long ".repeat(50))).collect();
         let message = conclude(&many, Enforcement::Deny).denial.unwrap().message;
         assert!(message.len() < MAX_MESSAGE + 32 && message.ends_with("; and 92 more"), "{message}");
+        let message = conclude(&[listing(Severity::Deny, 20, &"z".repeat(1900))], Enforcement::Deny).denial.unwrap().message;
+        assert!(message.contains("netpol/label-0 and 19 more. zzz") && message.ends_with('z'), "the cure stays: {message}");
         let message = conclude(&[finding(Severity::Deny, &"é ".repeat(5000))], Enforcement::Deny).denial.unwrap().message;
         assert!(message.len() <= MAX_MESSAGE + 3 && message.ends_with("é…"));
     }

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::sentence::Sentence;
 use super::settings::Action;
 use crate::policy::{Difference, Witness};
 
@@ -76,9 +77,9 @@ pub struct Finding {
     pub rule: Rule,
     /// The severity.
     pub severity: Severity,
-    /// A sentence for the user: what is wrong, where, and what to do. It contains keys of labels and values of
-    /// capability and selector labels, and no other values.
-    pub message: String,
+    /// What is wrong, where, and what to do. It contains keys of labels and values of capability and selector labels,
+    /// and no other values.
+    pub message: Sentence,
     /// The differences between a policy and the canon; empty for other subjects.
     pub differences: Vec<Difference>,
     /// A connection that would be possible.
@@ -86,12 +87,12 @@ pub struct Finding {
 }
 
 impl Finding {
-    pub(super) fn new(rule: Rule, severity: Severity, message: String) -> Finding {
-        Finding { rule, severity, message, differences: Vec::new(), witness: None }
+    pub(super) fn new(rule: Rule, severity: Severity, message: impl Into<Sentence>) -> Finding {
+        Finding { rule, severity, message: message.into(), differences: Vec::new(), witness: None }
     }
 
     /// Returns the finding that a request cannot be understood.
-    pub fn fault(message: String) -> Finding {
+    pub fn fault(message: impl Into<Sentence>) -> Finding {
         Finding::new(Rule::NotUnderstood, Severity::Fault, message)
     }
 

@@ -20,7 +20,7 @@
 //! | `namespaces` | the judge of neighbor namespaces |
 //! | `annotations`, `foreign` | the annotations and the foreign policy kinds that are known |
 //! | `finding`, `judgment` | what a judge found; its findings with the changes of labels |
-//! | `words`, `restore` | parts of sentences; the command that restores a policy |
+//! | `sentence`, `words`, `restore` | the sentence of a finding; parts of sentences; the command that restores a policy |
 //! | `conclude` | the verdict from the findings |
 
 pub mod annotations;
@@ -39,6 +39,7 @@ mod network_policies;
 mod pods;
 pub mod request;
 pub mod restore;
+mod sentence;
 pub mod settings;
 mod subject;
 mod text;
@@ -52,5 +53,6 @@ pub use guard::{Guard, Hints};
 pub use judge::judge;
 pub use judgment::{Edit, Judgment};
 pub use request::Stage;
+pub use sentence::Sentence;
 pub use settings::Settings;
 pub use subject::{Subject, WorkloadKind};

@@ -4,6 +4,7 @@
 use super::ctx::Ctx;
 use super::facts::{Labels, Namespace, Objects, Step};
 use super::finding::{Finding, Rule};
+use super::sentence::Sentence;
 use super::words::List;
 use crate::canon::NeighborSelector;
 
@@ -24,13 +25,15 @@ pub(super) fn validate(ctx: Ctx<'_>, objects: &Objects<Namespace<'_>>) -> Vec<Fi
             let (before, after) = (old.get(key), new.labels.get(key));
             let policies = List { items: neighbor.policies.iter(), most: 4 };
             let message = match (neighbor.selector.accepts(key, before), neighbor.selector.accepts(key, after)) {
-                (false, true) => format!(
-                    "{named} gains {}, which canonical policies use to select peers ({policies}). Add the label only if this is intended",
-                    label(neighbor, key, after)
+                (false, true) => Sentence::listing(
+                    format_args!("{named} gains {}, which canonical policies use to select peers (", label(neighbor, key, after)),
+                    &policies,
+                    format_args!("). Add the label only if this is intended"),
                 ),
-                (true, false) => format!(
-                    "{named} loses {}, which canonical policies use to select peers ({policies}): they no longer allow its traffic. Keep the label",
-                    label(neighbor, key, before)
+                (true, false) => Sentence::listing(
+                    format_args!("{named} loses {}, which canonical policies use to select peers (", label(neighbor, key, before)),
+                    &policies,
+                    format_args!("): they no longer allow its traffic. Keep the label"),
                 ),
                 _ => continue,
             };

@@ -1,8 +1,8 @@
-//! How canonical policies are restored.
+//! How canonical policies are restored, and break-glass is ended.
 
 use super::guard::{Guard, Hints};
 use super::settings::Settings;
-use crate::canon::{BUILT_IN, Canon, DEFAULT};
+use crate::canon::{BREAK_GLASS, BUILT_IN, Canon, DEFAULT};
 
 /// Returns the sentence, without a full stop, that says how to restore the canonical policy `name` in `namespace`.
 pub fn hint(guard: &Guard, canon: &Canon, namespace: &str, name: &str) -> String {
@@ -34,6 +34,16 @@ pub fn command(canon: &Canon, namespace: &str, names: &[&str]) -> String {
     }
     command.push("| kubectl apply -f -".to_owned());
     command.join(" ")
+}
+
+/// Returns the sentence about the break-glass annotation of an earlier change, with the command that removes it.
+pub fn leftover_break_glass(namespace: &str, name: &str) -> String {
+    format!(
+        "NetworkPolicy \"{name}\" still has annotation {BREAK_GLASS} of an earlier change, which no longer has an effect. \
+         To remove it: kubectl -n {} annotate networkpolicy {} {BREAK_GLASS}-",
+        quoted(namespace),
+        quoted(name)
+    )
 }
 
 /// Quotes a word for a shell if necessary.

@@ -49,25 +49,32 @@ impl fmt::Display for Named<'_> {
     }
 }
 
-/// Items separated by commas: at most `most` of them, and the number of the rest.
+/// Items separated by commas: at most `most` of them, which is at least one, and the number of the rest.
 pub(super) struct List<I> {
     pub(super) items: I,
     pub(super) most: usize,
 }
 
-impl<I: Iterator<Item: fmt::Display> + Clone> fmt::Display for List<I> {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut items = self.items.clone();
-        for (position, item) in items.by_ref().take(self.most).enumerate() {
-            if position > 0 {
-                formatter.write_str(", ")?;
-            }
-            item.fmt(formatter)?;
+impl<I: Iterator<Item: fmt::Display> + Clone> List<I> {
+    /// Writes what follows the first item.
+    pub(super) fn write_rest(&self, out: &mut impl fmt::Write) -> fmt::Result {
+        let mut items = self.items.clone().skip(1);
+        for item in items.by_ref().take(self.most.saturating_sub(1)) {
+            write!(out, ", {item}")?;
         }
         match items.count() {
             0 => Ok(()),
-            rest => write!(formatter, " and {rest} more"),
+            rest => write!(out, " and {rest} more"),
         }
+    }
+}
+
+impl<I: Iterator<Item: fmt::Display> + Clone> fmt::Display for List<I> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(first) = self.items.clone().next() {
+            first.fmt(formatter)?;
+        }
+        self.write_rest(formatter)
     }
 }
 

@@ -5,6 +5,7 @@ use super::ctx::Ctx;
 use super::facts::{Objects, Step, Workload};
 use super::finding::{Finding, Rule, Severity};
 use super::pods::create::{self, Missing};
+use super::sentence::Sentence;
 use super::settings::{UngrantedLabels, Workloads};
 use super::subject::WorkloadKind;
 use super::words::{List, Named, Plain};
@@ -35,9 +36,10 @@ fn selector(named: Named<'_>, keys: &[&str], unchanged: bool) -> Vec<Finding> {
     if capabilities.clone().next().is_none() {
         return Vec::new();
     }
-    let message = format!(
-        "{named} selects its pods by {}: its pods would stop matching once labeled, and the controller would create pods forever. Select by other labels",
-        List { items: capabilities, most: 20 }
+    let message = Sentence::listing(
+        format_args!("{named} selects its pods by "),
+        &List { items: capabilities, most: 20 },
+        format_args!(": its pods would stop matching once labeled, and the controller would create pods forever. Select by other labels"),
     );
     vec![Finding::new(Rule::WorkloadSelector, if unchanged { Severity::Warn } else { Severity::Deny }, message)]
 }
@@ -95,7 +97,7 @@ fn template(ctx: Ctx<'_>, named: Named<'_>, old: Option<&Workload<'_>>, new: &Wo
     for finding in &mut findings {
         // The same problem as before: a rollout or a change of scale is not denied because of it.
         finding.severity = if before.contains(finding) { Severity::Warn } else { severity };
-        finding.message = format!("the pods of {named} would be denied: {}", finding.message);
+        finding.message.prefix(&format!("the pods of {named} would be denied: "));
         finding.rule = Rule::WorkloadTemplate;
     }
     findings

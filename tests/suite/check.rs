@@ -205,6 +205,23 @@ fn owners_and_finalizers_are_findings() {
 }
 
 #[test]
+fn a_leftover_break_glass_annotation_of_a_stored_policy_is_named_as_that() {
+    let mut rights = canonical("memcached-rights");
+    rights["metadata"]["annotations"] = json!({"netpol.abcdesktop.io/break-glass": "incident 7"});
+    let report_ = report(&["--partial"], &rights.to_string());
+    assert_eq!(findings(&report_), [("break-glass", "memcached-rights")], "who applies the file must be a member");
+    assert_eq!(report_["clean"], false);
+
+    rights["metadata"]["uid"] = json!("9b2f3d1c-0000-4000-8000-000000000001");
+    let report_ = report(&["--partial"], &rights.to_string());
+    assert_eq!((report_["clean"].as_bool(), report_["policies"]["same"].as_u64()), (Some(true), Some(1)));
+    let finding = &report_["findings"][0];
+    assert_eq!((&finding["rule"], &finding["severity"]), (&json!("break-glass"), &json!("warn")));
+    let cure = "kubectl -n abcdesktop annotate networkpolicy memcached-rights netpol.abcdesktop.io/break-glass-";
+    assert!(finding["message"].as_str().unwrap().ends_with(cure), "{finding}");
+}
+
+#[test]
 fn an_extra_policy_is_a_finding_if_it_allows_more() {
     let subject = json!({"matchLabels": {"run": "mongodb-od"}});
     let closed = policy("closed", &json!({"podSelector": subject, "policyTypes": ["Ingress"]}));

@@ -1,10 +1,11 @@
-//! Pods that run in a cluster. A pod lacks the labels that the webhook adds if it was created before the webhook
-//! was installed, or while it was not available.
+//! Objects in a cluster. A pod lacks the labels that the webhook adds if it was created before the webhook was
+//! installed, or while it was not available. A policy may have the break-glass annotation of an earlier change.
 
 use crate::cli::manifests::Manifest;
 use crate::cli::manifests::created::Judged;
 use crate::cli::manifests::display::{KindAndName, printable};
 use crate::documents::values;
+use crate::verdict::{self, Rule, Severity, restore};
 
 /// The rule for a running pod that lacks granted labels.
 pub(super) const LACKS_LABEL: &str = "pod-lacks-label";
@@ -27,14 +28,30 @@ pub(super) fn lacks_labels(manifest: &Manifest, judged: &Judged, namespace: &str
     })
 }
 
-/// Returns whether a manifest is a pod in a cluster that has not terminated. Such a pod has fields that only a
-/// cluster sets; `kubectl create --dry-run=client` writes the same fields, but leaves them empty.
-fn is_live_pod(manifest: &Manifest) -> bool {
-    if !(manifest.group.is_empty() && manifest.kind == "Pod") {
-        return false;
+/// Names the break-glass annotation of a policy in a cluster as left over. The user who set it was allowed to, and the
+/// user of a check is not a member of a break-glass group.
+pub(super) fn name_leftover(manifest: &Manifest, namespace: &str, findings: &mut [verdict::Finding]) {
+    if manifest.is_network_policy() && is_live(manifest) {
+        for finding in findings.iter_mut().filter(|finding| finding.rule == Rule::BreakGlass) {
+            finding.severity = Severity::Warn;
+            finding.message = restore::leftover_break_glass(namespace, &printable(manifest.name()).to_string()).into();
+        }
     }
-    let text = |pointer| values::text(&manifest.object, pointer).unwrap_or_default();
+}
+
+/// Returns whether a manifest is a pod in a cluster that has not terminated.
+fn is_live_pod(manifest: &Manifest) -> bool {
+    let is_pod = manifest.group.is_empty() && manifest.kind == "Pod";
+    is_pod && is_live(manifest) && !["Succeeded", "Failed"].contains(&text(manifest, "/status/phase"))
+}
+
+/// Returns whether a manifest is an object in a cluster. It has fields that only a cluster sets;
+/// `kubectl create --dry-run=client` writes the same fields, but leaves them empty.
+fn is_live(manifest: &Manifest) -> bool {
     let has_status = !values::map(&manifest.object, "/status").is_empty();
-    let is_in_cluster = has_status || !text("/metadata/uid").is_empty() || !text("/metadata/creationTimestamp").is_empty();
-    is_in_cluster && !["Succeeded", "Failed"].contains(&text("/status/phase"))
+    has_status || !text(manifest, "/metadata/uid").is_empty() || !text(manifest, "/metadata/creationTimestamp").is_empty()
+}
+
+fn text<'m>(manifest: &'m Manifest, pointer: &str) -> &'m str {
+    values::text(&manifest.object, pointer).unwrap_or_default()
 }

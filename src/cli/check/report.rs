@@ -118,7 +118,7 @@ impl Finding {
             Severity::Warn | Severity::Noted => "warn",
             Severity::Deny | Severity::Fault => "deny",
         };
-        Finding { object: object.clone(), rule: rule_name(rule), severity, message, differences, witness }
+        Finding { object: object.clone(), rule: rule_name(rule), severity, message: message.into(), differences, witness }
     }
 
     fn warns(object: Object, rule: &str, message: String) -> Finding {
@@ -235,7 +235,8 @@ impl<'c> Checker<'c> {
                 continue;
             }
             is_judged = true;
-            let judged = created::judge(&self.guard_of(namespace), &Requester::default(), manifest, namespace)?;
+            let mut judged = created::judge(&self.guard_of(namespace), &Requester::default(), manifest, namespace)?;
+            live::name_leftover(manifest, namespace, &mut judged.findings);
             let lacking =
                 live::lacks_labels(manifest, &judged, namespace).map(|message| Finding::denies(object.clone(), LACKS_LABEL, message));
             let mut findings: Vec<Finding> = judged.findings.into_iter().map(|finding| Finding::of(&object, finding)).collect();

@@ -116,7 +116,7 @@ fn rejected_fields(manifest: &Manifest, object: &Value) -> Vec<String> {
 /// Changes a finding so that it names the field in the user's file, not the position in the request.
 fn in_the_file(mut finding: Finding) -> Finding {
     if finding.rule == Rule::NotUnderstood {
-        finding.message = finding.message.replace("request.object.", "");
+        finding.message = finding.message.replace("request.object.", "").into();
     }
     finding
 }

@@ -9,6 +9,7 @@ use crate::canon::Accepted;
 use crate::verdict::ctx::Ctx;
 use crate::verdict::facts::{OwnerReference, PolicyMetadata, Text};
 use crate::verdict::finding::{Finding, Rule, Severity};
+use crate::verdict::sentence::Sentence;
 use crate::verdict::words::{List, Named, Plain};
 
 /// Judges owner references and finalizers that no canon lists for the policy. New ones are denied, old ones give a warning
@@ -33,30 +34,35 @@ pub(super) fn judge(
 
     let mut findings = Vec::new();
     if !new_owners.is_empty() {
-        let message = format!(
-            "{named} gets owner {}: the garbage collector would delete the policy with its owner. Remove the owner reference",
-            owners(&new_owners)
+        let message = Sentence::listing(
+            format_args!("{named} gets owner "),
+            &owners(&new_owners),
+            format_args!(": the garbage collector would delete the policy with its owner. Remove the owner reference"),
         );
         findings.push(Finding::new(Rule::PolicyOwner, Severity::Deny, message));
     }
     if !old_owners.is_empty() {
-        let message = format!(
-            "{named} has owner {}: the garbage collector may delete the policy with its owner. {}",
-            owners(&old_owners),
-            cure(ctx, named)
+        let message = Sentence::listing(
+            format_args!("{named} has owner "),
+            &owners(&old_owners),
+            format_args!(": the garbage collector may delete the policy with its owner. {}", cure(ctx, named)),
         );
         findings.push(Finding::new(Rule::PolicyOwner, Severity::Warn, message));
     }
-    let listed = |finalizers: &[&Text<'_>]| List { items: finalizers.iter().map(|name| Plain(name)), most: 4 }.to_string();
     if !new_finalizers.is_empty() {
-        let message = format!(
-            "{named} gets finalizer {}: removing the finalizer could then complete a deletion. Remove the finalizer",
-            listed(&new_finalizers)
+        let message = Sentence::listing(
+            format_args!("{named} gets finalizer "),
+            &listed(&new_finalizers),
+            format_args!(": removing the finalizer could then complete a deletion. Remove the finalizer"),
         );
         findings.push(Finding::new(Rule::PolicyFinalizer, Severity::Deny, message));
     }
     if !old_finalizers.is_empty() {
-        let message = format!("{named} has finalizer {}, which the canon does not list. Remove the finalizer", listed(&old_finalizers));
+        let message = Sentence::listing(
+            format_args!("{named} has finalizer "),
+            &listed(&old_finalizers),
+            format_args!(", which the canon does not list. Remove the finalizer"),
+        );
         findings.push(Finding::new(Rule::PolicyFinalizer, Severity::Warn, message));
     }
     findings
@@ -65,7 +71,7 @@ pub(super) fn judge(
 /// Returns the owners that the canon does not list, for a sentence.
 pub(super) fn foreign_owners(policies: Accepted<'_>, name: &str, metadata: &PolicyMetadata<'_>) -> Option<String> {
     let foreign: Vec<_> = metadata.owner_references.iter().filter(|owner| !is_canonical_owner(policies, name, owner)).collect();
-    (!foreign.is_empty()).then(|| owners(&foreign))
+    (!foreign.is_empty()).then(|| owners(&foreign).to_string())
 }
 
 /// Returns the command that removes the owner references.
@@ -77,8 +83,12 @@ pub(super) fn cure(ctx: Ctx<'_>, named: Named<'_>) -> String {
     )
 }
 
-fn owners(owners: &[&OwnerReference<'_>]) -> String {
-    List { items: owners.iter().map(|owner| Named { kind: &owner.kind, name: &owner.name, generate_name: "" }), most: 4 }.to_string()
+fn owners<'a>(owners: &'a [&OwnerReference<'_>]) -> List<impl Iterator<Item = Named<'a>> + Clone> {
+    List { items: owners.iter().map(|owner| Named { kind: &owner.kind, name: &owner.name, generate_name: "" }), most: 4 }
+}
+
+fn listed<'a>(finalizers: &'a [&Text<'_>]) -> List<impl Iterator<Item = Plain<'a>> + Clone> {
+    List { items: finalizers.iter().map(|name| Plain(name)), most: 4 }
 }
 
 fn is_canonical_owner(policies: Accepted<'_>, name: &str, owner: &OwnerReference<'_>) -> bool {

@@ -4,22 +4,26 @@
 use crate::verdict::annotations::BREAK_GLASS;
 use crate::verdict::ctx::Ctx;
 use crate::verdict::finding::{Finding, Rule, Severity};
+use crate::verdict::restore;
 use crate::verdict::words::{Named, Plain};
 
 /// The effect of the annotation on a request.
 pub(super) enum BreakGlass {
     /// The change is admitted without checks.
     Used(Finding),
-    /// The change is checked. The finding denies misuse of the annotation.
+    /// The change is checked. The finding denies misuse of the annotation, or names one that is left over.
     NotUsed(Option<Finding>),
 }
 
-/// Judges the annotation of a policy that is created or updated. Removing it or keeping it has no effect: otherwise
-/// applying the same file again would use it again.
+/// Judges the annotation of a policy that is created or updated. Removing it has no effect, and neither has keeping it:
+/// otherwise applying the same file again would use it again.
 pub(super) fn stored(ctx: Ctx<'_>, named: Named<'_>, before: Option<&str>, after: Option<&str>) -> BreakGlass {
     match after {
         None => BreakGlass::NotUsed(None),
-        Some(_) if after == before => BreakGlass::NotUsed(None),
+        Some(_) if after == before => {
+            let message = restore::leftover_break_glass(&ctx.request.namespace, &Plain(named.name).to_string());
+            BreakGlass::NotUsed(Some(Finding::new(Rule::BreakGlass, Severity::Warn, message)))
+        }
         Some(_) if !is_member(ctx) => {
             let message =
                 format!("{named} has annotation {BREAK_GLASS}, but the user is not in a break-glass group. Remove the annotation");

@@ -7,6 +7,7 @@ use crate::policy::{Beyond, Comparison, Home, Policy, compare};
 use crate::verdict::ctx::Ctx;
 use crate::verdict::facts::NetworkPolicy;
 use crate::verdict::finding::{Finding, Rule, Severity};
+use crate::verdict::sentence::Sentence;
 use crate::verdict::settings::ExtraPolicies;
 use crate::verdict::words::{EXISTING, Named};
 
@@ -33,7 +34,7 @@ pub(super) fn canonical(
         return accepted(ctx, named, policies, version, old);
     }
     let reference = reference(ctx, named, policies, old)?;
-    let finding = |message| Finding::new(Rule::PolicyDrift, Severity::Deny, message);
+    let finding = |message: Sentence| Finding::new(Rule::PolicyDrift, Severity::Deny, message);
     let finding = match parsed.as_ref().map(|found| (found, compare(&reference.policy.policy, found))) {
         Ok((_, Comparison::Same)) => return None,
         Ok((found, Comparison::Drift(drift))) => {
@@ -105,7 +106,7 @@ pub(super) fn extra(
     old: Option<&NetworkPolicy<'_>>,
     new: &NetworkPolicy<'_>,
 ) -> Option<Finding> {
-    let finding = |message| Finding::new(Rule::ExtraPolicy, Severity::Deny, message);
+    let finding = |message: Sentence| Finding::new(Rule::ExtraPolicy, Severity::Deny, message);
     let parsed = match ctx.settings().extra_policies {
         ExtraPolicies::Allow => return None,
         ExtraPolicies::Deny => {
@@ -146,6 +147,6 @@ fn ease(ctx: Ctx<'_>, finding: &mut Finding, old: Option<&NetworkPolicy<'_>>, ne
     let means_the_same = |found| parse(ctx, old).is_ok_and(|old| compare(&old, found) == Comparison::Same);
     if old.spec.same_json(&new.spec) || found.is_some_and(means_the_same) {
         finding.severity = Severity::Warn;
-        finding.message.insert_str(0, EXISTING);
+        finding.message.prefix(EXISTING);
     }
 }

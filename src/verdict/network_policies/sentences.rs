@@ -5,51 +5,59 @@ use crate::documents::Fault;
 use crate::policy::{Drift, Witness};
 use crate::verdict::ctx::Ctx;
 use crate::verdict::restore;
+use crate::verdict::sentence::Sentence;
 use crate::verdict::words::{List, Named, Plain};
 
 /// The maximum number of differences or faults in a sentence. The audit line has all differences.
 const MAX_ITEMS: usize = 3;
 
 /// `nearest` is a built-in canon that is not accepted, but whose policy this is.
-pub(super) fn drift(ctx: Ctx<'_>, named: Named<'_>, reference: &Version<'_>, drift: &Drift, nearest: Option<&str>) -> String {
-    let mut sentence = format!("{named} drifts from the canonical spec: {}", List { items: drift.differences.iter(), most: MAX_ITEMS });
+pub(super) fn drift(ctx: Ctx<'_>, named: Named<'_>, reference: &Version<'_>, drift: &Drift, nearest: Option<&str>) -> Sentence {
+    let mut sentence = Sentence::listing(
+        format_args!("{named} drifts from the canonical spec: "),
+        &List { items: drift.differences.iter(), most: MAX_ITEMS },
+        format_args!(""),
+    );
     if let Some(witness) = &drift.witness {
-        sentence += ". ";
-        sentence += &capitalized(witness);
+        sentence.append(&format!(". {}", capitalized(witness)));
     }
     if let Some(nearest) = nearest {
-        sentence += ". It is the policy of the built-in canon ";
-        sentence += nearest;
+        sentence.append(&format!(". It is the policy of the built-in canon {nearest}"));
     }
-    sentence + ". " + &restore(ctx, named, reference)
+    sentence.append(&format!(". {}", restore(ctx, named, reference)));
+    sentence
 }
 
-pub(super) fn not_proven(ctx: Ctx<'_>, named: Named<'_>, reference: &Version<'_>) -> String {
-    format!("{named} cannot be proven equal to the canonical spec: the comparison takes too many steps. {}", restore(ctx, named, reference))
+pub(super) fn not_proven(ctx: Ctx<'_>, named: Named<'_>, reference: &Version<'_>) -> Sentence {
+    Sentence::from(format!("{named} cannot be proven equal to the canonical spec: the comparison takes too many steps. {}", restore(ctx, named, reference)))
 }
 
-pub(super) fn faulty(ctx: Ctx<'_>, named: Named<'_>, reference: &Version<'_>, faults: &[Fault]) -> String {
-    format!(
-        "{named} cannot match the canonical spec: {}. {}",
-        List { items: faults.iter(), most: MAX_ITEMS },
-        restore(ctx, named, reference)
+pub(super) fn faulty(ctx: Ctx<'_>, named: Named<'_>, reference: &Version<'_>, faults: &[Fault]) -> Sentence {
+    Sentence::listing(
+        format_args!("{named} cannot match the canonical spec: "),
+        &List { items: faults.iter(), most: MAX_ITEMS },
+        format_args!(". {}", restore(ctx, named, reference)),
     )
 }
 
-pub(super) fn not_admitted(named: Named<'_>) -> String {
-    format!("{named} is not in the canon, and extra policies are denied in this namespace. Add it to the canon or remove it")
+pub(super) fn not_admitted(named: Named<'_>) -> Sentence {
+    Sentence::from(format!("{named} is not in the canon, and extra policies are denied in this namespace. Add it to the canon or remove it"))
 }
 
-pub(super) fn wider(named: Named<'_>, witness: &Witness) -> String {
-    format!("{named} is wider than the canon: {witness}. Narrow the policy or add it to the canon")
+pub(super) fn wider(named: Named<'_>, witness: &Witness) -> Sentence {
+    Sentence::from(format!("{named} is wider than the canon: {witness}. Narrow the policy or add it to the canon"))
 }
 
-pub(super) fn not_proven_harmless(named: Named<'_>) -> String {
-    format!("{named} cannot be proven to stay within the canon: the comparison takes too many steps. Simplify it or add it to the canon")
+pub(super) fn not_proven_harmless(named: Named<'_>) -> Sentence {
+    Sentence::from(format!("{named} cannot be proven to stay within the canon: the comparison takes too many steps. Simplify it or add it to the canon"))
 }
 
-pub(super) fn faulty_extra(named: Named<'_>, faults: &[Fault]) -> String {
-    format!("{named} cannot be compared with the canon: {}", List { items: faults.iter(), most: MAX_ITEMS })
+pub(super) fn faulty_extra(named: Named<'_>, faults: &[Fault]) -> Sentence {
+    Sentence::listing(
+        format_args!("{named} cannot be compared with the canon: "),
+        &List { items: faults.iter(), most: MAX_ITEMS },
+        format_args!(". Correct the policy"),
+    )
 }
 
 fn restore(ctx: Ctx<'_>, named: Named<'_>, reference: &Version<'_>) -> String {

@@ -5,6 +5,7 @@ use super::network;
 use crate::verdict::ctx::Ctx;
 use crate::verdict::facts::Pod;
 use crate::verdict::finding::{Finding, Rule, Severity};
+use crate::verdict::sentence::Sentence;
 use crate::verdict::words::{List, Named, plural};
 
 /// Whether a granted label may be missing.
@@ -37,11 +38,10 @@ pub(crate) fn judge(ctx: Ctx<'_>, named: Named<'_>, pod: &Pod<'_>, missing: Miss
         let is_missing = |(key, _): &(&str, &str)| pod.metadata.labels.get(key).is_none();
         if identity.labels().any(|label| is_missing(&label)) {
             let keys: Vec<&str> = identity.labels().filter(is_missing).map(|(key, _)| key).collect();
-            let message = format!(
-                "{named} lacks label{} {}, which {} it: the mutating webhook was not called for it. Retry",
-                plural(keys.len()),
-                List { items: keys.iter(), most: 20 },
-                labels::gives(&identity, &keys)
+            let message = Sentence::listing(
+                format_args!("{named} lacks label{} ", plural(keys.len())),
+                &List { items: keys.iter(), most: 20 },
+                format_args!(", which {} it: the mutating webhook was not called for it. Retry", labels::gives(&identity, &keys)),
             );
             findings.push(Finding::new(Rule::MissingLabel, Severity::Deny, message));
         }

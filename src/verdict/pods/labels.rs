@@ -1,18 +1,16 @@
 //! Findings about capability labels.
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 
 use crate::canon::{Grant, Identity};
 use crate::verdict::ctx::Ctx;
 use crate::verdict::finding::{Finding, Rule, Severity};
+use crate::verdict::sentence::Sentence;
 use crate::verdict::settings::UngrantedLabels;
 use crate::verdict::words::{List, Named, Plain, plural};
 
 /// The maximum number of findings about the labels of one pod, which can have tens of thousands.
 const MAX_FINDINGS: usize = 64;
-
-/// The capacity for a sentence, in bytes. Most are shorter.
-const SENTENCE: usize = 256;
 
 /// Findings about the labels of one pod. The last one counts those beyond the limit.
 pub(super) struct LabelFindings<'n> {
@@ -28,7 +26,7 @@ impl<'n> LabelFindings<'n> {
     }
 
     /// Adds a finding. Calls `message` only below the limit.
-    pub(super) fn push(&mut self, rule: Rule, severity: Severity, message: impl FnOnce(Named<'n>) -> String) {
+    pub(super) fn push(&mut self, rule: Rule, severity: Severity, message: impl FnOnce(Named<'n>) -> Sentence) {
         if self.findings.len() < MAX_FINDINGS {
             self.findings.push(Finding::new(rule, severity, message(self.named)));
         } else {
@@ -54,33 +52,31 @@ pub(super) fn ungranted_severity(ctx: Ctx<'_>) -> Severity {
     }
 }
 
-pub(super) fn ungranted(ctx: Ctx<'_>, named: Named<'_>, key: &str) -> String {
-    let mut sentence = String::with_capacity(SENTENCE);
-    let granters = granters(ctx, key);
-    // Writing to a string cannot fail.
-    let _ = write!(
-        sentence,
-        "{named} has label {}, which no grant allows for this pod ({granters}). Remove the label or add it to a grant",
-        Plain(key)
-    );
-    sentence
+pub(super) fn ungranted(ctx: Ctx<'_>, named: Named<'_>, key: &str) -> Sentence {
+    no_grant(
+        ctx,
+        key,
+        format_args!("{named} has label {}, which no grant allows for this pod", Plain(key)),
+        "Remove the label or add it to a grant",
+    )
 }
 
-/// Returns the grants with a label, for a sentence.
-pub(super) fn granters<'c>(ctx: Ctx<'c>, key: &str) -> impl fmt::Display + use<'c> {
-    Granters(ctx.canons().granters(key))
+pub(super) fn stripped(ctx: Ctx<'_>, named: Named<'_>, key: &str) -> Sentence {
+    no_grant(
+        ctx,
+        key,
+        format_args!("label {} is removed from {named}: no grant allows it", Plain(key)),
+        "Use a pod that a grant selects, or add the label to a grant",
+    )
 }
 
-struct Granters<I>(I);
-
-impl<'c, I: Iterator<Item = &'c Grant> + Clone> fmt::Display for Granters<I> {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0.clone().next().is_none() {
-            return formatter.write_str("no grant has this label");
-        }
-        formatter.write_str("grants with this label: ")?;
-        List { items: self.0.clone().map(Granter), most: 4 }.fmt(formatter)
+/// Returns a sentence with the grants that have the label.
+fn no_grant(ctx: Ctx<'_>, key: &str, problem: fmt::Arguments<'_>, cure: &str) -> Sentence {
+    let granters = List { items: ctx.canons().granters(key).map(Granter), most: 4 };
+    if granters.items.clone().next().is_none() {
+        return Sentence::from(format!("{problem} (no grant has this label). {cure}"));
     }
+    Sentence::listing(format_args!("{problem} (grants with this label: "), &granters, format_args!("). {cure}"))
 }
 
 struct Granter<'c>(&'c Grant);
@@ -91,15 +87,16 @@ impl fmt::Display for Granter<'_> {
     }
 }
 
-pub(super) fn wrong_value(named: Named<'_>, identity: &Identity<'_>, key: &str, value: &str, granted: &str) -> String {
-    format!("{named} has label {key}={}, but {} it the value {granted}. Set {key} to {granted}", Plain(value), gives(identity, &[key]))
+pub(super) fn wrong_value(named: Named<'_>, identity: &Identity<'_>, key: &str, value: &str, granted: &str) -> Sentence {
+    Sentence::from(format!("{named} has label {key}={}, but {} it the value {granted}. Set {key} to {granted}", Plain(value), gives(identity, &[key])))
 }
 
-pub(super) fn two_identities(named: Named<'_>, identity: &Identity<'_>) -> String {
+pub(super) fn two_identities(named: Named<'_>, identity: &Identity<'_>) -> Sentence {
     let grants: Vec<String> = identity.exclusive().map(|grant| format!("{} ({})", grant.name, grant.selects)).collect();
-    format!(
-        "{named} has more than one identity: grants {} exclude each other, so none of them applies. Keep only one of the labels by which they select pods",
-        List { items: grants.iter(), most: 4 }
+    Sentence::listing(
+        format_args!("{named} has more than one identity: grants "),
+        &List { items: grants.iter(), most: 4 },
+        format_args!(" exclude each other, so none of them applies. Keep only one of the labels by which they select pods"),
     )
 }
 

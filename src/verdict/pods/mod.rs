@@ -67,6 +67,6 @@ fn is_mirror(ctx: Ctx<'_>, pod: &Pod<'_>) -> bool {
 fn admit_mirror(findings: &mut [Finding]) {
     for finding in findings.iter_mut().filter(|finding| finding.severity == Severity::Deny) {
         finding.severity = Severity::Noted;
-        finding.message.push_str(" (admitted, because the containers of a mirror pod run anyway)");
+        finding.message.append(" (admitted, because the containers of a mirror pod run anyway)");
     }
 }

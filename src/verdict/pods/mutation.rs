@@ -7,7 +7,6 @@ use crate::verdict::facts::Pod;
 use crate::verdict::finding::{Rule, Severity};
 use crate::verdict::judgment::{Edit, Judgment};
 use crate::verdict::settings::UngrantedLabels;
-use crate::verdict::words::Plain;
 
 /// More labels than most grants have.
 const MANY: usize = 16;
@@ -61,9 +60,7 @@ fn strip<'r>(ctx: Ctx<'_>, pod: &'r Pod<'_>, identity: &Identity<'_>, is_new: im
     for (key, value) in pod.metadata.labels.capabilities() {
         if identity.value(key).is_none() && is_new(key, value) {
             judgment.edits.push(Edit::Remove { key });
-            findings.push(Rule::UngrantedLabel, Severity::Warn, |named| {
-                format!("label {} is removed from {named}: no grant allows it ({})", Plain(key), labels::granters(ctx, key))
-            });
+            findings.push(Rule::UngrantedLabel, Severity::Warn, |named| labels::stripped(ctx, named, key));
         }
     }
     judgment.findings = findings.finish();

@@ -5,6 +5,7 @@ use crate::verdict::annotations::NETWORK;
 use crate::verdict::ctx::Ctx;
 use crate::verdict::facts::{Annotations, Pod};
 use crate::verdict::finding::{Finding, Rule, Severity};
+use crate::verdict::sentence::Sentence;
 use crate::verdict::words::{List, Named};
 
 /// Judges a pod on the host network. `NetworkPolicies` do not apply to it, although a canonical one selects its labels
@@ -19,9 +20,10 @@ pub(super) fn host_network(ctx: Ctx<'_>, named: Named<'_>, pod: &Pod<'_>, identi
     if selecting.is_empty() {
         return None;
     }
-    let message = format!(
-        "{named} uses hostNetwork, so NetworkPolicies do not apply to it, but the canon isolates it with {}. Remove hostNetwork",
-        List { items: selecting.iter(), most: 4 }
+    let message = Sentence::listing(
+        format_args!("{named} uses hostNetwork, so NetworkPolicies do not apply to it, but the canon isolates it with "),
+        &List { items: selecting.iter(), most: 4 },
+        format_args!(". Remove hostNetwork"),
     );
     Some(Finding::new(Rule::HostNetwork, if existing { Severity::Warn } else { severity }, message))
 }
@@ -33,9 +35,10 @@ pub(crate) fn annotations(ctx: Ctx<'_>, named: Named<'_>, new: &Annotations<'_>,
     let mut keys = NETWORK.iter().copied().filter(is_new).peekable();
     keys.peek()?;
     let severity = ctx.settings().network_annotations.severity()?;
-    let message = format!(
-        "{named} has annotation {}, which can allow traffic that NetworkPolicies do not control. Remove the annotation unless it is intended",
-        List { items: keys, most: 20 }
+    let message = Sentence::listing(
+        format_args!("{named} has annotation "),
+        &List { items: keys, most: 20 },
+        format_args!(", which can allow traffic that NetworkPolicies do not control. Remove the annotation unless it is intended"),
     );
     Some(Finding::new(Rule::NetworkAnnotation, severity, message))
 }

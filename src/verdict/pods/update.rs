@@ -6,6 +6,7 @@ use super::network;
 use crate::verdict::ctx::Ctx;
 use crate::verdict::facts::Pod;
 use crate::verdict::finding::{Finding, Rule, Severity};
+use crate::verdict::sentence::Sentence;
 use crate::verdict::words::{EXISTING, List, Named};
 
 pub(super) fn judge(ctx: Ctx<'_>, old: &Pod<'_>, new: &Pod<'_>) -> Vec<Finding> {
@@ -16,31 +17,36 @@ pub(super) fn judge(ctx: Ctx<'_>, old: &Pod<'_>, new: &Pod<'_>) -> Vec<Finding> 
 
     let mut findings = identity_changed(ctx, named, old, new);
     if identity.is_conflict() && findings.is_empty() {
-        let message = EXISTING.to_owned() + &labels::two_identities(named, &identity);
+        let mut message = labels::two_identities(named, &identity);
+        message.prefix(EXISTING);
         findings.push(Finding::new(Rule::TwoIdentities, Severity::Warn, message));
     }
     let mut about_labels = LabelFindings::new(named);
     for (key, value) in after.capabilities() {
         let is_old = before.get(key) == Some(value);
-        let prefix = if is_old { EXISTING } else { "" };
+        let prefixed = |mut message: Sentence| {
+            if is_old {
+                message.prefix(EXISTING);
+            }
+            message
+        };
         match identity.value(key) {
             Some(granted) if value == granted => {}
             Some(granted) => {
                 let severity = if is_old { Severity::Warn } else { Severity::Deny };
-                about_labels.push(Rule::LabelValue, severity, |named| {
-                    prefix.to_owned() + &labels::wrong_value(named, &identity, key, value, granted)
-                });
+                about_labels
+                    .push(Rule::LabelValue, severity, |named| prefixed(labels::wrong_value(named, &identity, key, value, granted)));
             }
             None => {
                 let severity = if is_old { Severity::Warn } else { labels::ungranted_severity(ctx) };
-                about_labels.push(Rule::UngrantedLabel, severity, |named| prefix.to_owned() + &labels::ungranted(ctx, named, key));
+                about_labels.push(Rule::UngrantedLabel, severity, |named| prefixed(labels::ungranted(ctx, named, key)));
             }
         }
     }
     for (key, value) in before.capabilities() {
         if after.get(key).is_none() && identity.value(key) == Some(value) {
             about_labels.push(Rule::LabelTaken, Severity::Deny, |named| {
-                format!("{named} loses label {key}, which {} it. Keep the label", labels::gives(&identity, &[key]))
+                format!("{named} loses label {key}, which {} it. Keep the label", labels::gives(&identity, &[key])).into()
             });
         }
     }
@@ -56,9 +62,10 @@ fn identity_changed(ctx: Ctx<'_>, named: Named<'_>, old: &Pod<'_>, new: &Pod<'_>
     if keys.is_empty() {
         return Vec::new();
     }
-    let message = format!(
-        "{named} changes label {}, which canonical policies and grants use to identify pods. Create a new pod with the label instead",
-        List { items: keys.iter(), most: 20 }
+    let message = Sentence::listing(
+        format_args!("{named} changes label "),
+        &List { items: keys.iter(), most: 20 },
+        format_args!(", which canonical policies and grants use to identify pods. Create a new pod with the label instead"),
     );
     vec![Finding::new(Rule::IdentityChanged, Severity::Deny, message)]
 }

@@ -185,7 +185,14 @@ fn a_user_who_is_not_a_member_can_neither_set_nor_use_the_annotation() {
     glass("planted")(&mut created);
     denied(&guard, &Made::policy("memcached-permits", json!({})).object(created), "break-glass");
     passes(&guard, &policy_update(|policy| policy["metadata"]["annotations"] = json!({}), glass("incident 7")));
-    passes(&guard, &policy_update(|_| {}, glass("incident 7")));
+    let left = warned(&guard, &policy_update(|_| {}, glass("incident 7")), "break-glass");
+    assert_eq!(
+        left.warnings,
+        [
+            "NetworkPolicy \"memcached-permits\" still has annotation netpol.abcdesktop.io/break-glass of an earlier change, which no longer has \
+             an effect. To remove it: kubectl -n abcdesktop annotate networkpolicy memcached-permits netpol.abcdesktop.io/break-glass-"
+        ]
+    );
     let delete = policy_update(|_| {}, glass("incident 7")).with("operation", json!("DELETE")).object(json!(null));
     denied(&guard, &delete, "policy-deleted");
     // Without a break-glass group the annotation has no effect.
