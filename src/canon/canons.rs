@@ -196,12 +196,6 @@ impl Canons {
     pub fn neighbors(&self) -> &[NeighborSelector] {
         &self.neighbors
     }
-
-    /// Returns the keys of namespace labels that [`Canons::neighbors`] read, sorted and without duplicates. Only
-    /// the control plane sets `kubernetes.io/metadata.name`, so it is not one of them.
-    pub fn neighbor_keys(&self) -> impl Iterator<Item = &str> {
-        neighbors::keys(&self.neighbors).into_iter()
-    }
 }
 
 impl<'c> Accepted<'c> {

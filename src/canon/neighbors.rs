@@ -19,9 +19,9 @@ pub struct NeighborSelector {
 }
 
 impl NeighborSelector {
-    /// Returns the keys that the selector reads, without the key that users cannot set (`semantics.md` rule 19).
-    pub fn keys(&self) -> impl Iterator<Item = &str> {
-        self.selector.keys().filter(|key| *key != NAMESPACE_NAME_KEY)
+    /// Returns whether a namespace without labels of users does not match, so that a label makes it match.
+    pub fn needs_a_label(&self) -> bool {
+        self.selector.keys().any(|key| key != NAMESPACE_NAME_KEY && !self.selector.accepts(key, None))
     }
 }
 
@@ -40,9 +40,4 @@ pub(super) fn collect<'p>(namespaces: impl Iterator<Item = &'p Policies>) -> Vec
     let mut neighbors: Vec<NeighborSelector> = found.into_iter().map(neighbor).collect();
     neighbors.sort_by(|left, right| left.selects.cmp(&right.selects));
     neighbors
-}
-
-/// Returns the keys that the selectors read, sorted and without duplicates.
-pub(super) fn keys(neighbors: &[NeighborSelector]) -> BTreeSet<&str> {
-    neighbors.iter().flat_map(NeighborSelector::keys).collect()
 }

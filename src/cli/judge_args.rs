@@ -32,6 +32,23 @@ pub struct CanonArgs {
     pub canons: Vec<String>,
 }
 
+/// The flags whose `deny` must also hold while no server responds: the registration depends on them.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct OutageArgs {
+    /// Action for policies of other APIs, which netpol cannot evaluate (Cilium, Calico, AdminNetworkPolicy …).
+    ///
+    /// With `deny`, the API server also rejects namespaced ones while no server responds.
+    #[arg(long, value_name = "HOW", env = "NETPOL_FOREIGN_POLICIES", value_enum, default_value_t = Settings::default().foreign_policies)]
+    pub foreign_policies: Action,
+
+    /// Action when the labels of a namespace start or stop matching a namespaceSelector of the canon.
+    ///
+    /// With `deny`, the API server also rejects such changes while no server responds, except in kube-system and the
+    /// namespace of the servers.
+    #[arg(long, value_name = "HOW", env = "NETPOL_NEIGHBORS", value_enum, default_value_t = Settings::default().neighbors)]
+    pub neighbors: Action,
+}
+
 /// The flags that a verdict depends on.
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
 #[command(next_help_heading = "Verdicts")]
@@ -55,13 +72,9 @@ pub struct JudgeArgs {
     #[arg(long, value_name = "HOW", env = "NETPOL_EXTRA_POLICIES", value_enum, default_value_t = Settings::default().extra_policies)]
     pub extra_policies: ExtraPolicies,
 
-    /// Action for policies of other APIs, which netpol cannot evaluate (Cilium, Calico, AdminNetworkPolicy …).
-    #[arg(long, value_name = "HOW", env = "NETPOL_FOREIGN_POLICIES", value_enum, default_value_t = Settings::default().foreign_policies)]
-    pub foreign_policies: Action,
-
-    /// Action when a namespace gains or loses a label that the canon's namespaceSelectors match.
-    #[arg(long, value_name = "HOW", env = "NETPOL_NEIGHBORS", value_enum, default_value_t = Settings::default().neighbors)]
-    pub neighbors: Action,
+    /// The flags that also decide what happens while no server responds.
+    #[command(flatten)]
+    pub outage: OutageArgs,
 
     /// Action for annotations that attach a pod to another network.
     #[arg(long, value_name = "HOW", env = "NETPOL_NETWORK_ANNOTATIONS", value_enum)]
@@ -111,8 +124,8 @@ impl JudgeArgs {
             enforcement: self.enforcement,
             ungranted_labels: self.ungranted_labels,
             extra_policies: self.extra_policies,
-            foreign_policies: self.foreign_policies,
-            neighbors: self.neighbors,
+            foreign_policies: self.outage.foreign_policies,
+            neighbors: self.outage.neighbors,
             network_annotations: self.network_annotations,
             host_network: self.host_network,
             workloads: self.workloads,
@@ -129,8 +142,8 @@ impl JudgeArgs {
             ("enforcement", word(&self.enforcement)),
             ("ungranted-labels", word(&self.ungranted_labels)),
             ("extra-policies", word(&self.extra_policies)),
-            ("foreign-policies", word(&self.foreign_policies)),
-            ("neighbors", word(&self.neighbors)),
+            ("foreign-policies", word(&self.outage.foreign_policies)),
+            ("neighbors", word(&self.outage.neighbors)),
             ("network-annotations", word(&self.network_annotations)),
             ("host-network", word(&self.host_network)),
             ("workloads", word(&self.workloads)),

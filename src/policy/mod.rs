@@ -35,7 +35,7 @@ pub mod selector;
 pub mod spec;
 pub mod steps;
 mod traffic;
-mod values;
+pub(crate) mod values;
 mod witness;
 mod words;
 

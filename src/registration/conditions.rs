@@ -4,9 +4,11 @@
 //! expressions read every field that may be absent as an optional (`?`), and check the operation before they
 //! read the old object. The API server evaluates them for objects of any size, so each takes linear time. They do not read `request.subResource`, which is absent, not empty, for a main resource.
 
+use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::canon::CAPABILITY_PREFIX;
+use crate::canon::{CAPABILITY_PREFIX, NeighborSelector};
+use crate::policy::values::ValueSet;
 use crate::verdict::annotations;
 
 /// One match condition.
@@ -85,15 +87,53 @@ pub(super) fn selector_reads_no_capabilities() -> Condition {
     Condition { name: "selector-reads-no-capabilities", expression: format!("!({})", selector_expression()) }
 }
 
-/// Matches namespaces in which a label that canonical peers read is added, changed or removed.
-pub(super) fn neighbor_labels_change<'k>(keys: impl IntoIterator<Item = &'k str>) -> Condition {
-    let keys = list(keys);
-    let expression = format!(
-        "request.operation == 'UPDATE' \
-         ? {keys}.exists(key, object.metadata.?labels[?key] != oldObject.metadata.?labels[?key]) \
-         : {keys}.exists(key, object.metadata.?labels[?key].hasValue())"
-    );
-    Condition { name: "neighbor-labels-change", expression }
+/// Matches namespaces that become a neighbor namespace, or stop being one: requests for which the verdict may have a
+/// finding.
+pub(super) fn neighbors_change(neighbors: &[NeighborSelector]) -> Condition {
+    let terms = NeighborTerm::all(neighbors);
+    let any = |terms: Vec<String>| if terms.is_empty() { "false".to_owned() } else { terms.join(" || ") };
+    let updated = terms.iter().map(|term| format!("({}) != ({})", term.of("object"), term.of("oldObject"))).collect();
+    let created = terms.iter().filter(|term| term.when_created).map(|term| format!("({})", term.of("object"))).collect();
+    let expression = format!("request.operation == 'UPDATE' ? {} : {}", any(updated), any(created));
+    Condition { name: "neighbors-change", expression }
+}
+
+/// The CEL expression of one selector of neighbor namespaces.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NeighborTerm {
+    /// Whether the selector matches the namespace `{object}`.
+    matches: String,
+    /// Whether a label of a new namespace can make it match.
+    when_created: bool,
+}
+
+impl NeighborTerm {
+    /// Returns the expressions of selectors, sorted.
+    pub fn all(neighbors: &[NeighborSelector]) -> Vec<NeighborTerm> {
+        let mut terms: Vec<NeighborTerm> = neighbors.iter().map(NeighborTerm::new).collect();
+        terms.sort_by(|left, right| left.matches.cmp(&right.matches));
+        terms
+    }
+
+    fn new(neighbor: &NeighborSelector) -> NeighborTerm {
+        let terms: Vec<String> = neighbor.selector.entries().iter().map(|(key, values)| accepts(key, values)).collect();
+        NeighborTerm { matches: terms.join(" && "), when_created: neighbor.needs_a_label() }
+    }
+
+    fn of(&self, object: &str) -> String {
+        self.matches.replace(OBJECT, object)
+    }
+}
+
+/// The place of the object in a term. No label has these characters.
+const OBJECT: &str = "{object}";
+
+/// Returns the expression that a label has an accepted value.
+fn accepts(key: &str, values: &ValueSet) -> String {
+    let listed = list(values.listed().iter().map(AsRef::as_ref));
+    let is_listed = if values.is_finite() { format!("value in {listed}") } else { format!("!(value in {listed})") };
+    format!("{OBJECT}.metadata.?labels[?{}].optMap(value, {is_listed}).orValue({})", literal(key), values.accepts_absence())
 }
 
 const NOT_UPDATE: &str = "request.operation != 'UPDATE'";
@@ -167,7 +207,7 @@ mod tests {
             spec_changes(),
             selector_reads_capabilities(),
             selector_reads_no_capabilities(),
-            neighbor_labels_change([]),
+            neighbors_change(&[]),
         ];
         for condition in all {
             let name = condition.name;

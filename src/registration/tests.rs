@@ -4,6 +4,8 @@ use serde_json::{Value, json};
 
 use super::{DEFAULT_NAME, Endpoint, Registration};
 use crate::canon::Canons;
+use crate::verdict::foreign::KINDS;
+use crate::verdict::settings::Action;
 use crate::verdict::{Settings, Subject};
 
 fn render(canons: &Canons) -> [Value; 2] {
@@ -12,6 +14,8 @@ fn render(canons: &Canons) -> [Value; 2] {
         canons,
         namespaces: &settings.namespaces,
         namespace_controllers: &settings.namespace_controllers,
+        neighbors: settings.neighbors,
+        foreign_policies: settings.foreign_policies,
         name: DEFAULT_NAME,
         endpoint: &Endpoint::default_service(),
         authorities: None,
@@ -46,22 +50,26 @@ fn each_webhook_has_its_failure_policy_timeout_and_scope() {
         .iter()
         .map(|webhook| {
             let text = |field: &str| webhook[field].as_str().unwrap_or("-").to_owned();
-            let guarded = if webhook.get("namespaceSelector").is_some() { "guarded" } else { "everywhere" };
-            format!("{} {} {} s {guarded}", text("name"), text("failurePolicy"), webhook["timeoutSeconds"])
+            let names = &webhook["namespaceSelector"]["matchExpressions"][0];
+            let listed = names["values"].as_array().unwrap().iter().map(|name| name.as_str().unwrap()).collect::<Vec<_>>().join(",");
+            let scope = format!("{} {listed}", names["operator"].as_str().unwrap());
+            format!("{} {} {} s {scope}", text("name"), text("failurePolicy"), webhook["timeoutSeconds"])
         })
         .collect();
     assert_eq!(
         found,
         [
-            "pods.mutate.netpol.abcdesktop.io Ignore 3 s guarded",
-            "pods.validate.netpol.abcdesktop.io Fail 5 s guarded",
-            "bindings.validate.netpol.abcdesktop.io Fail 5 s guarded",
-            "policies.validate.netpol.abcdesktop.io Fail 5 s guarded",
-            "deleted-policies.validate.netpol.abcdesktop.io Ignore 5 s guarded",
-            "workload-selectors.validate.netpol.abcdesktop.io Fail 5 s guarded",
-            "workloads.validate.netpol.abcdesktop.io Ignore 5 s guarded",
-            "foreign-policies.validate.netpol.abcdesktop.io Ignore 5 s guarded",
-            "neighbors.validate.netpol.abcdesktop.io Ignore 5 s everywhere",
+            "pods.mutate.netpol.abcdesktop.io Ignore 3 s In abcdesktop",
+            "pods.validate.netpol.abcdesktop.io Fail 5 s In abcdesktop",
+            "bindings.validate.netpol.abcdesktop.io Fail 5 s In abcdesktop",
+            "policies.validate.netpol.abcdesktop.io Fail 5 s In abcdesktop",
+            "deleted-policies.validate.netpol.abcdesktop.io Ignore 5 s In abcdesktop",
+            "workload-selectors.validate.netpol.abcdesktop.io Fail 5 s In abcdesktop",
+            "workloads.validate.netpol.abcdesktop.io Ignore 5 s In abcdesktop",
+            "foreign-policies.validate.netpol.abcdesktop.io Ignore 5 s In abcdesktop",
+            "cluster-foreign-policies.validate.netpol.abcdesktop.io Ignore 5 s In abcdesktop",
+            "neighbors.validate.netpol.abcdesktop.io Ignore 5 s NotIn kube-system,netpol-system",
+            "system-neighbors.validate.netpol.abcdesktop.io Ignore 5 s In kube-system,netpol-system",
         ]
     );
     for webhook in webhooks(&manifests) {
@@ -81,14 +89,48 @@ fn every_resource_of_a_rule_has_a_judge() {
     }
 }
 
+/// Returns the webhook whose name begins with `name` and a period.
+fn webhook<'m>(manifests: &'m [Value; 2], name: &str) -> &'m Value {
+    let is_named = |webhook: &&Value| webhook["name"].as_str().unwrap().split('.').next() == Some(name);
+    webhooks(manifests).into_iter().rfind(is_named).unwrap()
+}
+
 #[test]
-fn every_foreign_kind_is_matched_in_any_scope() {
+fn every_foreign_kind_is_matched_in_its_scope() {
     let manifests = render(&built_in());
-    let webhook = webhooks(&manifests).into_iter().find(|webhook| webhook["name"].as_str().unwrap().starts_with("foreign")).unwrap();
-    let matched: BTreeSet<_> = resources(webhook).into_iter().map(|(group, resource, _)| (group, resource)).collect();
-    let known = crate::verdict::foreign::KINDS.iter().map(|kind| (kind.group.to_owned(), kind.resource.to_owned())).collect();
-    assert_eq!(matched, known);
-    assert!(webhook["rules"].as_array().unwrap().iter().all(|rule| rule["scope"] == "*"));
+    for (name, scope) in [("foreign-policies", "Namespaced"), ("cluster-foreign-policies", "Cluster")] {
+        let webhook = webhook(&manifests, name);
+        let matched: BTreeSet<_> = resources(webhook).into_iter().map(|(group, resource, _)| (group, resource)).collect();
+        let known = KINDS.iter().filter(|kind| kind.namespaced == (scope == "Namespaced"));
+        assert_eq!(matched, known.map(|kind| (kind.group.to_owned(), kind.resource.to_owned())).collect());
+        assert!(webhook["rules"].as_array().unwrap().iter().all(|rule| rule["scope"] == scope));
+    }
+}
+
+/// What corrects an outage must not depend on the servers, and neither must the namespaces that they need.
+#[test]
+fn only_what_is_denied_and_never_needed_by_the_servers_fails_closed() {
+    let canons = built_in();
+    for (action, expected) in [(Action::Deny, "Fail"), (Action::Warn, "Ignore"), (Action::Allow, "Ignore")] {
+        let settings = Settings::default();
+        let manifests = Registration {
+            canons: &canons,
+            namespaces: &settings.namespaces,
+            namespace_controllers: &settings.namespace_controllers,
+            neighbors: action,
+            foreign_policies: action,
+            name: DEFAULT_NAME,
+            endpoint: &Endpoint::service("kube-system/guard").unwrap(),
+            authorities: None,
+        }
+        .manifests();
+        let policy = |name| &webhook(&manifests, name)["failurePolicy"];
+        assert_eq!((policy("neighbors"), policy("foreign-policies")), (&json!(expected), &json!(expected)));
+        assert_eq!((policy("system-neighbors"), policy("cluster-foreign-policies")), (&json!("Ignore"), &json!("Ignore")));
+        for name in ["neighbors", "system-neighbors"] {
+            assert_eq!(webhook(&manifests, name)["namespaceSelector"]["matchExpressions"][0]["values"], json!(["kube-system"]));
+        }
+    }
 }
 
 #[test]
@@ -98,6 +140,8 @@ fn manifests_have_the_given_users_and_namespaces() {
         canons: &canon,
         namespaces: &["one".to_owned(), "two".to_owned()],
         namespace_controllers: &["o\"brien".to_owned()],
+        neighbors: Action::Deny,
+        foreign_policies: Action::Deny,
         name: "second",
         endpoint: &Endpoint::url("https://127.0.0.1:8443").unwrap(),
         authorities: None,

@@ -14,7 +14,12 @@ use serde_json::{Map, Value, json};
 use super::conditions::{self, Condition};
 use super::endpoint::{Authorities, Endpoint};
 use crate::canon::Canons;
+use crate::policy::selector::NAMESPACE_NAME_KEY;
 use crate::verdict::foreign;
+use crate::verdict::settings::Action;
+
+/// The namespace of the control plane.
+const SYSTEM: &str = "kube-system";
 
 /// The timeout of `/mutate` in seconds. A pod without its labels is denied by `/validate`, and a retry succeeds.
 const MUTATE_TIMEOUT: u8 = 3;
@@ -34,6 +39,10 @@ pub struct Registration<'a> {
     pub namespaces: &'a [String],
     /// The user names of the namespace controller.
     pub namespace_controllers: &'a [String],
+    /// The action for neighbor namespaces: `Deny` must also hold while no server responds.
+    pub neighbors: Action,
+    /// The action for foreign policies: `Deny` must also hold while no server responds.
+    pub foreign_policies: Action,
     /// The name of both configurations.
     pub name: &'a str,
     /// The address of the server.
@@ -42,7 +51,16 @@ pub struct Registration<'a> {
     pub authorities: Option<&'a Authorities>,
 }
 
-impl Registration<'_> {
+impl<'a> Registration<'a> {
+    /// Returns the namespaces that the servers need to start: a request there never waits for them.
+    fn system_namespaces(&self) -> Vec<&'a str> {
+        let own = match self.endpoint {
+            Endpoint::Service { namespace, .. } => Some(namespace.as_str()),
+            Endpoint::Url(_) => None,
+        };
+        [SYSTEM].into_iter().chain(own.filter(|own| *own != SYSTEM)).collect()
+    }
+
     /// Renders both configurations, the mutating one first.
     pub fn manifests(&self) -> [Value; 2] {
         let (mutating, validating) = (mutating(self), validating(self));
@@ -66,14 +84,34 @@ enum FailurePolicy {
     Ignore,
 }
 
+impl FailurePolicy {
+    /// Returns the policy for requests that are judged by a flag.
+    fn of(action: Action) -> FailurePolicy {
+        match action {
+            Action::Deny => FailurePolicy::Fail,
+            Action::Warn | Action::Allow => FailurePolicy::Ignore,
+        }
+    }
+}
+
+/// The namespaces for which a webhook is called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Scope {
+    /// The guarded namespaces, and cluster-scoped objects that are not namespaces.
+    Guarded,
+    /// The namespaces that the servers need to start.
+    System,
+    /// All other namespaces.
+    NotSystem,
+}
+
 /// One webhook.
 #[derive(Debug)]
 struct Webhook {
     /// The first part of the name.
     name: &'static str,
     failure_policy: FailurePolicy,
-    /// Whether requests outside the guarded namespaces are excluded.
-    guarded: bool,
+    scope: Scope,
     rules: Vec<Value>,
     conditions: Vec<Condition>,
 }
@@ -83,7 +121,7 @@ fn mutating(registration: &Registration<'_>) -> Vec<Value> {
     let pods = Webhook {
         name: "pods",
         failure_policy: FailurePolicy::Ignore,
-        guarded: true,
+        scope: Scope::Guarded,
         rules: vec![rule("", &["pods"], WRITE, "Namespaced")],
         conditions: vec![conditions::labels_change()],
     };
@@ -101,60 +139,74 @@ fn validating(registration: &Registration<'_>) -> Vec<Value> {
         Webhook {
             name: "pods",
             failure_policy: FailurePolicy::Fail,
-            guarded: true,
+            scope: Scope::Guarded,
             rules: vec![rule("", &["pods", "pods/status"], WRITE, "Namespaced")],
             conditions: vec![conditions::labels_or_network_change()],
         },
         Webhook {
             name: "bindings",
             failure_policy: FailurePolicy::Fail,
-            guarded: true,
+            scope: Scope::Guarded,
             rules: vec![rule("", &["bindings", "pods/binding"], CREATE, "Namespaced")],
             conditions: vec![conditions::binding_carries(canons.identity_keys())],
         },
         Webhook {
             name: "policies",
             failure_policy: FailurePolicy::Fail,
-            guarded: true,
+            scope: Scope::Guarded,
             rules: vec![rule("networking.k8s.io", &["networkpolicies"], &["CREATE", "UPDATE", "DELETE"], "Namespaced")],
             conditions: vec![conditions::not_by_namespace_controller(controllers), conditions::ends_no_deletion()],
         },
         Webhook {
             name: "deleted-policies",
             failure_policy: FailurePolicy::Ignore,
-            guarded: true,
+            scope: Scope::Guarded,
             rules: vec![rule("networking.k8s.io", &["networkpolicies"], UPDATE, "Namespaced")],
             conditions: vec![conditions::ends_a_deletion()],
         },
         Webhook {
             name: "workload-selectors",
             failure_policy: FailurePolicy::Fail,
-            guarded: true,
+            scope: Scope::Guarded,
             rules: workloads(),
             conditions: vec![conditions::selector_reads_capabilities()],
         },
         Webhook {
             name: "workloads",
             failure_policy: FailurePolicy::Ignore,
-            guarded: true,
+            scope: Scope::Guarded,
             rules: workloads(),
             conditions: vec![conditions::spec_changes(), conditions::selector_reads_no_capabilities()],
         },
         Webhook {
             name: "foreign-policies",
+            failure_policy: FailurePolicy::of(registration.foreign_policies),
+            scope: Scope::Guarded,
+            rules: foreign_policies(true),
+            conditions: Vec::new(),
+        },
+        // One of them may cut off the servers. Its correction must not depend on them.
+        Webhook {
+            name: "cluster-foreign-policies",
             failure_policy: FailurePolicy::Ignore,
-            // Cluster-scoped objects match regardless of the namespaceSelector.
-            guarded: true,
-            rules: foreign_policies(),
+            scope: Scope::Guarded,
+            rules: foreign_policies(false),
             conditions: Vec::new(),
         },
         // Without neighbors no request matches, but the set of webhooks is always the same.
         Webhook {
             name: "neighbors",
+            failure_policy: FailurePolicy::of(registration.neighbors),
+            scope: Scope::NotSystem,
+            rules: namespaces(),
+            conditions: vec![conditions::neighbors_change(canons.neighbors())],
+        },
+        Webhook {
+            name: "system-neighbors",
             failure_policy: FailurePolicy::Ignore,
-            guarded: false,
-            rules: vec![rule("", &["namespaces", "namespaces/finalize", "namespaces/status"], WRITE, "Cluster")],
-            conditions: vec![conditions::neighbor_labels_change(canons.neighbor_keys())],
+            scope: Scope::System,
+            rules: namespaces(),
+            conditions: vec![conditions::neighbors_change(canons.neighbors())],
         },
     ];
     webhooks.into_iter().map(|webhook| Value::Object(webhook.manifest(registration, "validate", VALIDATE_TIMEOUT))).collect()
@@ -175,11 +227,14 @@ impl Webhook {
         set("matchPolicy", Value::from("Equivalent"));
         set("sideEffects", Value::from("None"));
         set("timeoutSeconds", Value::from(timeout));
-        if self.guarded {
-            // The only label of a namespace that users cannot set or remove.
-            let names = json!({"key": "kubernetes.io/metadata.name", "operator": "In", "values": registration.namespaces});
-            set("namespaceSelector", json!({"matchExpressions": [names]}));
-        }
+        let (operator, namespaces) = match self.scope {
+            Scope::Guarded => ("In", registration.namespaces.iter().map(String::as_str).collect()),
+            Scope::System => ("In", registration.system_namespaces()),
+            Scope::NotSystem => ("NotIn", registration.system_namespaces()),
+        };
+        // The only label of a namespace that users cannot set or remove. For a namespace, its own label counts.
+        let names = json!({"key": NAMESPACE_NAME_KEY, "operator": operator, "values": namespaces});
+        set("namespaceSelector", json!({"matchExpressions": [names]}));
         set("rules", Value::from(self.rules.clone()));
         if !self.conditions.is_empty() {
             set("matchConditions", self.conditions.iter().map(Condition::manifest).collect());
@@ -200,16 +255,20 @@ fn workloads() -> Vec<Value> {
     ]
 }
 
-/// Returns one rule for each API group of the foreign policies.
-fn foreign_policies() -> Vec<Value> {
+fn namespaces() -> Vec<Value> {
+    vec![rule("", &["namespaces", "namespaces/finalize", "namespaces/status"], WRITE, "Cluster")]
+}
+
+/// Returns one rule for each API group of the foreign policies, namespaced or not.
+fn foreign_policies(namespaced: bool) -> Vec<Value> {
+    let kinds = || foreign::KINDS.iter().filter(|kind| kind.namespaced == namespaced);
     let mut rules = Vec::new();
     let mut groups: Vec<&str> = Vec::new();
-    for kind in foreign::KINDS {
+    for kind in kinds() {
         if !groups.contains(&kind.group) {
             groups.push(kind.group);
-            let resources: Vec<&str> =
-                foreign::KINDS.iter().filter(|other| other.group == kind.group).map(|other| other.resource).collect();
-            rules.push(rule(kind.group, &resources, WRITE, "*"));
+            let resources: Vec<&str> = kinds().filter(|other| other.group == kind.group).map(|other| other.resource).collect();
+            rules.push(rule(kind.group, &resources, WRITE, if namespaced { "Namespaced" } else { "Cluster" }));
         }
     }
     rules

@@ -42,7 +42,12 @@ impl<'r> Ctx<'r> {
 /// Returns whether the API server generated a name: it appends five characters to the prefix, which it may cut.
 fn is_generated(name: &str, prefix: &str) -> bool {
     const SUFFIX: usize = 5;
-    !prefix.is_empty() && name.len().checked_sub(SUFFIX).and_then(|end| name.get(..end)).is_some_and(|start| !start.is_empty() && prefix.starts_with(start))
+    !prefix.is_empty()
+        && name
+            .len()
+            .checked_sub(SUFFIX)
+            .and_then(|end| name.get(..end))
+            .is_some_and(|start| !start.is_empty() && prefix.starts_with(start))
 }
 
 #[cfg(test)]
@@ -53,7 +58,9 @@ mod tests {
     fn a_generated_name_is_its_prefix_and_five_characters() {
         assert!(is_generated("pyos-7d9f-x2x4z", "pyos-7d9f-"));
         assert!(is_generated(&format!("{}abcde", "p".repeat(58)), &"p".repeat(70)), "a long prefix is cut");
-        for (name, prefix) in [("pyos", ""), ("", "pyos-"), ("pyos-", "pyos-"), ("mine", "mi"), ("other-abcde", "pyos-"), ("pyos-longer-x", "pyos-")] {
+        for (name, prefix) in
+            [("pyos", ""), ("", "pyos-"), ("pyos-", "pyos-"), ("mine", "mi"), ("other-abcde", "pyos-"), ("pyos-longer-x", "pyos-")]
+        {
             assert!(!is_generated(name, prefix), "{name} {prefix}");
         }
     }

@@ -1,14 +1,14 @@
 {{/*
-Returns the label keys that a canon uses, which the match conditions of the webhooks depend on. The keys of the
-built-in canons are in files/canons.yaml. The keys of `canon.documents` are read here, as the program reads them.
-The keys of an existing ConfigMap are values, because the chart cannot read it.
+Returns the label keys and the neighbor namespaces that a canon uses, which the match conditions of the webhooks depend
+on. Those of the built-in canons are in files/canons.yaml. Those of `canon.documents` are read here, as the program reads
+them. Those of an existing ConfigMap are values, because the chart cannot read it.
 */}}
 {{- define "netpol.canonKeys" -}}
 {{- $canon := .Values.canon -}}
 {{- $found := dict "identity" (dict) "neighbors" (dict) -}}
 {{- if $canon.configMap.name -}}
 {{- range $canon.configMap.identityKeys }}{{ $_ := set $found.identity . true }}{{ end -}}
-{{- range $canon.configMap.neighborKeys }}{{ $_ := set $found.neighbors . true }}{{ end -}}
+{{- range $canon.configMap.neighborSelectors }}{{ include "netpol.neighbor" (dict "selector" . "found" $found) }}{{ end -}}
 {{- else if $canon.documents -}}
 {{- range $file, $text := $canon.documents -}}
 {{- range $part := regexSplit "(?m)^---(?:[ \\t\\r]+|$)" $text -1 -}}
@@ -27,9 +27,9 @@ The keys of an existing ConfigMap are values, because the chart cannot read it.
 {{- $known := .Files.Get "files/canons.yaml" | fromYaml -}}
 {{- range include "netpol.builtIn" . | fromYamlArray -}}
 {{- range (index $known .).identityKeys }}{{ $_ := set $found.identity . true }}{{ end -}}
-{{- range (index $known .).neighborKeys }}{{ $_ := set $found.neighbors . true }}{{ end -}}
+{{- range (index $known .).neighbors }}{{ $_ := set $found.neighbors .matches .whenCreated }}{{ end -}}
 {{- end -}}
-{{- dict "identity" (keys $found.identity | sortAlpha) "neighbors" (keys $found.neighbors | sortAlpha) | toYaml -}}
+{{- dict "identity" (keys $found.identity | sortAlpha) "neighbors" $found.neighbors | toYaml -}}
 {{- end -}}
 
 {{/*
@@ -67,15 +67,57 @@ Returns the accepted canons in order, as values of `--canon`.
 {{- if has "Egress" $types }}{{ range $spec.egress }}{{ $peers = concat $peers (.to | default list) }}{{ end }}{{ end -}}
 {{- range $peers -}}
 {{- include "netpol.podSelectorKeys" (dict "selector" .podSelector "found" $found) -}}
-{{- range $key := include "netpol.selectorKeys" .namespaceSelector | fromJsonArray -}}
-{{- if ne $key "kubernetes.io/metadata.name" }}{{ $_ := set $found.neighbors $key true }}{{ end -}}
-{{- end -}}
+{{- include "netpol.neighbor" (dict "selector" .namespaceSelector "found" $found) -}}
 {{- end -}}
 {{- else if eq (toString .object.kind) "Grants" -}}
 {{- range .object.grants -}}
 {{- include "netpol.podSelectorKeys" (dict "selector" .podSelector "found" $found) -}}
 {{- end -}}
 {{- end -}}
+{{- end -}}
+
+{{/*
+Adds the CEL expression of a namespaceSelector, and whether a label of a new namespace can make it match. A selector that
+reads only the name of the namespace, which users cannot set as a label, is left out.
+*/}}
+{{- define "netpol.neighbor" -}}
+{{- $found := .found -}}
+{{- $selector := .selector | default dict -}}
+{{- $requirements := $selector.matchExpressions | default list -}}
+{{- range $key, $value := $selector.matchLabels -}}
+{{- $requirements = append $requirements (dict "key" $key "operator" "In" "values" (list $value)) -}}
+{{- end -}}
+{{- $terms := dict -}}
+{{- $state := dict "reads" false "whenCreated" false -}}
+{{- range $requirement := $requirements -}}
+{{- $listed := include "netpol.celList" ($requirement.values | default list | sortAlpha | uniq) -}}
+{{- $operator := $requirement.operator -}}
+{{- $isListed := ternary (printf "value in %s" $listed) (printf "!(value in %s)" $listed) (has $operator (list "In" "DoesNotExist")) -}}
+{{- $absence := has $operator (list "NotIn" "DoesNotExist") -}}
+{{- $term := printf "{object}.metadata.?labels[?%s].optMap(value, %s).orValue(%t)" (toRawJson $requirement.key) $isListed $absence -}}
+{{- $_ := set $terms $requirement.key (append (get $terms $requirement.key | default list) $term) -}}
+{{- if ne $requirement.key "kubernetes.io/metadata.name" -}}
+{{- $_ := set $state "reads" true -}}
+{{- if not $absence }}{{ $_ := set $state "whenCreated" true }}{{ end -}}
+{{- end -}}
+{{- end -}}
+{{- if $state.reads -}}
+{{- $all := list -}}
+{{- range $key := keys $terms | sortAlpha }}{{ $all = concat $all (get $terms $key) }}{{ end -}}
+{{- $_ := set $found.neighbors (join " && " $all) $state.whenCreated -}}
+{{- end -}}
+{{- end -}}
+
+{{/* Returns the condition that a namespace becomes or stops being a neighbor, as `netpol render registration` writes it. */}}
+{{- define "netpol.neighborsChange" -}}
+{{- $updated := list -}}
+{{- $created := list -}}
+{{- range $matches := keys . | sortAlpha -}}
+{{- $new := replace "{object}" "object" $matches -}}
+{{- $updated = append $updated (printf "(%s) != (%s)" $new (replace "{object}" "oldObject" $matches)) -}}
+{{- if get $ $matches }}{{ $created = append $created (printf "(%s)" $new) }}{{ end -}}
+{{- end -}}
+{{- printf "request.operation == 'UPDATE' ? %s : %s" (join " || " $updated | default "false") (join " || " $created | default "false") -}}
 {{- end -}}
 
 {{- define "netpol.podSelectorKeys" -}}

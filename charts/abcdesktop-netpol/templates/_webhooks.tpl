@@ -7,8 +7,9 @@ placeholders, which are replaced here. A test compares the result with the outpu
 {{- $canonKeys := include "netpol.canonKeys" $root | fromYaml -}}
 {{- $lists := dict
   "[\"identity-keys\"]" $canonKeys.identity
-  "[\"neighbor-keys\"]" $canonKeys.neighbors
   "[\"namespace-controllers\"]" $root.Values.verdicts.namespaceControllers -}}
+{{- $actions := dict "neighbors" $root.Values.verdicts.neighbors "foreign-policies" $root.Values.verdicts.foreignPolicies -}}
+{{- $system := list "kube-system" $root.Release.Namespace | uniq -}}
 {{- $webhooks := index ($root.Files.Get "files/webhooks.yaml" | fromYaml) .stage -}}
 {{- range $webhook := $webhooks -}}
 {{- $service := $webhook.clientConfig.service -}}
@@ -18,10 +19,16 @@ placeholders, which are replaced here. A test compares the result with the outpu
 {{- if eq $root.Values.certificates.mode "secret" -}}
 {{- $_ := set $webhook.clientConfig "caBundle" ($root.Values.certificates.secret.caBundle | b64enc) -}}
 {{- end -}}
-{{- if $webhook.namespaceSelector -}}
-{{- $_ := set (index $webhook.namespaceSelector.matchExpressions 0) "values" $root.Values.namespaces -}}
+{{- $names := index $webhook.namespaceSelector.matchExpressions 0 -}}
+{{- $_ := set $names "values" (ternary $root.Values.namespaces $system (has "namespaces" $names.values)) -}}
+{{- /* What is denied must also be denied while no server responds. */ -}}
+{{- if eq "deny" (get $actions (splitList "." $webhook.name | first) | default "") -}}
+{{- $_ := set $webhook "failurePolicy" "Fail" -}}
 {{- end -}}
 {{- range $condition := $webhook.matchConditions -}}
+{{- if eq $condition.name "neighbors-change" -}}
+{{- $_ := set $condition "expression" (include "netpol.neighborsChange" $canonKeys.neighbors) -}}
+{{- end -}}
 {{- range $placeholder, $items := $lists -}}
 {{- $_ := set $condition "expression" (replace $placeholder (include "netpol.celList" $items) $condition.expression) -}}
 {{- end -}}

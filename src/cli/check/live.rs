@@ -34,7 +34,7 @@ pub(super) fn name_leftover(manifest: &Manifest, namespace: &str, findings: &mut
     if manifest.is_network_policy() && is_live(manifest) {
         for finding in findings.iter_mut().filter(|finding| finding.rule == Rule::BreakGlass) {
             finding.severity = Severity::Warn;
-            finding.message = restore::leftover_break_glass(namespace, &printable(manifest.name()).to_string()).into();
+            finding.message = restore::leftover_break_glass(namespace, &printable(manifest.name())).into();
         }
     }
 }

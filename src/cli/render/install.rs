@@ -85,6 +85,8 @@ fn manifests(args: &Args, documents: &[Documents], canons: &Canons) -> Result<Ve
         canons,
         namespaces: &args.judge.canon.namespaces,
         namespace_controllers: &args.judge.namespace_controllers,
+        neighbors: args.judge.outage.neighbors,
+        foreign_policies: args.judge.outage.foreign_policies,
         name: DEFAULT_NAME,
         endpoint: &Endpoint::Service { namespace: args.install_namespace.clone(), name: DEFAULT_NAME.to_owned(), port: 443 },
         authorities: None,

@@ -5,7 +5,7 @@ use anyhow::{Context as _, anyhow};
 use super::print::print;
 use crate::cli::exit::{CommandResult, Failure};
 use crate::cli::input;
-use crate::cli::judge_args::CanonArgs;
+use crate::cli::judge_args::{CanonArgs, OutageArgs};
 use crate::cli::output::{OutputArgs, Streams};
 use crate::cli::parse::{object_name, user_or_group};
 use crate::registration::{Authorities, DEFAULT_NAME, Endpoint, Registration};
@@ -36,6 +36,9 @@ pub(super) struct Args {
     #[arg(default_values_t = Settings::default().namespace_controllers, value_parser = user_or_group)]
     namespace_controllers: Vec<String>,
 
+    #[command(flatten)]
+    outage: OutageArgs,
+
     /// Name of both webhook configurations.
     #[arg(long, value_name = "NAME", default_value = DEFAULT_NAME, value_parser = object_name)]
     name: String,
@@ -64,6 +67,8 @@ pub(super) fn run(args: &Args, streams: &mut Streams) -> CommandResult {
         canons: &canons,
         namespaces: &args.canon.namespaces,
         namespace_controllers: &args.namespace_controllers,
+        neighbors: args.outage.neighbors,
+        foreign_policies: args.outage.foreign_policies,
         name: &args.name,
         endpoint: args.url.as_ref().unwrap_or(&args.service),
         authorities: authorities.as_ref(),

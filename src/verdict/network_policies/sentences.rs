@@ -29,7 +29,10 @@ pub(super) fn drift(ctx: Ctx<'_>, named: Named<'_>, reference: &Version<'_>, dri
 }
 
 pub(super) fn not_proven(ctx: Ctx<'_>, named: Named<'_>, reference: &Version<'_>) -> Sentence {
-    Sentence::from(format!("{named} cannot be proven equal to the canonical spec: the comparison takes too many steps. {}", restore(ctx, named, reference)))
+    Sentence::from(format!(
+        "{named} cannot be proven equal to the canonical spec: the comparison takes too many steps. {}",
+        restore(ctx, named, reference)
+    ))
 }
 
 pub(super) fn faulty(ctx: Ctx<'_>, named: Named<'_>, reference: &Version<'_>, faults: &[Fault]) -> Sentence {
@@ -41,7 +44,9 @@ pub(super) fn faulty(ctx: Ctx<'_>, named: Named<'_>, reference: &Version<'_>, fa
 }
 
 pub(super) fn not_admitted(named: Named<'_>) -> Sentence {
-    Sentence::from(format!("{named} is not in the canon, and extra policies are denied in this namespace. Add it to the canon or remove it"))
+    Sentence::from(format!(
+        "{named} is not in the canon, and extra policies are denied in this namespace. Add it to the canon or remove it"
+    ))
 }
 
 pub(super) fn wider(named: Named<'_>, witness: &Witness) -> Sentence {
@@ -49,7 +54,9 @@ pub(super) fn wider(named: Named<'_>, witness: &Witness) -> Sentence {
 }
 
 pub(super) fn not_proven_harmless(named: Named<'_>) -> Sentence {
-    Sentence::from(format!("{named} cannot be proven to stay within the canon: the comparison takes too many steps. Simplify it or add it to the canon"))
+    Sentence::from(format!(
+        "{named} cannot be proven to stay within the canon: the comparison takes too many steps. Simplify it or add it to the canon"
+    ))
 }
 
 pub(super) fn faulty_extra(named: Named<'_>, faults: &[Fault]) -> Sentence {

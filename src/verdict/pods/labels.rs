@@ -88,7 +88,11 @@ impl fmt::Display for Granter<'_> {
 }
 
 pub(super) fn wrong_value(named: Named<'_>, identity: &Identity<'_>, key: &str, value: &str, granted: &str) -> Sentence {
-    Sentence::from(format!("{named} has label {key}={}, but {} it the value {granted}. Set {key} to {granted}", Plain(value), gives(identity, &[key])))
+    Sentence::from(format!(
+        "{named} has label {key}={}, but {} it the value {granted}. Set {key} to {granted}",
+        Plain(value),
+        gives(identity, &[key])
+    ))
 }
 
 pub(super) fn two_identities(named: Named<'_>, identity: &Identity<'_>) -> Sentence {

@@ -34,8 +34,7 @@ pub(super) fn judge(ctx: Ctx<'_>, old: &Pod<'_>, new: &Pod<'_>) -> Vec<Finding> 
             Some(granted) if value == granted => {}
             Some(granted) => {
                 let severity = if is_old { Severity::Warn } else { Severity::Deny };
-                about_labels
-                    .push(Rule::LabelValue, severity, |named| prefixed(labels::wrong_value(named, &identity, key, value, granted)));
+                about_labels.push(Rule::LabelValue, severity, |named| prefixed(labels::wrong_value(named, &identity, key, value, granted)));
             }
             None => {
                 let severity = if is_old { Severity::Warn } else { labels::ungranted_severity(ctx) };

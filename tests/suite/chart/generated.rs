@@ -4,6 +4,7 @@ use std::path::Path;
 
 use netpol::canon::{BUILT_IN, Canons};
 use netpol::documents::reading;
+use netpol::registration::NeighborTerm;
 use serde_json::{Map, Value, json};
 
 use crate::support::command::netpol;
@@ -22,13 +23,12 @@ pub(super) fn compare(path: &Path, expected: &str) {
 
 const HEAD: &str = "# Generated: NETPOL_BLESS=1 cargo test chart updates this file.\n";
 
-/// The label keys that the built-in canons use.
+/// The label keys and the neighbor namespaces that the built-in canons use.
 #[test]
 fn the_chart_has_the_keys_of_the_built_in_canons() {
     let keys = |name: &&str| {
         let canon = Canons::load(&[(*name).to_owned()], &["any".to_owned()]).unwrap();
-        let keys =
-            json!({"identityKeys": canon.identity_keys().collect::<Vec<_>>(), "neighborKeys": canon.neighbor_keys().collect::<Vec<_>>()});
+        let keys = json!({"identityKeys": canon.identity_keys().collect::<Vec<_>>(), "neighbors": NeighborTerm::all(canon.neighbors())});
         ((*name).to_owned(), keys)
     };
     let all: Map<String, Value> = BUILT_IN.iter().map(keys).collect();
@@ -40,8 +40,7 @@ fn the_chart_has_the_keys_of_the_built_in_canons() {
 fn the_chart_has_the_webhooks_of_the_program() {
     let canon = json!({
         "apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": {"name": "reads"},
-        "spec": {"podSelector": {"matchLabels": {"identity-keys": "x"}},
-            "ingress": [{"from": [{"namespaceSelector": {"matchLabels": {"neighbor-keys": "x"}}}]}]},
+        "spec": {"podSelector": {"matchLabels": {"identity-keys": "x"}}},
     });
     let file = tempfile::NamedTempFile::with_suffix(".yaml").unwrap();
     std::fs::write(file.path(), canon.to_string()).unwrap();
@@ -62,8 +61,8 @@ fn the_chart_has_the_webhooks_of_the_program() {
     assert_eq!(ran.code, 0, "{}", ran.err);
     let mut list: Value = serde_json::from_str(&ran.out).unwrap();
     let webhooks = json!({"mutating": list["items"][0]["webhooks"].take(), "validating": list["items"][1]["webhooks"].take()});
-    let head = "# templates/_webhooks.tpl replaces the placeholders identity-keys, neighbor-keys, namespace-controllers and\n\
-        # namespaces, and the service.\n";
+    let head = "# templates/_webhooks.tpl replaces the placeholders identity-keys, namespace-controllers and namespaces,\n\
+        # the condition for neighbors, the namespace of the servers, and the service.\n";
     compare(&chart().join("files/webhooks.yaml"), &format!("{HEAD}{head}{}", reading::write(&webhooks).unwrap()));
 }
 

@@ -19,6 +19,11 @@ fn rendered_by_netpol(values: &Value, name: &str) -> Vec<Value> {
     for controller in strings(&values["verdicts"]["namespaceControllers"]) {
         flag("--namespace-controller", controller);
     }
+    for (value, name) in [("neighbors", "--neighbors"), ("foreignPolicies", "--foreign-policies")] {
+        if let Some(action) = values["verdicts"][value].as_str() {
+            flag(name, action);
+        }
+    }
     if let Some(bundle) = values["certificates"]["secret"]["caBundle"].as_str() {
         let file = folder.path().join("ca.crt");
         std::fs::write(&file, bundle).unwrap();
@@ -49,13 +54,12 @@ fn reading(keys: &serde_json::Map<String, Value>) -> Value {
     let labels = |of: &str| {
         strings(keys.get(of).unwrap_or(&Value::Null)).map(|key| (key.to_owned(), Value::from("x"))).collect::<serde_json::Map<_, _>>()
     };
-    let mut peer = serde_json::json!({"podSelector": {}});
-    if keys.contains_key("neighborKeys") {
-        peer["namespaceSelector"] = serde_json::json!({"matchLabels": labels("neighborKeys")});
-    }
+    let mut from = vec![serde_json::json!({"podSelector": {}})];
+    let selectors = keys.get("neighborSelectors").and_then(Value::as_array).cloned().unwrap_or_default();
+    from.extend(selectors.into_iter().map(|selector| serde_json::json!({"namespaceSelector": selector})));
     serde_json::json!({
         "apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": {"name": "reads"},
-        "spec": {"podSelector": {"matchLabels": labels("identityKeys")}, "ingress": [{"from": [peer]}]},
+        "spec": {"podSelector": {"matchLabels": labels("identityKeys")}, "ingress": [{"from": from}]},
     })
 }
 

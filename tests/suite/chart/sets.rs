@@ -143,7 +143,7 @@ pub(crate) fn sets() -> Vec<(&'static str, Value)> {
         (
             "an existing Secret",
             json!({"certificates": {"mode": "secret", "secret": {"name": "own-tls", "caBundle": bundle()}}, "serviceAccount": {"create": false, "name": "default"},
-                "canon": {"configMap": {"name": "own-canon", "identityKeys": ["run", "type"], "neighborKeys": ["name"]}}}),
+                "verdicts": {"neighbors": "deny"}, "canon": {"configMap": {"name": "own-canon", "identityKeys": ["run", "type"], "neighborSelectors": [{"matchLabels": {"name": "kube-monitor"}}]}}}),
         ),
         (
             "a minimum of objects",

@@ -79,7 +79,15 @@ fn a_new_neighbor_namespace_is_denied_if_configured() {
 #[test]
 fn a_namespace_of_maximum_size_is_still_judged() {
     let _alone = alone();
-    let guard = Guard::registered("neighbors-large", &["--neighbors", "deny"]);
+    let guard = Guard::start("neighbors-large", "abcdesktop", &["--neighbors", "deny"]);
+    // A busy machine may need longer for the largest review than the API server waits by default.
+    for mut manifest in guard.registration() {
+        for webhook in manifest["webhooks"].as_array_mut().expect("webhooks") {
+            webhook["timeoutSeconds"] = json!(30);
+        }
+        apply(&manifest);
+    }
+    guard.wait_until_called();
     let name = "large-tenant";
     create_namespace(name);
     let owner =
@@ -97,6 +105,52 @@ fn a_namespace_of_maximum_size_is_still_judged() {
     assert!(act.run("default", false).ok);
     assert!(is_neighbor(name));
     kubectl(&format!("label namespace {name} name-")).run("default", false);
+}
+
+/// Requests that a flag denies are also denied while no server responds, and all others pass.
+#[test]
+fn what_is_denied_is_also_denied_during_an_outage() {
+    let _alone = alone();
+    cilium();
+    let guard = Guard::registered("neighbors-outage", &["--neighbors", "deny", "--foreign-policies", "deny"]);
+    let name = "outage-tenant";
+    create_namespace(name);
+    {
+        let mut server = guard.server.lock().unwrap_or_else(PoisonError::into_inner);
+        server.process.signal("KILL");
+        server.process.wait();
+    }
+    let failed = |act: &Act, webhook: &str| {
+        let result = act.run(&guard.name, false);
+        let called = format!("failed calling webhook \"{webhook}.validate.netpol.abcdesktop.io\"");
+        assert!(!result.ok && result.text.contains(&called), "{act}: {}", result.text);
+    };
+    let passed = |act: &Act, namespace: &str| {
+        let result = act.run(namespace, false);
+        assert!(result.ok, "{act}: {}", result.text);
+    };
+    for act in acts(name) {
+        failed(&act, "neighbors");
+        assert!(!is_neighbor(name) && !is_neighbor("outage-tenant-new"), "after {act}");
+    }
+    let open = kubectl("create -f -").stdin(&foreign("CiliumNetworkPolicy", "open"));
+    failed(&open, "foreign-policies");
+
+    // A change of the key between values that no selector matches is not sent.
+    for value in ["one", "two", "three"] {
+        passed(&kubectl(&format!("label namespace {name} color=blue name={value} --overwrite")), "default");
+    }
+    passed(&kubectl("create -f -").stdin(&labeled("outage-other", &json!("other"))), "default");
+    // The servers need kube-system, and a policy of cluster scope may cut them off.
+    passed(&kubectl("label namespace kube-system name=kube-monitor --overwrite"), "default");
+    passed(&kubectl("label namespace kube-system name-"), "default");
+    passed(&kubectl("create -f -").stdin(&foreign("CiliumClusterwideNetworkPolicy", "during-outage")), "default");
+
+    guard.unregister();
+    for act in [kubectl(&format!("label namespace {name} name=kube-monitor --overwrite")), open] {
+        passed(&act, &guard.name);
+    }
+    passed(&kubectl(&format!("label namespace {name} name-")), "default");
 }
 
 #[test]
@@ -151,7 +205,7 @@ fn a_foreign_policy_is_denied_if_configured() {
     let wide = kubectl("create -f -").stdin(&foreign("CiliumClusterwideNetworkPolicy", "wide"));
     for dry in [true, false] {
         let result = wide.run("default", dry);
-        assert!(!result.ok && result.text.contains("foreign-policies.validate"), "{}", result.text);
+        assert!(!result.ok && result.text.contains("cluster-foreign-policies.validate"), "{}", result.text);
     }
     guard.unregister();
     let result = wide.run("default", false);

@@ -17,6 +17,9 @@ use super::wait::until;
 /// The number of namespaces of the shared guard. It must be larger than the number of tests, because the flags are set at start.
 const POOL: usize = 160;
 
+/// The flags of a server that the registration has too.
+const REGISTERED: [&str; 2] = ["--neighbors", "--foreign-policies"];
+
 /// A guard.
 pub(crate) struct Guard {
     /// The name of its registration. A guard of one test has a namespace of the same name.
@@ -29,7 +32,7 @@ pub(crate) struct Guard {
 }
 
 impl Guard {
-    /// Starts a guard with its own flags for one namespace NAME. It is not registered yet: a test can create objects that exist
+    /// Starts a guard with its own flags, each with a value, for one namespace NAME. It is not registered yet: a test can create objects that exist
     /// before the guard, then call [`Guard::register`].
     pub(crate) fn start(name: &str, canon: &str, flags: &[&str]) -> Guard {
         Guard::over(name, vec![name.to_owned()], canon, flags)
@@ -45,10 +48,14 @@ impl Guard {
     /// Starts a guard of several namespaces, and creates the first one.
     pub(crate) fn over(name: &str, namespaces: Vec<String>, canon: &str, flags: &[&str]) -> Guard {
         let folder = plane().reaper.folder().join(format!("{name}-tls"));
-        let common = vec!["--canon".to_owned(), canon.to_owned(), "--namespace".to_owned(), namespaces.join(",")];
-        let mut args = common.clone();
+        let mut common = vec!["--canon".to_owned(), canon.to_owned(), "--namespace".to_owned(), namespaces.join(",")];
+        let mut args = Vec::new();
+        for flag in flags.chunks(2) {
+            let is_common = flag.first().is_some_and(|name| REGISTERED.contains(name));
+            (if is_common { &mut common } else { &mut args }).extend(flag.iter().map(|word| (*word).to_owned()));
+        }
+        args.extend(common.iter().cloned());
         args.extend(["--self-signed-dir".to_owned(), folder.display().to_string()]);
-        args.extend(flags.iter().map(|flag| (*flag).to_owned()));
         let server = Server::start(name, &args);
         let ca = folder.join("ca.crt").display().to_string();
         let guard = Guard { name: name.to_owned(), namespaces, server: Mutex::new(server), common, ca };
