@@ -94,6 +94,9 @@
 {{- $margin := 0 -}}
 {{- if eq $certificates.mode "selfManaged" }}{{ $margin = div (include "netpol.seconds" $certificates.selfManaged.leafLifetime | int64) 3 }}{{ end -}}
 {{- if eq $certificates.mode "certManager" }}{{ $margin = include "netpol.seconds" $certificates.certManager.renewBefore | int64 }}{{ end -}}
+{{- if and $values.metrics.serviceMonitor.enabled $values.networkPolicy.enabled (not $values.networkPolicy.metricsFrom) -}}
+{{- $faults = append $faults "networkPolicy.metricsFrom: metrics.serviceMonitor is enabled, but no client may read metrics: add the namespace of Prometheus, or set networkPolicy.enabled=false" -}}
+{{- end -}}
 {{- if and $rule.enabled $margin (ge (mul (int64 $rule.expiryHours) 3600) $margin) -}}
 {{- $faults = append $faults (printf "metrics.prometheusRule.expiryHours: must be less than %d: certificates are renewed %d hours before they expire, so the alert would fire before every renewal" (div $margin 3600) (div $margin 3600)) -}}
 {{- end -}}

@@ -89,6 +89,7 @@ fn an_invalid_combination_of_values_is_rejected_with_a_sentence() {
             vec!["must be less than 8: certificates are renewed 8 hours before they expire"],
         ),
         (json!({"tls": {"clientCA": {"names": ["kube-apiserver"]}}}), vec!["client certificates are not verified without a CA"]),
+        (json!({"metrics": {"serviceMonitor": {"enabled": true}}}), vec!["networkPolicy.metricsFrom: metrics.serviceMonitor is enabled"]),
         (json!({"ports": {"admin": 8443}}), vec!["must be different ports"]),
         (json!({"limits": {"bodyBudget": 8_388_608}}), vec!["limits.bodyBudget"]),
         (json!({"limits": {"bodyBudget": 20_971_520}}), vec!["limits.bodyBudget: must be at least 29360128 bytes"]),

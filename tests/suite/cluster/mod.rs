@@ -11,6 +11,7 @@ mod chart;
 mod client_certificates;
 mod control_plane;
 mod deletion;
+mod floods;
 pub(crate) mod harness;
 mod meaning;
 mod neighbors;

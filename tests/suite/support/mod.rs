@@ -3,6 +3,7 @@
 pub(crate) mod certificates;
 pub(crate) mod client;
 pub(crate) mod command;
+pub(crate) mod flood;
 pub(crate) mod helm;
 pub(crate) mod mount;
 pub(crate) mod server;

@@ -107,6 +107,11 @@ impl Guard {
         self.server.lock().unwrap_or_else(PoisonError::into_inner).port
     }
 
+    /// Returns the path of the CA certificate.
+    pub(crate) fn ca(&self) -> &str {
+        &self.ca
+    }
+
     pub(crate) fn audit_lines(&self) -> Vec<Value> {
         self.server.lock().unwrap_or_else(PoisonError::into_inner).audit_lines()
     }
