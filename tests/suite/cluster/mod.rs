@@ -13,6 +13,7 @@ mod control_plane;
 mod deletion;
 mod floods;
 pub(crate) mod harness;
+mod largest;
 mod meaning;
 mod neighbors;
 mod outage;

@@ -45,6 +45,20 @@ impl Guard {
         guard
     }
 
+    /// Starts and registers a guard for reviews of the largest size. The API server waits longer for it than by default,
+    /// because the machine may be busy.
+    pub(crate) fn patient(name: &str, flags: &[&str]) -> Guard {
+        let guard = Guard::start(name, "abcdesktop", flags);
+        for mut manifest in guard.registration() {
+            for webhook in manifest["webhooks"].as_array_mut().expect("webhooks") {
+                webhook["timeoutSeconds"] = json!(30);
+            }
+            apply(&manifest);
+        }
+        guard.wait_until_called();
+        guard
+    }
+
     /// Starts a guard of several namespaces, and creates the first one.
     pub(crate) fn over(name: &str, namespaces: Vec<String>, canon: &str, flags: &[&str]) -> Guard {
         let folder = plane().reaper.folder().join(format!("{name}-tls"));
