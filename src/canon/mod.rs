@@ -11,6 +11,7 @@
 //! | `objects`, `metadata` | the kinds of objects in the documents, and their fields; the metadata of a canonical policy |
 //! | `compile`, `compiled` | checks the documents against each other and compiles them; the compiled canon |
 //! | `canons`, `agreement` | the accepted canons; whether canons can be accepted together |
+//! | `changes`, `grant_changes` | what a canon changes in comparison with another one |
 //! | `policies`, `manifest` | the canonical policies of one namespace; a policy as a manifest |
 //! | `grants`, `identity` | which pods may have which labels; the grants that select a pod |
 //! | `neighbors` | the selectors of neighbor namespaces |
@@ -19,10 +20,12 @@
 mod agreement;
 mod builtin;
 pub mod canons;
+mod changes;
 mod compile;
 mod compiled;
 pub mod documents;
 mod error;
+mod grant_changes;
 mod grants;
 mod identity;
 mod keys;
@@ -38,9 +41,11 @@ mod tests;
 
 pub use builtin::{BUILT_IN, DEFAULT};
 pub use canons::{Accepted, Canons, Version};
+pub use changes::{Changes, IsolationChange, PolicyChange, Renamed};
 pub use compiled::Canon;
 pub use documents::Documents;
 pub use error::CanonError;
+pub use grant_changes::{GrantChange, Kind, PodLabel};
 pub use grants::Grant;
 pub use identity::Identity;
 pub use keys::{API_GROUP, BREAK_GLASS, CAPABILITY_PREFIX};

@@ -7,6 +7,7 @@
 //! | `serve`, `managed_certificate` | `netpol serve`; its flags for the managed certificate |
 //! | `review/`, `check/` | `netpol review` and `netpol check`, which evaluate files |
 //! | `render/` | `netpol render`: manifests for a cluster |
+//! | `canon/` | `netpol canon`: what one canon changes in comparison with another |
 //! | `audit`, `certs/`, `completions` | `netpol audit`, `netpol certs` and `netpol completions` |
 //! | `judge_args` | every flag that a verdict depends on |
 //! | `parse`, `choices` | the values of flags |
@@ -16,6 +17,7 @@
 //! | `program` | the name of the program |
 
 pub mod audit;
+pub mod canon;
 pub mod certs;
 pub mod check;
 pub mod choices;
@@ -64,6 +66,8 @@ pub enum Command {
     Check(Box<check::Args>),
     /// Print the canon or the installation as manifests.
     Render(render::Args),
+    /// Compare canons.
+    Canon(canon::Args),
     /// Verify audit logs.
     Audit(audit::Args),
     /// Issue and inspect certificates.
@@ -99,6 +103,7 @@ fn run(command: Command, streams: &mut Streams) -> CommandResult {
         Command::Review(args) => review::run(&args, streams),
         Command::Check(args) => check::run(&args, streams),
         Command::Render(args) => render::run(&args, streams),
+        Command::Canon(args) => canon::run(&args, streams),
         Command::Audit(args) => audit::run(&args, streams),
         Command::Certs(args) => certs::run(&args, streams),
         Command::Completions(args) => completions::run(&args, definition(), streams),

@@ -1,12 +1,13 @@
 //! What a set of policies allows, and what another policy allows beyond it.
 
 use super::direction::Direction;
-use super::ports::NamedPort;
+use super::ports::{NamedPort, Ports};
 use super::relation::{Relation, Union};
+use super::rule::{Peers, Rule};
 use super::selector::Selector;
 use super::spec::Policy;
 use super::steps::{Exhausted, MAX_STEPS, Steps};
-use super::traffic::Piece;
+use super::traffic::{PeerSet, Piece};
 use super::witness::{Witness, witness};
 
 /// What a policy grants beyond a set of others.
@@ -80,6 +81,17 @@ impl Allowed {
     ) -> Result<Option<(Piece, Option<NamedPort>)>, Exhausted> {
         let Some(rules) = extra.rules(direction) else { return Ok(None) };
         let relation = rules.relation.as_ref().ok_or(Exhausted)?;
+        self.granted_to(&extra.subject, relation, direction, steps)
+    }
+
+    /// Returns traffic of `pods` that a relation allows beyond the set in one direction.
+    fn granted_to(
+        &self,
+        pods: &Selector,
+        relation: &Relation,
+        direction: Direction,
+        steps: &mut Steps,
+    ) -> Result<Option<(Piece, Option<NamedPort>)>, Exhausted> {
         let side = self.side(direction);
         let union = Union::new(side.members.iter().map(|(subject, relation)| (subject, relation)));
         // Only pods that the set isolates can gain anything: compare with each isolating selector once.
@@ -90,18 +102,33 @@ impl Allowed {
             }
             steps.take(1)?;
             seen.push(isolated);
-            let subject = extra.subject.intersect(isolated, steps)?;
+            let subject = pods.intersect(isolated, steps)?;
             if subject.is_empty() {
                 continue;
             }
             if let Some(left) = union.first_beyond(&subject, relation, steps)? {
                 return Ok(Some(left));
             }
-            if extra.subject.is_subset(isolated, steps)? {
+            if pods.is_subset(isolated, steps)? {
                 break;
             }
         }
         Ok(None)
+    }
+
+    /// Returns what one rule of `policy` grants beyond the set to or from some of its peers.
+    pub(crate) fn beyond_rule(&self, policy: &Policy, ports: &Ports, peers: Vec<PeerSet>, direction: Direction) -> Beyond {
+        if self.too_large {
+            return Beyond::NotProven;
+        }
+        let steps = &mut Steps::new(MAX_STEPS);
+        let part = Rule { peers: Peers::Listed(peers), ports: ports.clone() };
+        let left = Relation::new(&[part], direction, steps).and_then(|part| self.granted_to(&policy.subject, &part, direction, steps));
+        match left {
+            Ok(None) => Beyond::Nothing,
+            Ok(Some(left)) => Beyond::Grants(witness(&left, direction, &policy.home)),
+            Err(Exhausted) => Beyond::NotProven,
+        }
     }
 
     fn side(&self, direction: Direction) -> &Side {

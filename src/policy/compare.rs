@@ -6,7 +6,8 @@
 //! traffic that no rule of the other allows. Narrower is the reverse. A policy that isolates more pods and has
 //! rules for them is both.
 
-use super::differences::differences;
+use super::allowed::Allowed;
+use super::differences::{Among, differences};
 use super::direction::Direction;
 use super::drift::{Change, Drift};
 use super::ports::every_port;
@@ -33,7 +34,18 @@ pub fn compare(canonical: &Policy, found: &Policy) -> Comparison {
     compare_within(canonical, found, &mut Steps::new(MAX_STEPS))
 }
 
+/// Compares a policy of one set with the policy of the same name in another set. Each difference of a rule then says
+/// whether another policy of the set makes up for it.
+pub fn compare_among(canonical: (&Policy, &Allowed), found: (&Policy, &Allowed)) -> Comparison {
+    let among = Among { canonical: canonical.1, found: found.1 };
+    compare_listing(canonical.0, found.0, Some(among), &mut Steps::new(MAX_STEPS))
+}
+
 pub(crate) fn compare_within(canonical: &Policy, found: &Policy, steps: &mut Steps) -> Comparison {
+    compare_listing(canonical, found, None, steps)
+}
+
+fn compare_listing(canonical: &Policy, found: &Policy, among: Option<Among<'_>>, steps: &mut Steps) -> Comparison {
     // Both are evaluated: if one reaches the limit, the result of the other still counts.
     let wider = grants_beyond(found, canonical, steps);
     let narrower = grants_beyond(canonical, found, steps);
@@ -44,7 +56,7 @@ pub(crate) fn compare_within(canonical: &Policy, found: &Policy, steps: &mut Ste
         (_, Ok(Some(_))) => Change::Narrower,
         (Err(Exhausted), _) | (_, Err(Exhausted)) => return Comparison::NotProven,
     };
-    Comparison::Drift(Drift { change, differences: differences(canonical, found, change), witness: wider.ok().flatten() })
+    Comparison::Drift(Drift { change, differences: differences(canonical, found, change, among), witness: wider.ok().flatten() })
 }
 
 /// Returns a connection that `this` allows, together with some other policies, and `that` does not.

@@ -1,5 +1,6 @@
 //! The differences between a policy and the canonical policy of the same name: rule, peer and ports in words.
 
+use super::allowed::Allowed;
 use super::direction::Direction;
 use super::drift::{Change, Difference};
 use super::ports::{NamedPort, OTHER_PROTOCOLS, Ports};
@@ -23,8 +24,8 @@ const ANYONE: &str = "anyone";
 
 /// Returns the differences, which do not change the result of the comparison. If the limit on steps ends the
 /// list early, the last entry says so. Never empty.
-pub(crate) fn differences(canonical: &Policy, found: &Policy, change: Change) -> Vec<Difference> {
-    let mut list = List { differences: Vec::new(), steps: Steps::new(MAX_STEPS / 4) };
+pub(crate) fn differences(canonical: &Policy, found: &Policy, change: Change, among: Option<Among<'_>>) -> Vec<Difference> {
+    let mut list = List { differences: Vec::new(), steps: Steps::new(MAX_STEPS / 4), among };
     let complete = list.pod_selectors(canonical, found).and_then(|()| {
         for direction in Direction::BOTH {
             list.isolation(canonical, found, direction);
@@ -42,17 +43,26 @@ pub(crate) fn differences(canonical: &Policy, found: &Policy, change: Change) ->
             port: None,
             expected: "the canonical spec".to_owned(),
             found: "differences that are not listed".to_owned(),
+            beyond: None,
         });
     }
     list.differences
 }
 
-struct List {
-    differences: Vec<Difference>,
-    steps: Steps,
+/// The two sets of policies that the compared policies belong to.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Among<'a> {
+    pub(crate) canonical: &'a Allowed,
+    pub(crate) found: &'a Allowed,
 }
 
-impl List {
+struct List<'a> {
+    differences: Vec<Difference>,
+    steps: Steps,
+    among: Option<Among<'a>>,
+}
+
+impl List<'_> {
     fn pod_selectors(&mut self, canonical: &Policy, found: &Policy) -> Result<(), Exhausted> {
         if canonical.subject == found.subject {
             return Ok(());
@@ -79,6 +89,7 @@ impl List {
             port: None,
             expected: canonical.subject.to_string(),
             found: found.subject.to_string(),
+            beyond: None,
         });
         Ok(())
     }
@@ -98,6 +109,7 @@ impl List {
             port: None,
             expected: words(expected),
             found: words(is),
+            beyond: None,
         });
     }
 
@@ -127,6 +139,8 @@ impl List {
                 if self.differences.len() >= MAX_DIFFERENCES {
                     return Err(Exhausted);
                 }
+                let lacking = self.among.map(|among| if change == Change::Wider { among.canonical } else { among.found });
+                let beyond = lacking.map(|set| set.beyond_rule(policy, &rule.ports, peer.sets(&policy.home), direction));
                 let (here, there) = (words::ports_of(&rule.ports), peer.set.map(|set| ports_to(other, set)).unwrap_or_default());
                 let there = if there.is_empty() { NOTHING.to_owned() } else { there };
                 let (expected, found) = if change == Change::Wider { (there, here) } else { (here, there) };
@@ -139,6 +153,7 @@ impl List {
                     port: Some(left),
                     expected,
                     found,
+                    beyond,
                 });
             }
             complete?;
@@ -219,6 +234,18 @@ struct Peer<'r> {
     /// The peers, if the rule lists them.
     set: Option<&'r PeerSet>,
     words: String,
+}
+
+impl Peer<'_> {
+    /// Returns the peers: of a rule for everyone, those of the kind that the words name.
+    fn sets(&self, home: &str) -> Vec<PeerSet> {
+        match self.set {
+            Some(set) => vec![set.clone()],
+            None => {
+                PeerSet::everyone().iter().filter(|set| self.words == ANYONE || self.words == words::peers(set, home)).cloned().collect()
+            }
+        }
+    }
 }
 
 fn ports_to(relation: &Relation, peer: &PeerSet) -> String {

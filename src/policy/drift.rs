@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
+use super::allowed::Beyond;
 use super::direction::Direction;
 use super::witness::Witness;
 
@@ -54,12 +55,16 @@ pub struct Difference {
     pub expected: String,
     /// What the policy has in this place, in words.
     pub found: String,
+    /// What this difference gives beyond all policies that it was compared among, or takes away from them. Only
+    /// [`compare_among`](super::compare_among) sets it, for differences of rules.
+    #[serde(skip)]
+    pub beyond: Option<Beyond>,
 }
 
 impl fmt::Display for Difference {
     /// One clause: "egress rule 1 also allows TCP 443 to pods run=memcached-od".
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Difference { change, field, direction, rule, peer, port, expected, found } = self;
+        let Difference { change, field, direction, rule, peer, port, expected, found, .. } = self;
         match (direction, rule, peer, port) {
             (Some(direction), Some(rule), Some(peer), Some(port)) => {
                 let side = direction.peers_field();

@@ -43,7 +43,7 @@ mod words;
 mod tests;
 
 pub use allowed::{Allowed, Beyond};
-pub use compare::{Comparison, compare};
+pub use compare::{Comparison, compare, compare_among};
 pub use direction::Direction;
 pub use drift::{Change, Difference, Drift};
 pub use isolation::{Isolation, isolation};

@@ -172,6 +172,19 @@ impl Selector {
         Ok(pieces)
     }
 
+    /// Returns labels that this selector accepts and none of the others: the first piece, if there are several. If the limit
+    /// on steps is reached, this selector itself.
+    pub fn without<'s>(&self, others: impl Iterator<Item = &'s Selector>) -> Option<Selector> {
+        let steps = &mut Steps::new(MAX_STEPS);
+        let mut left = vec![self.clone()];
+        for other in others {
+            let rest = left.iter().map(|part| part.subtract(other, steps)).collect::<Result<Vec<_>, Exhausted>>();
+            let Ok(rest) = rest else { return Some(self.clone()) };
+            left = rest.into_iter().flatten().collect();
+        }
+        left.into_iter().next()
+    }
+
     /// Returns the same selector for namespaces, which always have [`NAMESPACE_NAME_KEY`] (rule 19), or `None` if it
     /// selects nothing.
     pub(crate) fn among_namespaces(self, steps: &mut Steps) -> Result<Option<Self>, Exhausted> {

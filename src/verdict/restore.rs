@@ -1,18 +1,16 @@
 //! How canonical policies are restored, and break-glass is ended.
 
-use super::guard::{Guard, Hints};
+use super::guard::{Guard, Hints, is_built_in};
 use super::settings::Settings;
-use crate::canon::{BREAK_GLASS, BUILT_IN, Canon, DEFAULT};
+use crate::canon::{BREAK_GLASS, Canon, DEFAULT};
 
 /// Returns the sentence, without a full stop, that says how to restore the canonical policy `name` in `namespace`.
 pub fn hint(guard: &Guard, canon: &Canon, namespace: &str, name: &str) -> String {
     match &guard.hints {
-        Hints::Remote(display_name) if !BUILT_IN.contains(&canon.source.as_str()) => {
-            let of =
-                display_name.as_ref().map_or_else(|| "of the canon".to_owned(), |display_name| format!("of the canon \"{display_name}\""));
-            let namespace = quoted(namespace);
+        Hints::Remote(_) if !is_built_in(canon) => {
+            let (of, namespace) = (guard.name_of(canon), quoted(namespace));
             format!(
-                "To restore it, apply NetworkPolicy \"{name}\" {of}: kubectl -n {namespace} diff -f FILE, then kubectl -n {namespace} apply -f FILE"
+                "To restore it, apply NetworkPolicy \"{name}\" of {of}: kubectl -n {namespace} diff -f FILE, then kubectl -n {namespace} apply -f FILE"
             )
         }
         _ => format!("To restore it: {}", command(canon, namespace, &[name])),
@@ -92,7 +90,10 @@ mod tests {
             "To restore it, apply NetworkPolicy \"all\" of the canon \"desktops\": kubectl -n abcdesktop diff -f FILE, then kubectl -n abcdesktop apply -f FILE"
         );
         let unnamed = of(path, Hints::Remote(None));
-        assert!(unnamed.starts_with("To restore it, apply NetworkPolicy \"all\" of the canon: ") && !unnamed.contains(path), "{unnamed}");
+        assert!(
+            unnamed.starts_with("To restore it, apply NetworkPolicy \"all\" of the custom canon: ") && !unnamed.contains(path),
+            "{unnamed}"
+        );
         let built_in = of("abcdesktop-4.4", Hints::Remote(None));
         assert_eq!(built_in, "To restore it: netpol render policies --canon abcdesktop-4.4 --only all | kubectl apply -f -");
     }

@@ -102,9 +102,9 @@ fn by_default_release_4_4_and_the_documented_policies_are_both_clean() {
     assert_eq!((ran.code, ran.err.as_str()), (0, ""));
     insta::assert_snapshot!(ran.out.replace(path.to_str().unwrap(), "release.yaml"), @r#"
     note, other-canon: NetworkPolicy "ocuser-rights" in abcdesktop (release.yaml, document 17)
-        NetworkPolicy "ocuser-rights" is that of the accepted canon "abcdesktop-4.4", not of "abcdesktop"
+        NetworkPolicy "ocuser-rights" is that of the canon "abcdesktop-4.4", which is accepted, not of the canon "abcdesktop"
     note, other-canon: NetworkPolicy "ocuser-permits" in abcdesktop (release.yaml, document 18)
-        NetworkPolicy "ocuser-permits" is that of the accepted canon "abcdesktop-4.4", not of "abcdesktop"
+        NetworkPolicy "ocuser-permits" is that of the canon "abcdesktop-4.4", which is accepted, not of the canon "abcdesktop"
     clean: 27 of 27 policies match the canons abcdesktop, abcdesktop-4.4
     "#);
     let documented = check(&[], &rendered(&["--canon", "abcdesktop"]));

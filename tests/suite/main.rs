@@ -15,6 +15,7 @@ mod admission;
 mod audit;
 mod audit_docs;
 mod canon;
+mod canon_diff;
 mod certs;
 mod chart;
 mod check;

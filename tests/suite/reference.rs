@@ -6,13 +6,15 @@ use std::fs;
 use crate::support::command::command;
 use crate::support::root;
 
-const COMMANDS: [&str; 15] = [
+const COMMANDS: [&str; 17] = [
     "",
     "serve",
     "review",
     "check",
     "render",
     "render canon",
+    "canon",
+    "canon diff",
     "render install",
     "render policies",
     "render registration",

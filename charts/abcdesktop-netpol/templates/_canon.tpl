@@ -40,7 +40,7 @@ Returns the accepted built-in canons: a name or a list. Without any canon, those
 {{- $names := $canon.builtIn -}}
 {{- if kindIs "string" $names }}{{ $names = ternary (list) (list $names) (empty $names) }}{{ end -}}
 {{- if not (or $names $canon.documents $canon.configMap.name) -}}
-{{- $names = list "abcdesktop" "abcdesktop-4.4" -}}
+{{- $names = (.Files.Get "files/canons.yaml" | fromYaml).default -}}
 {{- end -}}
 {{- toRawJson ($names | default list) -}}
 {{- end -}}
@@ -132,4 +132,18 @@ reads only the name of the namespace, which users cannot set as a label, is left
 {{- $all := keys ($selector.matchLabels | default dict) -}}
 {{- range $selector.matchExpressions }}{{ $all = append $all .key }}{{ end -}}
 {{- toRawJson $all -}}
+{{- end -}}
+
+{{/*
+Returns the hash of `canon.documents`, or nothing without them. It is a part of the name of their ConfigMap: each content has its own.
+*/}}
+{{- define "netpol.canonHash" -}}
+{{- if and .Values.canon.documents (not .Values.canon.configMap.name) }}{{ .Values.canon.documents | toRawJson | sha256sum | trunc 10 }}{{ end -}}
+{{- end -}}
+
+{{/*
+Returns the selector of the ConfigMaps with canons of this release.
+*/}}
+{{- define "netpol.canonSelector" -}}
+{{- printf "app.kubernetes.io/instance=%s,netpol.abcdesktop.io/canon" .Release.Name -}}
 {{- end -}}

@@ -4,7 +4,7 @@
 {{- if .Values.canon.configMap.name -}}
 {{- .Values.canon.configMap.name -}}
 {{- else if .Values.canon.documents -}}
-{{- printf "%s-canon" (include "netpol.fullname" .) -}}
+{{- printf "%s-canon-%s" (include "netpol.fullname" .) (include "netpol.canonHash" .) -}}
 {{- end -}}
 {{- end -}}
 

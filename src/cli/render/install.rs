@@ -167,7 +167,9 @@ impl Mounted<'_> {
     }
 
     fn name(&self) -> String {
-        format!("{DEFAULT_NAME}-canon{}", self.ending())
+        // Named by its content, as the chart does: servers of an earlier rollout keep theirs.
+        let hash: String = self.canon.hash().chars().take(10).collect();
+        format!("{DEFAULT_NAME}-canon{}-{hash}", self.ending())
     }
 
     fn volume(&self) -> Value {
@@ -190,6 +192,7 @@ impl Mounted<'_> {
             "apiVersion": "v1",
             "kind": "ConfigMap",
             "metadata": {"name": self.name(), "namespace": namespace, "labels": {"app.kubernetes.io/name": DEFAULT_NAME}},
+            "immutable": true,
             "data": data,
         })
     }

@@ -70,14 +70,13 @@ fn accepted(
     if let Some(before) = old.and_then(|old| matching(ctx, named, policies, old))
         && !means(before, &version.policy.policy)
     {
-        let message = format!(
-            "{named} changes from the canon \"{}\" to the canon \"{}\"; both are accepted",
-            before.canon.source, version.canon.source
-        );
+        let (before, after) = (ctx.guard.name_of(before.canon), ctx.guard.name_of(version.canon));
+        let message = format!("{named} changes from {before} to {after}; both are accepted");
         return Some(Finding::new(Rule::OtherCanon, Severity::Warn, message));
     }
     let first = policies.named(named.name).next().filter(|first| !std::ptr::eq(first.canon, version.canon))?;
-    let message = format!("{named} is that of the accepted canon \"{}\", not of \"{}\"", version.canon.source, first.canon.source);
+    let (of, not) = (ctx.guard.name_of(version.canon), ctx.guard.name_of(first.canon));
+    let message = format!("{named} is that of {of}, which is accepted, not of {not}");
     Some(Finding::new(Rule::OtherCanon, Severity::Info, message))
 }
 

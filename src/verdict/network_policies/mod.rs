@@ -66,10 +66,8 @@ pub(super) fn deleted(ctx: Ctx<'_>, old: Option<&DeletedPolicy<'_>>) -> Vec<Find
     }
     let first = ctx.canons().first();
     if !std::ptr::eq(version.canon, first) {
-        let message = format!(
-            "{named} is deleted: it is canonical only in \"{}\", so it may be missing, but not in the first canon \"{}\"",
-            version.canon.source, first.source
-        );
+        let (only, first) = (ctx.guard.name_of(version.canon), ctx.guard.name_of(first));
+        let message = format!("{named} is deleted: {first}, the target, does not have it, only {only} does, so it may be missing");
         return vec![Finding::new(Rule::OtherCanon, Severity::Warn, message)];
     }
     vec![Finding::new(Rule::PolicyDeleted, Severity::Deny, denied_deletion(ctx, named, policies, metadata))]

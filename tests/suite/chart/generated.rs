@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use netpol::canon::{BUILT_IN, Canons};
+use netpol::canon::{BUILT_IN, Canons, DEFAULT};
 use netpol::documents::reading;
 use netpol::registration::NeighborTerm;
 use serde_json::{Map, Value, json};
@@ -23,15 +23,16 @@ pub(super) fn compare(path: &Path, expected: &str) {
 
 const HEAD: &str = "# Generated: NETPOL_BLESS=1 cargo test chart updates this file.\n";
 
-/// The label keys and the neighbor namespaces that the built-in canons use.
+/// The canons that are accepted by default, and the label keys and neighbor namespaces that the built-in canons use.
 #[test]
-fn the_chart_has_the_keys_of_the_built_in_canons() {
+fn the_chart_has_the_default_and_the_keys_of_the_built_in_canons() {
     let keys = |name: &&str| {
         let canon = Canons::load(&[(*name).to_owned()], &["any".to_owned()]).unwrap();
         let keys = json!({"identityKeys": canon.identity_keys().collect::<Vec<_>>(), "neighbors": NeighborTerm::all(canon.neighbors())});
         ((*name).to_owned(), keys)
     };
-    let all: Map<String, Value> = BUILT_IN.iter().map(keys).collect();
+    let mut all: Map<String, Value> = BUILT_IN.iter().map(keys).collect();
+    all.insert("default".to_owned(), json!(DEFAULT));
     compare(&chart().join("files/canons.yaml"), &format!("{HEAD}{}", reading::write(&Value::Object(all)).unwrap()));
 }
 

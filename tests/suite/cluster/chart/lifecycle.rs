@@ -22,16 +22,16 @@ use crate::cluster::harness::wait::until;
 use crate::support::helm::objects;
 
 /// A release with its Service and its kubelet.
-struct Installation {
-    release: Release,
-    forwarder: Forwarder,
-    kubelet: Kubelet,
+pub(super) struct Installation {
+    pub(super) release: Release,
+    pub(super) forwarder: Forwarder,
+    pub(super) kubelet: Kubelet,
     /// The values of every helm command.
     common: Value,
 }
 
 impl Installation {
-    fn new(name: &'static str, certificates: &Value) -> Installation {
+    pub(super) fn new(name: &'static str, certificates: &Value) -> Installation {
         let release = Release::outside(name);
         let forwarder = Forwarder::start().expect("a forwarder");
         let kubelet = Kubelet::start(name, &forwarder);
@@ -44,24 +44,24 @@ impl Installation {
         Installation { release, forwarder, kubelet, common }
     }
 
-    fn values(&self, more: &Value) -> Value {
+    pub(super) fn values(&self, more: &Value) -> Value {
         let mut values = self.common.clone();
         values.as_object_mut().expect("a map").extend(more.as_object().expect("a map").clone());
         values
     }
 
     #[track_caller]
-    fn upgrade(&self, more: &Value) {
+    pub(super) fn upgrade(&self, more: &Value) {
         self.release.upgrade(&self.values(more), &["--wait", "--timeout", "90s"]);
     }
 
     /// Waits until only servers of the last upgrade run: an old server decides by its own flags until it stops.
-    fn settle(&self) {
+    pub(super) fn settle(&self) {
         until("the old servers have stopped", || (list(self.release.name, "pods").len() == 2 && self.forwarder.ready() == 2).then_some(()));
     }
 
     /// Returns the names of all objects that have the label or the name of the release.
-    fn left(&self) -> Vec<String> {
+    pub(super) fn left(&self) -> Vec<String> {
         let name = self.release.name;
         let kinds = "deployments,replicasets,pods,services,endpointslices,configmaps,secrets,serviceaccounts,roles,rolebindings,leases,\
             networkpolicies,poddisruptionbudgets";
@@ -78,13 +78,13 @@ impl Installation {
     }
 }
 
-fn guarded(name: &str) -> String {
+pub(super) fn guarded(name: &str) -> String {
     format!("{name}-guarded")
 }
 
 /// Creates a desktop and checks that the guard adds its label.
 #[track_caller]
-fn is_labeled(namespace: &str, name: &str) {
+pub(super) fn is_labeled(namespace: &str, name: &str) {
     assert_eq!(capabilities(&create(namespace, &pod(name, &[("type", "x11server")]))), ["ocuser"], "{namespace}");
 }
 
@@ -126,14 +126,17 @@ fn check_lifecycle(installation: &Installation) {
     is_labeled(&second, "after-rollback");
     assert_eq!(installation.kubelet.unexpected_exits(), [""; 0], "a server failed");
 
-    // After the uninstallation nothing is left, and no request fails.
+    // After the uninstallation nothing is left but the ConfigMap of the custom canon, and no request fails.
     installation.release.run("uninstall", &Value::Null, &["--wait", "--timeout", "90s"]).expect("helm uninstall");
     for path in configurations(name) {
         assert_eq!(plane().api.get(&path).status, 404, "{path}");
     }
     let unguarded = create(&guarded, &pod("unguarded", &[("netpol/mongodb", "true")]));
     assert_eq!(capabilities(&unguarded), ["mongodb"]);
-    let mine = |left: Vec<String>| -> Vec<String> { left.into_iter().filter(|line| line != "secret/own-tls").collect() };
+    let kept = format!("configmap/{name}-canon-");
+    let mine = |left: Vec<String>| -> Vec<String> {
+        left.into_iter().filter(|line| line != "secret/own-tls" && !line.starts_with(&kept)).collect()
+    };
     until(&format!("nothing is left of {name} but {:?}", installation.left()), || mine(installation.left()).is_empty().then_some(()));
     for namespace in [name, &guarded] {
         plane().api.call(&Call::new(Method::DELETE, format!("/api/v1/namespaces/{namespace}"))).expect("a deletion");
@@ -141,7 +144,7 @@ fn check_lifecycle(installation: &Installation) {
 }
 
 /// The grant for desktops in the canon of [`ALONE`].
-fn grants() -> String {
+pub(super) fn grants() -> String {
     let grant = json!({"name": "desktop", "podSelector": {"matchLabels": {"type": "x11server"}}, "labels": {"netpol/ocuser": "true"}});
     let policy = json!({"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": {"name": "permits"},
         "spec": {"podSelector": {"matchLabels": {"netpol/ocuser": "true"}}}});

@@ -1,5 +1,6 @@
 //! The chart, installed with the real helm on the real control plane.
 
+mod canon;
 mod dry_run;
 mod first_install;
 mod lifecycle;
@@ -65,6 +66,12 @@ impl Release {
         args.extend(["--namespace", self.name]);
         args.extend(more);
         helm(&args, &values.to_string(), &HOME, Some(&plane().reaper.folder().join("admin.json")))
+    }
+
+    /// Runs a helm command that reads a release.
+    fn run_in_namespace(&self, args: &[&str]) -> Ran {
+        let args = [args, &["--namespace", self.name]].concat();
+        helm(&args, "", &HOME, Some(&plane().reaper.folder().join("admin.json")))
     }
 
     #[track_caller]

@@ -78,6 +78,7 @@ struct Pod {
     listens: Option<(u16, Api)>,
     ready: bool,
     told_to_end: bool,
+    crashed: bool,
 }
 
 impl Node {
@@ -148,7 +149,7 @@ impl Node {
             args.push(argument);
         }
         let process = plane().reaper.start(&format!("{}-{name}", self.namespace), Path::new("/usr/bin/env"), &args);
-        Pod { name, process: process.expect("a server starts"), listens: None, ready: false, told_to_end: false }
+        Pod { name, process: process.expect("a server starts"), listens: None, ready: false, told_to_end: false, crashed: false }
     }
 
     /// Writes Secrets and `ConfigMap`s to the folders where the container mounts them.
@@ -181,8 +182,23 @@ impl Node {
     fn tend(&mut self, uid: &str, object: &Value) {
         let Some(pod) = self.pods.get_mut(uid) else { return };
         if let Some(status) = pod.process.ended() {
-            // The container has exited, as test pods do, or has crashed.
+            // The container has exited, as test pods do, or has crashed. A server that crashes is not started again: it would
+            // crash again.
             let container = &object["spec"]["containers"][0];
+            if !status.success() && object["spec"]["restartPolicy"] == "Always" {
+                if !pod.crashed {
+                    pod.crashed = true;
+                    self.result.lock().unwrap_or_else(PoisonError::into_inner).push(format!(
+                        "{}: {status}\n{}",
+                        pod.name,
+                        pod.process.tail()
+                    ));
+                    let waiting = json!({"waiting": {"reason": "CrashLoopBackOff"}});
+                    let status = json!({"name": container["name"], "image": container["image"], "imageID": "none", "ready": false, "restartCount": 1, "state": waiting});
+                    patch_status(&self.namespace, &pod.name, &json!({"phase": "Running", "containerStatuses": [status]}));
+                }
+                return;
+            }
             let phase = if status.success() { "Succeeded" } else { "Failed" };
             if !status.success() {
                 self.result.lock().unwrap_or_else(PoisonError::into_inner).push(format!("{}: {status}\n{}", pod.name, pod.process.tail()));

@@ -1,0 +1,160 @@
+//! The result of `canon diff` in the form of `--output json`.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::effect::Effect;
+use crate::canon::{Canon, Changes, Grant, IsolationChange, Kind, PodLabel};
+use crate::policy::{Beyond, Direction, Witness};
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Report<'c> {
+    /// Whether both canons mean the same.
+    same: bool,
+    from: Side<'c>,
+    to: Side<'c>,
+    policies: Vec<Policy<'c>>,
+    isolation: Vec<Isolation>,
+    grants: Vec<GrantChange<'c>>,
+    /// Policies with another name and the same meaning.
+    renamed: Vec<Renamed<'c>>,
+}
+
+#[derive(Debug, Serialize)]
+struct Side<'c> {
+    canon: &'c str,
+    hash: &'c str,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Policy<'c> {
+    name: &'c str,
+    change: &'static str,
+    differences: Vec<Difference<'c>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    opens: Option<&'c Witness>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    breaks: Option<&'c Witness>,
+    /// Whether the comparison ended before its limit on steps.
+    proven: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct Difference<'c> {
+    #[serde(flatten)]
+    difference: &'c crate::policy::Difference,
+    effect: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    witness: Option<&'c Witness>,
+}
+
+#[derive(Debug, Serialize)]
+struct Isolation {
+    effect: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    direction: Option<Direction>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pods: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct GrantChange<'c> {
+    name: &'c str,
+    change: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    from: Option<GrantSide<'c>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    to: Option<GrantSide<'c>>,
+    gains: Vec<Label<'c>>,
+    loses: Vec<Label<'c>>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct GrantSide<'c> {
+    name: &'c str,
+    pod_selector: &'c str,
+    labels: &'c BTreeMap<String, String>,
+    shared: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct Label<'c> {
+    pods: String,
+    key: &'c str,
+    value: &'c str,
+}
+
+#[derive(Debug, Serialize)]
+struct Renamed<'c> {
+    from: &'c str,
+    to: &'c str,
+}
+
+impl<'c> Report<'c> {
+    pub(super) fn new(from: &'c Canon, to: &'c Canon, changes: &'c Changes<'c>) -> Report<'c> {
+        let side = |canon: &'c Canon| Side { canon: &canon.source, hash: &canon.hash };
+        let policies = changes.policies.iter().map(|policy| Policy {
+            name: policy.name,
+            change: word(policy.kind),
+            differences: policy.differences.iter().map(difference).collect(),
+            opens: witness(&policy.opens),
+            breaks: witness(&policy.breaks),
+            proven: policy.is_proven(),
+        });
+        let labels = |labels: &'c [PodLabel<'c>]| {
+            labels.iter().map(|label| Label { pods: label.pods.to_string(), key: label.key, value: label.value }).collect()
+        };
+        let grants = changes.grants.iter().map(|grant| GrantChange {
+            name: grant.name,
+            change: word(grant.kind),
+            from: grant.from.map(grant_side),
+            to: grant.to.map(grant_side),
+            gains: labels(&grant.gains),
+            loses: labels(&grant.loses),
+        });
+        Report {
+            same: changes.is_empty(),
+            from: side(from),
+            to: side(to),
+            policies: policies.collect(),
+            isolation: changes.isolation.iter().map(isolation).collect(),
+            grants: grants.collect(),
+            renamed: changes.renamed.iter().map(|renamed| Renamed { from: renamed.from, to: renamed.to }).collect(),
+        }
+    }
+}
+
+fn difference(difference: &crate::policy::Difference) -> Difference<'_> {
+    let witness = difference.beyond.as_ref().and_then(witness);
+    Difference { difference, effect: Effect::of(difference).name(), witness }
+}
+
+fn witness(beyond: &Beyond) -> Option<&Witness> {
+    if let Beyond::Grants(witness) = beyond { Some(witness) } else { None }
+}
+
+fn isolation(change: &IsolationChange) -> Isolation {
+    let (effect, found) = match change {
+        IsolationChange::Ends(direction, pods) => ("opens", Some((*direction, pods))),
+        IsolationChange::Begins(direction, pods) => ("breaks", Some((*direction, pods))),
+        IsolationChange::NotProven => ("not-proven", None),
+    };
+    Isolation { effect, direction: found.map(|(direction, _)| direction), pods: found.map(|(_, pods)| pods.to_string()) }
+}
+
+fn grant_side(grant: &Grant) -> GrantSide<'_> {
+    GrantSide { name: &grant.name, pod_selector: &grant.selects, labels: &grant.labels, shared: grant.shared }
+}
+
+/// Returns the word for a kind of change.
+pub(super) fn word(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Removed => "removed",
+        Kind::Added => "added",
+        Kind::Changed => "changed",
+    }
+}

@@ -1,0 +1,122 @@
+//! The text output of `canon diff`: the differences, and one line that sums up.
+
+use std::io::{self, Write};
+
+use super::effect::Effect;
+use super::report::word;
+use crate::canon::{Canon, Changes, Grant, GrantChange, IsolationChange, PodLabel, PolicyChange};
+use crate::cli::manifests::display::Count;
+use crate::cli::output::{BAD, GOOD, NAME};
+use crate::policy::{Beyond, Difference};
+
+pub(super) fn write(from: &Canon, to: &Canon, changes: &Changes<'_>, out: &mut dyn Write) -> io::Result<()> {
+    for policy in &changes.policies {
+        writeln!(out, "{NAME}{}{NAME:#}: NetworkPolicy \"{}\"", word(policy.kind), policy.name)?;
+        write_policy(policy, out)?;
+    }
+    for change in &changes.isolation {
+        write_isolation(change, out)?;
+    }
+    for grant in &changes.grants {
+        writeln!(out, "{NAME}{}{NAME:#}: grant \"{}\"{}", word(grant.kind), grant.name, described(grant))?;
+        write_grant(grant, out)?;
+    }
+    for renamed in &changes.renamed {
+        writeln!(out, "note: NetworkPolicy \"{}\" has the name \"{}\" and the same meaning", renamed.from, renamed.to)?;
+    }
+    write_summary(from, to, changes, out)
+}
+
+fn write_policy(policy: &PolicyChange<'_>, out: &mut dyn Write) -> io::Result<()> {
+    for difference in &policy.differences {
+        write_difference(difference, out)?;
+    }
+    if !policy.is_proven() {
+        writeln!(out, "    not proven equal: the comparison takes too many steps")?;
+    }
+    // A difference of a rule has its own witness.
+    let has_witness =
+        |effect: Effect| policy.differences.iter().any(|it| Effect::of(it) == effect && matches!(it.beyond, Some(Beyond::Grants(_))));
+    for (beyond, effect) in [(&policy.breaks, Effect::Breaks), (&policy.opens, Effect::Opens)] {
+        if let Beyond::Grants(witness) = beyond
+            && !has_witness(effect)
+        {
+            let (words, style) = effect.words();
+            writeln!(out, "    {style}{words}{style:#}: {witness}")?;
+        }
+    }
+    if policy.differences.is_empty() && policy.is_proven() && (&policy.opens, &policy.breaks) == (&Beyond::Nothing, &Beyond::Nothing) {
+        writeln!(out, "    no connection depends on it: other policies of the canon allow the same")?;
+    }
+    Ok(())
+}
+
+fn write_difference(difference: &Difference, out: &mut dyn Write) -> io::Result<()> {
+    let (words, style) = Effect::of(difference).words();
+    writeln!(out, "    {style}{words}{style:#}: {difference}")?;
+    match &difference.beyond {
+        Some(Beyond::Grants(witness)) => writeln!(out, "        witness: {witness}"),
+        _ => Ok(()),
+    }
+}
+
+fn write_isolation(change: &IsolationChange, out: &mut dyn Write) -> io::Result<()> {
+    let (effect, sentence) = match change {
+        IsolationChange::Ends(direction, pods) => {
+            (Effect::Opens, format!("no policy isolates pods {pods} for {direction} any longer, so every connection is allowed"))
+        }
+        IsolationChange::Begins(direction, pods) => {
+            (Effect::Breaks, format!("pods {pods} become isolated for {direction}, so only connections that a policy allows remain"))
+        }
+        IsolationChange::NotProven => (Effect::Opens, "perhaps, because the comparison of isolated pods takes too many steps".to_owned()),
+    };
+    let (words, style) = effect.words();
+    writeln!(out, "{NAME}isolation{NAME:#}\n    {style}{words}{style:#}: {sentence}")
+}
+
+/// Returns how the selector and the other fields of a grant change.
+fn described(change: &GrantChange<'_>) -> String {
+    match (change.from, change.to) {
+        (Some(old), Some(new)) => {
+            let renamed = (old.name != new.name).then(|| format!("was \"{}\"", old.name));
+            let selector = (old.selector != new.selector).then(|| format!("podSelector {} instead of {}", new.selects, old.selects));
+            let shared = (old.shared != new.shared).then(|| format!("shared: {} instead of {}", new.shared, old.shared));
+            let parts: Vec<String> = [renamed, selector, shared].into_iter().flatten().collect();
+            if parts.is_empty() { format!(" for pods {}", new.selects) } else { format!(" ({})", parts.join(", ")) }
+        }
+        (old, new) => old.or(new).map(|grant: &Grant| format!(" for pods {}", grant.selects)).unwrap_or_default(),
+    }
+}
+
+fn write_grant(change: &GrantChange<'_>, out: &mut dyn Write) -> io::Result<()> {
+    let mut lines = |labels: &[PodLabel<'_>], effect: Effect, verb: &str| {
+        let (words, style) = effect.words();
+        labels.iter().try_for_each(|PodLabel { pods, key, value }| {
+            writeln!(out, "    {style}{words}{style:#}: pods {pods} {verb} the label {key}={value}")
+        })
+    };
+    lines(&change.loses, Effect::Breaks, "no longer get")?;
+    lines(&change.gains, Effect::Opens, "get")?;
+    if change.loses.is_empty() && change.gains.is_empty() {
+        writeln!(out, "    changes which grants exclude each other")?;
+    }
+    Ok(())
+}
+
+fn write_summary(from: &Canon, to: &Canon, changes: &Changes<'_>, out: &mut dyn Write) -> io::Result<()> {
+    let (from, to) = (&from.source, &to.source);
+    if changes.is_empty() {
+        return writeln!(out, "{GOOD}same{GOOD:#}: {from} and {to} mean the same");
+    }
+    let mut parts = Vec::new();
+    let mut add = |number: usize, words: String| {
+        if number > 0 {
+            parts.push(words);
+        }
+    };
+    add(changes.policies.len(), format!("{}", Count(changes.policies.len(), "policy")));
+    add(changes.grants.len(), format!("{}", Count(changes.grants.len(), "grant")));
+    add(changes.isolation.len(), "isolation".to_owned());
+    let verb = if changes.policies.len() + changes.grants.len() + changes.isolation.len() == 1 { "differs" } else { "differ" };
+    writeln!(out, "{BAD}not the same{BAD:#}: from {from} to {to}, {} {verb}", parts.join(", "))
+}
