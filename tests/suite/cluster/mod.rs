@@ -20,6 +20,7 @@ mod policies;
 mod preexisting;
 mod records;
 mod rolling;
+mod runbook;
 mod service;
 mod softened;
 mod transparency;
