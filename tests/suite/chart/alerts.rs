@@ -138,7 +138,7 @@ fn the_alerts_use_metrics_and_labels_that_exist() {
             }
         }
         let balance = |open: char, close: char| expression.matches(open).count() == expression.matches(close).count();
-        assert!(balance('(', ')') && balance('{', '}') && expression.matches('"').count() % 2 == 0, "{expression}");
+        assert!(balance('(', ')') && balance('{', '}') && expression.matches('"').count().is_multiple_of(2), "{expression}");
     }
 }
 

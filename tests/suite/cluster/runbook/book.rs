@@ -15,6 +15,7 @@ pub(super) struct Command {
 
 /// The runbook, and the commands that have run.
 pub(super) struct Book {
+    pub(super) text: String,
     commands: Vec<Command>,
     done: RefCell<BTreeSet<String>>,
 }
@@ -22,7 +23,7 @@ pub(super) struct Book {
 impl Book {
     pub(super) fn read() -> Book {
         let text = std::fs::read_to_string(root().join("docs/runbook.md")).expect("the runbook");
-        Book { commands: commands(&text), done: RefCell::default() }
+        Book { commands: commands(&text), text, done: RefCell::default() }
     }
 
     /// Returns the only command of a section that contains `words`, and notes that it runs. A newline at the end of `words` is the
@@ -81,7 +82,7 @@ fn commands_are_read_with_their_sections() {
 #[test]
 fn a_command_that_neither_runs_nor_is_listed_is_found() {
     let command = |text: &str| Command { section: "s".to_owned(), text: text.to_owned() };
-    let book = Book { commands: vec![command("kubectl run"), command("kubectl logs")], done: RefCell::default() };
+    let book = Book { text: String::new(), commands: vec![command("kubectl run"), command("kubectl logs")], done: RefCell::default() };
     assert_eq!(book.take("s", "run"), "kubectl run");
     assert_eq!(book.unproven(&[("logs", "no kubelet")]), [""; 0]);
     assert_eq!(book.unproven(&[]), ["#s: kubectl logs"]);

@@ -208,6 +208,7 @@ fn certificates(on_call: &OnCall) {
     });
     let foreign = BASE64.encode(Authority::new("foreign").expect("an authority").pem);
     registration(|webhook| webhook["clientConfig"]["caBundle"] = Value::from(foreign.clone()));
+    on_call.logged("not allowed to");
     let found = on_call.finds(CERTIFICATES, "netpol certs show");
     assert!(found.contains(&format!("ValidatingWebhookConfiguration \"{RELEASE}\"")), "{found}");
     // The API server keeps an open connection, but opens another one for the new CA.
@@ -223,6 +224,7 @@ fn certificates(on_call: &OnCall) {
     let foreign = json!({"metadata": {"labels": {"app.kubernetes.io/managed-by": "another"}}});
     let secret = format!("/api/v1/namespaces/{SYSTEM}/secrets/abcdesktop-netpol-tls");
     plane().api.call(&Call::patch(&secret, "application/merge-patch+json", &foreign)).expect("a patch");
+    on_call.logged("is not managed by netpol");
     on_call.run(CERTIFICATES, "delete secret");
     until("the servers create a Secret", || {
         let reply = plane().api.get(&secret);

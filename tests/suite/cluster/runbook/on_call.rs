@@ -62,10 +62,7 @@ impl OnCall {
             assert!(command.contains(placeholder), "{command} has no {placeholder}");
             command = command.replace(placeholder, value);
         }
-        let shown = format!("#{section}: {command}");
-        let output = self.shell(&command);
-        println!("{shown}\n{}{}", output.stdout, output.stderr);
-        output
+        self.shell(&command)
     }
 
     #[track_caller]
@@ -76,7 +73,7 @@ impl OnCall {
     /// Runs a command of the runbook that succeeds, and returns its output.
     #[track_caller]
     pub(super) fn run(&self, section: &str, words: &str) -> String {
-        self.try_run(section, words).expect(words)
+        self.try_run(section, words).expect(&format!("{words} of #{section}"))
     }
 
     /// Runs a command of the runbook that reports findings by its exit code, and returns its output.
@@ -92,11 +89,25 @@ impl OnCall {
         until(&format!("{words} of #{section} succeeds"), || Some(self.try_run(section, words)).filter(|output| output.ok)).stdout
     }
 
+    /// Waits until a server logs a sentence that is in the runbook.
+    pub(super) fn logged(&self, sentence: &str) {
+        self.assert_written(sentence);
+        until(&format!("a server logs {sentence:?}"), || {
+            let files = fs::read_dir(plane().reaper.folder()).expect("the folder of the run").filter_map(Result::ok);
+            let mut logs = files.filter(|file| file.file_name().to_string_lossy().starts_with(SYSTEM));
+            logs.any(|log| fs::read_to_string(log.path()).is_ok_and(|text| text.contains(sentence))).then_some(())
+        });
+    }
+
+    #[track_caller]
+    fn assert_written(&self, sentence: &str) {
+        assert!(self.book.text.contains(sentence), "docs/runbook.md does not say {sentence:?}");
+    }
+
     /// Sends the request of the first minute until its answer contains `answer`, which is in the runbook's table.
     pub(super) fn triage(&self, answer: &str) {
         let mut last = String::new();
-        let text = fs::read_to_string(root().join("docs/runbook.md")).expect("the runbook");
-        assert!(text.contains(answer), "the table of the first minute has no {answer}");
+        self.assert_written(answer);
         let found = within(TIMEOUT, || {
             let output = self.shell(&self.book.take("the-first-minute", "kubectl -n abcdesktop run triage"));
             last = output.stdout + &output.stderr;
