@@ -96,11 +96,16 @@ pub struct JudgeArgs {
     #[arg(default_values_t = Settings::default().namespace_controllers, value_parser = user_or_group)]
     pub namespace_controllers: Vec<String>,
 
-    /// Group whose members may bypass the checks with the break-glass annotation (repeatable); default: nobody.
+    /// Group whose members may bypass the checks of NetworkPolicies with the break-glass annotation (repeatable);
+    /// default: nobody.
     ///
-    /// A member sets the annotation `netpol.abcdesktop.io/break-glass` on a NetworkPolicy to a reason. The request is
-    /// admitted with a warning and recorded in the audit log. If another user sets the annotation, the request is denied. The
-    /// annotation has no effect on later changes. A member can delete a policy whose annotation begins with `delete:`.
+    /// A member creates or changes a NetworkPolicy and, in the same request, sets the annotation
+    /// `netpol.abcdesktop.io/break-glass` to a reason. The request is admitted with a warning and recorded in the audit log. The
+    /// annotation has no effect on later changes. If another user sets the annotation, the request is denied. A member can
+    /// delete a policy whose annotation begins with `delete:`. Other kinds cannot be changed this way; use `--enforcement warn`.
+    ///
+    /// To end it, restore the policy (`netpol render policies --only NAME | kubectl apply -f -`) and remove the annotation
+    /// (`kubectl annotate networkpolicy NAME netpol.abcdesktop.io/break-glass-`).
     #[arg(long = "break-glass-group", value_name = "GROUP", env = "NETPOL_BREAK_GLASS_GROUP", value_delimiter = '\n')]
     #[arg(value_parser = user_or_group)]
     pub break_glass_groups: Vec<String>,

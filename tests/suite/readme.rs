@@ -56,7 +56,7 @@ fn blocks_of_the_readme_are_real_output() {
 }
 
 /// Returns the anchor that GitHub gives to a heading.
-fn anchor(heading: &str) -> String {
+pub(crate) fn anchor(heading: &str) -> String {
     let text = heading.trim_start_matches('#').trim().to_lowercase().replace(' ', "-");
     text.chars().filter(|character| character.is_alphanumeric() || matches!(character, '-' | '_')).collect()
 }
@@ -76,7 +76,7 @@ fn broken_links(file: &str) -> Vec<String> {
 }
 
 /// The documents for people, by their paths from the root of the package.
-const DOCUMENTS: [&str; 11] = [
+const DOCUMENTS: [&str; 12] = [
     "README.md",
     "ARCHITECTURE.md",
     "CHANGELOG.md",
@@ -85,6 +85,7 @@ const DOCUMENTS: [&str; 11] = [
     "docs/audit.md",
     "docs/image.md",
     "docs/performance.md",
+    "docs/runbook.md",
     "docs/semantics.md",
     "docs/serving.md",
     "docs/threat-model.md",

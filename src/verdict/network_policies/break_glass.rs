@@ -5,7 +5,7 @@ use crate::verdict::annotations::BREAK_GLASS;
 use crate::verdict::ctx::Ctx;
 use crate::verdict::finding::{Finding, Rule, Severity};
 use crate::verdict::restore;
-use crate::verdict::words::{Named, Plain};
+use crate::verdict::words::{List, Named, Plain};
 
 /// The effect of the annotation on a request.
 pub(super) enum BreakGlass {
@@ -48,11 +48,13 @@ pub(super) fn deleted(ctx: Ctx<'_>, named: Named<'_>, reason: Option<&str>) -> O
 
 /// Returns how a member of a break-glass group can delete a policy; `None` if there is no such group.
 pub(super) fn way_to_delete(ctx: Ctx<'_>, named: Named<'_>) -> Option<String> {
-    (!ctx.settings().break_glass_groups.is_empty()).then(|| {
+    let groups = &ctx.settings().break_glass_groups;
+    (!groups.is_empty()).then(|| {
+        let (namespace, name) = (Plain(&ctx.request.namespace), Plain(named.name));
         format!(
-            "To delete it, a member of a break-glass group first gives a reason: kubectl -n {} annotate networkpolicy {} --overwrite {BREAK_GLASS}='{DELETE} REASON'",
-            Plain(&ctx.request.namespace),
-            Plain(named.name)
+            "A member of a break-glass group ({}) can delete it with a reason: kubectl -n {namespace} annotate networkpolicy {name} --overwrite \
+             {BREAK_GLASS}='{DELETE} REASON' && kubectl -n {namespace} delete networkpolicy {name}",
+            List { items: groups.iter(), most: 4 }
         )
     })
 }

@@ -163,8 +163,9 @@ fn a_member_may_use_break_glass_with_a_reason_in_that_request_only() {
     // A reason for an earlier change, and none for the deletion.
     for reason in ["incident 7", "delete:", "delete: ", "to delete: x", ""] {
         let message = denied(&guard, &deletion(reason), "policy-deleted").message;
-        let way =
-            "kubectl -n abcdesktop annotate networkpolicy memcached-permits --overwrite netpol.abcdesktop.io/break-glass='delete: REASON'";
+        let way = "A member of a break-glass group (sre) can delete it with a reason: kubectl -n abcdesktop annotate networkpolicy \
+            memcached-permits --overwrite netpol.abcdesktop.io/break-glass='delete: REASON' && kubectl -n abcdesktop delete networkpolicy \
+            memcached-permits";
         assert!(message.ends_with(way), "{message}");
     }
 

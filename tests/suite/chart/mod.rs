@@ -1,5 +1,6 @@
 //! The Helm chart, rendered by the real helm. `cluster::chart` tests it in a cluster.
 
+pub(crate) mod alerts;
 mod certs_folder;
 mod generated;
 mod install;

@@ -7,7 +7,6 @@ use serde_json::Value;
 use super::sets::sets;
 use crate::support::command::netpol;
 use crate::support::helm::{chart, helm, objects, only, template};
-use crate::support::root;
 
 #[test]
 fn helm_lint_reports_nothing() {
@@ -121,27 +120,6 @@ fn a_server_has_minimal_rights() {
         assert_eq!(kinds.contains(&"Lease"), self_managed, "{set}");
         let namespaced = objects.iter().filter(|object| object["metadata"]["namespace"].is_string());
         assert!(namespaced.clone().all(|object| object["metadata"]["namespace"] == "netpol-system"), "{set}");
-    }
-}
-
-#[test]
-fn the_alerts_use_documented_metrics() {
-    let (set, values) = sets().into_iter().find(|(set, _)| *set == "everything").unwrap();
-    let objects = objects(&template(&values, &[]).expect(set));
-    let documented = std::fs::read_to_string(root().join("docs/serving.md")).unwrap();
-    let rules = only(&objects, "PrometheusRule")["spec"]["groups"][0]["rules"].as_array().unwrap();
-    assert!(rules.len() > 6);
-    for rule in rules {
-        let expression = rule["expr"].as_str().unwrap();
-        let names =
-            expression.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_').filter(|word| word.starts_with("netpol_"));
-        let mut metrics = 0;
-        for name in names {
-            assert!(documented.contains(&format!("`{name}`")), "{name} of {expression}");
-            metrics += 1;
-        }
-        assert!(metrics > 0, "{expression}");
-        assert!(expression.contains(r#"{namespace="netpol-system", pod=~"guard-.*""#), "{expression}");
     }
 }
 

@@ -22,6 +22,7 @@ mod policies;
 mod preexisting;
 mod records;
 mod rolling;
+mod runbook;
 mod service;
 mod softened;
 mod transparency;

@@ -41,7 +41,8 @@ impl Ran {
     }
 }
 
-fn program() -> &'static Path {
+/// Returns the path of helm.
+pub(crate) fn program() -> &'static Path {
     static PROGRAM: OnceLock<Result<PathBuf, String>> = OnceLock::new();
     match PROGRAM.get_or_init(find) {
         Ok(program) => program,

@@ -8,7 +8,7 @@ mod ownership;
 mod rights;
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
 use serde_json::{Value, json};
@@ -32,6 +32,11 @@ static HOME: LazyLock<PathBuf> = LazyLock::new(|| {
     fs::write(plugin.join("plugin.yaml"), description.to_string()).expect("a plugin");
     home
 });
+
+/// Returns the home folder of helm, with the post-renderer `outside`.
+pub(super) fn helm_home() -> &'static Path {
+    &HOME
+}
 
 /// A release in a namespace of the same name.
 struct Release {

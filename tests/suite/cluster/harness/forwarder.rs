@@ -53,6 +53,12 @@ impl Forwarder {
         self.lock().iter().filter(|backend| backend.ready).count()
     }
 
+    /// Returns the metrics of all backends.
+    pub(crate) fn metrics(&self) -> Vec<String> {
+        let backends = self.lock().clone();
+        backends.iter().filter_map(|backend| backend.admin.get("/metrics").body.as_str().map(str::to_owned)).collect()
+    }
+
     async fn probe(self) {
         loop {
             let backends = self.lock().clone();

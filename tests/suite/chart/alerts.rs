@@ -1,0 +1,204 @@
+//! The alerts of the chart: their metrics exist, and each has its section in the runbook.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use super::sets::sets;
+use crate::support::helm::{objects, only, template};
+use crate::support::root;
+
+/// Metrics of other programs, and their labels. The cluster test of the runbook finds those of the API server in its `/metrics`.
+const FOREIGN: [(&str, &[&str]); 4] = [
+    // k8s.io/apiserver, pkg/admission/metrics/metrics.go, the same from 1.24 to 1.37.
+    ("apiserver_admission_webhook_rejection_count", &["name", "type", "operation", "error_type", "rejection_code"]),
+    ("apiserver_admission_webhook_fail_open_count", &["name", "type"]),
+    // kube-state-metrics, internal/store/validatingwebhookconfiguration.go.
+    ("kube_validatingwebhookconfiguration_info", &["namespace", "validatingwebhookconfiguration"]),
+    // Prometheus itself, with the labels that the operator gives to the targets of a ServiceMonitor.
+    ("up", &["namespace", "pod", "service", "endpoint", "container", "job", "instance"]),
+];
+
+/// Functions, operators and keywords of the expressions.
+const WORDS: [&str; 13] = ["sum", "min", "max", "count", "absent", "increase", "time", "or", "and", "unless", "on", "offset", "for"];
+
+/// A metric in an expression, with its matchers.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Selector {
+    pub(crate) metric: String,
+    matchers: Vec<(String, String, String)>,
+}
+
+impl Selector {
+    /// Returns whether it selects the series of a line of `/metrics`. Labels that the scraping adds are not in such a line.
+    pub(crate) fn selects(&self, line: &str) -> bool {
+        let Some((series, _)) = line.rsplit_once(' ') else { return false };
+        let mut series = selectors(series).into_iter();
+        let (Some(series), None) = (series.next(), series.next()) else { return false };
+        let of = |label: &str| series.matchers.iter().find(|(name, ..)| name == label).map_or("", |(.., value)| value.as_str());
+        let holds = |(label, operator, wanted): &(String, String, String)| {
+            let value = of(label);
+            match operator.as_str() {
+                "=" => value == wanted,
+                "!=" => value != wanted,
+                "=~" => wanted.split('|').any(|pattern| matches(pattern, value)),
+                other => panic!("{other} is not supported here"),
+            }
+        };
+        series.metric == self.metric
+            && self.matchers.iter().filter(|(label, ..)| !["namespace", "pod"].contains(&label.as_str())).all(holds)
+    }
+}
+
+/// Matches a regular expression whose only special parts are `[.]` and a `.+` at its start.
+fn matches(pattern: &str, value: &str) -> bool {
+    let literal = pattern.replace("[.]", ".");
+    match literal.strip_prefix(".+") {
+        Some(end) => value.len() > end.len() && value.ends_with(end),
+        None => literal == value,
+    }
+}
+
+/// Returns the selectors of a `PromQL` expression.
+pub(crate) fn selectors(expression: &str) -> Vec<Selector> {
+    let mut found = Vec::new();
+    let mut rest = expression;
+    while let Some(start) = rest.find(|letter: char| letter.is_ascii_alphabetic()) {
+        rest = &rest[start..];
+        let end = rest.find(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_').unwrap_or(rest.len());
+        let (word, after) = rest.split_at(end);
+        rest = after;
+        if WORDS.contains(&word) {
+            continue;
+        }
+        let mut matchers = Vec::new();
+        if let Some(mut inner) = rest.strip_prefix('{') {
+            while !inner.starts_with('}') {
+                inner = inner.trim_start_matches([',', ' ']);
+                let (label, value) = inner.split_once('"').unwrap_or_else(|| panic!("{expression}: a matcher without a value"));
+                let (value, after) = value.split_once('"').unwrap_or_else(|| panic!("{expression}: a value without an end"));
+                let operator = label.find(['=', '!']).unwrap_or_else(|| panic!("{expression}: a matcher without an operator"));
+                let (label, operator) = label.split_at(operator);
+                matchers.push((label.to_owned(), operator.to_owned(), value.to_owned()));
+                inner = after;
+            }
+            rest = &inner[1..];
+        }
+        // The unit of a duration, such as `10m`, follows a digit.
+        if word.len() > 1 {
+            found.push(Selector { metric: word.to_owned(), matchers });
+        }
+    }
+    found
+}
+
+/// Returns the alerts that the chart renders with its defaults.
+pub(crate) fn alerts(runbook: Option<&str>) -> Vec<Value> {
+    let mut rule = json!({"enabled": true});
+    if let Some(runbook) = runbook {
+        rule["runbookUrl"] = Value::from(runbook);
+    }
+    let rendered = objects(&template(&json!({"metrics": {"prometheusRule": rule}}), &[]).expect("helm template"));
+    only(&rendered, "PrometheusRule")["spec"]["groups"][0]["rules"].as_array().unwrap().clone()
+}
+
+fn expression(alert: &Value) -> &str {
+    alert["expr"].as_str().unwrap()
+}
+
+/// Returns the labels that a row of `docs/serving.md` lists for a metric, `None` without a row.
+fn documented_labels(serving: &str, metric: &str) -> Option<Vec<String>> {
+    let row = serving.lines().find(|line| line.starts_with('|') && line.contains(&format!("`{metric}`")))?;
+    let labels = row.split('|').nth(3)?;
+    Some(labels.split('`').skip(1).step_by(2).map(str::to_owned).collect())
+}
+
+#[test]
+fn the_alerts_use_metrics_and_labels_that_exist() {
+    let serving = std::fs::read_to_string(root().join("docs/serving.md")).unwrap();
+    for alert in alerts(None) {
+        let expression = expression(&alert);
+        let selectors = selectors(expression);
+        assert!(!selectors.is_empty(), "{expression}");
+        for Selector { metric, matchers } in selectors {
+            let mut labels = match FOREIGN.iter().find(|(name, _)| *name == metric) {
+                Some((_, labels)) => labels.iter().map(|label| (*label).to_owned()).collect(),
+                None => {
+                    documented_labels(&serving, &metric).unwrap_or_else(|| panic!("{metric} of {expression} is not in docs/serving.md"))
+                }
+            };
+            if metric.starts_with("netpol_") || metric == "up" {
+                let ours = [("namespace", "=", "netpol-system"), ("pod", "=~", "abcdesktop-netpol-.*")];
+                let ours = ours.map(|(label, operator, value)| (label.to_owned(), operator.to_owned(), value.to_owned()));
+                assert!(ours.iter().all(|ours| matchers.contains(ours)), "{metric} of {expression} is not only of this release");
+                labels.extend(ours.map(|(label, ..)| label));
+            }
+            for (label, ..) in &matchers {
+                assert!(labels.contains(label), "{metric} has no label {label}: {expression}");
+            }
+        }
+        let balance = |open: char, close: char| expression.matches(open).count() == expression.matches(close).count();
+        assert!(balance('(', ')') && balance('{', '}') && expression.matches('"').count().is_multiple_of(2), "{expression}");
+    }
+}
+
+/// The webhooks whose calls the API server counts are all of the registration, and no others.
+#[test]
+fn the_counters_of_the_api_server_are_selected_by_the_names_of_the_webhooks() {
+    let rendered = objects(&template(&json!({}), &[]).expect("helm template"));
+    let kinds = ["MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"];
+    let webhooks = kinds.iter().flat_map(|kind| only(&rendered, kind)["webhooks"].as_array().unwrap());
+    let names: Vec<&str> = webhooks.map(|webhook| webhook["name"].as_str().unwrap()).collect();
+    assert!(names.len() > 4, "{names:?}");
+    let mut counters = BTreeSet::new();
+    for alert in alerts(None) {
+        for selector in selectors(expression(&alert)).into_iter().filter(|selector| selector.metric.starts_with("apiserver_")) {
+            let line = |name: &str| {
+                format!(
+                    "{}{{name=\"{name}\",type=\"admit\",error_type=\"calling_webhook_error\",rejection_code=\"503\"}} 1",
+                    selector.metric
+                )
+            };
+            for name in &names {
+                assert!(selector.selects(&line(name)), "{name} is not counted by {selector:?}");
+            }
+            assert!(!selector.selects(&line("pods.mutate.example.org")), "{selector:?}");
+            counters.insert(selector.metric);
+        }
+    }
+    assert_eq!(counters.len(), 2, "{counters:?}");
+}
+
+/// Returns the anchor of each heading of a Markdown text.
+fn anchors(text: &str) -> BTreeSet<String> {
+    let headings = text.lines().filter(|line| line.starts_with('#'));
+    headings.map(crate::readme::anchor).collect()
+}
+
+#[test]
+fn each_alert_links_to_its_section_of_the_runbook() {
+    let runbook = std::fs::read_to_string(root().join("docs/runbook.md")).unwrap();
+    let anchors = anchors(&runbook);
+    let base = "https://docs.example/runbook.md";
+    let mut names = BTreeSet::new();
+    for alert in alerts(Some(base)) {
+        let name = alert["alert"].as_str().unwrap();
+        let anchor = name.to_lowercase();
+        assert!(anchors.contains(&anchor), "docs/runbook.md has no heading {name}");
+        assert_eq!(alert["annotations"]["runbook_url"], format!("{base}#{anchor}"));
+        assert!(["critical", "warning"].contains(&alert["labels"]["severity"].as_str().unwrap()), "{name}");
+        names.insert(name.to_owned());
+    }
+    // Another mode of certificates has fewer alerts, never others.
+    for (set, values) in sets() {
+        let rendered = objects(&template(&values, &[]).expect(set));
+        for rule in rendered.iter().filter(|object| object["kind"] == "PrometheusRule") {
+            let rules = rule["spec"]["groups"][0]["rules"].as_array().unwrap();
+            assert!(rules.iter().all(|alert| names.contains(alert["alert"].as_str().unwrap())), "{set}");
+        }
+    }
+    let sections = runbook.lines().filter_map(|line| line.strip_prefix("### ")).filter(|heading| heading.starts_with("Netpol"));
+    let stale: Vec<&str> = sections.filter(|heading| !names.contains(*heading)).collect();
+    assert!(stale.is_empty(), "docs/runbook.md describes alerts that the chart does not have: {stale:?}");
+    assert!(alerts(None)[0]["annotations"]["runbook_url"].as_str().unwrap().starts_with("docs/runbook.md#"));
+}
