@@ -9,8 +9,9 @@ use clap::Args;
 
 use super::choices::word;
 use super::exit::Failure;
-use super::parse::{namespace, user_or_group};
+use super::parse::{namespace, network_annotation, user_or_group};
 use crate::canon::{Canons, DEFAULT};
+use crate::verdict::foreign::GivenKind;
 use crate::verdict::settings::{Action, Enforcement, ExtraPolicies, UngrantedLabels, Workloads};
 use crate::verdict::{Guard, Settings};
 
@@ -59,14 +60,31 @@ pub struct JudgeArgs {
     #[arg(long, value_name = "HOW", env = "NETPOL_FOREIGN_POLICIES", value_enum, default_value_t = Settings::default().foreign_policies)]
     pub foreign_policies: Action,
 
+    /// Kind of policy of another API that netpol does not know, as GROUP/PLURAL (repeatable): kubeovn.io/subnets.
+    #[arg(long = "foreign-kind", value_name = "KIND", env = "NETPOL_FOREIGN_KIND", value_delimiter = ',')]
+    pub foreign_kinds: Vec<GivenKind>,
+
+    /// User name of the network plugin, whose own objects and annotations are not evaluated (repeatable).
+    ///
+    /// A network plugin writes some objects itself (CiliumEndpoint, PolicyEndpoint …), and the addresses of pods into their
+    /// annotations. Other users that write these objects can allow traffic.
+    #[arg(long = "plugin-writer", value_name = "USER", env = "NETPOL_PLUGIN_WRITER", value_delimiter = '\n')]
+    #[arg(default_values_t = Settings::default().plugin_writers, value_parser = user_or_group)]
+    pub plugin_writers: Vec<String>,
+
     /// Action when a namespace gains or loses a label that the canon's namespaceSelectors match.
     #[arg(long, value_name = "HOW", env = "NETPOL_NEIGHBORS", value_enum, default_value_t = Settings::default().neighbors)]
     pub neighbors: Action,
 
-    /// Action for annotations that attach a pod to another network.
+    /// Action for annotations that attach a pod, or all pods of a guarded namespace, to another network.
     #[arg(long, value_name = "HOW", env = "NETPOL_NETWORK_ANNOTATIONS", value_enum)]
     #[arg(default_value_t = Settings::default().network_annotations)]
     pub network_annotations: Action,
+
+    /// Key of such an annotation that netpol does not know (repeatable): example.org/pool.
+    #[arg(long = "network-annotation", value_name = "KEY", env = "NETPOL_NETWORK_ANNOTATION", value_delimiter = ',')]
+    #[arg(value_parser = network_annotation)]
+    pub network_annotation_keys: Vec<String>,
 
     /// Action for pods with hostNetwork that a canonical policy selects; NetworkPolicies do not apply to them.
     #[arg(long, value_name = "HOW", env = "NETPOL_HOST_NETWORK", value_enum, default_value_t = Settings::default().host_network)]
@@ -112,8 +130,11 @@ impl JudgeArgs {
             ungranted_labels: self.ungranted_labels,
             extra_policies: self.extra_policies,
             foreign_policies: self.foreign_policies,
+            foreign_kinds: self.foreign_kinds.clone(),
+            plugin_writers: self.plugin_writers.clone(),
             neighbors: self.neighbors,
             network_annotations: self.network_annotations,
+            network_annotation_keys: self.network_annotation_keys.clone(),
             host_network: self.host_network,
             workloads: self.workloads,
             namespace_controllers: self.namespace_controllers.clone(),
@@ -137,6 +158,9 @@ impl JudgeArgs {
         ] {
             flags.push(format!("--{flag}={value}"));
         }
+        flags.extend(self.foreign_kinds.iter().map(|kind| format!("--foreign-kind={kind}")));
+        flags.extend(self.plugin_writers.iter().map(|user| format!("--plugin-writer={user}")));
+        flags.extend(self.network_annotation_keys.iter().map(|key| format!("--network-annotation={key}")));
         flags.extend(self.namespace_controllers.iter().map(|user| format!("--namespace-controller={user}")));
         flags.extend(self.break_glass_groups.iter().map(|group| format!("--break-glass-group={group}")));
         flags
@@ -201,6 +225,10 @@ mod tests {
             "--network-annotations=deny",
             "--host-network=allow",
             "--workloads=ignore",
+            "--foreign-kind=kubeovn.io/subnets",
+            "--foreign-kind=kubeovn.io/vpcs",
+            "--plugin-writer=eks:network-policy-controller",
+            "--network-annotation=example.org/pool",
             "--namespace-controller=o\"brien",
             "--namespace-controller=x y",
             "--break-glass-group=cn=admins,ou=groups",

@@ -12,6 +12,9 @@ fn render(canons: &Canons) -> [Value; 2] {
         canons,
         namespaces: &settings.namespaces,
         namespace_controllers: &settings.namespace_controllers,
+        plugin_writers: &settings.plugin_writers,
+        network_annotations: &settings.network_annotation_keys,
+        foreign_kinds: &settings.foreign_kinds,
         name: DEFAULT_NAME,
         endpoint: &Endpoint::default_service(),
         authorities: None,
@@ -25,6 +28,10 @@ fn built_in() -> Canons {
 
 fn webhooks(manifests: &[Value; 2]) -> Vec<&Value> {
     manifests.iter().flat_map(|manifest| manifest["webhooks"].as_array().unwrap()).collect()
+}
+
+fn named<'m>(manifests: &'m [Value; 2], start: &str) -> &'m Value {
+    webhooks(manifests).into_iter().find(|webhook| webhook["name"].as_str().unwrap().starts_with(start)).unwrap()
 }
 
 /// Returns every resource of the rules as group, resource and subresource.
@@ -62,6 +69,8 @@ fn each_webhook_has_its_failure_policy_timeout_and_scope() {
             "workloads.validate.netpol.abcdesktop.io Ignore 5 s guarded",
             "foreign-policies.validate.netpol.abcdesktop.io Ignore 5 s guarded",
             "neighbors.validate.netpol.abcdesktop.io Ignore 5 s everywhere",
+            "plugin-policies.validate.netpol.abcdesktop.io Ignore 5 s guarded",
+            "namespaces.validate.netpol.abcdesktop.io Fail 5 s guarded",
         ]
     );
     for webhook in webhooks(&manifests) {
@@ -84,11 +93,13 @@ fn every_resource_of_a_rule_has_a_judge() {
 #[test]
 fn every_foreign_kind_is_matched_in_any_scope() {
     let manifests = render(&built_in());
-    let webhook = webhooks(&manifests).into_iter().find(|webhook| webhook["name"].as_str().unwrap().starts_with("foreign")).unwrap();
-    let matched: BTreeSet<_> = resources(webhook).into_iter().map(|(group, resource, _)| (group, resource)).collect();
-    let known = crate::verdict::foreign::KINDS.iter().map(|kind| (kind.group.to_owned(), kind.resource.to_owned())).collect();
-    assert_eq!(matched, known);
-    assert!(webhook["rules"].as_array().unwrap().iter().all(|rule| rule["scope"] == "*"));
+    for (name, plugin_written) in [("foreign", false), ("plugin", true)] {
+        let webhook = named(&manifests, name);
+        let matched: BTreeSet<_> = resources(webhook).into_iter().map(|(group, resource, _)| (group, resource)).collect();
+        let kinds = crate::verdict::foreign::KINDS.iter().filter(|kind| kind.plugin_written == plugin_written);
+        assert_eq!(matched, kinds.map(|kind| (kind.group.to_owned(), kind.resource.to_owned())).collect(), "{name}");
+        assert!(webhook["rules"].as_array().unwrap().iter().all(|rule| rule["scope"] == "*"));
+    }
 }
 
 #[test]
@@ -98,14 +109,24 @@ fn manifests_have_the_given_users_and_namespaces() {
         canons: &canon,
         namespaces: &["one".to_owned(), "two".to_owned()],
         namespace_controllers: &["o\"brien".to_owned()],
+        plugin_writers: &["plug\"in".to_owned()],
+        network_annotations: &["example.org/pool".to_owned()],
+        foreign_kinds: &["kubeovn.io/subnets".parse().unwrap()],
         name: "second",
         endpoint: &Endpoint::url("https://127.0.0.1:8443").unwrap(),
         authorities: None,
     }
     .manifests();
     assert!(manifests.iter().all(|manifest| manifest["metadata"]["name"] == "second"));
-    let policies = webhooks(&manifests).into_iter().find(|webhook| webhook["name"].as_str().unwrap().starts_with("policies")).unwrap();
+    let policies = named(&manifests, "policies");
     assert_eq!(policies["namespaceSelector"]["matchExpressions"][0]["values"], json!(["one", "two"]));
     assert!(policies["matchConditions"][0]["expression"].as_str().unwrap().contains(r#"in ["o\"brien"]"#));
     assert_eq!(policies["clientConfig"], json!({"url": "https://127.0.0.1:8443/validate"}));
+    let condition = |name: &str| named(&manifests, name)["matchConditions"][0]["expression"].as_str().unwrap();
+    assert_eq!(condition("plugin"), r#"!(request.userInfo.username in ["plug\"in"])"#);
+    assert!(condition("namespaces").starts_with(condition("plugin")));
+    for name in ["pods.validate", "bindings", "namespaces"] {
+        assert!(condition(name).contains(r#", "example.org/pool"]"#), "{name}");
+    }
+    assert!(resources(named(&manifests, "foreign")).contains(&("kubeovn.io".to_owned(), "subnets".to_owned(), String::new())));
 }

@@ -14,7 +14,7 @@ use serde_json::{Map, Value, json};
 use super::conditions::{self, Condition};
 use super::endpoint::{Authorities, Endpoint};
 use crate::canon::Canons;
-use crate::verdict::foreign;
+use crate::verdict::foreign::{self, ForeignKind, GivenKind};
 
 /// The timeout of `/mutate` in seconds. A pod without its labels is denied by `/validate`, and a retry succeeds.
 const MUTATE_TIMEOUT: u8 = 3;
@@ -34,6 +34,12 @@ pub struct Registration<'a> {
     pub namespaces: &'a [String],
     /// The user names of the namespace controller.
     pub namespace_controllers: &'a [String],
+    /// The user names of the network plugin.
+    pub plugin_writers: &'a [String],
+    /// The keys of network annotations in addition to the known ones.
+    pub network_annotations: &'a [String],
+    /// The foreign policy kinds in addition to the known ones.
+    pub foreign_kinds: &'a [GivenKind],
     /// The name of both configurations.
     pub name: &'a str,
     /// The address of the server.
@@ -97,20 +103,21 @@ fn mutating(registration: &Registration<'_>) -> Vec<Value> {
 fn validating(registration: &Registration<'_>) -> Vec<Value> {
     let canons = registration.canons;
     let controllers = registration.namespace_controllers.iter().map(String::as_str);
+    let plugin_writers = registration.plugin_writers.iter().map(String::as_str);
     let webhooks = vec![
         Webhook {
             name: "pods",
             failure_policy: FailurePolicy::Fail,
             guarded: true,
             rules: vec![rule("", &["pods", "pods/status"], WRITE, "Namespaced")],
-            conditions: vec![conditions::labels_or_network_change()],
+            conditions: vec![conditions::labels_or_network_change(registration.network_annotations)],
         },
         Webhook {
             name: "bindings",
             failure_policy: FailurePolicy::Fail,
             guarded: true,
             rules: vec![rule("", &["bindings", "pods/binding"], CREATE, "Namespaced")],
-            conditions: vec![conditions::binding_carries(canons.identity_keys())],
+            conditions: vec![conditions::binding_carries(canons.identity_keys(), registration.network_annotations)],
         },
         Webhook {
             name: "policies",
@@ -145,7 +152,7 @@ fn validating(registration: &Registration<'_>) -> Vec<Value> {
             failure_policy: FailurePolicy::Ignore,
             // Cluster-scoped objects match regardless of the namespaceSelector.
             guarded: true,
-            rules: foreign_policies(),
+            rules: foreign_policies(|kind| !kind.plugin_written, registration.foreign_kinds),
             conditions: Vec::new(),
         },
         // Without neighbors no request matches, but the set of webhooks is always the same.
@@ -155,6 +162,21 @@ fn validating(registration: &Registration<'_>) -> Vec<Value> {
             guarded: false,
             rules: vec![rule("", &["namespaces", "namespaces/finalize", "namespaces/status"], WRITE, "Cluster")],
             conditions: vec![conditions::neighbor_labels_change(canons.neighbor_keys())],
+        },
+        Webhook {
+            name: "plugin-policies",
+            // Without it, an account of the plugin that is not known would cut off pods.
+            failure_policy: FailurePolicy::Ignore,
+            guarded: true,
+            rules: foreign_policies(|kind| kind.plugin_written, &[]),
+            conditions: vec![conditions::not_by_plugin(plugin_writers.clone())],
+        },
+        Webhook {
+            name: "namespaces",
+            failure_policy: FailurePolicy::Fail,
+            guarded: true,
+            rules: vec![rule("", &["namespaces", "namespaces/finalize", "namespaces/status"], WRITE, "Cluster")],
+            conditions: vec![conditions::network_annotations_change(plugin_writers, registration.network_annotations)],
         },
     ];
     webhooks.into_iter().map(|webhook| Value::Object(webhook.manifest(registration, "validate", VALIDATE_TIMEOUT))).collect()
@@ -200,17 +222,19 @@ fn workloads() -> Vec<Value> {
     ]
 }
 
-/// Returns one rule for each API group of the foreign policies.
-fn foreign_policies() -> Vec<Value> {
+/// Returns one rule for each API group of the selected foreign policies, then one for each given kind. The chart replaces
+/// the rules of given kinds by its own.
+fn foreign_policies(is_selected: impl Fn(&ForeignKind) -> bool, given: &[GivenKind]) -> Vec<Value> {
+    let selected: Vec<&ForeignKind> = foreign::KINDS.iter().filter(|kind| is_selected(kind)).collect();
     let mut rules = Vec::new();
     let mut groups: Vec<&str> = Vec::new();
-    for kind in foreign::KINDS {
+    for kind in &selected {
         if !groups.contains(&kind.group) {
             groups.push(kind.group);
-            let resources: Vec<&str> =
-                foreign::KINDS.iter().filter(|other| other.group == kind.group).map(|other| other.resource).collect();
+            let resources: Vec<&str> = selected.iter().filter(|other| other.group == kind.group).map(|other| other.resource).collect();
             rules.push(rule(kind.group, &resources, WRITE, "*"));
         }
     }
+    rules.extend(given.iter().map(|kind| rule(&kind.group, &[&kind.resource], WRITE, "*")));
     rules
 }

@@ -8,7 +8,10 @@ placeholders, which are replaced here. A test compares the result with the outpu
 {{- $lists := dict
   "[\"identity-keys\"]" $canonKeys.identity
   "[\"neighbor-keys\"]" $canonKeys.neighbors
-  "[\"namespace-controllers\"]" $root.Values.verdicts.namespaceControllers -}}
+  "[\"namespace-controllers\"]" $root.Values.verdicts.namespaceControllers
+  "[\"plugin-writers\"]" $root.Values.verdicts.pluginWriters -}}
+{{- $annotations := "" -}}
+{{- range $root.Values.verdicts.networkAnnotationKeys }}{{ $annotations = printf "%s, %s" $annotations (toRawJson .) }}{{ end -}}
 {{- $webhooks := index ($root.Files.Get "files/webhooks.yaml" | fromYaml) .stage -}}
 {{- range $webhook := $webhooks -}}
 {{- $service := $webhook.clientConfig.service -}}
@@ -21,7 +24,20 @@ placeholders, which are replaced here. A test compares the result with the outpu
 {{- if $webhook.namespaceSelector -}}
 {{- $_ := set (index $webhook.namespaceSelector.matchExpressions 0) "values" $root.Values.namespaces -}}
 {{- end -}}
+{{- $rules := list -}}
+{{- range $rule := $webhook.rules -}}
+{{- if has "given-kinds" $rule.apiGroups -}}
+{{- range $kind := $root.Values.verdicts.foreignKinds -}}
+{{- $parts := splitList "/" $kind -}}
+{{- $rules = append $rules (merge (dict "apiGroups" (list (first $parts)) "resources" (list (last $parts))) $rule) -}}
+{{- end -}}
+{{- else -}}
+{{- $rules = append $rules $rule -}}
+{{- end -}}
+{{- end -}}
+{{- $_ := set $webhook "rules" $rules -}}
 {{- range $condition := $webhook.matchConditions -}}
+{{- $_ := set $condition "expression" (replace ", \"network-annotations\"]" (printf "%s]" $annotations) $condition.expression) -}}
 {{- range $placeholder, $items := $lists -}}
 {{- $_ := set $condition "expression" (replace $placeholder (include "netpol.celList" $items) $condition.expression) -}}
 {{- end -}}

@@ -7,9 +7,10 @@ use crate::cli::exit::{CommandResult, Failure};
 use crate::cli::input;
 use crate::cli::judge_args::CanonArgs;
 use crate::cli::output::{OutputArgs, Streams};
-use crate::cli::parse::{object_name, user_or_group};
+use crate::cli::parse::{network_annotation, object_name, user_or_group};
 use crate::registration::{Authorities, DEFAULT_NAME, Endpoint, Registration};
 use crate::verdict::Settings;
+use crate::verdict::foreign::GivenKind;
 
 /// The arguments of `render registration`.
 #[derive(Debug, clap::Args)]
@@ -35,6 +36,20 @@ pub(super) struct Args {
     #[arg(long = "namespace-controller", value_name = "USER", env = "NETPOL_NAMESPACE_CONTROLLER", value_delimiter = '\n')]
     #[arg(default_values_t = Settings::default().namespace_controllers, value_parser = user_or_group)]
     namespace_controllers: Vec<String>,
+
+    /// Kind of policy of another API that netpol does not know, as GROUP/PLURAL (repeatable): kubeovn.io/subnets.
+    #[arg(long = "foreign-kind", value_name = "KIND", env = "NETPOL_FOREIGN_KIND", value_delimiter = ',')]
+    foreign_kinds: Vec<GivenKind>,
+
+    /// User name of the network plugin, whose own objects and annotations are not evaluated (repeatable).
+    #[arg(long = "plugin-writer", value_name = "USER", env = "NETPOL_PLUGIN_WRITER", value_delimiter = '\n')]
+    #[arg(default_values_t = Settings::default().plugin_writers, value_parser = user_or_group)]
+    plugin_writers: Vec<String>,
+
+    /// Key of an annotation that attaches a pod to another network and that netpol does not know (repeatable).
+    #[arg(long = "network-annotation", value_name = "KEY", env = "NETPOL_NETWORK_ANNOTATION", value_delimiter = ',')]
+    #[arg(value_parser = network_annotation)]
+    network_annotation_keys: Vec<String>,
 
     /// Name of both webhook configurations.
     #[arg(long, value_name = "NAME", default_value = DEFAULT_NAME, value_parser = object_name)]
@@ -64,6 +79,9 @@ pub(super) fn run(args: &Args, streams: &mut Streams) -> CommandResult {
         canons: &canons,
         namespaces: &args.canon.namespaces,
         namespace_controllers: &args.namespace_controllers,
+        plugin_writers: &args.plugin_writers,
+        network_annotations: &args.network_annotation_keys,
+        foreign_kinds: &args.foreign_kinds,
         name: &args.name,
         endpoint: args.url.as_ref().unwrap_or(&args.service),
         authorities: authorities.as_ref(),

@@ -56,14 +56,20 @@ fn the_chart_has_the_webhooks_of_the_program() {
         "namespaces",
         "--namespace-controller",
         "namespace-controllers",
+        "--plugin-writer",
+        "plugin-writers",
+        "--network-annotation",
+        "network-annotations",
+        "--foreign-kind",
+        "given-kinds/given-kinds",
         "--service",
         "namespace/service:443",
     ]);
     assert_eq!(ran.code, 0, "{}", ran.err);
     let mut list: Value = serde_json::from_str(&ran.out).unwrap();
     let webhooks = json!({"mutating": list["items"][0]["webhooks"].take(), "validating": list["items"][1]["webhooks"].take()});
-    let head = "# templates/_webhooks.tpl replaces the placeholders identity-keys, neighbor-keys, namespace-controllers and\n\
-        # namespaces, and the service.\n";
+    let head = "# templates/_webhooks.tpl replaces the placeholders identity-keys, neighbor-keys, namespace-controllers, plugin-writers,\n\
+        # network-annotations, given-kinds and namespaces, and the service.\n";
     compare(&chart().join("files/webhooks.yaml"), &format!("{HEAD}{head}{}", reading::write(&webhooks).unwrap()));
 }
 

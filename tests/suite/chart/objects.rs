@@ -90,6 +90,9 @@ fn strings_are_passed_unchanged() {
     let of = |flag: &str| -> Vec<&str> { args.iter().filter_map(|argument| argument.strip_prefix(flag)?.strip_prefix('=')).collect() };
     for (flag, given) in [
         ("--namespace", &values["namespaces"]),
+        ("--plugin-writer", &values["verdicts"]["pluginWriters"]),
+        ("--network-annotation", &values["verdicts"]["networkAnnotationKeys"]),
+        ("--foreign-kind", &values["verdicts"]["foreignKinds"]),
         ("--namespace-controller", &values["verdicts"]["namespaceControllers"]),
         ("--break-glass-group", &values["verdicts"]["breakGlassGroups"]),
         ("--client-name", &values["tls"]["clientCA"]["names"]),

@@ -19,6 +19,13 @@ fn rendered_by_netpol(values: &Value, name: &str) -> Vec<Value> {
     for controller in strings(&values["verdicts"]["namespaceControllers"]) {
         flag("--namespace-controller", controller);
     }
+    for (name, list) in
+        [("--plugin-writer", "pluginWriters"), ("--network-annotation", "networkAnnotationKeys"), ("--foreign-kind", "foreignKinds")]
+    {
+        for item in strings(&values["verdicts"][list]) {
+            flag(name, item);
+        }
+    }
     if let Some(bundle) = values["certificates"]["secret"]["caBundle"].as_str() {
         let file = folder.path().join("ca.crt");
         std::fs::write(&file, bundle).unwrap();
