@@ -42,6 +42,14 @@ impl Guard {
         guard
     }
 
+    /// Starts and registers a guard. The registration has the flags `shared` too.
+    pub(crate) fn sharing(name: &str, shared: &[&str], flags: &[&str]) -> Guard {
+        let mut guard = Guard::start(name, "abcdesktop", &[shared, flags].concat());
+        guard.common.extend(shared.iter().map(|flag| (*flag).to_owned()));
+        guard.register();
+        guard
+    }
+
     /// Starts a guard of several namespaces, and creates the first one.
     pub(crate) fn over(name: &str, namespaces: Vec<String>, canon: &str, flags: &[&str]) -> Guard {
         let folder = plane().reaper.folder().join(format!("{name}-tls"));
