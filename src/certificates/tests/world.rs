@@ -9,6 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, SystemTime};
 
 use crate::certificates::apply::apply;
+use crate::certificates::authority::Authority;
+use crate::certificates::introduced::Introduced;
 use crate::certificates::pair::Pair;
 use crate::certificates::plan::{Step, View, Wanted, plan};
 use crate::certificates::serving::{PublishedSince, is_trusted, should_serve};
@@ -66,10 +68,16 @@ enum Call {
     ReadConfigurations,
     /// Reads the Secret.
     ReadSecret(Vec<WebhookConfiguration>),
+    /// Reads the Lease.
+    ReadLease(Vec<WebhookConfiguration>, Option<u64>, Box<Stored>),
     /// Reads the configurations again because the Secret is damaged.
-    ReadAgain(Option<u64>, Box<Stored>),
+    ReadAgain(Option<u64>, Box<Stored>, Introduced),
     /// Plans the next step.
-    Plan(Vec<WebhookConfiguration>, Option<u64>, Box<Stored>),
+    Plan(Vec<WebhookConfiguration>, Option<u64>, Box<Stored>, Introduced),
+    /// Records the CAs of an intact Secret and no others, then plans.
+    Tidy(Vec<WebhookConfiguration>, Option<u64>, Box<Stored>, Introduced),
+    /// Records a new CA, then writes the Secret.
+    Record(Option<u64>, Box<Stored>),
     /// Writes the Secret.
     Write(Option<u64>, Box<Stored>),
     /// Publishes the bundle to these configurations.
@@ -90,6 +98,9 @@ struct World {
     monotonic: Duration,
     next_version: u64,
     secret: Option<SecretObject>,
+    lease: Introduced,
+    /// CAs that netpol did not introduce.
+    foreign: Vec<Ca>,
     configs: Vec<WebhookConfiguration>,
     replicas: Vec<Replica>,
     steps: BTreeMap<Step, usize>,
@@ -118,6 +129,8 @@ impl World {
             monotonic: Duration::ZERO,
             next_version: 2,
             secret: None,
+            lease: Introduced::default(),
+            foreign: Vec::new(),
             configs: vec![config(2), config(3)],
             replicas: (0..3).map(|_| replica()).collect(),
             steps: BTreeMap::new(),
@@ -151,11 +164,31 @@ impl World {
                 Some(object) if !object.is_ours => Call::ReadConfigurations,
                 secret => {
                     let (version, stored) = (secret.as_ref().map(|object| object.version), Box::new(self.stored()));
-                    if stored.is_damaged { Call::ReadAgain(version, stored) } else { Call::Plan(configs, version, stored) }
+                    Call::ReadLease(configs, version, stored)
                 }
             },
-            Call::ReadAgain(version, stored) => Call::Plan(self.configs.clone(), version, stored),
-            Call::Plan(configs, version, stored) => self.plan(index, configs, version, &stored),
+            Call::ReadLease(configs, version, mut stored) => {
+                let introduced = self.lease.clone();
+                introduced.restrict(&mut stored, &distinct(&configs));
+                let leads = self.replicas[index].leads;
+                match introduced.tidied(&stored).filter(|tidied| *tidied != introduced && leads) {
+                    _ if stored.is_damaged => Call::ReadAgain(version, stored, introduced),
+                    Some(_) => Call::Tidy(configs, version, stored, introduced),
+                    None => Call::Plan(configs, version, stored, introduced),
+                }
+            }
+            Call::Tidy(configs, version, stored, introduced) => {
+                if self.lease == introduced {
+                    self.lease = introduced.tidied(&stored).expect("an intact Secret");
+                }
+                Call::Plan(configs, version, stored, introduced)
+            }
+            Call::ReadAgain(version, stored, introduced) => Call::Plan(self.configs.clone(), version, stored, introduced),
+            Call::Plan(configs, version, stored, introduced) => self.plan(index, configs, version, &stored, &introduced),
+            Call::Record(version, stored) => {
+                self.lease.recorded = Some(self.lease.with(&stored.bundle));
+                Call::Write(version, stored)
+            }
             Call::Write(version, stored) => {
                 self.write(version, &stored);
                 Call::ReadConfigurations
@@ -170,7 +203,14 @@ impl World {
         self.replicas[index].call = next;
     }
 
-    fn plan(&mut self, index: usize, configs: Vec<WebhookConfiguration>, version: Option<u64>, stored: &Stored) -> Call {
+    fn plan(
+        &mut self,
+        index: usize,
+        configs: Vec<WebhookConfiguration>,
+        version: Option<u64>,
+        stored: &Stored,
+        introduced: &Introduced,
+    ) -> Call {
         let (now, monotonic) = (self.now, self.monotonic);
         let published = distinct(&configs);
         let replica = &mut self.replicas[index];
@@ -187,8 +227,14 @@ impl World {
             return Call::ReadConfigurations;
         }
         let is_serving_trusted = replica.served.as_ref().is_some_and(|pair| is_trusted(pair, &published, now));
-        let view =
-            View { stored, published: &published, published_for: replica.published_since.duration(monotonic), is_serving_trusted, now };
+        let view = View {
+            stored,
+            published: &published,
+            introduced,
+            published_for: replica.published_since.duration(monotonic),
+            is_serving_trusted,
+            now,
+        };
         let step = plan(&wanted(), &view);
         *self.steps.entry(step).or_default() += 1;
         if step != Step::Done {
@@ -204,7 +250,10 @@ impl World {
                 let stale = configs.into_iter().filter(|config| !config.bundles().iter().all(|bundle| same_cas(bundle, &stored.bundle)));
                 Call::Publish(stale.collect(), stored.bundle.clone())
             }
-            step => Call::Write(version, Box::new(apply(step, &wanted(), &view).unwrap().unwrap())),
+            step => {
+                let next = Box::new(apply(step, &wanted(), &view).unwrap().unwrap());
+                if introduced.records(&next.bundle) { Call::Write(version, next) } else { Call::Record(version, next) }
+            }
         }
     }
 
@@ -240,7 +289,7 @@ impl World {
     /// Runs a random event.
     fn run_event(&mut self) {
         let any = self.random.below(self.replicas.len());
-        let event = match self.random.below(12) {
+        let event = match self.random.below(14) {
             0 => {
                 self.replicas[any] = replica();
                 "a replica crashes"
@@ -272,6 +321,7 @@ impl World {
                 self.now += DAY * u32::try_from(self.random.below(40)).unwrap();
                 "the clock is set forward"
             }
+            11 | 12 => self.poison_secret(),
             _ => {
                 self.now -= DAY * u32::try_from(self.random.below(12)).unwrap();
                 "the clock is set back"
@@ -280,6 +330,45 @@ impl World {
         *self.events.entry(event).or_default() += 1;
         self.is_changed = true;
         self.history.push(format!("{event}: {:?}", self.secret.as_ref().map(|object| (object.version, object.is_ours))));
+    }
+
+    /// Writes a well-formed CA of another client into the Secret: with its certificate, or added to the others, or only its
+    /// certificate.
+    fn poison_secret(&mut self) -> &'static str {
+        let (version, how) = (self.version(), self.random.below(3));
+        let authority = Authority::new(self.now, DAY * 365).unwrap();
+        let issued = authority.issue(&wanted().names, self.now, DAY * 30).unwrap();
+        if let Some(object) = self.secret.as_mut().filter(|object| object.is_ours) {
+            object.version = version;
+            let mut write = |key: &str, value: &str| object.data.insert(key.to_owned(), value.as_bytes().to_vec());
+            if how != 1 {
+                write(CERT, &issued.cert);
+                write(KEY, issued.key.pem());
+            }
+            if how == 0 {
+                write(CA, &authority.ca.pem());
+                write(CA_KEY, authority.key.pem());
+                object.data.remove(NEXT_CA_KEY);
+                object.trusted.clone_from(&authority.ca.fingerprint);
+            } else if how == 1 {
+                object.data.entry(CA.to_owned()).or_default().extend(authority.ca.pem().into_bytes());
+                object.trusted = format!("{},{}", object.trusted, authority.ca.fingerprint);
+            }
+            self.foreign.push(authority.ca);
+        }
+        "another client writes its CA into the Secret"
+    }
+
+    /// Checks that no foreign CA is published, and that no replica serves a certificate that one signed.
+    fn check_foreign(&self) {
+        let published = self.published();
+        for foreign in &self.foreign {
+            assert!(!published.iter().any(|bundle| bundle.contains(foreign)), "{foreign:?} is published\n{}", recent(&self.history));
+        }
+        for pair in self.replicas.iter().filter_map(|replica| replica.served.as_ref()) {
+            let verified = verify(pair, &self.foreign, None, pair.not_before);
+            assert!(verified.is_err(), "a replica serves a foreign certificate\n{}", recent(&self.history));
+        }
     }
 
     fn damage_secret(&mut self) -> &'static str {
@@ -307,6 +396,7 @@ impl World {
         if !std::mem::take(&mut self.is_changed) {
             return;
         }
+        self.check_foreign();
         let (published, now) = (self.published(), self.now);
         for (index, replica) in self.replicas.iter_mut().enumerate() {
             let Some(pair) = &replica.served else { continue };
@@ -371,7 +461,14 @@ impl World {
             assert!(serves_leaf, "{}", recent(&self.history));
             assert!(replica.was_trusted);
         }
-        let view = View { stored: &stored, published: &published, published_for: DAY, is_serving_trusted: true, now: self.now };
+        let view = View {
+            stored: &stored,
+            published: &published,
+            introduced: &self.lease,
+            published_for: DAY,
+            is_serving_trusted: true,
+            now: self.now,
+        };
         assert_eq!(plan(&wanted(), &view), Step::Done);
     }
 }
@@ -395,5 +492,5 @@ fn trusted_replicas_stay_trusted_and_the_rotation_always_completes() {
     // Every step and every event must have happened often enough for the test to mean something.
     assert_eq!(steps.len(), 8, "{steps:?}");
     assert!(steps.values().all(|count| *count >= 10), "{steps:?}");
-    assert!(events.len() == 8 && events.values().all(|count| *count >= 10), "{events:?}");
+    assert!(events.len() == 9 && events.values().all(|count| *count >= 10), "{events:?}");
 }
