@@ -54,7 +54,7 @@ impl Ca {
                 parsed.public_key().raw.to_vec(),
             )
         };
-        let sha256: String = digest(&SHA256, &der).as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+        let sha256 = hex(digest(&SHA256, &der).as_ref());
         let fingerprint = sha256.chars().take(16).collect();
         Some(Ca { der, not_before, not_after, name, fingerprint, sha256, is_authority, public_key })
     }
@@ -129,6 +129,11 @@ impl Bundle {
         }
         bundle
     }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    let digit = |nibble: u8| char::from_digit(u32::from(nibble), 16).unwrap_or_default();
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
 /// Writes CA certificates as a PEM bundle.

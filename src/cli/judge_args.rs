@@ -66,7 +66,7 @@ pub struct JudgeArgs {
 
     /// User name of the network plugin, whose own objects and annotations are not evaluated (repeatable).
     ///
-    /// A network plugin writes some objects itself (CiliumEndpoint, PolicyEndpoint …), and the addresses of pods into their
+    /// A network plugin writes some objects itself (endpoints, identities), and the addresses of pods into their
     /// annotations. Other users that write these objects can allow traffic.
     #[arg(long = "plugin-writer", value_name = "USER", env = "NETPOL_PLUGIN_WRITER", value_delimiter = '\n')]
     #[arg(default_values_t = Settings::default().plugin_writers, value_parser = user_or_group)]

@@ -26,8 +26,8 @@ const fn cluster(group: &'static str, resource: &'static str) -> ForeignKind {
     ForeignKind { group, resource, namespaced: false, plugin_written: false }
 }
 
-const fn plugin_written(kind: ForeignKind) -> ForeignKind {
-    ForeignKind { plugin_written: true, ..kind }
+const fn plugin_written(kind: &ForeignKind) -> ForeignKind {
+    ForeignKind { group: kind.group, resource: kind.resource, namespaced: kind.namespaced, plugin_written: true }
 }
 
 /// The kinds that allow traffic, and the kinds that their rules refer to. Kinds that only log, shape, mark or
@@ -66,11 +66,11 @@ pub const KINDS: &[ForeignKind] = &[
     namespaced("networking.gke.io", "fqdnnetworkpolicies"),
     cluster("kubeovn.io", "security-groups"),
     // What the data plane enforces: the identity and the addresses of each pod, and the addresses that policies allow.
-    plugin_written(namespaced("cilium.io", "ciliumendpoints")),
-    plugin_written(cluster("cilium.io", "ciliumendpointslices")),
-    plugin_written(cluster("cilium.io", "ciliumidentities")),
-    plugin_written(namespaced("networking.k8s.aws", "policyendpoints")),
-    plugin_written(cluster("networking.k8s.aws", "clusterpolicyendpoints")),
+    plugin_written(&namespaced("cilium.io", "ciliumendpoints")),
+    plugin_written(&cluster("cilium.io", "ciliumendpointslices")),
+    plugin_written(&cluster("cilium.io", "ciliumidentities")),
+    plugin_written(&namespaced("networking.k8s.aws", "policyendpoints")),
+    plugin_written(&cluster("networking.k8s.aws", "clusterpolicyendpoints")),
 ];
 
 /// The user names of the network plugins that write the kinds with [`ForeignKind::plugin_written`], or annotations of

@@ -18,7 +18,7 @@ pub struct Annotations<'a> {
     all: Labels<'a>,
 }
 
-impl<'a> Annotations<'a> {
+impl Annotations<'_> {
     /// Returns the value of a known key.
     pub fn get(&self, key: &str) -> Option<&str> {
         self.known.iter().find(|(name, _)| *name == key).map(|(_, value)| &**value)
