@@ -57,6 +57,11 @@ pub(super) fn not_by_namespace_controller<'k>(users: impl IntoIterator<Item = &'
     Condition { name: "not-the-namespace-controller-deleting", expression }
 }
 
+/// Returns the expression of a ValidatingAdmissionPolicy that matches requests by the namespace controller.
+pub fn by_namespace_controller(users: &[String]) -> String {
+    format!("request.userInfo.username in {}", list(users.iter().map(String::as_str)))
+}
+
 /// Matches the end of a deletion: an update that changes neither the meaning nor the owners of an object that is being
 /// deleted, such as one that removes finalizers. It is always allowed, so it must not depend on the webhook. It is sent
 /// for the audit log. Finalizers are not compared: the API server rejects new ones on such an object, and the comparison

@@ -15,5 +15,6 @@ mod webhooks;
 #[cfg(test)]
 mod tests;
 
+pub use conditions::by_namespace_controller;
 pub use endpoint::{Authorities, DEFAULT_NAME, DEFAULT_NAMESPACE, Endpoint, EndpointError};
 pub use webhooks::Registration;

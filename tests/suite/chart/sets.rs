@@ -150,6 +150,7 @@ pub(crate) fn sets() -> Vec<(&'static str, Value)> {
         (
             "a minimum of objects",
             json!({"networkPolicy": {"enabled": false}, "podDisruptionBudget": {"enabled": false}, "replicas": 1, "resources": null,
+                "admissionPolicies": {"namespaceController": false, "secrets": false},
                 "audit": {"log": "/var/log/netpol/audit.jsonl", "volume": {"emptyDir": {"sizeLimit": "1Gi"}}},
                 "canon": {"configMap": {"name": "own-canon", "identityKeys": ["tier"]}}}),
         ),
