@@ -91,7 +91,7 @@ fn decide<T>(guard: &Guard, stage: Stage, body: &[u8], answer: impl FnOnce(&Deci
     protocol::check(&kind, &api_version, request.as_ref().map(|request| &*request.uid))?;
     let (request, raw) = request.unwrap_or_default().split();
     let wanted = wanted(guard, stage, &request);
-    match objects::facts(wanted.facts, &raw) {
+    match objects::facts(wanted.facts, &guard.settings.network_annotation_keys, &raw) {
         Ok(facts) => Ok(judged(&Decision { guard, stage, request, wanted, facts }, answer)),
         Err(fault) => {
             let decision = Decision { guard, stage, request, wanted, facts: Facts::Nothing };

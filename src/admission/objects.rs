@@ -6,19 +6,19 @@ use serde::Deserialize;
 use super::read::{self, Fault};
 use crate::verdict::WorkloadKind;
 use crate::verdict::facts::fields::Map;
-use crate::verdict::facts::{CronJob, Facts, Objects, Workload};
+use crate::verdict::facts::{Annotated, CronJob, Facts, Objects, WithAnnotations, Workload};
 use crate::verdict::wanted::FactKind;
 
-/// Reads the wanted facts.
+/// Reads the wanted facts. `given` are the keys of annotations that a flag adds.
 ///
 /// # Errors
 /// An object does not have the expected structure.
-pub(super) fn facts<'a>(wanted: FactKind, raw: &Objects<Raw<'a>>) -> Result<Facts<'a>, Fault> {
+pub(super) fn facts<'a>(wanted: FactKind, given: &[String], raw: &Objects<Raw<'a>>) -> Result<Facts<'a>, Fault> {
     Ok(match wanted {
         FactKind::Nothing => Facts::Nothing,
         FactKind::Missing(field) => Facts::Missing(field),
-        FactKind::Pod => Facts::Pod(both(raw)?),
-        FactKind::Binding => Facts::Binding(both(raw)?),
+        FactKind::Pod => Facts::Pod(annotated(raw, given)?),
+        FactKind::Binding => Facts::Binding(annotated(raw, given)?),
         FactKind::Workload(kind) => Facts::Workload(
             kind,
             match kind {
@@ -32,8 +32,21 @@ pub(super) fn facts<'a>(wanted: FactKind, raw: &Objects<Raw<'a>>) -> Result<Fact
         FactKind::NetworkPolicy => Facts::NetworkPolicy(both(raw)?),
         FactKind::DeletedPolicy => Facts::DeletedPolicy(old(raw)?),
         FactKind::ForeignPolicy => Facts::ForeignPolicy(both(raw)?),
-        FactKind::Namespace => Facts::Namespace(both(raw)?),
+        FactKind::Namespace => Facts::Namespace(annotated(raw, given)?),
     })
+}
+
+/// Reads both objects. If a flag adds keys, their annotations are read once more: without the flag, faults in annotations
+/// that no verdict reads are ignored.
+fn annotated<'a, T: Deserialize<'a> + WithAnnotations<'a>>(raw: &Objects<Raw<'a>>, given: &[String]) -> Result<Objects<T>, Fault> {
+    let mut objects = both::<T>(raw)?;
+    if !given.is_empty() {
+        let all = both::<Annotated<'a>>(raw)?;
+        for (object, all) in [(&mut objects.new, all.new), (&mut objects.old, all.old)] {
+            object.iter_mut().zip(all).for_each(|(object, all)| object.add_annotations(all));
+        }
+    }
+    Ok(objects)
 }
 
 fn both<'a, T: Deserialize<'a>>(raw: &Objects<Raw<'a>>) -> Result<Objects<T>, Fault> {

@@ -20,7 +20,8 @@ const START: usize = 320;
 /// first. The start of the text only tells whether an attempt is worthwhile; what the verdict reads is decided by
 /// the request, as always.
 pub(super) fn decision<'r>(guard: &'r Guard, stage: Stage, text: &'r str) -> Option<Decision<'r>> {
-    if !text.get(..START)?.contains(RESOURCE) {
+    // The annotations that a flag adds are read in a second pass.
+    if !guard.settings.network_annotation_keys.is_empty() || !text.get(..START)?.contains(RESOURCE) {
         return None;
     }
     let Map(review): Map<Review<'r, Map<Pod<'r>>>> = read::quickly(Reader::new(text))?;

@@ -66,7 +66,7 @@ fn is_fast(body: &str) -> bool {
     let Some(request) = review.request else { return false };
     let (request, raw) = request.split();
     if let Some(pods) = in_one_pass.and_then(|review| review.request) {
-        assert_eq!((request, objects::facts(FactKind::Pod, &raw).unwrap()), facts_of(pods), "{body}");
+        assert_eq!((request, objects::facts(FactKind::Pod, &[], &raw).unwrap()), facts_of(pods), "{body}");
     }
     [raw.new, raw.old].into_iter().flatten().all(is_fast_object)
 }

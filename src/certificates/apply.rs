@@ -57,7 +57,7 @@ fn remove_next(stored: &mut Stored) {
 /// expire within one leaf lifetime from now; trust ends after two, in case the clock was set back. For a CA that is not valid yet
 /// by this clock, the time of its last signature is unknown, so it is trusted until it expires.
 fn restore_published(stored: &mut Stored, wanted: &Wanted, view: &View<'_>) {
-    let fit = |ca: &&Ca| ca.is_authority && view.now < ca.not_after && ca.is_intact();
+    let fit = |ca: &&Ca| ca.is_authority && view.introduced.trusts(ca) && view.now < ca.not_after && ca.is_intact();
     for ca in view.published.iter().flatten().filter(fit).take(MAX_RESTORED) {
         if !stored.bundle.contains(ca) {
             stored.bundle.push(ca.clone());

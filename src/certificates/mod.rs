@@ -10,12 +10,14 @@
 //! | [`trust`] | CA certificates, and whether a bundle trusts a certificate |
 //! | [`authority`] | issues certificates |
 //! | [`stored`] | the content of the Secret |
+//! | [`introduced`] | the CAs that the installation introduced, and what is removed of a Secret with others |
 //! | [`plan`], [`apply`] | the next step of a rotation, and the content of the Secret after it |
 //! | [`serving`] | which certificate a replica serves |
 
 pub mod apply;
 pub mod authority;
 pub mod crypto;
+pub mod introduced;
 pub mod key;
 pub mod names;
 pub mod pair;

@@ -7,10 +7,14 @@
 //! Callers must read the published bundles *before* they read the Secret. The Secret is always written before its bundle is
 //! published, so in that order a replica never publishes a bundle that is older than one it saw. If the Secret is damaged, callers
 //! must read the published bundles again after it: the CAs that are restored from them must be the latest ones.
+//!
+//! A CA is recorded in the Lease before it is written to the Secret, so callers must read the Lease after the Secret, and remove
+//! other CAs ([`Introduced::restrict`]) before they plan.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, SystemTime};
 
+use super::introduced::Introduced;
 use super::names::canonical;
 use super::pair::Pair;
 use super::stored::{Renewal, Stored};
@@ -39,6 +43,8 @@ pub struct View<'v> {
     pub stored: &'v Stored,
     /// The `caBundle` of every webhook, read before the Secret.
     pub published: &'v [Vec<Ca>],
+    /// The CAs that the installation introduced, read after the Secret.
+    pub introduced: &'v Introduced,
     /// How long every published bundle has been equal to the stored one, as this process observed it.
     pub published_for: Duration,
     /// Whether this process serves a certificate that every bundle trusts.

@@ -32,6 +32,9 @@ pub struct Ca {
     pub name: String,
     /// The first 8 bytes of its SHA-256, as 16 hex digits.
     pub fingerprint: String,
+    /// Its whole SHA-256, as 64 hex digits. The short fingerprint is for people; another certificate with the same one can
+    /// be found.
+    pub sha256: String,
     /// Whether its basic constraints allow it to sign certificates.
     pub is_authority: bool,
     public_key: Vec<u8>,
@@ -51,10 +54,9 @@ impl Ca {
                 parsed.public_key().raw.to_vec(),
             )
         };
-        let mut start = [0; 8];
-        digest(&SHA256, &der).as_ref().iter().zip(&mut start).for_each(|(byte, place)| *place = *byte);
-        let fingerprint = format!("{:016x}", u64::from_be_bytes(start));
-        Some(Ca { der, not_before, not_after, name, fingerprint, is_authority, public_key })
+        let sha256 = hex(digest(&SHA256, &der).as_ref());
+        let fingerprint = sha256.chars().take(16).collect();
+        Some(Ca { der, not_before, not_after, name, fingerprint, sha256, is_authority, public_key })
     }
 
     /// Returns the certificate as DER.
@@ -127,6 +129,11 @@ impl Bundle {
         }
         bundle
     }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    let digit = |nibble: u8| char::from_digit(u32::from(nibble), 16).unwrap_or_default();
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
 /// Writes CA certificates as a PEM bundle.

@@ -9,8 +9,9 @@ use clap::Args;
 
 use super::choices::word;
 use super::exit::Failure;
-use super::parse::{namespace, user_or_group};
+use super::parse::{namespace, network_annotation, user_or_group};
 use crate::canon::{Canons, DEFAULT};
+use crate::verdict::foreign::GivenKind;
 use crate::verdict::settings::{Action, Enforcement, ExtraPolicies, UngrantedLabels, Workloads};
 use crate::verdict::{Guard, Settings};
 
@@ -32,14 +33,27 @@ pub struct CanonArgs {
     pub canons: Vec<String>,
 }
 
-/// The flags whose `deny` must also hold while no server responds: the registration depends on them.
+/// The flags that the registration depends on, besides the canon: which requests it sends, and which are rejected while no
+/// server responds.
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
-pub struct OutageArgs {
+pub struct RegisteredArgs {
     /// Action for policies of other APIs, which netpol cannot evaluate (Cilium, Calico, AdminNetworkPolicy …).
     ///
     /// With `deny`, the API server also rejects namespaced ones while no server responds.
     #[arg(long, value_name = "HOW", env = "NETPOL_FOREIGN_POLICIES", value_enum, default_value_t = Settings::default().foreign_policies)]
     pub foreign_policies: Action,
+
+    /// Kind of policy of another API that netpol does not know, as GROUP/PLURAL (repeatable): kubeovn.io/subnets.
+    #[arg(long = "foreign-kind", value_name = "KIND", env = "NETPOL_FOREIGN_KIND", value_delimiter = ',')]
+    pub foreign_kinds: Vec<GivenKind>,
+
+    /// User name of the network plugin, whose own objects and annotations are not evaluated (repeatable).
+    ///
+    /// A network plugin writes some objects itself (endpoints, identities), and the addresses of pods into their
+    /// annotations. Other users that write these objects can allow traffic.
+    #[arg(long = "plugin-writer", value_name = "USER", env = "NETPOL_PLUGIN_WRITER", value_delimiter = '\n')]
+    #[arg(default_values_t = Settings::default().plugin_writers, value_parser = user_or_group)]
+    pub plugin_writers: Vec<String>,
 
     /// Action when the labels of a namespace start or stop matching a namespaceSelector of the canon.
     ///
@@ -47,6 +61,23 @@ pub struct OutageArgs {
     /// namespace of the servers.
     #[arg(long, value_name = "HOW", env = "NETPOL_NEIGHBORS", value_enum, default_value_t = Settings::default().neighbors)]
     pub neighbors: Action,
+
+    /// Action for annotations that attach a pod, or all pods of a guarded namespace, to another network.
+    #[arg(long, value_name = "HOW", env = "NETPOL_NETWORK_ANNOTATIONS", value_enum)]
+    #[arg(default_value_t = Settings::default().network_annotations)]
+    pub network_annotations: Action,
+
+    /// Key of such an annotation that netpol does not know (repeatable): example.org/pool.
+    #[arg(long = "network-annotation", value_name = "KEY", env = "NETPOL_NETWORK_ANNOTATION", value_delimiter = ',')]
+    #[arg(value_parser = network_annotation)]
+    pub network_annotation_keys: Vec<String>,
+
+    /// User name of the namespace controller, whose deletions are always allowed (repeatable).
+    ///
+    /// The namespace controller deletes the objects in a namespace that is being deleted.
+    #[arg(long = "namespace-controller", value_name = "USER", env = "NETPOL_NAMESPACE_CONTROLLER", value_delimiter = '\n')]
+    #[arg(default_values_t = Settings::default().namespace_controllers, value_parser = user_or_group)]
+    pub namespace_controllers: Vec<String>,
 }
 
 /// The flags that a verdict depends on.
@@ -72,14 +103,9 @@ pub struct JudgeArgs {
     #[arg(long, value_name = "HOW", env = "NETPOL_EXTRA_POLICIES", value_enum, default_value_t = Settings::default().extra_policies)]
     pub extra_policies: ExtraPolicies,
 
-    /// The flags that also decide what happens while no server responds.
+    /// The flags that the registration depends on too.
     #[command(flatten)]
-    pub outage: OutageArgs,
-
-    /// Action for annotations that attach a pod to another network.
-    #[arg(long, value_name = "HOW", env = "NETPOL_NETWORK_ANNOTATIONS", value_enum)]
-    #[arg(default_value_t = Settings::default().network_annotations)]
-    pub network_annotations: Action,
+    pub registered: RegisteredArgs,
 
     /// Action for pods with hostNetwork that a canonical policy selects; NetworkPolicies do not apply to them.
     #[arg(long, value_name = "HOW", env = "NETPOL_HOST_NETWORK", value_enum, default_value_t = Settings::default().host_network)]
@@ -88,13 +114,6 @@ pub struct JudgeArgs {
     /// Action for workloads whose pods would be rejected.
     #[arg(long, value_name = "HOW", env = "NETPOL_WORKLOADS", value_enum, default_value_t = Settings::default().workloads)]
     pub workloads: Workloads,
-
-    /// User name of the namespace controller, whose deletions are always allowed (repeatable).
-    ///
-    /// The namespace controller deletes the objects in a namespace that is being deleted.
-    #[arg(long = "namespace-controller", value_name = "USER", env = "NETPOL_NAMESPACE_CONTROLLER", value_delimiter = '\n')]
-    #[arg(default_values_t = Settings::default().namespace_controllers, value_parser = user_or_group)]
-    pub namespace_controllers: Vec<String>,
 
     /// Group whose members may bypass the checks of NetworkPolicies with the break-glass annotation (repeatable);
     /// default: nobody.
@@ -121,21 +140,34 @@ impl CanonArgs {
     }
 }
 
+impl RegisteredArgs {
+    /// Returns these settings, with the defaults of all others.
+    pub fn settings(&self, canon: &CanonArgs) -> Settings {
+        Settings {
+            namespaces: canon.namespaces.clone(),
+            foreign_policies: self.foreign_policies,
+            foreign_kinds: self.foreign_kinds.clone(),
+            plugin_writers: self.plugin_writers.clone(),
+            neighbors: self.neighbors,
+            network_annotations: self.network_annotations,
+            network_annotation_keys: self.network_annotation_keys.clone(),
+            namespace_controllers: self.namespace_controllers.clone(),
+            ..Settings::default()
+        }
+    }
+}
+
 impl JudgeArgs {
     /// Returns the settings.
     pub fn settings(&self) -> Settings {
         Settings {
-            namespaces: self.canon.namespaces.clone(),
             enforcement: self.enforcement,
             ungranted_labels: self.ungranted_labels,
             extra_policies: self.extra_policies,
-            foreign_policies: self.outage.foreign_policies,
-            neighbors: self.outage.neighbors,
-            network_annotations: self.network_annotations,
             host_network: self.host_network,
             workloads: self.workloads,
-            namespace_controllers: self.namespace_controllers.clone(),
             break_glass_groups: self.break_glass_groups.clone(),
+            ..self.registered.settings(&self.canon)
         }
     }
 
@@ -147,15 +179,18 @@ impl JudgeArgs {
             ("enforcement", word(&self.enforcement)),
             ("ungranted-labels", word(&self.ungranted_labels)),
             ("extra-policies", word(&self.extra_policies)),
-            ("foreign-policies", word(&self.outage.foreign_policies)),
-            ("neighbors", word(&self.outage.neighbors)),
-            ("network-annotations", word(&self.network_annotations)),
+            ("foreign-policies", word(&self.registered.foreign_policies)),
+            ("neighbors", word(&self.registered.neighbors)),
+            ("network-annotations", word(&self.registered.network_annotations)),
             ("host-network", word(&self.host_network)),
             ("workloads", word(&self.workloads)),
         ] {
             flags.push(format!("--{flag}={value}"));
         }
-        flags.extend(self.namespace_controllers.iter().map(|user| format!("--namespace-controller={user}")));
+        flags.extend(self.registered.foreign_kinds.iter().map(|kind| format!("--foreign-kind={kind}")));
+        flags.extend(self.registered.plugin_writers.iter().map(|user| format!("--plugin-writer={user}")));
+        flags.extend(self.registered.network_annotation_keys.iter().map(|key| format!("--network-annotation={key}")));
+        flags.extend(self.registered.namespace_controllers.iter().map(|user| format!("--namespace-controller={user}")));
         flags.extend(self.break_glass_groups.iter().map(|group| format!("--break-glass-group={group}")));
         flags
     }
@@ -219,6 +254,10 @@ mod tests {
             "--network-annotations=deny",
             "--host-network=allow",
             "--workloads=ignore",
+            "--foreign-kind=kubeovn.io/subnets",
+            "--foreign-kind=kubeovn.io/vpcs",
+            "--plugin-writer=eks:network-policy-controller",
+            "--network-annotation=example.org/pool",
             "--namespace-controller=o\"brien",
             "--namespace-controller=x y",
             "--break-glass-group=cn=admins,ou=groups",

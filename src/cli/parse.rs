@@ -3,7 +3,7 @@
 use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::time::Duration;
 
-use crate::documents::names::{dns_label_fault, dns_subdomain_fault};
+use crate::documents::names::{dns_label_fault, dns_subdomain_fault, label_key_fault};
 use crate::server::duration;
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
@@ -35,6 +35,14 @@ pub fn namespace(text: &str) -> Result<String, String> {
 /// Returns an error for an empty name.
 pub fn user_or_group(text: &str) -> Result<String, String> {
     if text.trim().is_empty() { Err("the name must not be empty".to_owned()) } else { Ok(text.to_owned()) }
+}
+
+/// Parses the key of an annotation that attaches a pod to another network.
+///
+/// # Errors
+/// Returns what a key may contain.
+pub fn network_annotation(text: &str) -> Result<String, String> {
+    label_key_fault(text).map_or_else(|| Ok(text.to_owned()), |fault| Err(format!("an annotation key {fault}")))
 }
 
 /// Parses the name of an object: a DNS subdomain.

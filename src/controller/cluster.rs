@@ -47,11 +47,13 @@ pub enum Cause {
     Foreign,
     /// A certificate cannot be issued.
     Issue,
+    /// The Secret contains a CA that netpol did not introduce.
+    UnknownCa,
 }
 
 impl Cause {
     /// All causes.
-    pub const ALL: [Cause; 8] = [
+    pub const ALL: [Cause; 9] = [
         Cause::Unreachable,
         Cause::Unauthorized,
         Cause::Forbidden,
@@ -60,6 +62,7 @@ impl Cause {
         Cause::Refused,
         Cause::Foreign,
         Cause::Issue,
+        Cause::UnknownCa,
     ];
 
     /// Returns the name of the cause in metrics.
@@ -73,6 +76,7 @@ impl Cause {
             Cause::Refused => "refused",
             Cause::Foreign => "foreign",
             Cause::Issue => "issue",
+            Cause::UnknownCa => "unknown-ca",
         }
     }
 }

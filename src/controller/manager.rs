@@ -1,5 +1,6 @@
 //! Reads the cluster, serves the trusted certificate and, if this process leads, takes the steps of the plan.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant, SystemTime};
 
 use tokio::sync::watch;
@@ -8,11 +9,13 @@ use tokio::time::sleep;
 use super::backoff::{backoff, jittered};
 use super::cluster::{Cause, Cluster, ClusterError};
 use super::election::Leadership;
+use super::lists;
 use super::options::Options;
 use super::secret::{Content, MANAGED_BY, RENEW, Secret};
 use super::status::{State, status};
 use super::webhook_configurations::WebhookConfiguration;
 use crate::certificates::apply::apply;
+use crate::certificates::introduced::Introduced;
 use crate::certificates::plan::{Step, View, plan};
 use crate::certificates::serving::{PublishedSince, is_trusted, should_serve};
 use crate::certificates::stored::Stored;
@@ -39,6 +42,10 @@ pub(super) struct Manager {
     started: Instant,
     /// None until they were read once.
     webhook_configurations: Option<Vec<WebhookConfiguration>>,
+    /// The introduced CAs as the Lease listed them last, in case the Lease is replaced.
+    recorded: Option<BTreeSet<String>>,
+    /// The unknown CAs of the Secret that are in the log.
+    unknown: BTreeSet<String>,
     notes: Vec<String>,
     error: Option<ClusterError>,
     failures: u32,
@@ -48,6 +55,10 @@ pub(super) struct Manager {
 struct Snapshot {
     webhook_configurations: Vec<WebhookConfiguration>,
     secret: Secret,
+    /// The lists of the Lease.
+    listed: Introduced,
+    /// The same, or what this process remembers.
+    introduced: Introduced,
 }
 
 impl Manager {
@@ -68,6 +79,8 @@ impl Manager {
             published_since: PublishedSince::default(),
             started: Instant::now(),
             webhook_configurations: None,
+            recorded: None,
+            unknown: BTreeSet::new(),
             notes: Vec::new(),
             error: None,
             failures: 0,
@@ -107,10 +120,14 @@ impl Manager {
             let snapshot = self.read().await?;
             let Content::Managed(stored) = &snapshot.secret.content else { return Err(self.foreign_secret()) };
             self.serve(stored, &snapshot.webhook_configurations);
-            let step = self.next_step(stored, &snapshot.webhook_configurations);
+            let step = self.with_view(stored, &snapshot, |view| plan(&self.options.wanted, view));
+            let is_leader = self.leadership.borrow().is_leader();
+            if is_leader {
+                self.tidy(stored, &snapshot).await?;
+            }
             let is_in_progress = self.certificate.served().is_none() || !matches!(step, Step::Done);
             let pause = if is_in_progress { SHORT_PAUSE.min(self.options.interval) } else { self.options.interval };
-            if !self.leadership.borrow().is_leader() || matches!(step, Step::Wait | Step::Done) {
+            if !is_leader || matches!(step, Step::Wait | Step::Done) {
                 return Ok(pause);
             }
             self.take(step, stored, &snapshot).await?;
@@ -118,17 +135,25 @@ impl Manager {
         Ok(SHORT_PAUSE)
     }
 
-    /// Reads the webhook configurations, then the Secret.
+    /// Reads the webhook configurations, then the Secret, then the Lease.
     async fn read(&mut self) -> Result<Snapshot, ClusterError> {
-        let names = &self.options.webhook_configurations;
+        let names = self.options.webhook_configurations.clone();
+        let names = &names;
         let mut webhook_configurations = WebhookConfiguration::read_all(&self.cluster, names).await?;
-        let secret = Secret::read(&self.cluster, &self.options.namespace, &self.options.name).await?;
+        let mut secret = Secret::read(&self.cluster, &self.options.namespace, &self.options.name).await?;
+        let listed = lists::read(&self.cluster, self.lease()).await?;
+        let introduced = self.remembered(&listed);
+        let unknown = match &mut secret.content {
+            Content::Managed(stored) => introduced.restrict(stored, &bundles(&webhook_configurations)),
+            Content::Foreign => Vec::new(),
+        };
         if matches!(&secret.content, Content::Managed(stored) if stored.is_damaged) {
             // The CAs that are restored from them must be the latest ones.
             webhook_configurations = WebhookConfiguration::read_all(&self.cluster, names).await?;
         }
         self.webhook_configurations = Some(webhook_configurations.clone());
         self.notes.clear();
+        self.report_unknown(&unknown);
         let mut ca_not_after = None;
         if let Content::Managed(stored) = &secret.content {
             self.published_since.observe(&stored.bundle, &bundles(&webhook_configurations), self.started.elapsed());
@@ -139,7 +164,47 @@ impl Manager {
             self.notes.push(format!("the value of the annotation {RENEW} must be \"leaf\" or \"ca\""));
         }
         self.certificate.record_read(self.now(), ca_not_after);
-        Ok(Snapshot { webhook_configurations, secret })
+        Ok(Snapshot { webhook_configurations, secret, listed, introduced })
+    }
+
+    /// Returns the lists with the list that this process remembers, if the Lease has none: a Lease that was replaced has
+    /// lost its list.
+    fn remembered(&mut self, listed: &Introduced) -> Introduced {
+        if listed.recorded.is_some() {
+            self.recorded.clone_from(&listed.recorded);
+        }
+        Introduced { recorded: self.recorded.clone(), accepted: listed.accepted.clone() }
+    }
+
+    /// Records the CAs of an intact Secret and no others, unless another process changed the lists since they were read.
+    async fn tidy(&self, stored: &Stored, snapshot: &Snapshot) -> Result<(), ClusterError> {
+        let Some(tidied) = snapshot.introduced.tidied(stored).filter(|tidied| *tidied != snapshot.listed) else { return Ok(()) };
+        let change = |now: &Introduced| if *now == snapshot.listed { tidied.clone() } else { now.clone() };
+        lists::write(&self.cluster, self.lease(), change).await
+    }
+
+    fn lease(&self) -> lists::Name<'_> {
+        (&self.options.namespace, &self.options.name)
+    }
+
+    /// Logs and counts each unknown CA of the Secret once, while it is there.
+    fn report_unknown(&mut self, unknown: &[Ca]) {
+        let (namespace, name) = (&self.options.namespace, &self.options.name);
+        for ca in unknown.iter().filter(|ca| !self.unknown.contains(&ca.sha256)) {
+            self.certificate.count_failure(Cause::UnknownCa.name());
+            tracing::warn!(
+                cause = Cause::UnknownCa.name(),
+                sha256 = ca.sha256,
+                "the secret \"{namespace}/{name}\" contains a CA that netpol did not introduce: it is neither served nor published, and \
+                 the leader removes it. If you restore a backup, accept its CA first: kubectl -n {namespace} annotate lease {name} {}={}",
+                lists::ACCEPT,
+                ca.sha256
+            );
+        }
+        self.unknown = unknown.iter().map(|ca| ca.sha256.clone()).collect();
+        self.notes.extend(unknown.iter().map(|ca| {
+            format!("the secret \"{namespace}/{name}\" contains a CA that netpol did not introduce ({}), which is ignored", ca.fingerprint)
+        }));
     }
 
     /// Serves the stored certificate if it should replace the current one.
@@ -151,19 +216,16 @@ impl Manager {
         }
     }
 
-    fn next_step(&self, stored: &Stored, webhook_configurations: &[WebhookConfiguration]) -> Step {
-        self.with_view(stored, &bundles(webhook_configurations), |view| plan(&self.options.wanted, view))
-    }
-
-    fn with_view<T>(&self, stored: &Stored, published: &[Vec<Ca>], with: impl FnOnce(&View<'_>) -> T) -> T {
+    fn with_view<T>(&self, stored: &Stored, snapshot: &Snapshot, with: impl FnOnce(&View<'_>) -> T) -> T {
         let now = self.now();
+        let published = &bundles(&snapshot.webhook_configurations);
         let served = self.certificate.served();
         let is_serving_trusted = served.is_some_and(|pair| is_trusted(&pair, published, now));
         let published_for = self.published_since.duration(self.started.elapsed());
-        with(&View { stored, published, published_for, is_serving_trusted, now })
+        with(&View { stored, published, introduced: &snapshot.introduced, published_for, is_serving_trusted, now })
     }
 
-    /// Takes a step: one write.
+    /// Takes a step: one write, after a new CA is recorded.
     async fn take(&self, step: Step, stored: &Stored, snapshot: &Snapshot) -> Result<(), ClusterError> {
         if step == Step::Publish {
             for configuration in &snapshot.webhook_configurations {
@@ -174,12 +236,19 @@ impl Manager {
             self.certificate.count_step(step.name());
             return Ok(());
         }
-        let published = bundles(&snapshot.webhook_configurations);
-        let applied = self.with_view(stored, &published, |view| apply(step, &self.options.wanted, view));
+        let applied = self.with_view(stored, snapshot, |view| apply(step, &self.options.wanted, view));
         let names = self.options.wanted.names.join(", ");
         let issue_error =
             |error| ClusterError { cause: Cause::Issue, sentence: format!("cannot issue a certificate for {names}: {error}") };
         let Some(next) = applied.map_err(issue_error)? else { return Ok(()) };
+        // A CA that is not recorded yet would be unknown to the other replicas.
+        if !snapshot.introduced.records(&next.bundle) {
+            let with = |now: &Introduced| {
+                let before = Introduced { recorded: now.recorded.clone().or_else(|| self.recorded.clone()), ..Introduced::default() };
+                Introduced { recorded: Some(before.with(&next.bundle)), accepted: now.accepted.clone() }
+            };
+            lists::write(&self.cluster, self.lease(), with).await?;
+        }
         let owner = self.leadership.borrow().owner.clone();
         let secret_name = (self.options.namespace.as_str(), self.options.name.as_str());
         snapshot.secret.write(&self.cluster, secret_name, &next, owner.as_ref()).await?;

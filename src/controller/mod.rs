@@ -1,7 +1,7 @@
 //! Manages the server's certificate: stores it in a Secret, renews it, and publishes its CA bundle to the webhook configurations.
 //!
 //! ```text
-//! every replica:  read `webhook_configurations`, then `secret` ─► serve the trusted certificate ─► report the `status`
+//! every replica:  read `webhook_configurations`, `secret`, `lists` ─► serve the trusted certificate ─► report the `status`
 //! the leader:                                                   └─► [`crate::certificates::plan`] ─► one guarded write ─► repeat
 //! ```
 //!
@@ -14,12 +14,14 @@
 //! | `cluster`, `backoff` | calls of the API server and their errors; pauses between attempts |
 //! | `secret`, `webhook_configurations` | the objects that are read and written |
 //! | `election` | the Lease that decides which replica leads |
+//! | `lists` | the lists of CAs in the annotations of the Lease |
 //! | `manager` | the loop that reads, serves, plans and writes |
 //! | `status` | sentences for `/readyz` |
 
 mod backoff;
 mod cluster;
 mod election;
+mod lists;
 mod manager;
 mod options;
 mod secret;

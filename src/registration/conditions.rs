@@ -31,8 +31,8 @@ pub(super) fn labels_change() -> Condition {
 }
 
 /// Excludes updates that change no label and no network annotation, such as the kubelet's status updates.
-pub(super) fn labels_or_network_change() -> Condition {
-    let keys = list(annotations::NETWORK);
+pub(super) fn labels_or_network_change(given: &[String]) -> Condition {
+    let keys = network_keys(annotations::NETWORK, given);
     let expression = format!(
         "{NOT_UPDATE} || {LABELS_CHANGE} || {keys}.exists(key, object.metadata.?annotations[?key] != oldObject.metadata.?annotations[?key])"
     );
@@ -41,9 +41,9 @@ pub(super) fn labels_or_network_change() -> Condition {
 
 /// Matches bindings with labels or annotations that the API server copies to the pod and that matter there. The
 /// API server adds the labels of the node's zone and region to every binding, so other labels do not match.
-pub(super) fn binding_carries<'k>(identity_keys: impl IntoIterator<Item = &'k str>) -> Condition {
+pub(super) fn binding_carries<'k>(identity_keys: impl IntoIterator<Item = &'k str>, given: &[String]) -> Condition {
     let labels = list(identity_keys);
-    let annotated = list(annotations::NETWORK.into_iter().chain([annotations::MIRROR]));
+    let annotated = network_keys(&[annotations::NETWORK, &[annotations::MIRROR]].concat(), given);
     let prefix = literal(CAPABILITY_PREFIX);
     let expression = format!(
         "object.metadata.?labels.orValue({{}}).exists(key, key.startsWith({prefix}) || key in {labels}) || \
@@ -57,6 +57,11 @@ pub(super) fn binding_carries<'k>(identity_keys: impl IntoIterator<Item = &'k st
 pub(super) fn not_by_namespace_controller<'k>(users: impl IntoIterator<Item = &'k str>) -> Condition {
     let expression = format!("request.operation != 'DELETE' || !(request.userInfo.username in {})", list(users));
     Condition { name: "not-the-namespace-controller-deleting", expression }
+}
+
+/// Returns the expression of a ValidatingAdmissionPolicy that matches requests by the namespace controller.
+pub fn by_namespace_controller(users: &[String]) -> String {
+    format!("request.userInfo.username in {}", list(users.iter().map(String::as_str)))
 }
 
 /// Matches the end of a deletion: an update that changes neither the meaning nor the owners of an object that is being
@@ -136,6 +141,21 @@ fn accepts(key: &str, values: &ValueSet) -> String {
     format!("{OBJECT}.metadata.?labels[?{}].optMap(value, {is_listed}).orValue({})", literal(key), values.accepts_absence())
 }
 
+/// Matches namespaces that get a network annotation, or another value of one, from another user than the network plugin.
+pub(super) fn network_annotations_change<'k>(plugin_writers: impl IntoIterator<Item = &'k str>, given: &[String]) -> Condition {
+    let (writers, keys) = (list(plugin_writers), network_keys(annotations::NAMESPACE_NETWORK, given));
+    let expression = format!(
+        "!(request.userInfo.username in {writers}) && {keys}.exists(key, object.metadata.?annotations[?key].hasValue() \
+         && ({NOT_UPDATE} || object.metadata.?annotations[?key] != oldObject.metadata.?annotations[?key]))"
+    );
+    Condition { name: "network-annotations-change", expression }
+}
+
+/// Excludes the network plugin, whose own objects must not depend on the webhook.
+pub(super) fn not_by_plugin<'k>(users: impl IntoIterator<Item = &'k str>) -> Condition {
+    Condition { name: "not-the-network-plugin", expression: format!("!(request.userInfo.username in {})", list(users)) }
+}
+
 const NOT_UPDATE: &str = "request.operation != 'UPDATE'";
 
 const LABELS_CHANGE: &str = "object.metadata.?labels != oldObject.metadata.?labels";
@@ -158,6 +178,12 @@ fn selector_expression() -> String {
          : {new}.?matchLabels.orValue({{}}).exists(key, key.startsWith({prefix})) \
          || {new}.?matchExpressions.orValue([]).exists(expression, expression.key.startsWith({prefix})))"
     )
+}
+
+/// Returns a CEL list of known and given annotation keys. The given ones are last, so that the chart can append its own.
+fn network_keys(known: &[&str], given: &[String]) -> String {
+    let given = given.iter().map(String::as_str).filter(|key| !known.contains(key));
+    list(known.iter().copied().chain(given))
 }
 
 /// Returns a CEL list of string literals.
@@ -190,17 +216,19 @@ mod tests {
 
     #[test]
     fn a_binding_matches_by_identity_and_network_keys() {
-        let expression = binding_carries(["run", "type"]).expression;
+        let expression = binding_carries(["run", "type"], &["example.org/pool".to_owned()]).expression;
         assert!(expression.contains(r#"key.startsWith("netpol/") || key in ["run", "type"]"#), "{expression}");
-        assert!(expression.contains(r#""kubernetes.io/config.mirror"]"#), "{expression}");
+        assert!(expression.contains(r#""kubernetes.io/config.mirror", "example.org/pool"]"#), "{expression}");
     }
 
     #[test]
     fn names_are_valid() {
         let all = [
             labels_change(),
-            labels_or_network_change(),
-            binding_carries([]),
+            labels_or_network_change(&[]),
+            binding_carries([], &[]),
+            network_annotations_change([], &[]),
+            not_by_plugin([]),
             not_by_namespace_controller([]),
             ends_a_deletion(),
             ends_no_deletion(),

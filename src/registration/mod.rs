@@ -16,5 +16,6 @@ mod webhooks;
 mod tests;
 
 pub use conditions::NeighborTerm;
+pub use conditions::by_namespace_controller;
 pub use endpoint::{Authorities, DEFAULT_NAME, DEFAULT_NAMESPACE, Endpoint, EndpointError};
 pub use webhooks::Registration;

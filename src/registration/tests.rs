@@ -4,23 +4,13 @@ use serde_json::{Value, json};
 
 use super::{DEFAULT_NAME, Endpoint, Registration};
 use crate::canon::Canons;
-use crate::verdict::foreign::KINDS;
+use crate::verdict::foreign::{ForeignKind, KINDS};
 use crate::verdict::settings::Action;
 use crate::verdict::{Settings, Subject};
 
 fn render(canons: &Canons) -> [Value; 2] {
     let settings = Settings::default();
-    Registration {
-        canons,
-        namespaces: &settings.namespaces,
-        namespace_controllers: &settings.namespace_controllers,
-        neighbors: settings.neighbors,
-        foreign_policies: settings.foreign_policies,
-        name: DEFAULT_NAME,
-        endpoint: &Endpoint::default_service(),
-        authorities: None,
-    }
-    .manifests()
+    Registration { canons, settings: &settings, name: DEFAULT_NAME, endpoint: &Endpoint::default_service(), authorities: None }.manifests()
 }
 
 fn built_in() -> Canons {
@@ -70,6 +60,8 @@ fn each_webhook_has_its_failure_policy_timeout_and_scope() {
             "cluster-foreign-policies.validate.netpol.abcdesktop.io Ignore 5 s In abcdesktop",
             "neighbors.validate.netpol.abcdesktop.io Ignore 5 s NotIn kube-system,netpol-system",
             "system-neighbors.validate.netpol.abcdesktop.io Ignore 5 s In kube-system,netpol-system",
+            "plugin-policies.validate.netpol.abcdesktop.io Ignore 5 s In abcdesktop",
+            "namespaces.validate.netpol.abcdesktop.io Ignore 5 s In abcdesktop",
         ]
     );
     for webhook in webhooks(&manifests) {
@@ -98,10 +90,14 @@ fn webhook<'m>(manifests: &'m [Value; 2], name: &str) -> &'m Value {
 #[test]
 fn every_foreign_kind_is_matched_in_its_scope() {
     let manifests = render(&built_in());
-    for (name, scope) in [("foreign-policies", "Namespaced"), ("cluster-foreign-policies", "Cluster")] {
+    for (name, scope) in [("foreign-policies", "Namespaced"), ("cluster-foreign-policies", "Cluster"), ("plugin-policies", "*")] {
         let webhook = webhook(&manifests, name);
         let matched: BTreeSet<_> = resources(webhook).into_iter().map(|(group, resource, _)| (group, resource)).collect();
-        let known = KINDS.iter().filter(|kind| kind.namespaced == (scope == "Namespaced"));
+        let is_matched = |kind: &&ForeignKind| match scope {
+            "*" => kind.plugin_written,
+            _ => !kind.plugin_written && kind.namespaced == (scope == "Namespaced"),
+        };
+        let known = KINDS.iter().filter(is_matched);
         assert_eq!(matched, known.map(|kind| (kind.group.to_owned(), kind.resource.to_owned())).collect());
         assert!(webhook["rules"].as_array().unwrap().iter().all(|rule| rule["scope"] == scope));
     }
@@ -112,20 +108,19 @@ fn every_foreign_kind_is_matched_in_its_scope() {
 fn only_what_is_denied_and_never_needed_by_the_servers_fails_closed() {
     let canons = built_in();
     for (action, expected) in [(Action::Deny, "Fail"), (Action::Warn, "Ignore"), (Action::Allow, "Ignore")] {
-        let settings = Settings::default();
+        let settings = Settings { neighbors: action, foreign_policies: action, network_annotations: action, ..Settings::default() };
         let manifests = Registration {
             canons: &canons,
-            namespaces: &settings.namespaces,
-            namespace_controllers: &settings.namespace_controllers,
-            neighbors: action,
-            foreign_policies: action,
+            settings: &settings,
             name: DEFAULT_NAME,
             endpoint: &Endpoint::service("kube-system/guard").unwrap(),
             authorities: None,
         }
         .manifests();
         let policy = |name| &webhook(&manifests, name)["failurePolicy"];
-        assert_eq!((policy("neighbors"), policy("foreign-policies")), (&json!(expected), &json!(expected)));
+        for name in ["neighbors", "foreign-policies", "namespaces"] {
+            assert_eq!(policy(name), expected, "{name}");
+        }
         assert_eq!((policy("system-neighbors"), policy("cluster-foreign-policies")), (&json!("Ignore"), &json!("Ignore")));
         for name in ["neighbors", "system-neighbors"] {
             assert_eq!(webhook(&manifests, name)["namespaceSelector"]["matchExpressions"][0]["values"], json!(["kube-system"]));
@@ -136,20 +131,32 @@ fn only_what_is_denied_and_never_needed_by_the_servers_fails_closed() {
 #[test]
 fn manifests_have_the_given_users_and_namespaces() {
     let canon = built_in();
+    let settings = Settings {
+        namespaces: ["one", "two"].map(str::to_owned).to_vec(),
+        namespace_controllers: vec!["o\"brien".to_owned()],
+        plugin_writers: vec!["plug\"in".to_owned()],
+        network_annotation_keys: vec!["example.org/pool".to_owned()],
+        foreign_kinds: vec!["kubeovn.io/subnets".parse().unwrap()],
+        ..Settings::default()
+    };
     let manifests = Registration {
         canons: &canon,
-        namespaces: &["one".to_owned(), "two".to_owned()],
-        namespace_controllers: &["o\"brien".to_owned()],
-        neighbors: Action::Deny,
-        foreign_policies: Action::Deny,
+        settings: &settings,
         name: "second",
         endpoint: &Endpoint::url("https://127.0.0.1:8443").unwrap(),
         authorities: None,
     }
     .manifests();
     assert!(manifests.iter().all(|manifest| manifest["metadata"]["name"] == "second"));
-    let policies = webhooks(&manifests).into_iter().find(|webhook| webhook["name"].as_str().unwrap().starts_with("policies")).unwrap();
+    let policies = webhook(&manifests, "policies");
     assert_eq!(policies["namespaceSelector"]["matchExpressions"][0]["values"], json!(["one", "two"]));
     assert!(policies["matchConditions"][0]["expression"].as_str().unwrap().contains(r#"in ["o\"brien"]"#));
     assert_eq!(policies["clientConfig"], json!({"url": "https://127.0.0.1:8443/validate"}));
+    let condition = |name: &str| webhook(&manifests, name)["matchConditions"][0]["expression"].as_str().unwrap();
+    assert_eq!(condition("plugin-policies"), r#"!(request.userInfo.username in ["plug\"in"])"#);
+    assert!(condition("namespaces").starts_with(condition("plugin-policies")));
+    for name in ["pods", "bindings", "namespaces"] {
+        assert!(condition(name).contains(r#", "example.org/pool"]"#), "{name}");
+    }
+    assert!(resources(webhook(&manifests, "foreign-policies")).contains(&("kubeovn.io".to_owned(), "subnets".to_owned(), String::new())));
 }

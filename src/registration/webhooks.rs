@@ -15,7 +15,8 @@ use super::conditions::{self, Condition};
 use super::endpoint::{Authorities, Endpoint};
 use crate::canon::Canons;
 use crate::policy::selector::NAMESPACE_NAME_KEY;
-use crate::verdict::foreign;
+use crate::verdict::Settings;
+use crate::verdict::foreign::{self, ForeignKind, GivenKind};
 use crate::verdict::settings::Action;
 
 /// The namespace of the control plane.
@@ -35,14 +36,9 @@ const UPDATE: &[&str] = &["UPDATE"];
 pub struct Registration<'a> {
     /// The accepted canons, for the keys that they read.
     pub canons: &'a Canons,
-    /// The guarded namespaces.
-    pub namespaces: &'a [String],
-    /// The user names of the namespace controller.
-    pub namespace_controllers: &'a [String],
-    /// The action for neighbor namespaces: `Deny` must also hold while no server responds.
-    pub neighbors: Action,
-    /// The action for foreign policies: `Deny` must also hold while no server responds.
-    pub foreign_policies: Action,
+    /// The settings of the servers: the guarded namespaces, users and kinds that conditions name, and the actions of which
+    /// `Deny` must also hold while no server responds.
+    pub settings: &'a Settings,
     /// The name of both configurations.
     pub name: &'a str,
     /// The address of the server.
@@ -133,22 +129,23 @@ fn mutating(registration: &Registration<'_>) -> Vec<Value> {
 
 /// Returns the webhooks of `/validate`.
 fn validating(registration: &Registration<'_>) -> Vec<Value> {
-    let canons = registration.canons;
-    let controllers = registration.namespace_controllers.iter().map(String::as_str);
+    let Registration { canons, settings, .. } = *registration;
+    let controllers = settings.namespace_controllers.iter().map(String::as_str);
+    let plugin_writers = settings.plugin_writers.iter().map(String::as_str);
     let webhooks = vec![
         Webhook {
             name: "pods",
             failure_policy: FailurePolicy::Fail,
             scope: Scope::Guarded,
             rules: vec![rule("", &["pods", "pods/status"], WRITE, "Namespaced")],
-            conditions: vec![conditions::labels_or_network_change()],
+            conditions: vec![conditions::labels_or_network_change(&settings.network_annotation_keys)],
         },
         Webhook {
             name: "bindings",
             failure_policy: FailurePolicy::Fail,
             scope: Scope::Guarded,
             rules: vec![rule("", &["bindings", "pods/binding"], CREATE, "Namespaced")],
-            conditions: vec![conditions::binding_carries(canons.identity_keys())],
+            conditions: vec![conditions::binding_carries(canons.identity_keys(), &settings.network_annotation_keys)],
         },
         Webhook {
             name: "policies",
@@ -180,9 +177,9 @@ fn validating(registration: &Registration<'_>) -> Vec<Value> {
         },
         Webhook {
             name: "foreign-policies",
-            failure_policy: FailurePolicy::of(registration.foreign_policies),
+            failure_policy: FailurePolicy::of(settings.foreign_policies),
             scope: Scope::Guarded,
-            rules: foreign_policies(true),
+            rules: foreign_policies(|kind| !kind.plugin_written && kind.namespaced, &settings.foreign_kinds, "Namespaced"),
             conditions: Vec::new(),
         },
         // One of them may cut off the servers. Its correction must not depend on them.
@@ -190,13 +187,13 @@ fn validating(registration: &Registration<'_>) -> Vec<Value> {
             name: "cluster-foreign-policies",
             failure_policy: FailurePolicy::Ignore,
             scope: Scope::Guarded,
-            rules: foreign_policies(false),
+            rules: foreign_policies(|kind| !kind.plugin_written && !kind.namespaced, &settings.foreign_kinds, "Cluster"),
             conditions: Vec::new(),
         },
         // Without neighbors no request matches, but the set of webhooks is always the same.
         Webhook {
             name: "neighbors",
-            failure_policy: FailurePolicy::of(registration.neighbors),
+            failure_policy: FailurePolicy::of(settings.neighbors),
             scope: Scope::NotSystem,
             rules: namespaces(),
             conditions: vec![conditions::neighbors_change(canons.neighbors())],
@@ -207,6 +204,21 @@ fn validating(registration: &Registration<'_>) -> Vec<Value> {
             scope: Scope::System,
             rules: namespaces(),
             conditions: vec![conditions::neighbors_change(canons.neighbors())],
+        },
+        Webhook {
+            name: "plugin-policies",
+            // Without it, an account of the plugin that is not known would cut off pods.
+            failure_policy: FailurePolicy::Ignore,
+            scope: Scope::Guarded,
+            rules: foreign_policies(|kind| kind.plugin_written, &[], "*"),
+            conditions: vec![conditions::not_by_plugin(plugin_writers.clone())],
+        },
+        Webhook {
+            name: "namespaces",
+            failure_policy: FailurePolicy::of(settings.network_annotations),
+            scope: Scope::Guarded,
+            rules: namespaces(),
+            conditions: vec![conditions::network_annotations_change(plugin_writers, &settings.network_annotation_keys)],
         },
     ];
     webhooks.into_iter().map(|webhook| Value::Object(webhook.manifest(registration, "validate", VALIDATE_TIMEOUT))).collect()
@@ -228,7 +240,7 @@ impl Webhook {
         set("sideEffects", Value::from("None"));
         set("timeoutSeconds", Value::from(timeout));
         let (operator, namespaces) = match self.scope {
-            Scope::Guarded => ("In", registration.namespaces.iter().map(String::as_str).collect()),
+            Scope::Guarded => ("In", registration.settings.namespaces.iter().map(String::as_str).collect()),
             Scope::System => ("In", registration.system_namespaces()),
             Scope::NotSystem => ("NotIn", registration.system_namespaces()),
         };
@@ -259,17 +271,19 @@ fn namespaces() -> Vec<Value> {
     vec![rule("", &["namespaces", "namespaces/finalize", "namespaces/status"], WRITE, "Cluster")]
 }
 
-/// Returns one rule for each API group of the foreign policies, namespaced or not.
-fn foreign_policies(namespaced: bool) -> Vec<Value> {
-    let kinds = || foreign::KINDS.iter().filter(|kind| kind.namespaced == namespaced);
+/// Returns one rule for each API group of the selected foreign policies, then one for each given kind, whose scope is not
+/// known. The chart replaces the rules of given kinds by its own.
+fn foreign_policies(is_selected: impl Fn(&ForeignKind) -> bool, given: &[GivenKind], scope: &str) -> Vec<Value> {
+    let selected: Vec<&ForeignKind> = foreign::KINDS.iter().filter(|kind| is_selected(kind)).collect();
     let mut rules = Vec::new();
     let mut groups: Vec<&str> = Vec::new();
-    for kind in kinds() {
+    for kind in &selected {
         if !groups.contains(&kind.group) {
             groups.push(kind.group);
-            let resources: Vec<&str> = kinds().filter(|other| other.group == kind.group).map(|other| other.resource).collect();
-            rules.push(rule(kind.group, &resources, WRITE, if namespaced { "Namespaced" } else { "Cluster" }));
+            let resources: Vec<&str> = selected.iter().filter(|other| other.group == kind.group).map(|other| other.resource).collect();
+            rules.push(rule(kind.group, &resources, WRITE, scope));
         }
     }
+    rules.extend(given.iter().map(|kind| rule(&kind.group, &[&kind.resource], WRITE, scope)));
     rules
 }

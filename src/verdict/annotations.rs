@@ -6,9 +6,10 @@ pub use crate::canon::BREAK_GLASS;
 pub const MIRROR: &str = "kubernetes.io/config.mirror";
 
 /// The keys that users set on pods and that can open a second network, from the documentation and sources of the
-/// network plugins. Keys that a plugin writes itself (`cni.projectcalico.org/podIP`, `k8s.ovn.org/pod-networks`,
-/// `…/network-status`) are not in this list: every pod would get a warning.
-pub const NETWORK: [&str; 18] = [
+/// network plugins. Keys that only a plugin writes (`cni.projectcalico.org/podIP`, `k8s.ovn.org/pod-networks`,
+/// `…/network-status`) are not in this list. Keys that both write are: changes by the plugin itself
+/// ([`PLUGIN_WRITERS`](super::foreign::PLUGIN_WRITERS)) are not judged.
+pub const NETWORK: &[&str] = &[
     // Multus: more interfaces, or another default interface.
     "k8s.v1.cni.cncf.io/networks",
     "v1.multus-cni.io/default-network",
@@ -32,11 +33,61 @@ pub const NETWORK: [&str; 18] = [
     "network.cilium.io/no-track-host-ports",
     "policy.cilium.io/no-track-port",
     "io.cilium.no-track-port",
-    // Antrea: the address pool of the pod.
+    // Cilium: packets with the addresses of other pods, another routing table, and the address pool.
+    "config.cilium.io/disable-source-ip-verification",
+    "network.cilium.io/fib-table-id",
+    "ipam.cilium.io/ip-pool",
+    "ipam.cilium.io/ipv4-pool",
+    "ipam.cilium.io/ipv6-pool",
+    // Antrea: the address pool of the pod, and its addresses.
     "ipam.antrea.io/ippools",
+    "ipam.antrea.io/pod-ips",
+    // GKE: more interfaces, and the default one.
+    "networking.gke.io/interfaces",
+    "networking.gke.io/default-interface",
+    // OVN-Kubernetes: ports of a pod of a user-defined network that the default network can reach.
+    "k8s.ovn.org/open-default-ports",
+    // Kube-OVN: addresses and subnet, rules of security groups, forged source addresses, routes around the router.
+    "ovn.kubernetes.io/ip_address",
+    "ovn.kubernetes.io/ip_pool",
+    "ovn.kubernetes.io/logical_switch",
+    "ovn.kubernetes.io/security_groups",
+    "ovn.kubernetes.io/port_security",
+    "ovn.kubernetes.io/port_vips",
+    "ovn.kubernetes.io/aaps",
+    "ovn.kubernetes.io/layer2_forward",
+    "ovn.kubernetes.io/north_gateway",
+    "ovn.kubernetes.io/routes",
+    "ovn.kubernetes.io/eip",
+    // Spiderpool: addresses, interfaces and routes.
+    "ipam.spidernet.io/ippool",
+    "ipam.spidernet.io/ippools",
+    "ipam.spidernet.io/subnet",
+    "ipam.spidernet.io/subnets",
+    "ipam.spidernet.io/routes",
 ];
 
-/// Returns the key if a verdict reads it.
+/// The keys that users set on namespaces and that apply to all pods in them, from the same sources.
+pub const NAMESPACE_NETWORK: &[&str] = &[
+    // OVN-Kubernetes: gateways of the namespace, and multicast between its pods.
+    "k8s.ovn.org/routing-external-gws",
+    "k8s.ovn.org/multicast-enabled",
+    // Calico, Cilium, Antrea, Spiderpool and Kube-OVN: address pools.
+    "cni.projectcalico.org/ipv4pools",
+    "cni.projectcalico.org/ipv6pools",
+    "ipam.cilium.io/ip-pool",
+    "ipam.cilium.io/ipv4-pool",
+    "ipam.cilium.io/ipv6-pool",
+    "ipam.antrea.io/ippools",
+    "ipam.spidernet.io/default-ipv4-ippool",
+    "ipam.spidernet.io/default-ipv6-ippool",
+    "ovn.kubernetes.io/logical_switch",
+    "ovn.kubernetes.io/ip_pool",
+    // Cilium: lets pods of the namespace send packets with other addresses.
+    "config.cilium.io/delegate-source-ip-verification",
+];
+
+/// Returns the key if a verdict reads it, unless only a flag adds it.
 pub fn known(key: &str) -> Option<&'static str> {
-    NETWORK.iter().chain(&[MIRROR, BREAK_GLASS]).find(|known| **known == key).copied()
+    NETWORK.iter().chain(NAMESPACE_NETWORK).chain(&[MIRROR, BREAK_GLASS]).find(|known| **known == key).copied()
 }

@@ -22,6 +22,11 @@ impl<'r> Ctx<'r> {
         &self.guard.settings
     }
 
+    /// Returns whether the network plugin sent the request.
+    pub(super) fn is_by_plugin(self) -> bool {
+        self.settings().plugin_writers.iter().any(|writer| self.request.user == **writer)
+    }
+
     /// Returns the accepted policies of the request's namespace.
     pub(super) fn policies(self) -> Option<Accepted<'r>> {
         self.canons().policies(&self.request.namespace)

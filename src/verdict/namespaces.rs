@@ -1,22 +1,32 @@
 //! Namespaces. Canonical peers select neighbor namespaces by labels, and every user who may label a namespace can set
-//! these. A finding needs a selector that matches the labels before the request or after it, and not both.
+//! these: a finding needs a selector that matches the labels before the request or after it, and not both. Annotations of a
+//! guarded namespace can open another network to its pods.
 
 use super::ctx::Ctx;
 use super::facts::{Labels, Namespace, Objects, Step};
 use super::finding::{Finding, Rule};
+use super::pods::network;
 use super::sentence::Sentence;
-use super::words::List;
+use super::words::{List, Named};
 
 /// Judges a namespace that is created or updated, guarded or not.
 pub(super) fn validate(ctx: Ctx<'_>, objects: &Objects<Namespace<'_>>) -> Vec<Finding> {
     let (old, new) = match objects.step(ctx.request.operation) {
         Ok(Step::Create(new)) => (None, &new.metadata),
-        Ok(Step::Update { old, new }) => (Some(&old.metadata.labels), &new.metadata),
+        Ok(Step::Update { old, new }) => (Some(&old.metadata), &new.metadata),
         Ok(Step::Nothing) => return Vec::new(),
         Err(field) => return vec![Finding::missing(field)],
     };
-    let Some(severity) = ctx.settings().neighbors.severity() else { return Vec::new() };
     let named = ctx.named("namespace", &new.name, &new.generate_name);
+    let mut findings = neighbors(ctx, named, &new.labels, old.map(|old| &old.labels));
+    if ctx.canons().policies(named.name).is_some() {
+        findings.extend(network::namespace_annotations(ctx, named, &new.annotations, old.map(|old| &old.annotations)));
+    }
+    findings
+}
+
+fn neighbors(ctx: Ctx<'_>, named: Named<'_>, new: &Labels<'_>, old: Option<&Labels<'_>>) -> Vec<Finding> {
+    let Some(severity) = ctx.settings().neighbors.severity() else { return Vec::new() };
     let mut findings = Vec::new();
     for neighbor in ctx.canons().neighbors() {
         let matches = |labels: &Labels<'_>| neighbor.selector.matches(|key| labels.get(key));
@@ -24,7 +34,7 @@ pub(super) fn validate(ctx: Ctx<'_>, objects: &Objects<Namespace<'_>>) -> Vec<Fi
         let before = old.map_or(!neighbor.needs_a_label(), matches);
         let policies = List { items: neighbor.policies.iter(), most: 4 };
         let selects = &neighbor.selects;
-        let message = match (before, old.is_none() && before || matches(&new.labels)) {
+        let message = match (before, old.is_none() && before || matches(new)) {
             (false, true) => Sentence::listing(
                 format_args!(
                     "{named} becomes a neighbor namespace: its labels match {selects}, which canonical policies use to select peers ("

@@ -1,5 +1,7 @@
 //! The settings that a verdict depends on.
 
+use super::foreign::{GivenKind, PLUGIN_WRITERS};
+
 /// The settings that `serve`, `review` and `check` read from their flags. [`Settings::default`] has the
 /// defaults of the flags.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,10 +16,16 @@ pub struct Settings {
     pub extra_policies: ExtraPolicies,
     /// The action for policies of other APIs, whose effect is not evaluated.
     pub foreign_policies: Action,
+    /// Kinds of other APIs in addition to the known ones.
+    pub foreign_kinds: Vec<GivenKind>,
+    /// The user names of the network plugin. The objects and annotations that it writes itself are not judged.
+    pub plugin_writers: Vec<String>,
     /// The action when a namespace gains or loses a label that the canon's `namespaceSelector`s match.
     pub neighbors: Action,
     /// The action for annotations that attach a pod to another network.
     pub network_annotations: Action,
+    /// Keys of such annotations in addition to the known ones.
+    pub network_annotation_keys: Vec<String>,
     /// The action for pods with `hostNetwork` that a canonical policy selects.
     pub host_network: Action,
     /// The action for workloads whose pods would be rejected.
@@ -37,8 +45,11 @@ impl Default for Settings {
             ungranted_labels: UngrantedLabels::Deny,
             extra_policies: ExtraPolicies::NoWider,
             foreign_policies: Action::Warn,
+            foreign_kinds: Vec::new(),
+            plugin_writers: PLUGIN_WRITERS.map(str::to_owned).to_vec(),
             neighbors: Action::Warn,
             network_annotations: Action::Warn,
+            network_annotation_keys: Vec::new(),
             host_network: Action::Deny,
             workloads: Workloads::Warn,
             namespace_controllers: vec!["system:serviceaccount:kube-system:namespace-controller".to_owned()],

@@ -1,6 +1,6 @@
 //! Maps the resource of a request to the subject of its verdict.
 
-use super::foreign::{self, ForeignKind};
+use super::foreign::{self, ForeignKind, GivenKind};
 
 /// The subject of a verdict.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,6 +17,8 @@ pub enum Subject {
     NetworkPolicy,
     /// A foreign policy.
     ForeignPolicy(&'static ForeignKind),
+    /// A foreign policy of a kind that a flag adds.
+    GivenPolicy,
     /// A namespace.
     Namespace,
     /// A resource that is not judged.
@@ -83,6 +85,9 @@ const JUDGED: &[Judged] = &[
     sub("namespaces", "finalize", "namespaces/finalize", Subject::Namespace),
 ];
 
+/// The name in metrics of every kind that a flag adds.
+const GIVEN: &str = "given-kind";
+
 impl Subject {
     /// Returns the subject for a resource, and its name in metrics. All versions of an API have the same subject: a
     /// field that a later version adds is an unknown field, which is never ignored in a policy.
@@ -97,6 +102,13 @@ impl Subject {
             _ => (Subject::Other, "other"),
         }
     }
+
+    /// Returns the same as [`Subject::of`], or [`Subject::GivenPolicy`] for another resource in `given`.
+    pub fn with(given: &[GivenKind], group: &str, resource: &str, subresource: &str) -> (Subject, &'static str) {
+        let found = Subject::of(group, resource, subresource);
+        let is_given = || subresource.is_empty() && given.iter().any(|kind| kind.resource == resource && kind.group == group);
+        if found.0 == Subject::Other && is_given() { (Subject::GivenPolicy, GIVEN) } else { found }
+    }
 }
 
 #[cfg(test)]
@@ -110,6 +122,16 @@ mod tests {
         assert_eq!(Subject::of("", "networkpolicies", "").0, Subject::Other);
         let (Subject::ForeignPolicy(kind), label) = Subject::of("crd.antrea.io", "networkpolicies", "") else { panic!("not foreign") };
         assert_eq!((kind.group, kind.namespaced, label), ("crd.antrea.io", true, "networkpolicies"));
+    }
+
+    #[test]
+    fn a_given_kind_is_never_another_subject() {
+        let given: Vec<GivenKind> = ["kubeovn.io/subnets", "apps/deployments"].map(|text| text.parse().unwrap()).to_vec();
+        assert_eq!(Subject::with(&given, "kubeovn.io", "subnets", ""), (Subject::GivenPolicy, "given-kind"));
+        for (group, resource, subresource) in [("kubeovn.io", "subnets", "status"), ("kubeovn.io", "vpcs", ""), ("", "subnets", "")] {
+            assert_eq!(Subject::with(&given, group, resource, subresource).0, Subject::Other, "{resource}");
+        }
+        assert_eq!(Subject::with(&given, "apps", "deployments", "").0, Subject::Workload(WorkloadKind::Plain));
     }
 
     #[test]

@@ -49,10 +49,11 @@ impl Default for Wanted {
 /// Returns the facts to read of a request: the resource decides first, then the namespace. `/mutate` reads only
 /// pods.
 pub fn wanted(guard: &Guard, stage: Stage, request: &Request<'_>) -> Wanted {
-    let (subject, label) = Subject::of(&request.group, &request.resource, &request.subresource);
+    let (subject, label) = Subject::with(&guard.settings.foreign_kinds, &request.group, &request.resource, &request.subresource);
     let namespaced = match subject {
         Subject::Other | Subject::Namespace => false,
         Subject::ForeignPolicy(kind) => kind.namespaced,
+        Subject::GivenPolicy => !request.namespace.is_empty(),
         Subject::Pod | Subject::PodStatus | Subject::Binding | Subject::Workload(_) | Subject::NetworkPolicy => true,
     };
     let unguarded = namespaced && !request.namespace.is_empty() && guard.canons.policies(&request.namespace).is_none();
@@ -73,7 +74,7 @@ fn of_subject(subject: Subject, operation: Operation) -> FactKind {
         Subject::Workload(kind) => FactKind::Workload(kind),
         Subject::NetworkPolicy if operation == Operation::Delete => FactKind::DeletedPolicy,
         Subject::NetworkPolicy => FactKind::NetworkPolicy,
-        Subject::ForeignPolicy(_) => FactKind::ForeignPolicy,
+        Subject::ForeignPolicy(_) | Subject::GivenPolicy => FactKind::ForeignPolicy,
         Subject::Namespace => FactKind::Namespace,
     }
 }

@@ -21,6 +21,9 @@ configuration. Kubernetes expands variables in arguments, so `$(` is escaped.
   (printf "--network-annotations=%s" $verdicts.networkAnnotations)
   (printf "--host-network=%s" $verdicts.hostNetwork)
   (printf "--workloads=%s" $verdicts.workloads)) -}}
+{{- range $verdicts.foreignKinds }}{{ $args = append $args (printf "--foreign-kind=%s" .) }}{{ end -}}
+{{- range $verdicts.pluginWriters }}{{ $args = append $args (printf "--plugin-writer=%s" .) }}{{ end -}}
+{{- range $verdicts.networkAnnotationKeys }}{{ $args = append $args (printf "--network-annotation=%s" .) }}{{ end -}}
 {{- range $verdicts.namespaceControllers }}{{ $args = append $args (printf "--namespace-controller=%s" .) }}{{ end -}}
 {{- range $verdicts.breakGlassGroups }}{{ $args = append $args (printf "--break-glass-group=%s" .) }}{{ end -}}
 {{- if eq $values.certificates.mode "selfManaged" -}}

@@ -7,9 +7,15 @@ placeholders, which are replaced here. A test compares the result with the outpu
 {{- $canonKeys := include "netpol.canonKeys" $root | fromYaml -}}
 {{- $lists := dict
   "[\"identity-keys\"]" $canonKeys.identity
-  "[\"namespace-controllers\"]" $root.Values.verdicts.namespaceControllers -}}
-{{- $actions := dict "neighbors" $root.Values.verdicts.neighbors "foreign-policies" $root.Values.verdicts.foreignPolicies -}}
+  "[\"namespace-controllers\"]" $root.Values.verdicts.namespaceControllers
+  "[\"plugin-writers\"]" $root.Values.verdicts.pluginWriters -}}
+{{- $actions := dict
+  "neighbors" $root.Values.verdicts.neighbors
+  "foreign-policies" $root.Values.verdicts.foreignPolicies
+  "namespaces" $root.Values.verdicts.networkAnnotations -}}
 {{- $system := list "kube-system" $root.Release.Namespace | uniq -}}
+{{- $annotations := "" -}}
+{{- range $root.Values.verdicts.networkAnnotationKeys }}{{ $annotations = printf "%s, %s" $annotations (toRawJson .) }}{{ end -}}
 {{- $webhooks := index ($root.Files.Get "files/webhooks.yaml" | fromYaml) .stage -}}
 {{- range $webhook := $webhooks -}}
 {{- $service := $webhook.clientConfig.service -}}
@@ -25,10 +31,23 @@ placeholders, which are replaced here. A test compares the result with the outpu
 {{- if eq "deny" (get $actions (splitList "." $webhook.name | first) | default "") -}}
 {{- $_ := set $webhook "failurePolicy" "Fail" -}}
 {{- end -}}
+{{- $rules := list -}}
+{{- range $rule := $webhook.rules -}}
+{{- if has "given-kinds" $rule.apiGroups -}}
+{{- range $kind := $root.Values.verdicts.foreignKinds -}}
+{{- $parts := splitList "/" $kind -}}
+{{- $rules = append $rules (merge (dict "apiGroups" (list (first $parts)) "resources" (list (last $parts))) $rule) -}}
+{{- end -}}
+{{- else -}}
+{{- $rules = append $rules $rule -}}
+{{- end -}}
+{{- end -}}
+{{- $_ := set $webhook "rules" $rules -}}
 {{- range $condition := $webhook.matchConditions -}}
 {{- if eq $condition.name "neighbors-change" -}}
 {{- $_ := set $condition "expression" (include "netpol.neighborsChange" $canonKeys.neighbors) -}}
 {{- end -}}
+{{- $_ := set $condition "expression" (replace ", \"network-annotations\"]" (printf "%s]" $annotations) $condition.expression) -}}
 {{- range $placeholder, $items := $lists -}}
 {{- $_ := set $condition "expression" (replace $placeholder (include "netpol.celList" $items) $condition.expression) -}}
 {{- end -}}

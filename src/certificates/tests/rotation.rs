@@ -3,6 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use crate::certificates::apply::apply;
+use crate::certificates::introduced::Introduced;
 use crate::certificates::plan::{SETTLE, Step, View, Wanted, plan};
 use crate::certificates::stored::{Renewal, Stored};
 use crate::certificates::trust::{Ca, Untrusted, same_cas, verify};
@@ -18,16 +19,30 @@ struct Cluster {
     wanted: Wanted,
     stored: Stored,
     published: Vec<Vec<Ca>>,
+    introduced: Introduced,
     now: SystemTime,
 }
 
 impl Cluster {
     fn new() -> Cluster {
-        Cluster { wanted: wanted(), stored: Stored::absent(), published: vec![Vec::new()], now: SystemTime::UNIX_EPOCH + DAY * 20_000 }
+        Cluster {
+            wanted: wanted(),
+            stored: Stored::absent(),
+            published: vec![Vec::new()],
+            introduced: Introduced::default(),
+            now: SystemTime::UNIX_EPOCH + DAY * 20_000,
+        }
     }
 
     fn view(&self, published_for: Duration, is_serving_trusted: bool) -> View<'_> {
-        View { stored: &self.stored, published: &self.published, published_for, is_serving_trusted, now: self.now }
+        View {
+            stored: &self.stored,
+            published: &self.published,
+            introduced: &self.introduced,
+            published_for,
+            is_serving_trusted,
+            now: self.now,
+        }
     }
 
     fn next(&self) -> Step {

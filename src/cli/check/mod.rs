@@ -62,7 +62,7 @@ pub fn run(args: &Args, streams: &mut Streams) -> CommandResult {
         return Err(Failure::input(anyhow!(message)));
     }
     let guard = args.judge.guard()?;
-    let manifests = manifests::read_manifests(input::read(&args.files, streams)?)?;
+    let manifests = manifests::read_manifests(input::read(&args.files, streams)?, &args.judge.registered.foreign_kinds)?;
     let report = Report::new(&guard, &manifests, args.partial).map_err(Failure::internal)?;
     match args.output.output {
         Format::Json => {

@@ -1,6 +1,7 @@
 //! Maps kinds to resources: manifests state kinds, reviews state resources.
 
-use crate::verdict::{Subject, foreign};
+use crate::verdict::Subject;
+use crate::verdict::foreign::{self, GivenKind};
 
 /// The resource that the API uses for a kind.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,11 +16,16 @@ pub struct Resource {
 impl Resource {
     /// Returns the resource of a kind. The plural follows the rule of the API; of the kinds that are evaluated,
     /// only `multi-networkpolicies` has a dash that the rule does not give.
-    pub fn of(group: &str, kind: &str) -> Resource {
+    ///
+    /// The scope of a kind that a flag adds is that of the object: `is_in_namespace` states whether it has a namespace.
+    pub fn of(group: &str, kind: &str, is_in_namespace: bool, given: &[GivenKind]) -> Resource {
         let plural = plural(&kind.to_lowercase());
         if let Some(known) = foreign::KINDS.iter().find(|known| known.group == group && known.resource.replace('-', "") == plural) {
             let subject = Subject::ForeignPolicy(known);
             return Resource { plural: known.resource.to_owned(), namespaced: known.namespaced, subject };
+        }
+        if let Some(given) = given.iter().find(|given| given.group == group && given.resource.replace('-', "") == plural) {
+            return Resource { plural: given.resource.clone(), namespaced: is_in_namespace, subject: Subject::GivenPolicy };
         }
         let (subject, _) = Subject::of(group, &plural, "");
         Resource { plural, namespaced: subject != Subject::Namespace, subject }
@@ -66,15 +72,24 @@ mod tests {
             ("cilium.io", "CiliumNetworkPolicy", "ciliumnetworkpolicies"),
             ("k8s.cni.cncf.io", "MultiNetworkPolicy", "multi-networkpolicies"),
         ] {
-            let resource = Resource::of(group, kind);
+            let resource = Resource::of(group, kind, true, &[]);
             assert_eq!((resource.plural.as_str(), resource.is_judged(), resource.namespaced), (plural, true, true), "{kind}");
         }
         for (group, kind) in [("", "Namespace"), ("policy.networking.k8s.io", "AdminNetworkPolicy"), ("crd.projectcalico.org", "Tier")] {
-            assert!(Resource::of(group, kind).is_judged_everywhere(), "{kind}");
+            assert!(Resource::of(group, kind, true, &[]).is_judged_everywhere(), "{kind}");
         }
         for (group, kind) in [("", "ConfigMap"), ("", "Endpoints"), ("networking.k8s.io", "Ingress"), ("extensions", "NetworkPolicy")] {
-            assert!(!Resource::of(group, kind).is_judged(), "{kind}");
+            assert!(!Resource::of(group, kind, true, &[]).is_judged(), "{kind}");
         }
+    }
+
+    #[test]
+    fn a_given_kind_has_the_scope_of_its_object() {
+        let given = ["example.org/flow-policies".parse().unwrap()];
+        let of = |is_in_namespace| Resource::of("example.org", "FlowPolicy", is_in_namespace, &given);
+        assert!(of(true).is_judged() && of(true).namespaced && of(false).is_judged_everywhere());
+        assert_eq!(of(true).plural, "flow-policies");
+        assert!(!Resource::of("example.org", "FlowPolicy", true, &[]).is_judged());
     }
 
     #[test]
@@ -83,7 +98,7 @@ mod tests {
         for known in foreign::KINDS {
             let plural = known.resource.replace('-', "");
             let kind = plural.strip_suffix("ies").map_or_else(|| plural.trim_end_matches('s').to_owned(), |stem| format!("{stem}y"));
-            assert_eq!(Resource::of(known.group, &kind).plural, known.resource);
+            assert_eq!(Resource::of(known.group, &kind, true, &[]).plural, known.resource);
         }
     }
 }

@@ -5,6 +5,7 @@ use std::fmt;
 use serde_json::Value;
 
 use super::kinds::Resource;
+use crate::verdict::foreign::GivenKind;
 
 /// The place of an object in a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,7 +67,7 @@ impl Manifest {
     ///
     /// # Errors
     /// Returns the first field that is missing or wrong, with the reason.
-    pub(super) fn new(place: Place, object: Value) -> Result<Manifest, String> {
+    pub(super) fn new(place: Place, object: Value, given: &[GivenKind]) -> Result<Manifest, String> {
         if !object.is_object() {
             return Err("must be a map with apiVersion, kind and metadata".to_owned());
         }
@@ -77,7 +78,6 @@ impl Manifest {
         };
         let (api_version, kind) = (required("apiVersion")?, required("kind")?);
         let (group, version) = api_version.split_once('/').unwrap_or(("", &api_version));
-        let resource = Resource::of(group, &kind);
         let metadata = object.get("metadata").unwrap_or(&Value::Null);
         let optional = |name: &str| match metadata.get(name) {
             Some(Value::String(text)) => Ok(Some(text.clone()).filter(|text| !text.is_empty())),
@@ -85,6 +85,7 @@ impl Manifest {
             Some(_) => Err(format!("metadata.{name}: must be a string")),
         };
         let namespace = optional("namespace")?;
+        let resource = Resource::of(group, &kind, namespace.is_some(), given);
         if resource.is_judged() && optional("name")?.is_none() && optional("generateName")?.is_none() {
             return Err("metadata.name: is missing".to_owned());
         }

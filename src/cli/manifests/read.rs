@@ -9,6 +9,7 @@ use crate::cli::exit::Failure;
 use crate::cli::input::{Input, STDIN, display_name};
 use crate::documents::encoding;
 use crate::documents::reading::{self, Document};
+use crate::verdict::foreign::GivenKind;
 
 /// The content of a file.
 #[derive(Debug)]
@@ -19,11 +20,11 @@ pub enum Contents {
     Manifests(Vec<Manifest>),
 }
 
-/// Parses a file.
+/// Parses a file. `given` are the foreign policy kinds that a flag adds.
 ///
 /// # Errors
 /// Returns every problem in the file, each with its document and field.
-pub fn read(input: Input) -> Result<Contents, Failure> {
+pub fn read(input: Input, given: &[GivenKind]) -> Result<Contents, Failure> {
     let Input { name, bytes } = input;
     // A JSON review is evaluated unchanged, with any errors in it, as the webhook does.
     if serde_json::from_slice::<Peek>(&bytes).is_ok_and(|peek| is_review(peek.kind.as_deref())) {
@@ -37,7 +38,7 @@ pub fn read(input: Input) -> Result<Contents, Failure> {
     let documents = reading::read(&name, text).map_err(|error| Failure::input(anyhow!("cannot read {error}")))?;
     let is_review = |document: &Document| is_review(document.value.get("kind").and_then(Value::as_str));
     match documents.iter().filter(|document| is_review(document)).count() {
-        0 => manifests(&name, documents).map(Contents::Manifests),
+        0 => manifests(&name, documents, given).map(Contents::Manifests),
         reviews if reviews == documents.len() => {
             let bodies = documents.iter().map(|document| serde_json::to_vec(&document.value)).collect::<Result<_, _>>();
             bodies.map(Contents::Reviews).map_err(Failure::internal)
@@ -50,11 +51,11 @@ pub fn read(input: Input) -> Result<Contents, Failure> {
 ///
 /// # Errors
 /// Returns the errors of [`read`], or the first file that contains an `AdmissionReview`.
-pub fn read_manifests(inputs: Vec<Input>) -> Result<Vec<Manifest>, Failure> {
+pub fn read_manifests(inputs: Vec<Input>, given: &[GivenKind]) -> Result<Vec<Manifest>, Failure> {
     let mut manifests = Vec::new();
     for input in inputs {
         let name = input.name.clone();
-        match read(input)? {
+        match read(input, given)? {
             Contents::Manifests(found) => manifests.extend(found),
             Contents::Reviews(_) => {
                 return Err(Failure::input(anyhow!("{name} contains an AdmissionReview: use netpol review")));
@@ -74,7 +75,7 @@ fn is_review(kind: Option<&str>) -> bool {
     kind == Some("AdmissionReview")
 }
 
-fn manifests(file: &str, documents: Vec<Document>) -> Result<Vec<Manifest>, Failure> {
+fn manifests(file: &str, documents: Vec<Document>, given: &[GivenKind]) -> Result<Vec<Manifest>, Failure> {
     let mut manifests = Vec::new();
     let mut problems = Vec::new();
     for document in documents {
@@ -82,7 +83,7 @@ fn manifests(file: &str, documents: Vec<Document>) -> Result<Vec<Manifest>, Fail
         let mut objects = Vec::new();
         flatten(place, document.value, &mut objects, &mut problems);
         for (place, object) in objects {
-            match Manifest::new(place.clone(), object) {
+            match Manifest::new(place.clone(), object, given) {
                 Ok(manifest) => manifests.push(manifest),
                 Err(problem) => problems.push(format!("{place}, {problem}")),
             }

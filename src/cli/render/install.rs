@@ -16,7 +16,7 @@ use crate::cli::output::{OutputArgs, Streams};
 use crate::cli::parse::namespace;
 use crate::documents::reading;
 use crate::documents::values::set;
-use crate::registration::{DEFAULT_NAME, DEFAULT_NAMESPACE, Endpoint, Registration};
+use crate::registration::{DEFAULT_NAME, DEFAULT_NAMESPACE, Endpoint, Registration, by_namespace_controller};
 
 /// The objects of the chart.
 const BASE: &str = include_str!("install.yaml");
@@ -83,10 +83,7 @@ fn manifests(args: &Args, documents: &[Documents], canons: &Canons) -> Result<Ve
         .collect();
     let registered = Registration {
         canons,
-        namespaces: &args.judge.canon.namespaces,
-        namespace_controllers: &args.judge.namespace_controllers,
-        neighbors: args.judge.outage.neighbors,
-        foreign_policies: args.judge.outage.foreign_policies,
+        settings: &args.judge.settings(),
         name: DEFAULT_NAME,
         endpoint: &Endpoint::Service { namespace: args.install_namespace.clone(), name: DEFAULT_NAME.to_owned(), port: 443 },
         authorities: None,
@@ -102,6 +99,7 @@ fn manifests(args: &Args, documents: &[Documents], canons: &Canons) -> Result<Ve
         if let Some(webhooks) = webhooks.and_then(|registered| registered.get("webhooks")) {
             set(&mut manifest, &["webhooks"], webhooks.clone());
         }
+        restrict(&mut manifest, &args.judge);
         if is_deployment {
             configure(&mut manifest, args, &mounted);
         }
@@ -121,6 +119,14 @@ fn rename(value: &mut Value, namespace: &str) {
         Value::Object(map) => map.values_mut().for_each(|item| rename(item, namespace)),
         _ => {}
     }
+}
+
+/// Sets the namespaces and users of the ValidatingAdmissionPolicy for the namespace controller.
+fn restrict(manifest: &mut Value, judge: &JudgeArgs) {
+    let Some(namespaces) = manifest.pointer_mut("/spec/matchConstraints/namespaceSelector/matchExpressions/0/values") else { return };
+    *namespaces = json!(judge.canon.namespaces);
+    let condition = by_namespace_controller(&judge.registered.namespace_controllers);
+    set(manifest, &["spec", "matchConditions", "0", "expression"], Value::from(condition));
 }
 
 /// Sets the image and the flags of the Deployment, and mounts canons that are not built in.

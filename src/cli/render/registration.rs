@@ -5,11 +5,10 @@ use anyhow::{Context as _, anyhow};
 use super::print::print;
 use crate::cli::exit::{CommandResult, Failure};
 use crate::cli::input;
-use crate::cli::judge_args::{CanonArgs, OutageArgs};
+use crate::cli::judge_args::{CanonArgs, RegisteredArgs};
 use crate::cli::output::{OutputArgs, Streams};
-use crate::cli::parse::{object_name, user_or_group};
+use crate::cli::parse::object_name;
 use crate::registration::{Authorities, DEFAULT_NAME, Endpoint, Registration};
-use crate::verdict::Settings;
 
 /// The arguments of `render registration`.
 #[derive(Debug, clap::Args)]
@@ -29,15 +28,8 @@ pub(super) struct Args {
     #[command(flatten)]
     canon: CanonArgs,
 
-    /// User name of the namespace controller, whose deletions are always allowed (repeatable).
-    ///
-    /// The namespace controller deletes the objects in a namespace that is being deleted.
-    #[arg(long = "namespace-controller", value_name = "USER", env = "NETPOL_NAMESPACE_CONTROLLER", value_delimiter = '\n')]
-    #[arg(default_values_t = Settings::default().namespace_controllers, value_parser = user_or_group)]
-    namespace_controllers: Vec<String>,
-
     #[command(flatten)]
-    outage: OutageArgs,
+    registered: RegisteredArgs,
 
     /// Name of both webhook configurations.
     #[arg(long, value_name = "NAME", default_value = DEFAULT_NAME, value_parser = object_name)]
@@ -63,12 +55,10 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args, streams: &mut Streams) -> CommandResult {
     let authorities = args.ca.as_ref().map(|file| authorities(file, streams)).transpose()?;
     let canons = args.canon.load()?;
+    let settings = args.registered.settings(&args.canon);
     let manifests = Registration {
         canons: &canons,
-        namespaces: &args.canon.namespaces,
-        namespace_controllers: &args.namespace_controllers,
-        neighbors: args.outage.neighbors,
-        foreign_policies: args.outage.foreign_policies,
+        settings: &settings,
         name: &args.name,
         endpoint: args.url.as_ref().unwrap_or(&args.service),
         authorities: authorities.as_ref(),

@@ -59,7 +59,7 @@ impl Memory {
         Memory { observed: Some((version.to_owned(), sent)), renewed: Some(sent) }
     }
 
-    /// Returns the memory after a conflict or a release: this process does not hold the Lease.
+    /// Returns the memory after a release or a write that was rejected: this process does not lead.
     #[must_use]
     pub(super) fn lost(&self) -> Memory {
         Memory { observed: self.observed.clone(), renewed: None }

@@ -85,9 +85,14 @@ impl Election {
 
     /// Reads the Lease, and takes or renews it if possible. Returns the pause until the next attempt.
     async fn attempt(&mut self) -> Duration {
-        let error = match self.read_and_act().await {
+        let mut result = self.read_and_act().await;
+        if matches!(&result, Err(error) if error.cause == Cause::Conflict) {
+            // An annotation was written, or another candidate wrote first: the second read tells.
+            result = self.read_and_act().await;
+        }
+        let error = match result {
             Ok(()) => None,
-            // Another candidate wrote first.
+            // Another candidate wrote first, again.
             Err(error) if error.cause == Cause::Conflict => None,
             Err(error) => Some(error),
         };
@@ -156,7 +161,8 @@ impl Election {
             Err(error) => {
                 // A write without a response may have succeeded. The leader continues until its deadline, which is earlier than
                 // the expiry of the Lease.
-                if error.cause != Cause::Unreachable {
+                // After a conflict, the next read tells who holds the Lease; the deadline ends this leadership in any case.
+                if !matches!(error.cause, Cause::Unreachable | Cause::Conflict) {
                     self.memory = self.memory.lost();
                 }
                 Err(error)
@@ -226,7 +232,8 @@ impl Election {
     }
 }
 
-fn object<'t>(namespace: &'t str, name: &'t str) -> ObjectRef<'t> {
+/// Names the Lease.
+pub(super) fn object<'t>(namespace: &'t str, name: &'t str) -> ObjectRef<'t> {
     ObjectRef { api: "/apis/coordination.k8s.io/v1", namespace: Some(namespace), resource: "leases", name, is_secret: false }
 }
 

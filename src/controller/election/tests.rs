@@ -64,7 +64,7 @@ fn a_leader_stops_when_another_process_holds_the_lease() {
 }
 
 #[test]
-fn a_leader_stops_after_a_conflict() {
+fn a_leader_stops_when_it_releases_the_lease() {
     assert!(!Memory::written("1", at(50)).lost().leads(at(50), &TIMING));
 }
 
@@ -130,7 +130,8 @@ fn two_candidates_never_lead_at_once_and_a_lost_leader_is_replaced() {
                             candidate.memory = Memory::written(&version.to_string(), sent);
                         }
                     }
-                    Some(_) => candidate.memory = candidate.memory.lost(),
+                    // A conflict: the next read tells who holds the Lease.
+                    Some(_) => {}
                 }
             }
             if random.below(200) == 0 {

@@ -2,26 +2,63 @@
 
 use std::fmt;
 
-use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
+use serde::Deserialize;
+use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
 
-use super::fields::DUPLICATE_KEY;
+use super::fields::{self, DUPLICATE_KEY};
+use super::labels::Labels;
 use crate::verdict::annotations::{BREAK_GLASS, known};
 use crate::verdict::text::Text;
 
-/// The annotations of an object whose keys [`known`] lists. All others are ignored.
+/// The annotations of an object whose keys [`known`] lists. All others are ignored, unless a flag adds keys.
 #[derive(Debug, Default, PartialEq)]
-pub struct Annotations<'a>(Vec<(&'static str, Text<'a>)>);
+pub struct Annotations<'a> {
+    known: Vec<(&'static str, Text<'a>)>,
+    /// All annotations; empty unless a flag adds keys.
+    all: Labels<'a>,
+}
 
 impl Annotations<'_> {
-    /// Returns the value of a key.
+    /// Returns the value of a known key.
     pub fn get(&self, key: &str) -> Option<&str> {
-        self.0.iter().find(|(name, _)| *name == key).map(|(_, value)| &**value)
+        self.known.iter().find(|(name, _)| *name == key).map(|(_, value)| &**value)
+    }
+
+    /// Returns the value of a key that a flag adds.
+    pub fn get_given(&self, key: &str) -> Option<&str> {
+        self.all.get(key)
     }
 
     /// Returns the value of the break-glass annotation: the user's reason.
     pub fn break_glass(&self) -> Option<&str> {
         self.get(BREAK_GLASS)
     }
+}
+
+/// An object whose annotations a verdict reads.
+pub trait WithAnnotations<'a> {
+    /// Returns its annotations.
+    fn annotations(&mut self) -> &mut Annotations<'a>;
+
+    /// Adds all annotations of the object.
+    fn add_annotations(&mut self, object: Annotated<'a>) {
+        self.annotations().all = object.metadata.annotations;
+    }
+}
+
+/// An object of any kind with all of its annotations.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Annotated<'a> {
+    #[serde(borrow, deserialize_with = "fields::map")]
+    metadata: AnnotatedMetadata<'a>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct AnnotatedMetadata<'a> {
+    #[serde(borrow, deserialize_with = "fields::value")]
+    annotations: Labels<'a>,
 }
 
 impl<'de: 'a, 'a> Deserialize<'de> for Annotations<'a> {
@@ -49,7 +86,7 @@ impl<'de> Visitor<'de> for AnnotationsVisitor {
             if annotations.get(key).is_some() {
                 return Err(A::Error::custom(DUPLICATE_KEY));
             }
-            annotations.0.push((key, map.next_value()?));
+            annotations.known.push((key, map.next_value()?));
         }
         Ok(annotations)
     }

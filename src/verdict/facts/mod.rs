@@ -26,7 +26,7 @@ mod workload;
 use super::subject::WorkloadKind;
 use crate::documents::node::Node;
 pub use crate::verdict::text::Text;
-pub use annotations::Annotations;
+pub use annotations::{Annotated, Annotations, WithAnnotations};
 pub use labels::{DuplicateKey, Labels};
 pub use namespace::{Namespace, NamespaceMetadata};
 pub use network_policy::{DeletedPolicy, NetworkPolicy, OwnerReference, PolicyMetadata};

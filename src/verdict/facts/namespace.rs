@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 
+use super::annotations::{Annotations, WithAnnotations};
 use super::fields;
 use super::labels::Labels;
 use crate::verdict::text::Text;
@@ -27,4 +28,13 @@ pub struct NamespaceMetadata<'a> {
     /// The labels.
     #[serde(borrow, deserialize_with = "fields::value")]
     pub labels: Labels<'a>,
+    /// The annotations.
+    #[serde(borrow, deserialize_with = "fields::value")]
+    pub annotations: Annotations<'a>,
+}
+
+impl<'a> WithAnnotations<'a> for Namespace<'a> {
+    fn annotations(&mut self) -> &mut Annotations<'a> {
+        &mut self.metadata.annotations
+    }
 }

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::annotations::Annotations;
+use super::annotations::{Annotations, WithAnnotations};
 use super::fields;
 use super::labels::Labels;
 use crate::verdict::text::Text;
@@ -54,4 +54,16 @@ pub struct Binding<'a> {
     /// The metadata. The API server copies labels and annotations to the pod.
     #[serde(borrow, deserialize_with = "fields::metadata")]
     pub metadata: PodMetadata<'a>,
+}
+
+impl<'a> WithAnnotations<'a> for Pod<'a> {
+    fn annotations(&mut self) -> &mut Annotations<'a> {
+        &mut self.metadata.annotations
+    }
+}
+
+impl<'a> WithAnnotations<'a> for Binding<'a> {
+    fn annotations(&mut self) -> &mut Annotations<'a> {
+        &mut self.metadata.annotations
+    }
 }

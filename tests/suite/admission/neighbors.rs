@@ -66,6 +66,66 @@ fn a_foreign_policy_is_unchanged_only_if_all_of_its_content_is() {
 }
 
 #[test]
+fn what_the_plugin_writes_is_judged_only_if_another_user_writes_it() {
+    let guard_of = |foreign_policies| guard(Settings { foreign_policies, ..Settings::default() });
+    let agent = "system:serviceaccount:kube-system:cilium";
+    let endpoint = |identity: u32| json!({"metadata": {"name": "x"}, "status": {"identity": {"id": identity}}});
+    for (group, resource) in [("cilium.io", "ciliumendpoints"), ("networking.k8s.aws", "policyendpoints")] {
+        let create = Made::of("CREATE", group, resource, "X").object(endpoint(1));
+        let answer = warned(&guard_of(Action::Warn), &create, "foreign-policy");
+        assert!(answer.warnings.join(" ").contains("If admin is the network plugin, add it to --plugin-writer"), "{:?}", answer.warnings);
+        denied(&guard_of(Action::Deny), &create, "foreign-policy");
+        passes(&guard_of(Action::Deny), &create.clone().user(agent, &[]));
+        // The identity of a pod is in the status.
+        denied(&guard_of(Action::Deny), &create.clone().with("operation", json!("UPDATE")).old(endpoint(2)), "foreign-policy");
+    }
+    let identity = Made::of("CREATE", "cilium.io", "ciliumidentities", "CiliumIdentity").without("/request/namespace");
+    let identity = identity.object(json!({"metadata": {"name": "1"}, "security-labels": {"k8s:run": "pyos-od"}}));
+    denied(&guard_of(Action::Deny), &identity, "foreign-policy");
+    passes(&guard_of(Action::Deny), &identity.user(agent, &[]));
+    // A policy that the plugin does not write itself is judged for every user.
+    let policy = Made::of("CREATE", "cilium.io", "ciliumnetworkpolicies", "CiliumNetworkPolicy").object(json!({"spec": {}}));
+    denied(&guard_of(Action::Deny), &policy.user(agent, &[]), "foreign-policy");
+}
+
+#[test]
+fn a_given_kind_is_judged_in_the_guarded_namespaces_and_in_none() {
+    let foreign_kinds = vec!["example.org/flowpolicies".parse().unwrap()];
+    let guard = guard(Settings { foreign_policies: Action::Deny, foreign_kinds, ..Settings::default() });
+    let create = Made::of("CREATE", "example.org", "flowpolicies", "FlowPolicy").object(json!({"spec": {}}));
+    denied(&guard, &create, "foreign-policy");
+    denied(&guard, &create.clone().without("/request/namespace"), "foreign-policy");
+    passes(&guard, &create.clone().namespace("elsewhere"));
+    passes(&super::default_guard(), &create);
+    passes(&guard, &Made::of("CREATE", "example.org", "flows", "Flow").object(json!({"spec": {}})));
+}
+
+/// The annotations of a namespace apply to all pods in it.
+#[test]
+fn network_annotations_of_a_guarded_namespace_are_judged() {
+    let deny = guard(Settings { network_annotations: Action::Deny, ..Settings::default() });
+    let namespace = |name: &str, annotations: Value| json!({"metadata": {"name": name, "annotations": annotations}});
+    let create = |name: &str, annotations: Value| {
+        Made::of("CREATE", "", "namespaces", "Namespace").namespace(name).name(name).object(namespace(name, annotations))
+    };
+    for key in ["k8s.ovn.org/routing-external-gws", "cni.projectcalico.org/ipv4pools", "ipam.antrea.io/ippools"] {
+        let made = create("abcdesktop", map(key, "s3cret"));
+        let answer = denied(&deny, &made, "network-annotation");
+        assert!(answer.message.contains(key) && !answer.message.contains("s3cret"), "{}", answer.message);
+        warned(&super::default_guard(), &made, "network-annotation");
+        passes(&deny, &made.clone().user("system:serviceaccount:kube-system:ovn", &[]));
+        passes(&deny, &create("attic", map(key, "s3cret")));
+        let update =
+            |old: Value, new: Value| create("abcdesktop", new).with("operation", json!("UPDATE")).old(namespace("abcdesktop", old));
+        denied(&deny, &update(map(key, "old"), map(key, "new")), "network-annotation");
+        passes(&deny, &update(map(key, "old"), map(key, "old")));
+        passes(&deny, &update(map(key, "old"), json!({})));
+    }
+    // A key that applies to pods only.
+    passes(&deny, &create("abcdesktop", map("k8s.v1.cni.cncf.io/networks", "x")));
+}
+
+#[test]
 fn a_namespace_that_becomes_or_stops_being_a_neighbor_is_judged_guarded_or_not() {
     let guard_of = |neighbors| guard(Settings { neighbors, ..Settings::default() });
     let namespace = |labels: Value| json!({"metadata": {"name": "attic", "labels": labels}});

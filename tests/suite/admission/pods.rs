@@ -176,6 +176,33 @@ fn new_annotations_that_open_a_second_network_are_judged() {
 }
 
 #[test]
+fn a_given_annotation_is_judged_like_a_known_one() {
+    let key = "example.org/pool";
+    let network_annotation_keys = vec![key.to_owned(), "cni.projectcalico.org/ipv4pools".to_owned()];
+    let deny = guard(Settings { network_annotations: Action::Deny, network_annotation_keys, ..Settings::default() });
+    let pointer = "/request/object/metadata/annotations";
+    let annotations = |value: &str| json!({key: value, "zebra": "1", "a": "2", "kubectl.kubernetes.io/last-applied-configuration": "{}"});
+    let create = Made::pod(json!({})).set(pointer, annotations("x"));
+    let answer = denied(&deny, &create, "network-annotation");
+    assert_eq!(answer.message.matches(key).count(), 1, "{}", answer.message);
+    passes(&default_guard(), &create);
+    let update = Made::pod_update(json!({}), json!({})).set(pointer, annotations("x"));
+    denied(&deny, &update, "network-annotation");
+    passes(&deny, &update.clone().set("/request/oldObject/metadata/annotations", annotations("x")));
+    denied(&deny, &update.set("/request/oldObject/metadata/annotations", annotations("y")), "network-annotation");
+}
+
+/// Kube-OVN writes the address of a pod into the annotation in which users request one.
+#[test]
+fn annotations_that_the_plugin_writes_are_not_judged() {
+    let deny = guard(Settings { network_annotations: Action::Deny, ..Settings::default() });
+    let pointer = "/request/object/metadata/annotations";
+    let update = Made::pod_update(json!({}), json!({})).set(pointer, json!({"ovn.kubernetes.io/ip_address": "10.16.0.9"}));
+    denied(&deny, &update, "network-annotation");
+    passes(&deny, &update.user("system:serviceaccount:kube-system:ovn", &[]));
+}
+
+#[test]
 fn a_pod_on_the_host_network_is_judged_if_the_canon_isolates_it() {
     let guard_of = |host_network| guard(Settings { host_network, ..Settings::default() });
     let create = Made::pod(json!({"app": "x"})).set("/request/object/spec/hostNetwork", json!(true));

@@ -56,14 +56,21 @@ fn the_chart_has_the_webhooks_of_the_program() {
         "namespaces",
         "--namespace-controller",
         "namespace-controllers",
+        "--plugin-writer",
+        "plugin-writers",
+        "--network-annotation",
+        "network-annotations",
+        "--foreign-kind",
+        "given-kinds/given-kinds",
         "--service",
         "namespace/service:443",
     ]);
     assert_eq!(ran.code, 0, "{}", ran.err);
     let mut list: Value = serde_json::from_str(&ran.out).unwrap();
     let webhooks = json!({"mutating": list["items"][0]["webhooks"].take(), "validating": list["items"][1]["webhooks"].take()});
-    let head = "# templates/_webhooks.tpl replaces the placeholders identity-keys, namespace-controllers and namespaces,\n\
-        # the condition for neighbors, the namespace of the servers, and the service.\n";
+    let head = "# templates/_webhooks.tpl replaces the placeholders identity-keys, namespace-controllers, plugin-writers,\n\
+        # network-annotations, given-kinds and namespaces, the condition for neighbors, the namespace of the servers, and the\n\
+        # service.\n";
     compare(&chart().join("files/webhooks.yaml"), &format!("{HEAD}{head}{}", reading::write(&webhooks).unwrap()));
 }
 
@@ -105,6 +112,24 @@ fn the_template_of_render_install_is_the_rendered_chart() {
         text.push_str(&reading::write(&manifest).unwrap());
     }
     compare(&root().join("src/cli/render/install.yaml"), &text);
+}
+
+/// The flags of `render install` have the same effect on the admission policies as the values of the chart.
+#[test]
+fn render_install_prints_the_admission_policies_of_the_chart() {
+    let controllers = ["system:kube-controller-manager", "o\"brien"];
+    let values = json!({"namespaces": ["one", "two"], "verdicts": {"namespaceControllers": controllers}});
+    let mut expected = objects(&template(&values, &["--no-hooks"]).expect("the policies"));
+    let args = ["render", "install", "--output", "json", "--namespace", "one", "--namespace", "two", "--namespace-controller"];
+    let ran = netpol(&[&args[..], &[controllers[0], "--namespace-controller", controllers[1]]].concat());
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    let list: Value = serde_json::from_str(&ran.out).unwrap();
+    let is_policy = |object: &&Value| object["kind"].as_str().unwrap().starts_with("ValidatingAdmissionPolicy");
+    expected.iter_mut().for_each(without_helm);
+    let expected: Vec<&Value> = expected.iter().filter(is_policy).collect();
+    let found: Vec<&Value> = list["items"].as_array().unwrap().iter().filter(is_policy).collect();
+    assert_eq!(found.len(), 4);
+    assert_eq!(found, expected);
 }
 
 #[test]

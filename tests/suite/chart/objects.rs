@@ -89,6 +89,9 @@ fn strings_are_passed_unchanged() {
     let of = |flag: &str| -> Vec<&str> { args.iter().filter_map(|argument| argument.strip_prefix(flag)?.strip_prefix('=')).collect() };
     for (flag, given) in [
         ("--namespace", &values["namespaces"]),
+        ("--plugin-writer", &values["verdicts"]["pluginWriters"]),
+        ("--network-annotation", &values["verdicts"]["networkAnnotationKeys"]),
+        ("--foreign-kind", &values["verdicts"]["foreignKinds"]),
         ("--namespace-controller", &values["verdicts"]["namespaceControllers"]),
         ("--break-glass-group", &values["verdicts"]["breakGlassGroups"]),
         ("--client-name", &values["tls"]["clientCA"]["names"]),
@@ -118,6 +121,9 @@ fn a_server_has_minimal_rights() {
         let kinds: Vec<&str> = objects.iter().map(|object| object["kind"].as_str().unwrap()).collect();
         assert!(!kinds.contains(&"Secret"), "{set}: the chart renders no private key");
         assert_eq!(kinds.contains(&"Lease"), self_managed, "{set}");
+        let policies = kinds.iter().filter(|kind| **kind == "ValidatingAdmissionPolicy").count();
+        let enabled = |policy: &str| values["admissionPolicies"][policy] != Value::from(false);
+        assert_eq!(policies, usize::from(enabled("namespaceController")) + usize::from(enabled("secrets") && self_managed), "{set}");
         let namespaced = objects.iter().filter(|object| object["metadata"]["namespace"].is_string());
         assert!(namespaced.clone().all(|object| object["metadata"]["namespace"] == "netpol-system"), "{set}");
     }

@@ -19,9 +19,18 @@ fn rendered_by_netpol(values: &Value, name: &str) -> Vec<Value> {
     for controller in strings(&values["verdicts"]["namespaceControllers"]) {
         flag("--namespace-controller", controller);
     }
-    for (value, name) in [("neighbors", "--neighbors"), ("foreignPolicies", "--foreign-policies")] {
+    for (value, name) in
+        [("neighbors", "--neighbors"), ("foreignPolicies", "--foreign-policies"), ("networkAnnotations", "--network-annotations")]
+    {
         if let Some(action) = values["verdicts"][value].as_str() {
             flag(name, action);
+        }
+    }
+    for (name, list) in
+        [("--plugin-writer", "pluginWriters"), ("--network-annotation", "networkAnnotationKeys"), ("--foreign-kind", "foreignKinds")]
+    {
+        for item in strings(&values["verdicts"][list]) {
+            flag(name, item);
         }
     }
     if let Some(bundle) = values["certificates"]["secret"]["caBundle"].as_str() {

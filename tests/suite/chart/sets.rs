@@ -98,6 +98,8 @@ pub(crate) fn sets() -> Vec<(&'static str, Value)> {
                 "verdicts": {
                     "enforcement": "audit", "ungrantedLabels": "strip", "extraPolicies": "deny", "foreignPolicies": "deny",
                     "neighbors": "deny", "networkAnnotations": "allow", "hostNetwork": "warn", "workloads": "ignore",
+                    "pluginWriters": ["eks:network-policy-controller", "o\"brien's $(HOME)"],
+                    "networkAnnotationKeys": ["example.org/pool", "plain"], "foreignKinds": ["kubeovn.io/subnets", "kubeovn.io/vpcs", "example.org/flow-policies"],
                     "namespaceControllers": ["system:kube-controller-manager", "o\"brien <o@example.org> \\ $(HOME)"],
                     "breakGlassGroups": ["cn=admins,ou=groups", "'quoted': {no: yaml} # no comment", "$(HOSTNAME)"],
                 },
@@ -148,6 +150,7 @@ pub(crate) fn sets() -> Vec<(&'static str, Value)> {
         (
             "a minimum of objects",
             json!({"networkPolicy": {"enabled": false}, "podDisruptionBudget": {"enabled": false}, "replicas": 1, "resources": null,
+                "admissionPolicies": {"namespaceController": false, "secrets": false},
                 "audit": {"log": "/var/log/netpol/audit.jsonl", "volume": {"emptyDir": {"sizeLimit": "1Gi"}}},
                 "canon": {"configMap": {"name": "own-canon", "identityKeys": ["tier"]}}}),
         ),

@@ -11,7 +11,7 @@ use super::harness::guard::{Guard, apply, create_namespace, scene, shared};
 use super::harness::plane::plane;
 use super::harness::wait::until;
 
-/// Labels of namespaces are of cluster scope, so these tests run one at a time.
+/// Labels of namespaces and some foreign policies are of cluster scope, so these tests run one at a time.
 fn alone() -> MutexGuard<'static, ()> {
     static ONE: Mutex<()> = Mutex::new(());
     ONE.lock().unwrap_or_else(PoisonError::into_inner)
@@ -162,23 +162,26 @@ fn a_new_neighbor_namespace_causes_a_warning() {
 fn cilium() {
     static INSTALLED: Once = Once::new();
     INSTALLED.call_once(|| {
-        for (plural, kind, scope) in [
-            ("ciliumnetworkpolicies", "CiliumNetworkPolicy", "Namespaced"),
-            ("ciliumclusterwidenetworkpolicies", "CiliumClusterwideNetworkPolicy", "Cluster"),
-        ] {
-            let schema = json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true});
-            let version = json!({"name": "v2", "served": true, "storage": true, "schema": {"openAPIV3Schema": schema}});
-            apply(&json!({
-                "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
-                "metadata": {"name": format!("{plural}.cilium.io")},
-                "spec": {
-                    "group": "cilium.io", "scope": scope, "versions": [version],
-                    "names": {"plural": plural, "singular": kind.to_lowercase(), "kind": kind},
-                },
-            }));
-            until(&format!("{plural} are served"), || plane().api.get(&format!("/apis/cilium.io/v2/{plural}")).ok().then_some(()));
-        }
+        install("cilium.io", "ciliumnetworkpolicies", "CiliumNetworkPolicy", "Namespaced");
+        install("cilium.io", "ciliumclusterwidenetworkpolicies", "CiliumClusterwideNetworkPolicy", "Cluster");
+        install("cilium.io", "ciliumendpoints", "CiliumEndpoint", "Namespaced");
+        install("cilium.io", "ciliumidentities", "CiliumIdentity", "Cluster");
     });
+}
+
+/// Installs a kind with any content.
+fn install(group: &str, plural: &str, kind: &str, scope: &str) {
+    let schema = json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true});
+    let version = json!({"name": "v2", "served": true, "storage": true, "schema": {"openAPIV3Schema": schema}});
+    apply(&json!({
+        "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+        "metadata": {"name": format!("{plural}.{group}")},
+        "spec": {
+            "group": group, "scope": scope, "versions": [version],
+            "names": {"plural": plural, "singular": kind.to_lowercase(), "kind": kind},
+        },
+    }));
+    until(&format!("{plural} are served"), || plane().api.get(&format!("/apis/{group}/v2/{plural}")).ok().then_some(()));
 }
 
 fn foreign(kind: &str, name: &str) -> Value {
@@ -187,6 +190,7 @@ fn foreign(kind: &str, name: &str) -> Value {
 
 #[test]
 fn a_foreign_policy_is_denied_if_configured() {
+    let _alone = alone();
     cilium();
     let guard = Guard::registered("foreign-deny", &["--foreign-policies", "deny"]);
     let scene = guard.scene();
@@ -213,4 +217,68 @@ fn a_foreign_policy_causes_a_warning() {
     let result = kubectl("create -f -").stdin(&foreign("CiliumClusterwideNetworkPolicy", "noted")).run("default", true);
     // The guard of another test may deny these; its messages have another name.
     assert!(result.warned().contains("CiliumClusterwideNetworkPolicy") || result.text.contains("foreign-policies"), "{result:?}");
+}
+
+/// The server does not know the plugin, so its object is admitted only because it is not sent.
+#[test]
+fn an_endpoint_of_the_plugin_is_denied_unless_the_plugin_writes_it() {
+    let _alone = alone();
+    cilium();
+    let guard = Guard::registered("endpoints", &["--foreign-policies", "deny", "--plugin-writer", "another"]);
+    let scene = guard.scene();
+    let endpoint =
+        json!({"apiVersion": "cilium.io/v2", "kind": "CiliumEndpoint", "metadata": {"name": "pod"}, "status": {"identity": {"id": 7}}});
+    scene.denied(&kubectl("create -f -").stdin(&endpoint), &["plugin-policies.validate.netpol.abcdesktop.io", "--plugin-writer"]);
+    let agent = "system:serviceaccount:kube-system:cilium";
+    let own = kubectl("create -f -").stdin(&endpoint).by(agent, &[]).run(&scene.guarded, false);
+    assert!(own.ok && own.warnings.is_empty(), "{own:?}");
+    let status = json!({"status": {"identity": {"id": 8}}}).to_string();
+    let patch = kubectl("patch ciliumendpoint pod --type=merge -p").word(status);
+    scene.denied(&patch, &["plugin-policies.validate.netpol.abcdesktop.io"]);
+    let own = patch.by(agent, &[]).run(&scene.guarded, false);
+    assert!(own.ok && own.warnings.is_empty(), "{own:?}");
+
+    let identity = kubectl("create -f -").stdin(&json!({
+        "apiVersion": "cilium.io/v2", "kind": "CiliumIdentity", "metadata": {"name": "7"}, "security-labels": {"k8s:run": "pyos-od"},
+    }));
+    let result = identity.run("default", false);
+    assert!(!result.ok && result.text.contains("plugin-policies.validate"), "{}", result.text);
+    guard.unregister();
+    let result = identity.run("default", false);
+    assert!(result.ok, "{}", result.text);
+}
+
+/// The annotations of a namespace apply to all pods in it.
+#[test]
+fn a_network_annotation_of_a_guarded_namespace_is_denied_if_configured() {
+    let annotate = |name: &str, key: &str| kubectl(&format!("annotate namespace {name} {key}=x --overwrite"));
+    let guarded = scene();
+    let result = annotate("{ns}", "k8s.ovn.org/routing-external-gws").run(&guarded.guarded, true);
+    assert!(result.ok && result.warned().contains("k8s.ovn.org/routing-external-gws"), "{result:?}");
+
+    let shared = ["--network-annotation", "example.org/pool"];
+    let guard = Guard::registered("annotated", &[&shared[..], &["--network-annotations", "deny"]].concat());
+    let scene = guard.scene();
+    for key in ["k8s.ovn.org/routing-external-gws", "cni.projectcalico.org/ipv4pools", "ipam.antrea.io/ippools", "example.org/pool"] {
+        scene.denied(&annotate("{ns}", key), &["namespaces.validate.netpol.abcdesktop.io", key]);
+        let finalize = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "{ns}", "annotations": {key: "x"}}});
+        for result in [true, false]
+            .map(|dry| call(Call::new(Method::PUT, "/api/v1/namespaces/{ns}/finalize".to_owned()).json(&finalize)).run(&scene.guarded, dry))
+        {
+            assert!(!result.ok && result.text.contains("namespaces.validate"), "{key}: {}", result.text);
+        }
+    }
+    scene.admitted_without_warnings(&annotate("{ns}", "example.org/note"));
+    // A given key is judged on pods too.
+    let pod = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p", "annotations": {"example.org/pool": "x"}},
+        "spec": {"containers": [{"name": "c", "image": "registry.example/c"}]}});
+    scene.denied(&kubectl("create -f -").stdin(&pod), &["pods.validate.netpol.abcdesktop.io", "example.org/pool"]);
+}
+
+#[test]
+fn a_given_kind_is_denied_if_configured() {
+    install("example.org", "flowpolicies", "FlowPolicy", "Namespaced");
+    let guard = Guard::registered("given-kind", &["--foreign-kind", "example.org/flowpolicies", "--foreign-policies", "deny"]);
+    let policy = json!({"apiVersion": "example.org/v2", "kind": "FlowPolicy", "metadata": {"name": "open"}, "spec": {}});
+    guard.scene().denied(&kubectl("create -f -").stdin(&policy), &["foreign-policies.validate.netpol.abcdesktop.io", "example.org"]);
 }

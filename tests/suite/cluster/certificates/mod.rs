@@ -9,3 +9,4 @@ mod replicas;
 mod rotation;
 mod secret;
 mod show;
+mod unknown_ca;

@@ -66,7 +66,8 @@ impl Installation {
         let kinds = "deployments,replicasets,pods,services,endpointslices,configmaps,secrets,serviceaccounts,roles,rolebindings,leases,\
             networkpolicies,poddisruptionbudgets";
         let namespaced = plane().kubectl.run(["get", kinds, "--namespace", name, "--output=name"], "").expect("kubectl get");
-        let kinds = "clusterroles,clusterrolebindings,mutatingwebhookconfigurations,validatingwebhookconfigurations";
+        let kinds = "clusterroles,clusterrolebindings,mutatingwebhookconfigurations,validatingwebhookconfigurations,\
+            validatingadmissionpolicies,validatingadmissionpolicybindings";
         let wide = plane().kubectl.run(["get", kinds, "--output=name"], "").expect("kubectl get");
         let theirs = ["configmap/kube-root-ca.crt", "serviceaccount/default"];
         namespaced

@@ -1,5 +1,6 @@
 //! The chart, installed with the real helm on the real control plane.
 
+mod admission_policies;
 mod canon;
 mod dry_run;
 mod first_install;

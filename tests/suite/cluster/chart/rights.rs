@@ -51,7 +51,8 @@ fn the_rights_are_sufficient_and_minimal() {
     account.may(&Call::new(Method::PUT, format!("{leases}/guard-tls")).json(&held));
     let owner = json!({"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "name": "guard-tls", "uid": lease["metadata"]["uid"],
         "blockOwnerDeletion": false, "controller": false});
-    let secret = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "guard-tls", "ownerReferences": [owner]}, "stringData": {"a": "b"}});
+    let secret = json!({"apiVersion": "v1", "kind": "Secret", "type": "kubernetes.io/tls",
+        "metadata": {"name": "guard-tls", "ownerReferences": [owner]}, "stringData": {"tls.crt": "", "tls.key": ""}});
     account.may(&Call::new(Method::POST, secrets.clone()).json(&secret));
     let made = account.may(&Call::new(Method::GET, format!("{secrets}/guard-tls")));
     account.may(&Call::new(Method::PUT, format!("{secrets}/guard-tls")).json(&made));

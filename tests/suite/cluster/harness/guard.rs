@@ -18,7 +18,8 @@ use super::wait::until;
 const POOL: usize = 160;
 
 /// The flags of a server that the registration has too.
-const REGISTERED: [&str; 2] = ["--neighbors", "--foreign-policies"];
+const REGISTERED: [&str; 6] =
+    ["--neighbors", "--foreign-policies", "--foreign-kind", "--plugin-writer", "--network-annotations", "--network-annotation"];
 
 /// A guard.
 pub(crate) struct Guard {

@@ -251,7 +251,7 @@ pub(crate) fn account_client(namespace: &str, account: &str) -> Api {
 }
 
 /// Returns a kubeconfig with the token of a service account.
-fn account_kubeconfig(namespace: &str, account: &str) -> Value {
+pub(crate) fn account_kubeconfig(namespace: &str, account: &str) -> Value {
     let token = token(namespace, account);
     let folder = plane().reaper.folder();
     let admin = fs::read_to_string(folder.join("admin.json")).expect("the administrator's kubeconfig");
