@@ -138,7 +138,7 @@ impl Canons {
     pub fn warning(&self) -> Option<String> {
         self.grants.is_empty().then(|| {
             format!(
-                "the canon \"{}\" has no Grants, so no pod is granted a label under {CAPABILITY_PREFIX}: pods with such a label are denied, and no pod \
+                "the canon \"{}\" has no Grants, so no pod is granted a label under {CAPABILITY_PREFIX}: new pods with such a label are denied, and no pod \
                  can open the connections that policies allow to such labels. If that is not intended, add the Grants: netpol render canon",
                 self.source
             )
