@@ -6,6 +6,7 @@ use super::compiled::Canon;
 use super::grants::Grant;
 use super::policies::CanonicalPolicy;
 use crate::documents::problem::{Place, Problems};
+use crate::policy::steps::{MAX_STEPS, Steps};
 use crate::policy::{Isolation, Policy, Selector, isolation};
 
 /// Reports grants that disagree about a pod, and pods that a mix of the canons' policies would not isolate.
@@ -21,8 +22,8 @@ pub(super) fn check(canons: &[&Canon], problems: &mut Problems) {
 }
 
 /// Reports grants that select the same pod and do not agree. Grants agree if they give every key the same value. If
-/// one gives a key that the other does not give, no policy of the other's canon may read the key: otherwise the pod
-/// could open connections that its own canon does not grant.
+/// one gives a key that the other does not give, no policy of the other's canon may read the key, unless other grants
+/// of that canon give it: otherwise the pod could open connections that its own canon does not grant.
 fn check_grants(left: &Canon, right: &Canon, problems: &mut Problems) {
     let (keys_of_left, keys_of_right) = (keys(left), keys(right));
     for ours in &left.grants {
@@ -30,12 +31,8 @@ fn check_grants(left: &Canon, right: &Canon, problems: &mut Problems) {
             if is_same(ours, theirs) || exclude_each_other(left, right, ours, theirs) || !ours.selector.can_match_with(&theirs.selector) {
                 continue;
             }
-            let conflict = ours
-                .labels
-                .iter()
-                .find(|(key, value)| theirs.labels.get(*key).map_or_else(|| keys_of_right.contains(key.as_str()), |other| other != *value))
-                .or_else(|| theirs.labels.iter().find(|(key, _)| !ours.labels.contains_key(*key) && keys_of_left.contains(key.as_str())));
-            if let Some((key, _)) = conflict {
+            let conflict = disagreement(ours, theirs, right, &keys_of_right).or_else(|| disagreement(theirs, ours, left, &keys_of_left));
+            if let Some(key) = conflict {
                 let message = format!(
                     "grant \"{}\" of canon \"{}\" and grant \"{}\" of canon \"{}\" can select the same pod, but disagree about the label {key}; \
                      accept only one of the canons, or use the same labels in both grants",
@@ -55,6 +52,23 @@ fn is_same(ours: &Grant, theirs: &Grant) -> bool {
 fn exclude_each_other(left: &Canon, right: &Canon, ours: &Grant, theirs: &Grant) -> bool {
     let has = |canon: &Canon, grant: &Grant| canon.grants.iter().any(|known| is_same(known, grant));
     !ours.shared && !theirs.shared && (has(left, theirs) || has(right, ours))
+}
+
+/// Returns a label of `grant` about which a canon with the grant `other`, whose policies read `keys`, does not agree.
+fn disagreement<'g>(grant: &'g Grant, other: &Grant, canon: &Canon, keys: &BTreeSet<&str>) -> Option<&'g str> {
+    let is_apart = |(key, value): &(&String, &String)| match other.labels.get(*key) {
+        Some(theirs) => theirs != *value,
+        None => keys.contains(key.as_str()) && !is_given(canon, grant, other, (key, value)),
+    };
+    grant.labels.iter().find(is_apart).map(|(key, _)| key.as_str())
+}
+
+/// Returns whether other grants of a canon give a label to every pod that both grants select, so that the canon agrees
+/// about it. If two exclusive grants of the canon select such a pod, the pod is granted nothing at all.
+fn is_given(canon: &Canon, one: &Grant, other: &Grant, (key, value): (&str, &str)) -> bool {
+    let givers = canon.grants.iter().filter(|grant| grant.labels.get(key).is_some_and(|given| given == value));
+    let Ok(pods) = one.selector.intersect(&other.selector, &mut Steps::new(MAX_STEPS)) else { return false };
+    pods.without(givers.map(|grant| &grant.selector)).is_none()
 }
 
 /// Returns the label keys that the pod selectors of a canon's policies read.

@@ -134,6 +134,17 @@ impl Canons {
         &self.first
     }
 
+    /// Returns what a user must know about canons that can be used: `None` if there is nothing.
+    pub fn warning(&self) -> Option<String> {
+        self.grants.is_empty().then(|| {
+            format!(
+                "the canon \"{}\" has no Grants, so no pod is granted a label under {CAPABILITY_PREFIX}: new pods with such a label are denied, and no pod \
+                 can open the connections that policies allow to such labels. If that is not intended, add the Grants: netpol render canon",
+                self.source
+            )
+        })
+    }
+
     /// Returns the canons in order.
     pub fn all(&self) -> impl Iterator<Item = &Canon> + Clone {
         std::iter::once(&self.first).chain(&self.others)

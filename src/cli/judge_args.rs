@@ -131,12 +131,16 @@ pub struct JudgeArgs {
 }
 
 impl CanonArgs {
-    /// Reads and compiles the canons.
+    /// Reads and compiles the canons. `warn` gets what a user must know about canons that can be used.
     ///
     /// # Errors
     /// Returns an error if a canon cannot be read or is not valid, or if the canons cannot be accepted together.
-    pub fn load(&self) -> Result<Canons, Failure> {
-        Canons::load(&self.canons, &self.namespaces).map_err(Failure::input)
+    pub fn load(&self, warn: impl FnOnce(&str)) -> Result<Canons, Failure> {
+        let canons = Canons::load(&self.canons, &self.namespaces).map_err(Failure::input)?;
+        if let Some(warning) = canons.warning() {
+            warn(&warning);
+        }
+        Ok(canons)
     }
 }
 
@@ -195,12 +199,12 @@ impl JudgeArgs {
         flags
     }
 
-    /// Reads and compiles the canons, and returns them with the settings.
+    /// Reads and compiles the canons, and returns them with the settings. `warn` is as in [`CanonArgs::load`].
     ///
     /// # Errors
     /// Returns an error if the canon cannot be read or is not valid.
-    pub fn guard(&self) -> Result<Guard, Failure> {
-        Ok(Guard::new(Arc::new(self.canon.load()?), Arc::new(self.settings())))
+    pub fn guard(&self, warn: impl FnOnce(&str)) -> Result<Guard, Failure> {
+        Ok(Guard::new(Arc::new(self.canon.load(warn)?), Arc::new(self.settings())))
     }
 }
 

@@ -59,6 +59,14 @@ impl Streams {
     }
 }
 
+impl Streams {
+    /// Writes a warning to standard error.
+    pub fn warn(&mut self, warning: &str) {
+        // A failure to write to standard error cannot be reported anywhere.
+        let _ = writeln!(self.err, "netpol: {WARN}warning{WARN:#}: {warning}");
+    }
+}
+
 impl std::fmt::Debug for Streams {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.debug_struct("Streams").finish_non_exhaustive()

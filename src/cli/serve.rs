@@ -157,7 +157,7 @@ pub fn run(args: &Args) -> CommandResult {
         let at = panic.location().map_or_else(|| "an unknown place".to_owned(), ToString::to_string);
         tracing::error!(at, "internal error");
     }));
-    let guard = Guard { hints: Hints::Remote(args.canon_name.clone()), ..args.judge.guard()? };
+    let guard = Guard { hints: Hints::Remote(args.canon_name.clone()), ..args.judge.guard(|warning| tracing::warn!("{warning}"))? };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .thread_name("netpol")
         .max_blocking_threads(BLOCKING_THREADS)

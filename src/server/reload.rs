@@ -74,6 +74,9 @@ impl Reloader {
             Err(error) => self.refused("canon", &error),
             Ok(Some(canons)) => {
                 self.taken("canon", &canons.hash);
+                if let Some(warning) = canons.warning() {
+                    tracing::warn!("{warning}");
+                }
                 self.health.guard.store(Arc::new(Guard { canons: Arc::new(canons), ..Guard::clone(&guard) }));
             }
         }

@@ -55,7 +55,7 @@ fn conditions_have_the_labels_that_the_canon_reads() {
     let file = tempfile::NamedTempFile::with_suffix(".yaml").unwrap();
     std::fs::write(file.path(), canon).unwrap();
     let ran = netpol(&["render", "registration", "--canon", file.path().to_str().unwrap()]);
-    assert_eq!((ran.code, ran.err.as_str()), (0, ""));
+    assert_eq!(ran.code, 0, "{}", ran.err);
     assert!(ran.out.contains(r#"key in ["role", "tier"]"#), "{}", ran.out);
     // The canon has no neighbors, so the condition of this webhook never matches. The webhook itself remains.
     assert!(

@@ -52,6 +52,23 @@ fn grants_that_disagree_about_a_pod_are_rejected() {
 }
 
 #[test]
+fn grants_agree_if_other_grants_of_the_canon_give_the_label() {
+    let web = "{name: web, podSelector: {matchLabels: {run: web}}, labels: {netpol/db: 'true'}}";
+    let shared = |labels: &str| format!("{{name: all, podSelector: {{}}, shared: true, labels: {labels}}}");
+    let alone = with_grants(&format!("[{web}]"));
+    let both = with_grants(&format!("[{web}, {}]", shared("{}")));
+    // Both canons give the label to the same pods, although the shared grant does not give it.
+    assert!(together(&[&both, &alone]).is_ok() && together(&[&alone, &both]).is_ok() && together(&[&both, &both]).is_ok());
+    // A shared grant that gives the label to more pods than the other canon.
+    let more = with_grants(&format!("[{web}, {}]", shared("{netpol/db: 'true'}")));
+    let narrow = with_grants(&format!("[{web}, {{name: rest, podSelector: {{matchLabels: {{run: rest}}}}, labels: {{}}}}]"));
+    for order in [[&more, &narrow], [&narrow, &more]] {
+        let error = together(&[order[0], order[1]]).unwrap_err();
+        assert!(error.contains("disagree about the label netpol/db"), "{error}");
+    }
+}
+
+#[test]
 fn a_label_that_no_policy_of_the_other_canon_reads_is_no_disagreement() {
     let policy = |name: &str, selector: &str| {
         format!(

@@ -45,7 +45,7 @@ struct Policy<'c> {
 #[derive(Debug, Serialize)]
 struct Difference<'c> {
     #[serde(flatten)]
-    difference: &'c crate::policy::Difference,
+    of: &'c crate::policy::Difference,
     effect: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     witness: Option<&'c Witness>,
@@ -130,7 +130,7 @@ impl<'c> Report<'c> {
 
 fn difference(difference: &crate::policy::Difference) -> Difference<'_> {
     let witness = difference.beyond.as_ref().and_then(witness);
-    Difference { difference, effect: Effect::of(difference).name(), witness }
+    Difference { of: difference, effect: Effect::of(difference).name(), witness }
 }
 
 fn witness(beyond: &Beyond) -> Option<&Witness> {

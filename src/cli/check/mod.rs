@@ -61,7 +61,7 @@ pub fn run(args: &Args, streams: &mut Streams) -> CommandResult {
                        (kubectl get networkpolicies -o yaml | netpol check -)";
         return Err(Failure::input(anyhow!(message)));
     }
-    let guard = args.judge.guard()?;
+    let guard = args.judge.guard(|warning| streams.warn(warning))?;
     let manifests = manifests::read_manifests(input::read(&args.files, streams)?, &args.judge.registered.foreign_kinds)?;
     let report = Report::new(&guard, &manifests, args.partial).map_err(Failure::internal)?;
     match args.output.output {

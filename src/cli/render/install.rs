@@ -69,6 +69,9 @@ pub(super) fn run(args: &Args, streams: &mut Streams) -> CommandResult {
     let sources = &args.judge.canon.canons;
     let documents = sources.iter().map(|source| Documents::read(source)).collect::<Result<Vec<_>, _>>().map_err(Failure::input)?;
     let canons = Canons::from_documents(&documents, guarded).map_err(Failure::input)?;
+    if let Some(warning) = canons.warning() {
+        streams.warn(&warning);
+    }
     let manifests = manifests(args, &documents, &canons)?;
     print(&manifests, args.output, streams)
 }

@@ -40,7 +40,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args, streams: &mut Streams) -> CommandResult {
-    let canons = args.canon.load()?;
+    let canons = args.canon.load(|warning| streams.warn(warning))?;
     let manifests = manifests(canons.first(), &args.canon.namespaces, &args.only)?;
     print(&manifests, args.output, streams)
 }

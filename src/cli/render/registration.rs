@@ -54,7 +54,7 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args, streams: &mut Streams) -> CommandResult {
     let authorities = args.ca.as_ref().map(|file| authorities(file, streams)).transpose()?;
-    let canons = args.canon.load()?;
+    let canons = args.canon.load(|warning| streams.warn(warning))?;
     let settings = args.registered.settings(&args.canon);
     let manifests = Registration {
         canons: &canons,

@@ -67,7 +67,7 @@ pub struct Args {
 /// # Errors
 /// Returns an error, and writes nothing, if the canon or a file cannot be read.
 pub fn run(args: &Args, streams: &mut Streams) -> CommandResult {
-    let guard = args.judge.guard()?;
+    let guard = args.judge.guard(|warning| streams.warn(warning))?;
 
     let mut reviews = Vec::new();
     let mut objects = Vec::new();

@@ -77,6 +77,7 @@ impl Health {
         }
         let guard = self.guard.load();
         details.push(format!("the canon is {} ({})", guard.canons.source, guard.canons.hash));
+        details.extend(guard.canons.warning());
         details.extend(self.degraded.sentences());
         if self.audit.as_ref().is_some_and(|sink| sink.failing()) {
             details.push("the audit log cannot be written".to_owned());

@@ -9,7 +9,7 @@ use crate::support::helm::only;
 #[track_caller]
 fn install(flags: &[&str]) -> Vec<Value> {
     let ran = netpol(&[&["render", "install", "--output", "json"], flags].concat());
-    assert_eq!((ran.code, ran.err.as_str()), (0, ""), "{flags:?}");
+    assert_eq!(ran.code, 0, "{flags:?}: {}", ran.err);
     serde_json::from_str::<Value>(&ran.out).unwrap()["items"].as_array().unwrap().clone()
 }
 

@@ -18,6 +18,8 @@ struct Served {
     child: Child,
     log: BufReader<ChildStderr>,
     ready: Value,
+    /// What the log says before that.
+    early: Vec<Value>,
     dir: TempDir,
 }
 
@@ -36,6 +38,7 @@ impl Served {
     fn spawn(mut command: Command, dir: TempDir) -> Served {
         let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let mut log = BufReader::new(child.stderr.take().unwrap());
+        let mut early = Vec::new();
         let ready = loop {
             let mut line = String::new();
             assert!(log.read_line(&mut line).unwrap() > 0, "it ended before it was ready");
@@ -43,8 +46,9 @@ impl Served {
             if line["message"] == "ready" {
                 break line;
             }
+            early.push(line);
         };
-        Served { child, log, ready, dir }
+        Served { child, log, ready, early, dir }
     }
 
     fn address(&self, name: &str) -> SocketAddr {
@@ -85,6 +89,21 @@ fn the_ready_line_names_both_ports() {
     let body = std::fs::read(crate::support::root().join("tests/reviews/pod-create-desktop.validate.json")).unwrap();
     assert_eq!(served.client().post("/validate", &body).json()["response"]["allowed"], true);
     assert_eq!((&served.ready["level"], &served.ready["canon"]), (&"INFO".into(), &"abcdesktop,abcdesktop-4.4".into()));
+}
+
+#[test]
+fn a_canon_without_grants_is_a_warning_in_the_log_and_on_readyz() {
+    let dir = tempfile::tempdir().unwrap();
+    let canon = dir.path().join("canon.yaml").to_str().unwrap().to_owned();
+    std::fs::write(&canon, netpol(&["render", "policies"]).out).unwrap();
+    let sentence = format!("the canon \"{canon}\" has no Grants, so no pod is granted a label under netpol/: ");
+    let warns = |served: &Served| {
+        let is_warning =
+            |line: &&Value| line["level"] == "WARN" && line["message"].as_str().is_some_and(|text| text.starts_with(&sentence));
+        (served.early.iter().filter(is_warning).count(), get(served.address("admin"), "/readyz").text().contains(&sentence))
+    };
+    assert_eq!(warns(&Served::start(&["--canon", &canon])), (1, true));
+    assert_eq!(warns(&Served::start(&["--canon", &canon, "--canon", "abcdesktop"])), (0, false));
 }
 
 #[test]
