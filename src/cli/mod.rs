@@ -7,7 +7,7 @@
 //! | `serve`, `managed_certificate` | `netpol serve`; its flags for the managed certificate |
 //! | `review/`, `check/` | `netpol review` and `netpol check`, which evaluate files |
 //! | `render/` | `netpol render`: manifests for a cluster |
-//! | `audit`, `certs/`, `completions` | `netpol audit`, `netpol certs` and `netpol completions` |
+//! | `audit/`, `certs/`, `completions` | `netpol audit`, `netpol certs` and `netpol completions` |
 //! | `judge_args` | every flag that a verdict depends on |
 //! | `parse`, `choices` | the values of flags |
 //! | `input`, `manifests/` | the input files of commands; the objects in them |
@@ -64,7 +64,7 @@ pub enum Command {
     Check(Box<check::Args>),
     /// Print the canon or the installation as manifests.
     Render(render::Args),
-    /// Verify audit logs.
+    /// Show and verify audit logs.
     Audit(audit::Args),
     /// Issue and inspect certificates.
     Certs(Box<certs::Args>),

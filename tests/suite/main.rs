@@ -14,6 +14,7 @@
 mod admission;
 mod audit;
 mod audit_docs;
+mod audit_show;
 mod canon;
 mod certs;
 mod chart;

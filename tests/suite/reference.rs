@@ -6,7 +6,7 @@ use std::fs;
 use crate::support::command::command;
 use crate::support::root;
 
-const COMMANDS: [&str; 15] = [
+const COMMANDS: [&str; 16] = [
     "",
     "serve",
     "review",
@@ -17,6 +17,7 @@ const COMMANDS: [&str; 15] = [
     "render policies",
     "render registration",
     "audit",
+    "audit show",
     "audit verify",
     "certs",
     "certs issue",
