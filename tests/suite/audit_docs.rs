@@ -249,6 +249,16 @@ fn the_examples_are_an_intact_chain() {
 }
 
 #[test]
+fn the_start_of_a_desktop_causes_no_line_at_level_warned() {
+    let guard = guard();
+    for (stage, name) in [(Stage::Mutate, "mutate"), (Stage::Validate, "validate")] {
+        let body = fs::read(root().join(format!("tests/reviews/pod-create-desktop.{name}.json"))).unwrap();
+        assert_eq!(admission::answer(&guard, stage, &body, Level::Warned).record, None);
+        assert!(admission::answer(&guard, stage, &body, Level::All).record.is_some());
+    }
+}
+
+#[test]
 fn every_field_is_documented() {
     fn keys(value: &Value, found: &mut BTreeSet<String>) {
         match value {

@@ -20,6 +20,7 @@ mod certs;
 mod chart;
 mod check;
 mod cluster;
+mod examples;
 mod house;
 mod image;
 mod readme;

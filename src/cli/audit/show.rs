@@ -39,8 +39,10 @@ Examples:
   netpol audit show --kind NetworkPolicy --name 'memcached-*' audit.log
   netpol audit show --rule break-glass --output json audit.log | jq -r '.user'
   netpol audit show --summary --since 2026-11-22T00:00:00Z audit.log
-  kubectl -n netpol-system logs deployment/abcdesktop-netpol --all-pods --prefix | netpol audit show --user alice -
-  kubectl -n netpol-system logs deployment/abcdesktop-netpol --all-pods --prefix --follow | netpol audit show --unsorted -")]
+  kubectl -n netpol-system logs deployment/abcdesktop-netpol --all-pods --prefix |
+    netpol audit show --user alice -
+  kubectl -n netpol-system logs deployment/abcdesktop-netpol --all-pods --prefix --follow |
+    netpol audit show --unsorted -")]
 pub(super) struct Args {
     /// File of the log; - is standard input, which is also the default.
     #[arg(value_name = "FILE", default_value = STDIN)]

@@ -23,7 +23,8 @@ CRI-O and Docker store it. Lines that are not audit lines are counted.
 
 Examples:
   netpol audit verify /var/log/netpol/audit.log*
-  kubectl -n netpol-system logs deployment/abcdesktop-netpol --all-pods --prefix | netpol audit verify -")]
+  kubectl -n netpol-system logs deployment/abcdesktop-netpol --all-pods --prefix |
+    netpol audit verify -")]
 pub(super) struct Args {
     /// File of the log; - is standard input.
     #[arg(value_name = "FILE", required = true)]
