@@ -15,7 +15,7 @@
 //! | `envelope`, `protocol` | a review without its objects; the supported version |
 //! | `read` | reads JSON into a struct, and names the field that is wrong |
 //! | `objects`, `pods` | reads the objects into facts; reads a review of a pod in one pass |
-//! | `uid` | finds the uid if the envelope cannot be read |
+//! | `uid` | finds the uid if the envelope cannot be read, or if only the start of a body is known |
 //! | `response`, `patch` | writes the review with its patch |
 //! | `record` | the audit record |
 
@@ -34,3 +34,4 @@ mod tests;
 mod uid;
 
 pub use answer::{Answer, Explained, Tally, answer, explain};
+pub use uid::stated as stated_uid;

@@ -6,7 +6,11 @@ use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Vis
 
 use super::protocol;
 use super::read::Fault;
+use crate::documents::text::truncated;
 use crate::verdict::facts::Text;
+
+/// The maximum length of a uid in bytes, if the review is not read. A uid of an API server has 36.
+const MAX_UID: usize = 64;
 
 /// Returns the uid of a well-formed review. The values of other fields may be wrong, and strings may be invalid UTF-8.
 ///
@@ -23,6 +27,16 @@ pub(super) fn find(body: &[u8]) -> Result<Text<'_>, String> {
     let uid = found.request.then(|| found.uid.unwrap_or_default());
     protocol::check(&kind, &api_version, uid.as_deref())?;
     Ok(uid.unwrap_or_default())
+}
+
+/// Returns the uid that the start of a body states, at most 64 bytes. An API server writes it before the objects.
+///
+/// The rest of the body is not known: whether it is a review at all, and whether it states another uid.
+pub fn stated(start: &[u8]) -> Option<String> {
+    let mut found = Found::default();
+    // The start of a body ends in the middle of a value.
+    let _ = Level::Envelope(&mut found).deserialize(&mut serde_json::Deserializer::from_slice(start));
+    found.uid.filter(|uid| !uid.is_empty()).map(|uid| truncated(&uid, MAX_UID).to_owned())
 }
 
 /// The fields that an answer needs.
@@ -128,5 +142,25 @@ impl Visitor<'_> for KnownKey {
             b"uid" => Key::Uid,
             _ => Key::Other,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_start_of_a_body_states_its_uid() {
+        let whole = r#"{"kind":"AdmissionReview","apiVersion":"admission.k8s.io/v1","request":{"uid":"a-b","kind":{"group":"","version":"v1"},"object":{}}}"#;
+        let end_of_uid = whole.find("a-b").unwrap() + "a-b\"".len();
+        for length in 0..=whole.len() {
+            let expected = (length >= end_of_uid).then(|| "a-b".to_owned());
+            assert_eq!(stated(&whole.as_bytes()[..length]), expected, "{}", &whole[..length]);
+        }
+        for other in ["", "[]", "7", "nonsense", r#"{"request":7}"#, r#"{"request":{"uid":7}}"#, r#"{"request":{"uid":""}}"#] {
+            assert_eq!(stated(other.as_bytes()), None, "{other}");
+        }
+        let long = format!(r#"{{"request":{{"uid":"{}"}}}}"#, "x".repeat(1000));
+        assert_eq!(stated(long.as_bytes()).map(|uid| uid.len()), Some(MAX_UID));
     }
 }

@@ -25,7 +25,7 @@ pub(super) const MAX_FRAME: usize = 320;
 const NAME_LENGTH: usize = 16;
 
 /// The SHA-256 hash of a line, without its newline.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Hash([u8; 32]);
 
 impl Hash {

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::record::Record;
+use super::unanswered::{Unanswered, microseconds};
 
 /// The length of a long record as JSON, in bytes: most records fit in the first allocation.
 const TYPICAL_LENGTH: usize = 1024;
@@ -17,7 +18,7 @@ pub struct Entry {
     pub time: Timestamp,
     /// The decision.
     pub record: Record,
-    /// The time from the first byte of the request body to the response.
+    /// The time from the headers of the request to the response.
     pub latency: Duration,
     /// Whether the client presented a certificate that a CA of `--client-ca` signed.
     pub client_verified: bool,
@@ -30,7 +31,8 @@ struct Fields<'e> {
     #[serde(flatten)]
     record: &'e Record,
     client_verified: bool,
-    latency_microseconds: u64,
+    #[serde(rename = "latencyMicroseconds", serialize_with = "microseconds")]
+    latency: Duration,
 }
 
 /// An entry that waits for the writer. It is JSON already: one block of memory of a known size.
@@ -46,14 +48,22 @@ impl QueuedEntry {
     /// # Errors
     /// Errors of the serializer; none is known for a record.
     pub(super) fn new(entry: &Entry) -> serde_json::Result<QueuedEntry> {
-        let fields = Fields {
-            record: &entry.record,
-            client_verified: entry.client_verified,
-            latency_microseconds: u64::try_from(entry.latency.as_micros()).unwrap_or(u64::MAX),
-        };
+        let Entry { time, record, latency, client_verified } = entry;
+        QueuedEntry::of(*time, &Fields { record, client_verified: *client_verified, latency: *latency })
+    }
+
+    /// Serializes a request without a verdict.
+    ///
+    /// # Errors
+    /// Errors of the serializer; none is known.
+    pub(super) fn unanswered(request: &Unanswered) -> serde_json::Result<QueuedEntry> {
+        QueuedEntry::of(request.time, request)
+    }
+
+    fn of(time: Timestamp, fields: &impl Serialize) -> serde_json::Result<QueuedEntry> {
         let mut json = Vec::with_capacity(TYPICAL_LENGTH);
-        serde_json::to_writer(&mut json, &fields)?;
-        Ok(QueuedEntry { time: entry.time, json: json.into_boxed_slice() })
+        serde_json::to_writer(&mut json, fields)?;
+        Ok(QueuedEntry { time, json: json.into_boxed_slice() })
     }
 
     /// Returns the fields of the JSON object, without its braces.

@@ -17,7 +17,10 @@
 //! | `writer.rs` | turns entries into lines and retries failed writes |
 //! | `output.rs`, `resume.rs` | streams, files and rotation; how a file's chain continues |
 //! | `chain.rs` | the hash chain: writes and reads lines |
-//! | `verify.rs`, `framing.rs` | checks the chain of a log; removes what `kubectl logs` and container runtimes add |
+//! | `unanswered.rs` | a request that got an HTTP error instead of a verdict |
+//! | `verify.rs` | checks the chain of a log |
+//! | `shown.rs`, `sorted.rs` | reads and selects the lines of a log; sorts them by time |
+//! | `lines.rs`, `framing.rs` | reads a log line by line; removes what `kubectl logs` and container runtimes add |
 //!
 //! `docs/audit.md` specifies the fields of a line and what the chain proves.
 
@@ -25,11 +28,15 @@ pub mod chain;
 mod counters;
 pub mod entry;
 mod framing;
+mod lines;
 pub mod options;
 mod output;
 pub mod record;
 mod resume;
+pub mod shown;
 pub mod sink;
+pub mod sorted;
+pub mod unanswered;
 pub mod verify;
 mod writer;
 
@@ -37,6 +44,7 @@ pub use entry::Entry;
 pub use options::{Destination, Level, Options};
 pub use record::Record;
 pub use sink::Sink;
+pub use unanswered::Unanswered;
 
 #[cfg(test)]
 mod tests;

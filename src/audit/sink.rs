@@ -14,6 +14,7 @@ use super::counters::Counters;
 use super::entry::{Entry, QueuedEntry};
 use super::options::{Destination, Options};
 use super::output::{FileOutput, Output, StreamOutput};
+use super::unanswered::Unanswered;
 use super::writer::Writer;
 
 /// The audit log, as the server uses it. Share it by reference or [`Arc`], and call [`Sink::close`] before the
@@ -67,6 +68,15 @@ impl Sink {
         let queued = QueuedEntry::new(&entry);
         // Frees the small allocations of the record in the thread that made them.
         drop(entry);
+        self.add(queued);
+    }
+
+    /// Adds a request without a verdict to the queue, as [`Sink::offer`] does.
+    pub fn offer_unanswered(&self, request: &Unanswered) {
+        self.add(QueuedEntry::unanswered(request));
+    }
+
+    fn add(&self, queued: serde_json::Result<QueuedEntry>) {
         if !queued.is_ok_and(|queued| self.enqueue(queued)) {
             self.counters.dropped.fetch_add(1, Relaxed);
         }

@@ -4,15 +4,12 @@
 
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{self, BufRead, Read};
+use std::io::{self, BufRead};
 
 use serde::Serialize;
 
 use super::chain::{Hash, Link, SCHEMA, TornLine, genesis};
-use super::framing::Framing;
-
-/// The maximum length of a line, in bytes: several times the largest entry that fits in the queue.
-pub const MAX_LINE: u64 = 128 << 20;
+use super::lines::{self, Line};
 
 /// The result of a verification. The log is intact if `broken` is empty.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -121,40 +118,19 @@ pub fn verify<R: BufRead>(files: impl IntoIterator<Item = (String, io::Result<R>
     Ok(result)
 }
 
-fn read(mut reader: impl BufRead, file: &mut Contents, result: &mut Verification) -> io::Result<()> {
-    let mut number = 0;
-    let mut line = Vec::new();
-    let mut framing = Framing::default();
-    loop {
-        line.clear();
-        if (&mut reader).take(MAX_LINE).read_until(b'\n', &mut line)? == 0 {
-            for start in framing.rest() {
-                note(number, &start, file, result);
-            }
-            return Ok(());
+fn read(reader: impl BufRead, file: &mut Contents, result: &mut Verification) -> io::Result<()> {
+    lines::each(reader, |number, line| {
+        match line {
+            Line::Content(content) => note(number, &content, file, result),
+            Line::TooLong => file.foreign.push((number, "this line is longer than any audit line")),
         }
-        number += 1;
-        if line.last() == Some(&b'\n') {
-            line.pop();
-        } else if u64::try_from(line.len()).is_ok_and(|length| length >= MAX_LINE) {
-            file.foreign.push((number, "this line is longer than any audit line"));
-            reader.skip_until(b'\n')?;
-            continue;
-        }
-        if line.is_empty() {
-            continue;
-        }
-        if let Some(content) = framing.content(&line) {
-            note(number, &content, file, result);
-        }
-    }
+        Ok(())
+    })
 }
 
 /// Notes a line that a process wrote.
 fn note(number: u64, line: &[u8], file: &mut Contents, result: &mut Verification) {
-    if line.is_empty() {
-        // The writer begins with a newline after a line that it could not complete.
-    } else if let Some(link) = Link::parse(line) {
+    if let Some(link) = Link::parse(line) {
         result.lines += 1;
         result.dropped = result.dropped.saturating_add(link.dropped);
         if file.time.is_empty() {
@@ -173,7 +149,7 @@ fn note(number: u64, line: &[u8], file: &mut Contents, result: &mut Verification
 
 /// Returns whether a line contains the name of the schema, or the hash of a previous line. No other line of a server
 /// does. If an audit line is changed in one place, one of the two remains.
-fn looks_like_an_audit_line(line: &[u8]) -> bool {
+pub(super) fn looks_like_an_audit_line(line: &[u8]) -> bool {
     const PREVIOUS: &[u8] = br#""previous":""#;
     const HASH: usize = 64;
     let is_hash = |text: &[u8]| text.get(..HASH).is_some_and(|hash| hash.iter().all(u8::is_ascii_hexdigit));

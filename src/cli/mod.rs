@@ -8,7 +8,7 @@
 //! | `review/`, `check/` | `netpol review` and `netpol check`, which evaluate files |
 //! | `render/` | `netpol render`: manifests for a cluster |
 //! | `canon/` | `netpol canon`: what one canon changes in comparison with another |
-//! | `audit`, `certs/`, `completions` | `netpol audit`, `netpol certs` and `netpol completions` |
+//! | `audit/`, `certs/`, `completions` | `netpol audit`, `netpol certs` and `netpol completions` |
 //! | `judge_args` | every flag that a verdict depends on |
 //! | `parse`, `choices` | the values of flags |
 //! | `input`, `manifests/` | the input files of commands; the objects in them |
@@ -68,7 +68,7 @@ pub enum Command {
     Render(render::Args),
     /// Compare canons.
     Canon(canon::Args),
-    /// Verify audit logs.
+    /// Show and verify audit logs.
     Audit(audit::Args),
     /// Issue and inspect certificates.
     Certs(Box<certs::Args>),

@@ -10,7 +10,8 @@
 //! - `lifecycle` has the phases from start to shutdown.
 //! - `connection/` accepts connections, decides which one to close for a newer one, and serves HTTP/1.1 and HTTP/2 on them.
 //! - `tls/` has the certificate, its sources and changes, and the verification of clients.
-//! - `review` has the two endpoints; `refusal` lists the requests that get no review back; `deadline` computes when a response is due.
+//! - `review` has the two endpoints; `refusal` lists the requests that get no review back, and `unanswered` writes them to
+//!   the audit log; `deadline` computes when a response is due.
 //! - `body/` reads a body within the memory that all bodies share.
 //! - `reload` checks files for changes.
 //! - `admin/` has the endpoints of the admin port; `metrics/` has the metrics.
@@ -33,6 +34,7 @@ mod reload;
 mod review;
 mod start;
 pub mod tls;
+mod unanswered;
 
 pub use body::TooSmall;
 pub use config::{Clock, Config, Parts};

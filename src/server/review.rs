@@ -2,10 +2,10 @@
 
 use std::any::Any;
 use std::future::ready;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Context;
-use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use axum::Router;
@@ -22,6 +22,7 @@ use super::deadline;
 use super::limits::Limits;
 use super::metrics::Metrics;
 use super::refusal::Refusal;
+use super::unanswered::{self, Circumstances, Failed, Quota};
 use crate::admission::Answer;
 use crate::audit::{Entry, Level, Sink};
 use crate::verdict::{Guard, Stage};
@@ -40,6 +41,7 @@ pub(crate) struct Desk {
     pub(crate) connections: Arc<Connections>,
     pub(crate) limits: Limits,
     pub(crate) metrics: Arc<Metrics>,
+    pub(crate) quota: Quota,
     pub(crate) unguarded_is_logged: AtomicBool,
 }
 
@@ -74,9 +76,9 @@ impl Desk {
         let deadline = deadline::of(request.uri().query(), arrived);
         let (mut parts, body) = request.into_parts();
         let link = parts.extensions.remove::<Arc<Link>>();
+        let of = |took| Circumstances { stage, latency: took, client_verified: link.as_ref().is_some_and(|link| link.client_verified) };
         if let Err(refusal) = check(&parts.headers) {
-            self.metrics.refused(refusal);
-            return refusal.response(!body.is_end_stream());
+            return self.refuse(refusal.into(), of(arrived.elapsed()), !body.is_end_stream());
         }
         let announced = body::announced(&parts.headers);
         // The headers are no longer needed, and a connection can have many requests that wait for their bodies.
@@ -86,40 +88,53 @@ impl Desk {
         let sender = ReviewSender { connections: &self.connections, link: link.as_deref() };
         let body = match body::read(body, announced, &self.budget, bounds, &sender).await {
             Ok(body) => body,
-            Err(refusal) => {
-                self.metrics.refused(refusal);
-                return refusal.response(true);
-            }
+            Err(failed) => return self.refuse(failed, of(arrived.elapsed()), true),
         };
         match self.judge(stage, body, deadline).await {
-            Ok(answer) => self.respond(stage, answer, arrived.elapsed(), link.as_deref()),
-            Err(refusal) => {
-                self.metrics.refused(refusal);
-                refusal.response(false)
-            }
+            Ok(answer) => self.respond(answer, of(arrived.elapsed()), link.as_deref()),
+            Err(failed) => self.refuse(failed, of(arrived.elapsed()), false),
+        }
+    }
+
+    /// Returns an error instead of a review. `close` must be set if the rest of the request is not read.
+    fn refuse(&self, failed: Failed, of: Circumstances, close: bool) -> Response<axum::body::Body> {
+        let response = failed.refusal.response(close);
+        self.note_failure(failed, of);
+        response
+    }
+
+    /// Counts a request without a verdict, and notes it in the audit log.
+    fn note_failure(&self, failed: Failed, of: Circumstances) {
+        self.metrics.refused(failed.refusal);
+        if let Some(sink) = &self.audit {
+            unanswered::note(failed, of, sink, &self.quota);
         }
     }
 
     /// Reviews an ordinary body on this thread, because that is faster than passing it to another one. A large body is
     /// reviewed on a thread where nothing waits for it: it takes milliseconds, or about 50 ms for a policy that is
     /// designed to be hard to compare.
-    async fn judge(self: &Arc<Self>, stage: Stage, body: Body, deadline: Instant) -> Result<Answer, Refusal> {
+    async fn judge(self: &Arc<Self>, stage: Stage, body: Body, deadline: Instant) -> Result<Answer, Failed> {
         if Instant::now() >= deadline {
-            return Err(Refusal::Deadline);
+            return Err(Failed::with_body(Refusal::Deadline, &body.bytes));
         }
         if body.is_ordinary() {
-            return Ok(self.judge_now(stage, &body));
+            let judged = catch_unwind(AssertUnwindSafe(|| self.judge_now(stage, &body)));
+            return judged.map_err(|_| self.panicked(&body.bytes));
         }
         let desk = Arc::clone(self);
+        let bytes = body.bytes.clone();
         // A review that is not complete at its deadline holds its memory until it is.
         match timeout_at(deadline, tokio::task::spawn_blocking(move || desk.judge_now(stage, &body))).await {
             Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(_)) => {
-                self.metrics.panics.inc();
-                Err(Refusal::Panic)
-            }
-            Err(_) => Err(Refusal::Deadline),
+            Ok(Err(_)) => Err(self.panicked(&bytes)),
+            Err(_) => Err(Failed::with_body(Refusal::Deadline, &bytes)),
         }
+    }
+
+    fn panicked(&self, body: &[u8]) -> Failed {
+        self.metrics.panics.inc();
+        Failed::with_body(Refusal::Panic, body)
     }
 
     fn judge_now(&self, stage: Stage, body: &Body) -> Answer {
@@ -137,18 +152,18 @@ impl Desk {
         }
     }
 
-    fn respond(&self, stage: Stage, answer: Answer, took: Duration, link: Option<&Link>) -> Response<axum::body::Body> {
-        self.metrics.decided(stage, &answer.tally, took);
+    fn respond(&self, answer: Answer, of: Circumstances, link: Option<&Link>) -> Response<axum::body::Body> {
+        let Circumstances { stage, latency, client_verified } = of;
+        self.metrics.decided(stage, &answer.tally, latency);
         if let Some(namespace) = answer.unguarded {
             self.count_unguarded(&namespace);
         }
         if let (Some(sink), Some(record)) = (&self.audit, answer.record) {
-            let client_verified = link.is_some_and(|link| link.client_verified);
-            sink.offer(Entry { time: jiff::Timestamp::now(), record, latency: took, client_verified });
+            sink.offer(Entry { time: jiff::Timestamp::now(), record, latency, client_verified });
         }
         let is_review = answer.status == 200;
         if !is_review {
-            self.metrics.refused(Refusal::Review);
+            self.note_failure(Refusal::Review.into(), of);
         } else if let Some(link) = link {
             link.prove();
         }

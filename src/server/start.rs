@@ -20,6 +20,7 @@ use super::metrics::Metrics;
 use super::reload::Reloader;
 use super::review::{self, Desk};
 use super::tls::{ClientCa, CurrentCertificate, ManagedCertificate, Source, Tls, TlsError};
+use super::unanswered::Quota;
 
 /// Time for the audit log to write its last records.
 const AUDIT_FLUSH: Duration = Duration::from_secs(5);
@@ -155,6 +156,7 @@ pub fn start(config: &Config, parts: Parts) -> Result<Running, StartError> {
         connections: Arc::clone(&connections),
         limits,
         metrics: Arc::clone(&metrics),
+        quota: Quota::default(),
         unguarded_is_logged: AtomicBool::new(false),
     });
     let port = Arc::new(Port {

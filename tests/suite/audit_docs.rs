@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use netpol::admission;
 use netpol::audit::verify::verify;
-use netpol::audit::{Destination, Entry, Level, Options, Sink};
+use netpol::audit::{Destination, Entry, Level, Options, Sink, Unanswered};
 use netpol::canon::{Canon, Canons, DEFAULT};
 use netpol::verdict::settings::Action;
 use netpol::verdict::{Guard, Rule, Settings, Stage};
@@ -41,6 +41,9 @@ const RULES: [Rule; 21] = [
     Rule::BreakGlass,
     Rule::NotUnderstood,
 ];
+
+/// The description of a line without a rule.
+const UNANSWERED: &str = "A request got an HTTP error instead of a verdict. Its line has neither an object nor a user.";
 
 /// Returns the description of a rule, and a review that it decides.
 fn example(rule: Rule) -> (&'static str, Vec<u8>) {
@@ -198,6 +201,17 @@ fn lines() -> Vec<String> {
         let time = format!("2026-11-22T16:16:{:02}.25Z", 10 + second).parse().unwrap();
         sink.offer(Entry { time, record, latency: Duration::from_micros(38), client_verified: true });
     }
+    sink.offer_unanswered(&Unanswered {
+        time: format!("2026-11-22T16:16:{:02}.25Z", 10 + RULES.len()).parse().unwrap(),
+        omitted: 12,
+        uid: Some("ad0b4db5-9e2c-4a9c-8f5c-5c8f1d6e6a55".to_owned()),
+        stage: "validate",
+        cause: "deadline",
+        status: 503,
+        messages: ["the review was not completed before its deadline".to_owned()],
+        client_verified: false,
+        latency: Duration::from_micros(9_500_171),
+    });
     assert!(sink.close(Duration::from_secs(20)));
     fs::read_to_string(path).unwrap().lines().map(str::to_owned).collect()
 }
@@ -213,9 +227,12 @@ fn the_examples_are_real_output() {
     let (before, rest) = text.split_once("<!-- examples -->\n").unwrap();
     let (found, after) = rest.split_once("<!-- /examples -->\n").unwrap();
     let mut expected = String::new();
-    for (line, rule) in lines().iter().zip(RULES) {
+    let lines = lines();
+    for (line, rule) in lines.iter().zip(RULES) {
         write!(expected, "\n### `{}`\n\n{}\n\n```json\n{line}\n```\n", rule_of(line), example(rule).0).unwrap();
     }
+    let line = lines.last().unwrap();
+    write!(expected, "\n### No rule: `unanswered`\n\n{UNANSWERED}\n\n```json\n{line}\n```\n").unwrap();
     expected.push('\n');
     if std::env::var_os("NETPOL_BLESS").is_some() {
         fs::write(&path, format!("{before}<!-- examples -->\n{expected}<!-- /examples -->\n{after}")).unwrap();
@@ -228,7 +245,17 @@ fn the_examples_are_real_output() {
 fn the_examples_are_an_intact_chain() {
     let log = lines().join("\n") + "\n";
     let report = verify([("examples".to_owned(), Ok(log.as_bytes()))]).unwrap();
-    assert_eq!((report.lines, report.chains.len(), report.broken.len(), report.notes.len()), (RULES.len(), 1, 0, 0));
+    assert_eq!((report.lines, report.chains.len(), report.broken.len(), report.notes.len()), (RULES.len() + 1, 1, 0, 0));
+}
+
+#[test]
+fn the_start_of_a_desktop_causes_no_line_at_level_warned() {
+    let guard = guard();
+    for (stage, name) in [(Stage::Mutate, "mutate"), (Stage::Validate, "validate")] {
+        let body = fs::read(root().join(format!("tests/reviews/pod-create-desktop.{name}.json"))).unwrap();
+        assert_eq!(admission::answer(&guard, stage, &body, Level::Warned).record, None);
+        assert!(admission::answer(&guard, stage, &body, Level::All).record.is_some());
+    }
 }
 
 #[test]

@@ -14,12 +14,14 @@
 mod admission;
 mod audit;
 mod audit_docs;
+mod audit_show;
 mod canon;
 mod canon_diff;
 mod certs;
 mod chart;
 mod check;
 mod cluster;
+mod examples;
 mod house;
 mod image;
 mod readme;

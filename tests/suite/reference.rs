@@ -6,7 +6,7 @@ use std::fs;
 use crate::support::command::command;
 use crate::support::root;
 
-const COMMANDS: [&str; 17] = [
+const COMMANDS: [&str; 18] = [
     "",
     "serve",
     "review",
@@ -19,6 +19,7 @@ const COMMANDS: [&str; 17] = [
     "render policies",
     "render registration",
     "audit",
+    "audit show",
     "audit verify",
     "certs",
     "certs issue",

@@ -4,11 +4,14 @@
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 use serde_json::{Value, json};
 
-use crate::support::command::{Ran, netpol, netpol_reading};
-use crate::support::shared;
+use crate::support::client::{self, Client};
+use crate::support::command::{Ran, command, netpol, netpol_reading};
+use crate::support::server::{roots, until};
+use crate::support::{root, shared};
 
 const POLICY: &str = "\
 apiVersion: networking.k8s.io/v1
@@ -73,6 +76,49 @@ fn alias_ratio() {
 
     let Some(ran) = on_report("alias-ratio", &["review"], &["alias100.yaml"]) else { return };
     assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
+}
+
+/// Runs a server whose standard output and standard error are one log, as a container's are, and denies a pod. Returns the log.
+fn log_of_a_server() -> Vec<u8> {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, tls) = (folder.path().join("pod.log"), folder.path().join("tls"));
+    let log = fs::File::create(&path).unwrap();
+    let fixed = ["serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--log-format", "json", "--drain-delay", "0s"];
+    let mut serve = command(&[&fixed[..], &["--self-signed-dir", tls.to_str().unwrap()]].concat());
+    let mut child = serve.stdout(log.try_clone().unwrap()).stderr(log).spawn().unwrap();
+    let mut address = None;
+    let is_ready = until(|| {
+        let text = fs::read_to_string(&path).unwrap();
+        let ready = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok()).find(|line| line["message"] == "ready");
+        address = ready.map(|line| line["listen"].as_str().unwrap().parse().unwrap());
+        address.is_some()
+    });
+    assert!(is_ready, "{}", fs::read_to_string(&path).unwrap());
+    let body = fs::read(root().join("tests/reviews/pod-create-ungranted.validate.json")).unwrap();
+    let mut client = Client::connect(address.unwrap(), client::config(roots(&tls.join("ca.crt")), &[b"http/1.1"])).unwrap();
+    assert_eq!(client.post("/validate", &body).json()["response"]["allowed"], false);
+    assert!(Command::new("kill").arg(child.id().to_string()).status().unwrap().success());
+    assert!(child.wait().unwrap().success());
+    fs::read(path).unwrap()
+}
+
+#[test]
+fn audit_verify_kubectl_logs() {
+    let log = log_of_a_server();
+    for args in [&["audit", "verify", "-"][..], &["audit", "show", "-"]] {
+        let ran = netpol_reading(args, &log);
+        assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
+        assert!(format!("{}{}", ran.out, ran.err).contains("other lines: not audit lines\n"), "{}{}", ran.out, ran.err);
+    }
+    let ran = netpol_reading(&["audit", "verify", "-"], &log);
+    assert!(ran.out.ends_with("intact  1 line in 1 file, 1 chain\n"), "{}", ran.out);
+    let help = netpol(&["audit", "verify", "--help"]).out;
+    assert!(help.contains("kubectl -n netpol-system logs deployment/abcdesktop-netpol --all-pods --prefix |"), "{help}");
+
+    let Some(script) = shared("reports/audit-verify-kubectl-logs/run.sh") else { return };
+    let output = Command::new("bash").arg(script).env("NETPOL", env!("CARGO_BIN_EXE_netpol")).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(String::from_utf8_lossy(&output.stdout).contains("intact  1 line in 1 file, 1 chain\n"));
 }
 
 #[test]

@@ -34,7 +34,8 @@ configurations. For more settings than these flags, use the chart.
 
 Examples:
   Install netpol, and report violations as warnings:
-    netpol render install --image registry.example/netpol:0.1.0 --enforcement warn | kubectl apply -f -
+    netpol render install --image registry.example/netpol:0.1.0 --enforcement warn |
+      kubectl apply -f -
 
   Uninstall netpol, the webhook configurations first:
     kubectl delete validatingwebhookconfiguration,mutatingwebhookconfiguration abcdesktop-netpol

@@ -50,6 +50,14 @@ impl Buffer {
         Ok(())
     }
 
+    /// Returns the bytes so far.
+    pub(super) fn bytes(&self) -> &[u8] {
+        match self {
+            Buffer::Ordinary(bytes) => bytes,
+            Buffer::Large { pages, length } => pages.get(..*length).unwrap_or_default(),
+        }
+    }
+
     /// Returns the bytes, without a copy.
     pub(super) fn freeze(self) -> Bytes {
         match self {

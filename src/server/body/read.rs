@@ -15,6 +15,7 @@ use super::budget::{Budget, Share};
 use super::buffer::{Buffer, NoMemory};
 use crate::server::limits::ORDINARY;
 use crate::server::refusal::Refusal;
+use crate::server::unanswered::Failed;
 
 /// The limits on reading one body.
 #[derive(Debug, Clone, Copy)]
@@ -62,15 +63,16 @@ pub(crate) trait Sender {
 /// Reads a body.
 ///
 /// # Errors
-/// The body is too large, is too slow while others wait, is truncated, or is not complete at the deadline.
-pub(crate) async fn read<B>(body: B, announced: Option<u64>, budget: &Budget, bounds: Bounds, sender: &impl Sender) -> Result<Body, Refusal>
+/// The body is too large, is too slow while others wait, is truncated, or is not complete at the deadline. The error has
+/// the uid, if it was in the part that arrived.
+pub(crate) async fn read<B>(body: B, announced: Option<u64>, budget: &Budget, bounds: Bounds, sender: &impl Sender) -> Result<Body, Failed>
 where
     B: hyper::body::Body<Data = Bytes> + Unpin,
 {
     let announced = announced.map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX));
     let size = announced.unwrap_or(bounds.max_body);
     if size > bounds.max_body {
-        return Err(Refusal::TooLarge(bounds.max_body));
+        return Err(Refusal::TooLarge(bounds.max_body).into());
     }
     let lane = budget.lane(announced);
     let share = lane.take(size, bounds.deadline).await.ok_or(Refusal::Deadline)?;
@@ -78,11 +80,15 @@ where
     let mut parts = Parts { body, bounds, moved: 0, timer };
     let mut length = 0;
     let mut all: Option<Buffer> = None;
-    while let Some(part) = parts.next(sender, || lane.is_awaited()).await? {
+    loop {
+        let next = parts.next(sender, || lane.is_awaited()).await;
+        let next = next.map_err(|refusal| Failed::with_body(refusal, all.as_ref().map(Buffer::bytes).unwrap_or_default()))?;
+        let Some(part) = next else { break };
         sender.count(part.len());
         length += part.len();
         if length > size {
-            return Err(Refusal::TooLarge(bounds.max_body));
+            let start = all.as_ref().map_or(&*part, Buffer::bytes);
+            return Err(Failed::with_body(Refusal::TooLarge(bounds.max_body), start));
         }
         // Most bodies arrive in one part.
         if all.is_none() && announced == Some(length) {

@@ -11,3 +11,4 @@ mod floods;
 mod http2;
 mod protocol;
 mod tls;
+mod unanswered;

@@ -191,7 +191,7 @@ fn an_older_tls_version_needs_a_flag() {
     assert_eq!(connect(TlsMin::Tls12).unwrap(), 200);
 }
 
-fn with_certificate(server: &Server, leaf: Option<&Leaf>) -> Arc<ClientConfig> {
+pub(super) fn with_certificate(server: &Server, leaf: Option<&Leaf>) -> Arc<ClientConfig> {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
     let builder = builder.with_root_certificates(server.roots());
@@ -205,7 +205,7 @@ fn with_certificate(server: &Server, leaf: Option<&Leaf>) -> Arc<ClientConfig> {
 }
 
 /// Returns whether a client is accepted. In TLS 1.3 a client learns that it is not only after its own handshake.
-fn is_accepted(server: &Server, leaf: Option<&Leaf>) -> bool {
+pub(super) fn is_accepted(server: &Server, leaf: Option<&Leaf>) -> bool {
     let body = std::fs::read(crate::support::root().join("tests/reviews/pod-create-ungranted.validate.json")).unwrap();
     let answered = Client::connect(server.listen, with_certificate(server, leaf)).and_then(|mut client| {
         client.send(&client::request("/validate", &body))?;

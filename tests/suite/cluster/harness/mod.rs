@@ -5,7 +5,7 @@
 
 pub(crate) mod act;
 pub(crate) mod api;
-mod assets;
+pub(crate) mod assets;
 pub(crate) mod audit;
 pub(crate) mod cert_manager;
 pub(crate) mod figures;

@@ -1,27 +1,12 @@
-//! `netpol audit`: verification of audit logs.
+//! `netpol audit verify`.
 
-use std::fs::File;
-use std::io::{self, BufRead, BufReader, Write as _};
+use std::io::{self, Write as _};
 
-use anyhow::anyhow;
-
-use super::exit::{CommandResult, Failure, Status};
-use super::input::{STDIN, display_name};
-use super::output::{BAD, Format, GOOD, OutputArgs, Streams, WARN};
+use super::logs::{cannot_read, open_all};
 use crate::audit::verify::{Verification, verify};
-
-/// The arguments of `audit`.
-#[derive(Debug, clap::Args)]
-pub struct Args {
-    #[command(subcommand)]
-    command: Command,
-}
-
-#[derive(Debug, clap::Subcommand)]
-enum Command {
-    /// Check that no line of an audit log was changed, moved or removed.
-    Verify(VerifyArgs),
-}
+use crate::cli::exit::{CommandResult, Failure, Status};
+use crate::cli::manifests::display::Count;
+use crate::cli::output::{BAD, Format, GOOD, OutputArgs, Streams, WARN};
 
 /// The arguments of `audit verify`.
 #[derive(Debug, clap::Args)]
@@ -38,8 +23,9 @@ CRI-O and Docker store it. Lines that are not audit lines are counted.
 
 Examples:
   netpol audit verify /var/log/netpol/audit.log*
-  kubectl -n netpol-system logs deployment/abcdesktop-netpol --all-pods --prefix | netpol audit verify -")]
-struct VerifyArgs {
+  kubectl -n netpol-system logs deployment/abcdesktop-netpol --all-pods --prefix |
+    netpol audit verify -")]
+pub(super) struct Args {
     /// File of the log; - is standard input.
     #[arg(value_name = "FILE", required = true)]
     files: Vec<String>,
@@ -52,13 +38,8 @@ struct VerifyArgs {
 ///
 /// # Errors
 /// Returns an error if a file cannot be read or the output cannot be written.
-pub fn run(args: &Args, streams: &mut Streams) -> CommandResult {
-    let Command::Verify(args) = &args.command;
-    let files: Vec<(String, io::Result<Box<dyn BufRead + '_>>)> = {
-        let mut input = Some(&mut streams.input);
-        args.files.iter().map(|name| (display_name(name).to_owned(), open(name, &mut input))).collect()
-    };
-    let report = verify(files).map_err(|(name, error)| Failure::input(anyhow!("cannot read {name}: {error}")))?;
+pub(super) fn run(args: &Args, streams: &mut Streams) -> CommandResult {
+    let report = verify(open_all(&args.files, &mut streams.input)).map_err(cannot_read)?;
     match args.output.output {
         Format::Json => {
             let text = serde_json::to_string_pretty(&report).map_err(Failure::internal)?;
@@ -67,14 +48,6 @@ pub fn run(args: &Args, streams: &mut Streams) -> CommandResult {
         Format::Text => text(&report, streams)?,
     }
     Ok(if report.broken.is_empty() { Status::Clean } else { Status::Findings })
-}
-
-fn open<'i>(name: &str, input: &mut Option<&'i mut Box<dyn io::Read>>) -> io::Result<Box<dyn BufRead + 'i>> {
-    if name == STDIN {
-        let input = input.take().ok_or_else(|| io::Error::other("it can be read only once: specify it once"))?;
-        return Ok(Box::new(BufReader::new(input)));
-    }
-    Ok(Box::new(BufReader::new(File::open(name)?)))
 }
 
 fn text(report: &Verification, streams: &mut Streams) -> io::Result<()> {
@@ -101,19 +74,15 @@ fn text(report: &Verification, streams: &mut Streams) -> io::Result<()> {
         )?;
     }
     if report.other > 0 {
-        writeln!(out, "skipped {}: not audit lines", count(report.other, "other line"))?;
+        writeln!(out, "skipped {}: not audit lines", Count(report.other, "other line"))?;
     }
-    let lines = count(report.lines, "line");
-    let files = count(report.files, "file");
+    let lines = Count(report.lines, "line");
+    let files = Count(report.files, "file");
     if report.lines == 0 && report.broken.is_empty() {
         writeln!(out, "nothing to verify: no audit lines in {files}")
     } else if report.broken.is_empty() {
-        writeln!(out, "{GOOD}intact{GOOD:#}  {lines} in {files}, {}", count(report.chains.len(), "chain"))
+        writeln!(out, "{GOOD}intact{GOOD:#}  {lines} in {files}, {}", Count(report.chains.len(), "chain"))
     } else {
-        writeln!(out, "{BAD}not intact{BAD:#}: {} broken in {lines} of {files}", count(report.broken.len(), "place"))
+        writeln!(out, "{BAD}not intact{BAD:#}: {} broken in {lines} of {files}", Count(report.broken.len(), "place"))
     }
-}
-
-fn count(number: usize, what: &str) -> String {
-    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }
