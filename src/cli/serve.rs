@@ -256,7 +256,7 @@ impl Signals {
 impl Args {
     fn config(&self) -> Config {
         let certificate = match (&self.tls.tls_cert, &self.tls.tls_key) {
-            _ if self.tls.managed.is_given() => CertificateFrom::Managed(ManagedCertificate::new()),
+            _ if self.tls.managed.is_given() => CertificateFrom::Managed(ManagedCertificate::new(self.tls.managed.show_command())),
             (Some(cert), Some(key)) => CertificateFrom::Files { cert: cert.clone(), key: key.clone() },
             _ => CertificateFrom::Itself { dir: self.tls.self_signed_dir.clone(), names: self.tls.tls_names.clone() },
         };

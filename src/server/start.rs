@@ -126,7 +126,7 @@ pub fn start(config: &Config, parts: Parts) -> Result<Running, StartError> {
         current.set(pair);
     }
     let managed = certificate.managed().cloned();
-    let tls = Arc::new(Tls::new(current.clone(), config.tls.min, client_ca.as_ref())?);
+    let tls = Arc::new(Tls::new(&certificate, current.clone(), config.tls.min, client_ca.as_ref())?);
 
     raise_file_limit();
     let at = |address: SocketAddr| move |error| StartError::Listen { address, error };

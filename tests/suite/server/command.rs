@@ -60,6 +60,18 @@ impl Served {
         assert!(done.success());
     }
 
+    /// Ends the server and returns the rest of its log.
+    fn rest_of_log(mut self) -> Vec<Value> {
+        self.signal("TERM");
+        assert_eq!(self.code(), 0);
+        (&mut self.log).lines().map(|line| serde_json::from_str(&line.unwrap()).unwrap()).collect()
+    }
+
+    fn metric(&self, name: &str) -> u64 {
+        let metrics = get(self.address("admin"), "/metrics").text();
+        metrics.lines().find_map(|line| line.strip_prefix(name)).unwrap().trim().parse().unwrap()
+    }
+
     fn code(&mut self) -> i32 {
         let mut code = None;
         let ended = until(|| {
@@ -90,6 +102,27 @@ fn the_ready_line_names_both_ports() {
 #[test]
 fn without_a_terminal_the_log_is_json() {
     assert_eq!(Served::start(&[]).ready["message"], "ready");
+}
+
+#[test]
+fn clients_that_refuse_the_certificate_are_one_line_of_the_log() {
+    let served = Served::start(&["--drain-delay", "0s"]);
+    let other = Authority::new("other");
+    let file = served.dir.path().join("other.crt");
+    std::fs::write(&file, other.pem()).unwrap();
+    for _ in 0..3 {
+        Client::connect(served.address("listen"), client::config(roots(&file), &[])).err().expect("it refuses the certificate");
+    }
+    assert!(until(|| served.metric("netpol_handshake_failures_total{cause=\"certificate_refused\"}") == 3));
+    let cert = served.dir.path().join("tls.crt").display().to_string();
+    let log = served.rest_of_log();
+    let lines: Vec<&Value> = log.iter().filter(|line| line["message"].as_str().unwrap().contains("refuse the certificate")).collect();
+    assert_eq!(lines.len(), 1, "{log:?}");
+    let line = lines[0];
+    assert_eq!((&line["level"], &line["alert"], &line["handshakes"]), (&"WARN".into(), &"UnknownCA".into(), &1.into()));
+    let message = line["message"].as_str().unwrap();
+    assert!(message.contains("the caBundle of the webhook configurations does not contain its CA"), "{message}");
+    assert!(message.contains(&format!("netpol certs show --cert {cert} ")), "{message}");
 }
 
 #[test]

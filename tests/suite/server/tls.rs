@@ -111,6 +111,15 @@ fn a_chain_is_served_whole() {
 }
 
 #[test]
+fn a_client_that_refuses_the_certificate_is_counted_as_that() {
+    let (setup, _mount) = mounted(&Authority::new("ours").server("x"));
+    let server = setup.start();
+    assert!(Client::connect(server.listen, client::config(trusting(&Authority::new("theirs")), &[])).is_err());
+    server.until_metric("netpol_handshake_failures_total{cause=\"certificate_refused\"}", 1);
+    assert_eq!(server.metric("netpol_handshake_failures_total{cause=\"alert\"}"), 0);
+}
+
+#[test]
 fn a_server_does_not_start_with_a_pair_that_is_not_usable() {
     let authority = Authority::new("ca");
     let (good, other, late) = (authority.server("good"), authority.server("other"), authority.server_valid(-3, -1));
