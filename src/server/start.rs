@@ -17,12 +17,16 @@ use super::config::{Clock, Config, Parts};
 use super::connection::{Connections, Port, accept, bind, listen, raise_file_limit};
 use super::lifecycle::{Lifecycle, Phase};
 use super::metrics::Metrics;
-use super::reload::Reloader;
+use super::reload::{Reloaded, Reloader};
 use super::review::{self, Desk};
 use super::tls::{ClientCa, CurrentCertificate, ManagedCertificate, Source, Tls, TlsError};
+use crate::audit::Sink;
 
 /// Time for the audit log to write its last records.
 const AUDIT_FLUSH: Duration = Duration::from_secs(5);
+
+/// Time in addition to that, for a thread to start and to report.
+const SCHEDULING: Duration = Duration::from_secs(1);
 
 /// Time until the next attempt to listen on an address that is in use.
 const LISTEN_AGAIN: Duration = Duration::from_secs(1);
@@ -70,7 +74,7 @@ pub struct Running {
 pub struct Handle {
     drain: Arc<Notify>,
     lifecycle: Arc<Lifecycle>,
-    reload: mpsc::Sender<oneshot::Sender<()>>,
+    reload: mpsc::Sender<oneshot::Sender<Reloaded>>,
     listening: watch::Receiver<bool>,
 }
 
@@ -88,7 +92,7 @@ impl Handle {
         self.drain.notify_one();
     }
 
-    /// Drops every connection immediately.
+    /// Drops every connection immediately. The server ends when the audit log is written.
     pub fn abort(&self) {
         self.lifecycle.advance(Phase::Over);
     }
@@ -98,12 +102,11 @@ impl Handle {
         let _ = self.listening.clone().wait_for(|listening| *listening).await;
     }
 
-    /// Reloads certificates and canon now, and waits until that is done.
-    pub async fn reload(&self) {
+    /// Reloads certificates and canon now. Returns the result when that is done; `None` if the server has ended.
+    pub async fn reload(&self) -> Option<Reloaded> {
         let (done, wait) = oneshot::channel();
-        if self.reload.send(done).await.is_ok() {
-            let _ = wait.await;
-        }
+        self.reload.send(done).await.ok()?;
+        wait.await.ok()
     }
 }
 
@@ -208,11 +211,20 @@ pub fn start(config: &Config, parts: Parts) -> Result<Running, StartError> {
         }
         lifecycle.advance(Phase::Over);
         if let Some(sink) = audit {
-            // Blocks on the disk.
-            let _ = tokio::task::spawn_blocking(move || sink.close(AUDIT_FLUSH)).await;
+            flush(sink).await;
         }
     });
     Ok(Running { listen: address, admin: admin_address, handle, conductor })
+}
+
+/// Writes the last records of the audit log, for at most [`AUDIT_FLUSH`].
+async fn flush(sink: Arc<Sink>) {
+    // Blocks on the disk.
+    let closed = tokio::task::spawn_blocking(move || sink.close(AUDIT_FLUSH));
+    // The limit also holds if no thread for blocking work is free.
+    if !matches!(timeout(AUDIT_FLUSH + SCHEDULING, closed).await, Ok(Ok(true))) {
+        tracing::error!(seconds = AUDIT_FLUSH.as_secs(), "the audit log could not be written in time: its last records are lost");
+    }
 }
 
 /// Runs the shutdown phases once a drain is requested.
@@ -255,7 +267,7 @@ async fn listen_with_certificate(
     accept(listener, port).await;
 }
 
-async fn keep_reloading(mut reloader: Reloader, clock: Clock, every: Duration, mut requests: mpsc::Receiver<oneshot::Sender<()>>) {
+async fn keep_reloading(mut reloader: Reloader, clock: Clock, every: Duration, mut requests: mpsc::Receiver<oneshot::Sender<Reloaded>>) {
     let mut ticks = interval(every);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -268,17 +280,17 @@ async fn keep_reloading(mut reloader: Reloader, clock: Clock, every: Duration, m
         };
         let now = clock();
         let polled = tokio::task::spawn_blocking(move || {
-            reloader.poll(now);
-            reloader
+            let reloaded = reloader.poll(now);
+            (reloader, reloaded)
         });
-        let Ok(back) = polled.await else {
+        let Ok((back, reloaded)) = polled.await else {
             tracing::error!("internal error while reloading certificates and canon: changes are ignored until the server is restarted");
             return;
         };
         reloader = back;
         if let Some(done) = done {
             // The caller may have stopped waiting.
-            let _ = done.send(());
+            let _ = done.send(reloaded);
         }
     }
 }

@@ -35,16 +35,22 @@ impl Served {
 
     fn spawn(mut command: Command, dir: TempDir) -> Served {
         let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
-        let mut log = BufReader::new(child.stderr.take().unwrap());
-        let ready = loop {
+        let log = BufReader::new(child.stderr.take().unwrap());
+        let mut served = Served { child, log, ready: Value::Null, dir };
+        served.ready = served.line(|line| line["message"] == "ready");
+        served
+    }
+
+    /// Returns the next line of the log that `is_wanted`.
+    fn line(&mut self, is_wanted: impl Fn(&Value) -> bool) -> Value {
+        loop {
             let mut line = String::new();
-            assert!(log.read_line(&mut line).unwrap() > 0, "it ended before it was ready");
+            assert!(self.log.read_line(&mut line).unwrap() > 0, "it ended before the line");
             let line: Value = serde_json::from_str(&line).unwrap_or_else(|_| panic!("not JSON: {line}"));
-            if line["message"] == "ready" {
-                break line;
+            if is_wanted(&line) {
+                return line;
             }
-        };
-        Served { child, log, ready, dir }
+        }
     }
 
     fn address(&self, name: &str) -> SocketAddr {
@@ -144,6 +150,62 @@ fn the_second_signal_ends_it_at_once() {
     assert_eq!(served.code(), 3);
     let last = (&mut served.log).lines().last().unwrap().unwrap();
     assert!(last.contains("second signal"), "{last}");
+}
+
+#[test]
+fn the_second_signal_waits_for_the_audit_log() {
+    for signals in [["TERM", "INT"], ["INT", "TERM"]] {
+        let dir = tempfile::tempdir().unwrap();
+        let fifo = dir.path().join("audit.fifo");
+        assert!(Command::new("mkfifo").arg(&fifo).status().unwrap().success());
+        let mut served = Served::start(&["--drain-delay", "1h", "--audit-log", fifo.to_str().unwrap()]);
+        let body = std::fs::read(crate::support::root().join("tests/reviews/pod-create-ungranted.validate.json")).unwrap();
+        let mut client = served.client();
+        for _ in 0..50 {
+            assert_eq!(client.post("/validate", &body).json()["response"]["allowed"], false);
+        }
+        served.signal(signals[0]);
+        let admin = served.address("admin");
+        assert!(until(|| get(admin, "/readyz").status == 503));
+        served.signal(signals[1]);
+        client.closed_after();
+        // Until now, the FIFO had no reader, so nothing could be written.
+        let read = Command::new("timeout").args(["10", "cat"]).arg(&fifo).output().unwrap();
+        assert_eq!(String::from_utf8(read.stdout).unwrap().lines().count(), 50, "{signals:?}");
+        assert_eq!(served.code(), 3);
+    }
+}
+
+#[test]
+fn a_hangup_reloads_files_at_once_and_says_which() {
+    let dir = tempfile::tempdir().unwrap();
+    let (canon, ca) = (dir.path().join("canon.yaml"), dir.path().join("clients.crt"));
+    let rendered = netpol(&["render", "policies", "--canon", "abcdesktop"]).out;
+    std::fs::write(&canon, &rendered).unwrap();
+    std::fs::write(&ca, Authority::new("clients").pem()).unwrap();
+    let mut served = Served::start(&["--drain-delay", "0s", "--canon", canon.to_str().unwrap(), "--client-ca", ca.to_str().unwrap()]);
+    let mut hang_up = || {
+        served.signal("HUP");
+        served.line(|line| line["message"].as_str().unwrap().starts_with("SIGHUP: "))
+    };
+    let unchanged = hang_up();
+    assert_eq!((&unchanged["level"], &unchanged["message"]), (&"INFO".into(), &"SIGHUP: reloaded".into()));
+    assert!(["certificate", "client_ca", "canon"].iter().all(|what| unchanged[what] == "unchanged"), "{unchanged}");
+    // The server also checks the files every five seconds, so it may have been faster.
+    let reloaded = (11212..11222).any(|port| {
+        std::fs::write(&canon, rendered.replace("11211", &port.to_string())).unwrap();
+        hang_up()["canon"] == "reloaded"
+    });
+    assert!(reloaded);
+    std::fs::write(&canon, "kind: Nonsense\n").unwrap();
+    for _ in 0..2 {
+        let line = hang_up();
+        let found = line["canon"].as_str().unwrap();
+        assert!(found.starts_with("rejected, the last valid version remains active: ") && found.contains("canon.yaml"), "{found}");
+        assert_eq!((&line["level"], &line["client_ca"]), (&"ERROR".into(), &"unchanged".into()));
+    }
+    assert_eq!(get(served.address("admin"), "/readyz").status, 200);
+    served.rest_of_log();
 }
 
 #[test]
