@@ -10,7 +10,7 @@ use std::time::SystemTime;
 
 use super::admin::Health;
 use super::metrics::Metrics;
-use super::tls::{ClientCa, Polled, Source, Tls};
+use super::tls::{ClientCa, ExpiryWatch, Polled, Source, Tls};
 use crate::canon::{Canons, Documents};
 use crate::certificates::when;
 use crate::verdict::Guard;
@@ -62,12 +62,17 @@ pub(crate) struct Reloader {
     pub(crate) tls: Arc<Tls>,
     pub(crate) health: Arc<Health>,
     pub(crate) metrics: Arc<Metrics>,
+    pub(crate) expiry: ExpiryWatch,
 }
 
 impl Reloader {
     /// Checks all files once. It blocks, so it must not run on a thread that answers reviews.
     pub(crate) fn poll(&mut self, now: SystemTime) -> Reloaded {
-        Reloaded { certificate: self.poll_certificate(now), client_ca: self.poll_client_ca(), canon: self.poll_canon() }
+        let reloaded = Reloaded { certificate: self.poll_certificate(now), client_ca: self.poll_client_ca(), canon: self.poll_canon() };
+        if let Some(pair) = self.health.certificate.get() {
+            self.expiry.check(&pair, now);
+        }
+        reloaded
     }
 
     fn poll_certificate(&mut self, now: SystemTime) -> Option<Change> {

@@ -199,7 +199,8 @@ pub fn start(config: &Config, parts: Parts) -> Result<Running, StartError> {
         });
     }
     let (reload, requests) = mpsc::channel(1);
-    let reloader = Reloader { certificate, client_ca, tls, health, metrics };
+    let expiry = certificate.expiry_watch();
+    let reloader = Reloader { certificate, client_ca, tls, health, metrics, expiry };
     tokio::spawn(keep_reloading(reloader, clock, limits.reload_every, requests));
 
     let drain = Arc::new(Notify::new());

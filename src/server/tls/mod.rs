@@ -4,7 +4,7 @@
 //! - `source` opens the certificate and the client CA, and checks their files for changes; `files` reads and replaces files.
 //! - `self_issued` issues certificates if none is given; `folder` writes a folder with a certificate.
 //! - `clients` verifies the certificates of clients.
-//! - `refused` logs that clients refuse the certificate.
+//! - `expiry` logs that the certificate is about to expire, `refused` that clients refuse it.
 //! - `error` has the errors of all of these.
 //!
 //! A connection reads the certificate from a pointer that is swapped as a whole. A new client CA creates a new
@@ -13,6 +13,7 @@
 mod clients;
 mod current;
 mod error;
+mod expiry;
 mod files;
 pub mod folder;
 mod managed;
@@ -36,6 +37,7 @@ use crate::certificates::provider;
 pub(crate) use current::CurrentCertificate;
 pub(crate) use error::Polled;
 pub use error::TlsError;
+pub(crate) use expiry::ExpiryWatch;
 pub use files::read;
 pub use managed::{CertificateStatus, ManagedCertificate};
 use refused::Refusals;

@@ -9,6 +9,7 @@ use rustls::server::danger::ClientCertVerifier;
 use super::clients;
 use super::current::CurrentCertificate;
 use super::error::{Polled, TlsError};
+use super::expiry::ExpiryWatch;
 use super::files::{self, Contents, Digest, digest_of};
 use super::managed::ManagedCertificate;
 use super::self_issued::SelfIssued;
@@ -100,6 +101,16 @@ impl Source {
             ),
             Source::Managed(managed) => format!("To find out what is wrong: {}", managed.show_command()),
         }
+    }
+
+    /// Watches the expiry of the certificate.
+    pub(crate) fn expiry_watch(&self) -> ExpiryWatch {
+        ExpiryWatch::new(match self {
+            Source::Files(PairFiles { cert, key, .. }) => {
+                format!("Replace \"{}\" and \"{}\"; the server reloads them without a restart", cert.display(), key.display())
+            }
+            Source::Itself(_) | Source::Managed(_) => "The server could not renew it: /readyz says why".to_owned(),
+        })
     }
 
     /// Logs the source of the certificate, and reasons why clients may reject it.

@@ -21,9 +21,12 @@ struct Served {
     dir: TempDir,
 }
 
+/// Returns the arguments of a server on free ports, whose certificate is in `tls` unless it is given.
 fn free(args: &[&str], tls: &Path) -> Vec<String> {
-    let fixed = ["serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--self-signed-dir", tls.to_str().unwrap()];
-    fixed.iter().chain(args).map(|arg| (*arg).to_owned()).collect()
+    let fixed = ["serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"];
+    let own = ["--self-signed-dir", tls.to_str().unwrap()];
+    let own = if args.contains(&"--tls-cert") { &own[..0] } else { &own };
+    fixed.iter().chain(own).chain(args).map(|arg| (*arg).to_owned()).collect()
 }
 
 impl Served {
@@ -129,6 +132,29 @@ fn clients_that_refuse_the_certificate_are_one_line_of_the_log() {
     let message = line["message"].as_str().unwrap();
     assert!(message.contains("the caBundle of the webhook configurations does not contain its CA"), "{message}");
     assert!(message.contains(&format!("netpol certs show --cert {cert} ")), "{message}");
+}
+
+#[test]
+fn a_certificate_that_expires_soon_is_a_warning() {
+    let dir = tempfile::tempdir().unwrap();
+    let (cert, key) = (dir.path().join("tls.crt"), dir.path().join("tls.key"));
+    let expiry_of = |from: i32, until: i32| {
+        let leaf = Authority::new("ca").server_valid(from, until);
+        std::fs::write(&cert, leaf.cert).unwrap();
+        std::fs::write(&key, leaf.key).unwrap();
+        let mut served = Served::start(&["--drain-delay", "0s", "--tls-cert", cert.to_str().unwrap(), "--tls-key", key.to_str().unwrap()]);
+        // The first check of the files is done when another one is.
+        served.signal("HUP");
+        let is_wanted =
+            |line: &Value| ["the certificate expires", "SIGHUP"].iter().any(|start| line["message"].as_str().unwrap().starts_with(start));
+        let line = served.line(is_wanted);
+        (line["level"].clone(), line["message"].as_str().unwrap().to_owned())
+    };
+    let (level, message) = expiry_of(-80, 10);
+    assert_eq!(level, "WARN");
+    let cure = format!("Replace \"{}\" and \"{}\"; the server reloads them without a restart", cert.display(), key.display());
+    assert_eq!(message, format!("the certificate expires in 9 days; API servers then refuse it. {cure}"));
+    assert!(expiry_of(-60, 30).1.starts_with("SIGHUP"), "a third of its life is left");
 }
 
 #[test]
