@@ -1,7 +1,7 @@
 //! Starts a server and shuts it down.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use super::admin::{self, Admin, Health};
 use super::body::{Budget, TooSmall};
 use super::config::{Clock, Config, Parts};
-use super::connection::{Connections, Port, accept, bind, listen, raise_file_limit};
+use super::connection::{Connections, Port, accept, bind, has_no_ipv6, listen, raise_file_limit};
 use super::lifecycle::{Lifecycle, Phase};
 use super::metrics::Metrics;
 use super::reload::{Reloaded, Reloader};
@@ -41,8 +41,10 @@ pub enum StartError {
     #[error(transparent)]
     Budget(#[from] TooSmall),
     /// An address.
-    #[error("cannot listen on {address}: {error}")]
+    #[error("cannot listen on {address} ({flag}): {error}{}", instead(flag, *address, error))]
     Listen {
+        /// The flag with the address.
+        flag: &'static str,
         /// The address.
         address: SocketAddr,
         /// The error of the system.
@@ -55,6 +57,15 @@ impl StartError {
     pub fn is_input(&self) -> bool {
         !matches!(self, StartError::Listen { .. })
     }
+}
+
+/// Returns what to pass instead of an IPv6 address that the system does not have.
+fn instead(flag: &str, address: SocketAddr, error: &io::Error) -> String {
+    if address.is_ipv4() || !has_no_ipv6(error) {
+        return String::new();
+    }
+    let host = if address.ip().is_loopback() { Ipv4Addr::LOCALHOST } else { Ipv4Addr::UNSPECIFIED };
+    format!("; this system has no IPv6, or not this address: use {flag} {host}:{}", address.port())
 }
 
 /// A server that was started.
@@ -132,11 +143,12 @@ pub fn start(config: &Config, parts: Parts) -> Result<Running, StartError> {
     let tls = Arc::new(Tls::new(&certificate, current.clone(), config.tls.min, client_ca.as_ref())?);
 
     raise_file_limit();
-    let at = |address: SocketAddr| move |error| StartError::Listen { address, error };
-    let socket = bind(config.listen).map_err(at(config.listen))?;
-    let admin_listener = bind(config.admin_listen).and_then(listen).map_err(at(config.admin_listen))?;
-    let address = socket.local_addr().map_err(at(config.listen))?;
-    let admin_address = admin_listener.local_addr().map_err(at(config.admin_listen))?;
+    let of_listen = |error| StartError::Listen { flag: "--listen", address: config.listen, error };
+    let of_admin = |error| StartError::Listen { flag: "--admin-listen", address: config.admin_listen, error };
+    let socket = bind(config.listen).map_err(of_listen)?;
+    let admin_listener = bind(config.admin_listen).and_then(listen).map_err(of_admin)?;
+    let address = socket.local_addr().map_err(of_listen)?;
+    let admin_address = admin_listener.local_addr().map_err(of_admin)?;
 
     let metrics = Arc::new(Metrics::new(now, managed.as_ref().map(ManagedCertificate::metrics)));
     let lifecycle = Arc::new(Lifecycle::new());
@@ -187,7 +199,7 @@ pub fn start(config: &Config, parts: Parts) -> Result<Running, StartError> {
     if managed.is_some() {
         tokio::spawn(listen_with_certificate(socket, address, current, Arc::clone(&port), is_listening));
     } else {
-        tokio::spawn(accept(listen(socket).map_err(at(config.listen))?, Arc::clone(&port)));
+        tokio::spawn(accept(listen(socket).map_err(of_listen)?, Arc::clone(&port)));
     }
     tokio::spawn(accept(admin_listener, Arc::clone(&admin_port)));
     for port in [Arc::clone(&port), admin_port] {
@@ -292,6 +304,29 @@ async fn keep_reloading(mut reloader: Reloader, clock: Clock, every: Duration, m
         if let Some(done) = done {
             // The caller may have stopped waiting.
             let _ = done.send(reloaded);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rustix::io::Errno;
+
+    use super::*;
+
+    #[test]
+    fn an_error_names_the_flag_and_without_ipv6_what_to_use_instead() {
+        let of = |flag: &'static str, address: &str, error: Errno| {
+            StartError::Listen { flag, address: address.parse().unwrap(), error: error.into() }.to_string()
+        };
+        let end = "this system has no IPv6, or not this address: use";
+        let without = of("--listen", "[2001:db8::1]:8443", Errno::AFNOSUPPORT);
+        assert!(without.starts_with("cannot listen on [2001:db8::1]:8443 (--listen): Address family not supported"), "{without}");
+        assert!(without.ends_with(&format!("; {end} --listen 0.0.0.0:8443")), "{without}");
+        let loopback = of("--admin-listen", "[::1]:8080", Errno::ADDRNOTAVAIL);
+        assert!(loopback.ends_with(&format!("; {end} --admin-listen 127.0.0.1:8080")), "{loopback}");
+        for other in [of("--listen", "10.0.0.1:8443", Errno::ADDRNOTAVAIL), of("--listen", "[::]:8443", Errno::ADDRINUSE)] {
+            assert!(other.contains("(--listen): ") && !other.contains("IPv6"), "{other}");
         }
     }
 }

@@ -22,7 +22,7 @@ mod stream;
 mod tests;
 mod tickets;
 
-pub(crate) use accept::{accept, bind, listen, raise_file_limit};
+pub(crate) use accept::{accept, bind, has_no_ipv6, listen, raise_file_limit};
 pub(crate) use link::Link;
 pub(crate) use port::Port;
 pub(crate) use tickets::Connections;

@@ -21,12 +21,12 @@ struct Served {
     dir: TempDir,
 }
 
-/// Returns the arguments of a server on free ports, whose certificate is in `tls` unless it is given.
+/// Returns the arguments of a server on free ports, whose certificate is in `tls`, unless the arguments say otherwise.
 fn free(args: &[&str], tls: &Path) -> Vec<String> {
-    let fixed = ["serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"];
-    let own = ["--self-signed-dir", tls.to_str().unwrap()];
-    let own = if args.contains(&"--tls-cert") { &own[..0] } else { &own };
-    fixed.iter().chain(own).chain(args).map(|arg| (*arg).to_owned()).collect()
+    let usual = [("--listen", "127.0.0.1:0"), ("--admin-listen", "127.0.0.1:0"), ("--self-signed-dir", tls.to_str().unwrap())];
+    let is_wanted = |flag: &str| !args.contains(&flag) && !(flag == "--self-signed-dir" && args.contains(&"--tls-cert"));
+    let usual = usual.into_iter().filter(|(flag, _)| is_wanted(flag)).flat_map(|(flag, value)| [flag, value]);
+    std::iter::once("serve").chain(usual).chain(args.iter().copied()).map(str::to_owned).collect()
 }
 
 impl Served {
@@ -276,7 +276,24 @@ fn an_address_that_cannot_be_had_is_exit_code_3() {
     let address = taken.local_addr().unwrap().to_string();
     let ran = netpol(&["serve", "--listen", &address, "--admin-listen", "127.0.0.1:0"]);
     assert_eq!(ran.code, 3, "{}", ran.err);
-    assert!(ran.err.contains(&format!("cannot listen on {address}")), "{}", ran.err);
+    assert!(ran.err.contains(&format!("cannot listen on {address} (--listen): ")), "{}", ran.err);
+    // An address for documentation, which no system has.
+    let ran = netpol(&["serve", "--listen", "127.0.0.1:0", "--admin-listen", "[2001:db8::1]:8080"]);
+    assert_eq!(ran.code, 3, "{}", ran.err);
+    assert!(ran.err.contains("(--admin-listen): ") && ran.err.contains("use --admin-listen 0.0.0.0:8080"), "{}", ran.err);
+}
+
+#[test]
+fn the_ipv6_wildcard_also_takes_ipv4() {
+    let Ok(free) = std::net::TcpListener::bind("[::]:0") else { return };
+    drop(free);
+    let served = Served::start(&["--listen", "[::]:0", "--admin-listen", "[::]:0"]);
+    let ports = ["listen", "admin"].map(|name| served.address(name).port());
+    for port in ports {
+        for host in ["127.0.0.1", "[::1]"] {
+            assert!(std::net::TcpStream::connect(format!("{host}:{port}")).is_ok(), "{host}:{port}");
+        }
+    }
 }
 
 #[test]
