@@ -8,6 +8,7 @@ use rustls::sign::CertifiedKey;
 use rustls::{Error, InconsistentKeys};
 use x509_parser::certificate::X509Certificate;
 use x509_parser::prelude::FromDer as _;
+use x509_parser::x509::X509Version;
 
 use super::crypto::provider;
 use super::names::subject_alternative_names;
@@ -66,6 +67,19 @@ pub enum PairError {
     },
 }
 
+/// Checks that a server certificate is of version 3, the only one with subject alternative names (RFC 5280, section 4.1.2.1).
+///
+/// # Errors
+/// It is older. The message is a predicate: its subject is the certificate.
+pub fn check_version(certificate: &X509Certificate<'_>) -> Result<(), &'static str> {
+    if certificate.version() == X509Version::V3 {
+        return Ok(());
+    }
+    Err("is not an X.509 version 3 certificate, so it has no subject alternative names, and TLS clients refuse it; sign it again with the \
+         name of the server: echo 'subjectAltName = DNS:NAME' | openssl x509 -req -in tls.csr -CA ca.crt -CAkey ca.key -CAcreateserial \
+         -days 365 -extfile /dev/stdin -out tls.crt")
+}
+
 impl Pair {
     /// Reads a pair from PEM; the paths are for errors.
     ///
@@ -76,7 +90,9 @@ impl Pair {
         let in_key = |reason: &str| PairError::File { what: "key", path: key.0.to_owned(), reason: reason.to_owned() };
         let chain = pem::certificates(cert.1).map_err(in_cert)?;
         let leaf = chain.first().cloned().ok_or_else(|| in_cert("contains no certificate"))?;
-        let private = pem::private_key(key.1).map_err(in_key)?;
+        let (_, parsed) = X509Certificate::from_der(&leaf).map_err(|_| in_cert("is not a valid X.509 certificate"))?;
+        check_version(&parsed).map_err(in_cert)?;
+        let private = pem::private_key(key.1).map_err(|fault| in_key(&fault.reason(key.0)))?;
         let key_error = |error: Error| match error {
             Error::InconsistentKeys(InconsistentKeys::KeyMismatch) => {
                 PairError::Mismatch { cert: cert.0.to_owned(), key: key.0.to_owned() }
@@ -85,7 +101,6 @@ impl Pair {
             _ => in_key("has a type that TLS does not support"),
         };
         let certified = CertifiedKey::from_der(chain, private, &provider()).map_err(key_error)?;
-        let (_, parsed) = X509Certificate::from_der(&leaf).map_err(|_| in_cert("is not a valid X.509 certificate"))?;
         Ok(Pair {
             key: Arc::new(certified),
             not_before: from_unix(parsed.validity().not_before.timestamp()),

@@ -16,7 +16,7 @@ use x509_parser::prelude::FromDer as _;
 
 use super::crypto::provider;
 use super::names::{common_name, subject_alternative_names};
-use super::pair::Pair;
+use super::pair::{Pair, check_version};
 use super::pem::{readable_certificates, write_certificate};
 use super::time::{from_unix, rfc3339};
 
@@ -179,17 +179,19 @@ pub struct Shown {
     pub names: Vec<String>,
     /// The common name of its issuer.
     pub issuer: String,
+    /// Why no client accepts it, whatever CAs it trusts. The message is a predicate: its subject is the certificate.
+    pub fault: Option<&'static str>,
 }
 
 impl Shown {
     /// Parses a chain that starts with the server's own certificate. Returns `None` if the chain is empty or that one is damaged.
     pub fn read(chain: Vec<CertificateDer<'static>>) -> Option<Shown> {
         let first = chain.first()?;
-        let (names, issuer) = {
+        let (names, issuer, fault) = {
             let (_, parsed) = X509Certificate::from_der(first).ok()?;
-            (subject_alternative_names(&parsed), common_name(parsed.issuer()))
+            (subject_alternative_names(&parsed), common_name(parsed.issuer()), check_version(&parsed).err())
         };
-        Some(Shown { own: Ca::from_der(first.clone())?, names, issuer, chain })
+        Some(Shown { own: Ca::from_der(first.clone())?, names, issuer, fault, chain })
     }
 
     /// Checks the chain as [`verify`] does.

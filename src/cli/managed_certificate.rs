@@ -50,6 +50,13 @@ impl ManagedCertificateArgs {
         self.tls_secret.is_some()
     }
 
+    /// Returns the shell command that shows the certificate, and whether API servers accept it.
+    pub fn show_command(&self) -> String {
+        let secret = self.tls_secret.iter().map(|secret| format!(" --tls-secret {}/{}", secret.namespace, secret.name));
+        let registrations = self.registrations.iter().map(|name| format!(" --registration {name}"));
+        format!("netpol certs show{}", secret.chain(registrations).collect::<String>())
+    }
+
     /// Returns the options of the controller for a certificate with these names, or `None` if `--tls-secret` is
     /// not set.
     ///

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -19,7 +20,7 @@ use crate::admission;
 use crate::audit::{self, Destination, Level, Sink};
 use crate::controller::{self, Cluster, Controller};
 use crate::server::tls::{CertificateFrom, TlsConfig, TlsMin};
-use crate::server::{self, Clock, Config, Limits, ManagedCertificate, Parts, Running};
+use crate::server::{self, Clock, Config, Handle, Limits, ManagedCertificate, Parts, Running};
 use crate::verdict::{Guard, Hints};
 
 /// The maximum number of threads for blocking work: large bodies and files. Idle threads end.
@@ -28,6 +29,11 @@ const BLOCKING_THREADS: usize = 8;
 /// The arguments of `serve`.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "\
+Signals:
+  SIGTERM, SIGINT  Shut down: keep serving for --drain-delay, finish requests, write the audit log.
+                   The second one ends the server as soon as the audit log is written (5 s at most).
+  SIGHUP           Reload certificates and canon now, not within 5 s; the log says what changed.
+
 Examples:
   netpol serve
   netpol serve --listen 127.0.0.1:8443 --self-signed-dir ./tls --audit-log audit.log
@@ -206,18 +212,22 @@ async fn serve(args: &Args, guard: Guard) -> CommandResult {
     signals.run(server, controller, ready).await
 }
 
-/// The signals that stop a server. The first starts the drain, the second stops the server immediately.
+/// The signals that control a server. SIGHUP reloads its files. The first SIGTERM or SIGINT starts the drain, the second stops the
+/// server as soon as the audit log is written.
 struct Signals {
     terminate: Signal,
     interrupt: Signal,
+    hangup: Option<Signal>,
 }
 
 impl Signals {
     fn new() -> Result<Signals, Failure> {
         let listen = |kind| signal(kind).map_err(|error| Failure::internal(anyhow!(error).context("cannot listen for signals")));
-        Ok(Signals { terminate: listen(SignalKind::terminate())?, interrupt: listen(SignalKind::interrupt())? })
+        let [terminate, interrupt, hangup] = [SignalKind::terminate(), SignalKind::interrupt(), SignalKind::hangup()].map(listen);
+        Ok(Signals { terminate: terminate?, interrupt: interrupt?, hangup: Some(hangup?) })
     }
 
+    /// Waits for SIGTERM or SIGINT.
     async fn next(&mut self) {
         tokio::select! {
             _ = self.terminate.recv() => {}
@@ -228,6 +238,9 @@ impl Signals {
     /// Calls `ready` when the webhook port is open, waits for a signal, and drains the server.
     async fn run(&mut self, server: Running, mut controller: Option<Controller>, ready: impl FnOnce(&Running)) -> CommandResult {
         let handle = server.handle.clone();
+        if let Some(hangup) = self.hangup.take() {
+            tokio::spawn(reload_on(hangup, handle.clone()));
+        }
         let is_signaled = tokio::select! {
             biased;
             () = handle.wait_until_listening() => false,
@@ -238,17 +251,36 @@ impl Signals {
             self.next().await;
         }
         handle.drain();
+        let mut ended = pin!(server.ended());
         let release = async {
             if let Some(controller) = &mut controller {
                 controller.release().await;
             }
         };
         tokio::select! {
-            _ = async { tokio::join!(server.ended(), release) } => Ok(Status::Clean),
+            _ = async { tokio::join!(&mut ended, release) } => Ok(Status::Clean),
             () = self.next() => {
+                tracing::warn!("second signal: dropping all connections, and ending when the audit log is written");
                 handle.abort();
+                ended.await;
                 Err(Failure::internal(anyhow!("a second signal stopped the server before every request was answered")))
             }
+        }
+    }
+}
+
+/// Reloads certificates and canon on every signal, until the server has ended.
+async fn reload_on(mut hangup: Signal, handle: Handle) {
+    while hangup.recv().await.is_some() {
+        let Some(reloaded) = handle.reload().await else { return };
+        // The controller reads a managed certificate every few seconds.
+        let certificate = reloaded.certificate.as_ref().map_or_else(|| "managed".to_owned(), ToString::to_string);
+        let client_ca = reloaded.client_ca.as_ref().map(ToString::to_string);
+        let canon = reloaded.canon.to_string();
+        if reloaded.has_rejected() {
+            tracing::error!(certificate, client_ca, canon, "SIGHUP: not every file could be reloaded");
+        } else {
+            tracing::info!(certificate, client_ca, canon, "SIGHUP: reloaded");
         }
     }
 }
@@ -256,7 +288,7 @@ impl Signals {
 impl Args {
     fn config(&self) -> Config {
         let certificate = match (&self.tls.tls_cert, &self.tls.tls_key) {
-            _ if self.tls.managed.is_given() => CertificateFrom::Managed(ManagedCertificate::new()),
+            _ if self.tls.managed.is_given() => CertificateFrom::Managed(ManagedCertificate::new(self.tls.managed.show_command())),
             (Some(cert), Some(key)) => CertificateFrom::Files { cert: cert.clone(), key: key.clone() },
             _ => CertificateFrom::Itself { dir: self.tls.self_signed_dir.clone(), names: self.tls.tls_names.clone() },
         };

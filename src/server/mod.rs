@@ -39,6 +39,7 @@ mod unanswered;
 pub use body::TooSmall;
 pub use config::{Clock, Config, Parts};
 pub use limits::{Limits, ORDINARY};
+pub use reload::{Change, Reloaded};
 pub use review::Judge;
 pub use start::{Handle, Running, StartError, start};
 pub use tls::{CertificateStatus, ManagedCertificate};

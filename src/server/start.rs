@@ -1,7 +1,7 @@
 //! Starts a server and shuts it down.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
@@ -14,16 +14,20 @@ use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use super::admin::{self, Admin, Health};
 use super::body::{Budget, TooSmall};
 use super::config::{Clock, Config, Parts};
-use super::connection::{Connections, Port, accept, bind, listen, raise_file_limit};
+use super::connection::{Connections, Port, accept, bind, has_no_ipv6, listen, raise_file_limit};
 use super::lifecycle::{Lifecycle, Phase};
 use super::metrics::Metrics;
-use super::reload::Reloader;
+use super::reload::{Reloaded, Reloader};
 use super::review::{self, Desk};
 use super::tls::{ClientCa, CurrentCertificate, ManagedCertificate, Source, Tls, TlsError};
 use super::unanswered::Quota;
+use crate::audit::Sink;
 
 /// Time for the audit log to write its last records.
 const AUDIT_FLUSH: Duration = Duration::from_secs(5);
+
+/// Time in addition to that, for a thread to start and to report.
+const SCHEDULING: Duration = Duration::from_secs(1);
 
 /// Time until the next attempt to listen on an address that is in use.
 const LISTEN_AGAIN: Duration = Duration::from_secs(1);
@@ -38,8 +42,10 @@ pub enum StartError {
     #[error(transparent)]
     Budget(#[from] TooSmall),
     /// An address.
-    #[error("cannot listen on {address}: {error}")]
+    #[error("cannot listen on {address} ({flag}): {error}{}", instead(flag, *address, error))]
     Listen {
+        /// The flag with the address.
+        flag: &'static str,
         /// The address.
         address: SocketAddr,
         /// The error of the system.
@@ -52,6 +58,15 @@ impl StartError {
     pub fn is_input(&self) -> bool {
         !matches!(self, StartError::Listen { .. })
     }
+}
+
+/// Returns what to pass instead of an IPv6 address that the system does not have.
+fn instead(flag: &str, address: SocketAddr, error: &io::Error) -> String {
+    if address.is_ipv4() || !has_no_ipv6(error) {
+        return String::new();
+    }
+    let host = if address.ip().is_loopback() { Ipv4Addr::LOCALHOST } else { Ipv4Addr::UNSPECIFIED };
+    format!("; this system has no IPv6, or not this address: use {flag} {host}:{}", address.port())
 }
 
 /// A server that was started.
@@ -71,7 +86,7 @@ pub struct Running {
 pub struct Handle {
     drain: Arc<Notify>,
     lifecycle: Arc<Lifecycle>,
-    reload: mpsc::Sender<oneshot::Sender<()>>,
+    reload: mpsc::Sender<oneshot::Sender<Reloaded>>,
     listening: watch::Receiver<bool>,
 }
 
@@ -89,7 +104,7 @@ impl Handle {
         self.drain.notify_one();
     }
 
-    /// Drops every connection immediately.
+    /// Drops every connection immediately. The server ends when the audit log is written.
     pub fn abort(&self) {
         self.lifecycle.advance(Phase::Over);
     }
@@ -99,12 +114,11 @@ impl Handle {
         let _ = self.listening.clone().wait_for(|listening| *listening).await;
     }
 
-    /// Reloads certificates and canon now, and waits until that is done.
-    pub async fn reload(&self) {
+    /// Reloads certificates and canon now. Returns the result when that is done; `None` if the server has ended.
+    pub async fn reload(&self) -> Option<Reloaded> {
         let (done, wait) = oneshot::channel();
-        if self.reload.send(done).await.is_ok() {
-            let _ = wait.await;
-        }
+        self.reload.send(done).await.ok()?;
+        wait.await.ok()
     }
 }
 
@@ -127,14 +141,15 @@ pub fn start(config: &Config, parts: Parts) -> Result<Running, StartError> {
         current.set(pair);
     }
     let managed = certificate.managed().cloned();
-    let tls = Arc::new(Tls::new(current.clone(), config.tls.min, client_ca.as_ref())?);
+    let tls = Arc::new(Tls::new(&certificate, current.clone(), config.tls.min, client_ca.as_ref())?);
 
     raise_file_limit();
-    let at = |address: SocketAddr| move |error| StartError::Listen { address, error };
-    let socket = bind(config.listen).map_err(at(config.listen))?;
-    let admin_listener = bind(config.admin_listen).and_then(listen).map_err(at(config.admin_listen))?;
-    let address = socket.local_addr().map_err(at(config.listen))?;
-    let admin_address = admin_listener.local_addr().map_err(at(config.admin_listen))?;
+    let of_listen = |error| StartError::Listen { flag: "--listen", address: config.listen, error };
+    let of_admin = |error| StartError::Listen { flag: "--admin-listen", address: config.admin_listen, error };
+    let socket = bind(config.listen).map_err(of_listen)?;
+    let admin_listener = bind(config.admin_listen).and_then(listen).map_err(of_admin)?;
+    let address = socket.local_addr().map_err(of_listen)?;
+    let admin_address = admin_listener.local_addr().map_err(of_admin)?;
 
     let metrics = Arc::new(Metrics::new(now, managed.as_ref().map(ManagedCertificate::metrics)));
     let lifecycle = Arc::new(Lifecycle::new());
@@ -186,7 +201,7 @@ pub fn start(config: &Config, parts: Parts) -> Result<Running, StartError> {
     if managed.is_some() {
         tokio::spawn(listen_with_certificate(socket, address, current, Arc::clone(&port), is_listening));
     } else {
-        tokio::spawn(accept(listen(socket).map_err(at(config.listen))?, Arc::clone(&port)));
+        tokio::spawn(accept(listen(socket).map_err(of_listen)?, Arc::clone(&port)));
     }
     tokio::spawn(accept(admin_listener, Arc::clone(&admin_port)));
     for port in [Arc::clone(&port), admin_port] {
@@ -198,7 +213,8 @@ pub fn start(config: &Config, parts: Parts) -> Result<Running, StartError> {
         });
     }
     let (reload, requests) = mpsc::channel(1);
-    let reloader = Reloader { certificate, client_ca, tls, health, metrics };
+    let expiry = certificate.expiry_watch();
+    let reloader = Reloader { certificate, client_ca, tls, health, metrics, expiry };
     tokio::spawn(keep_reloading(reloader, clock, limits.reload_every, requests));
 
     let drain = Arc::new(Notify::new());
@@ -210,11 +226,20 @@ pub fn start(config: &Config, parts: Parts) -> Result<Running, StartError> {
         }
         lifecycle.advance(Phase::Over);
         if let Some(sink) = audit {
-            // Blocks on the disk.
-            let _ = tokio::task::spawn_blocking(move || sink.close(AUDIT_FLUSH)).await;
+            flush(sink).await;
         }
     });
     Ok(Running { listen: address, admin: admin_address, handle, conductor })
+}
+
+/// Writes the last records of the audit log, for at most [`AUDIT_FLUSH`].
+async fn flush(sink: Arc<Sink>) {
+    // Blocks on the disk.
+    let closed = tokio::task::spawn_blocking(move || sink.close(AUDIT_FLUSH));
+    // The limit also holds if no thread for blocking work is free.
+    if !matches!(timeout(AUDIT_FLUSH + SCHEDULING, closed).await, Ok(Ok(true))) {
+        tracing::error!(seconds = AUDIT_FLUSH.as_secs(), "the audit log could not be written in time: its last records are lost");
+    }
 }
 
 /// Runs the shutdown phases once a drain is requested.
@@ -257,7 +282,7 @@ async fn listen_with_certificate(
     accept(listener, port).await;
 }
 
-async fn keep_reloading(mut reloader: Reloader, clock: Clock, every: Duration, mut requests: mpsc::Receiver<oneshot::Sender<()>>) {
+async fn keep_reloading(mut reloader: Reloader, clock: Clock, every: Duration, mut requests: mpsc::Receiver<oneshot::Sender<Reloaded>>) {
     let mut ticks = interval(every);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -270,17 +295,40 @@ async fn keep_reloading(mut reloader: Reloader, clock: Clock, every: Duration, m
         };
         let now = clock();
         let polled = tokio::task::spawn_blocking(move || {
-            reloader.poll(now);
-            reloader
+            let reloaded = reloader.poll(now);
+            (reloader, reloaded)
         });
-        let Ok(back) = polled.await else {
+        let Ok((back, reloaded)) = polled.await else {
             tracing::error!("internal error while reloading certificates and canon: changes are ignored until the server is restarted");
             return;
         };
         reloader = back;
         if let Some(done) = done {
             // The caller may have stopped waiting.
-            let _ = done.send(());
+            let _ = done.send(reloaded);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rustix::io::Errno;
+
+    use super::*;
+
+    #[test]
+    fn an_error_names_the_flag_and_without_ipv6_what_to_use_instead() {
+        let of = |flag: &'static str, address: &str, error: Errno| {
+            StartError::Listen { flag, address: address.parse().unwrap(), error: error.into() }.to_string()
+        };
+        let end = "this system has no IPv6, or not this address: use";
+        let without = of("--listen", "[2001:db8::1]:8443", Errno::AFNOSUPPORT);
+        assert!(without.starts_with("cannot listen on [2001:db8::1]:8443 (--listen): Address family not supported"), "{without}");
+        assert!(without.ends_with(&format!("; {end} --listen 0.0.0.0:8443")), "{without}");
+        let loopback = of("--admin-listen", "[::1]:8080", Errno::ADDRNOTAVAIL);
+        assert!(loopback.ends_with(&format!("; {end} --admin-listen 127.0.0.1:8080")), "{loopback}");
+        for other in [of("--listen", "10.0.0.1:8443", Errno::ADDRNOTAVAIL), of("--listen", "[::]:8443", Errno::ADDRINUSE)] {
+            assert!(other.contains("(--listen): ") && !other.contains("IPv6"), "{other}");
         }
     }
 }

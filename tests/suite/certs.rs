@@ -1,8 +1,10 @@
 //! `netpol certs issue` and `netpol certs show`, without a cluster.
 
+use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
+use netpol::server::tls::CertificateFrom;
 use serde_json::Value;
 
 use crate::support::certificates::Authority;
@@ -140,4 +142,92 @@ fn contradicting_certificate_flags_are_rejected() {
         let ran = netpol(&[vec!["serve"], args].concat());
         assert!(ran.code == 2 && ran.err.contains(words), "{words}: {}", ran.err);
     }
+}
+
+/// Starts a server that must not start, and returns its error.
+fn refusal(cert: &str, key: &str) -> String {
+    let ran = netpol(&["serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--tls-cert", cert, "--tls-key", key]);
+    assert_eq!(ran.code, 2, "{}", ran.err);
+    ran.err
+}
+
+/// Returns the command that an error ends with.
+fn cure<'e>(error: &'e str, start: &str) -> &'e str {
+    error.trim_end().split_once(start).unwrap_or_else(|| panic!("no {start} in {error}")).1
+}
+
+/// Runs a shell command in a folder.
+fn shell(dir: &Path, command: &str) {
+    let ran = std::process::Command::new("sh").args(["-e", "-c", command]).current_dir(dir).output().unwrap();
+    assert!(ran.status.success(), "{command}: {}", String::from_utf8_lossy(&ran.stderr));
+}
+
+fn has_openssl() -> bool {
+    let found = std::process::Command::new("openssl").arg("version").output().is_ok();
+    if !found {
+        // Written to the terminal: a skipped test must not look like one that ran.
+        let _ = writeln!(std::io::stderr(), "there is no openssl: the commands that errors print were not run");
+    }
+    found
+}
+
+#[test]
+fn an_old_certificate_is_refused_with_the_way_to_make_another() {
+    const VERSION_1: &str = "\
+-----BEGIN CERTIFICATE-----
+MIIBFDCBuwIUbQmOyOfUeyAtGtJmwxxoCvoCihcwCgYIKoZIzj0EAwIwDDEKMAgG
+A1UEAwwBeDAgFw0yNjExMjcyMzMxMTZaGA8yMTI2MTEwMzIzMzExNlowDDEKMAgG
+A1UEAwwBeDBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABF0EuoXZYRdHw4tQ6NFA
+nVreTMjvWSTxXPaGLmvlnxrTQiE6QWrJWFICeZ25P6igOpiUSJnlRjksbrGt1Y6H
+mzowCgYIKoZIzj0EAwIDSAAwRQIgb5VLFYP+OPy8OtipwakgIqr10LRxv3Sc45oG
+3BlpDUICIQCN9BgkSmCoONk17Vpv/ZGOYjSo2Uhiu4zjAkbwIKa6bQ==
+-----END CERTIFICATE-----
+";
+    let dir = tempfile::tempdir().unwrap();
+    let (cert, key) = (path(dir.path(), "tls.crt"), path(dir.path(), "tls.key"));
+    std::fs::write(&cert, VERSION_1).unwrap();
+    std::fs::write(&key, "").unwrap();
+    let error = refusal(&cert, &key);
+    assert!(error.contains(&format!("the certificate \"{cert}\" is not an X.509 version 3 certificate")), "{error}");
+    let (code, report) = show(&["--cert", &cert]);
+    assert!(code == 1 && report["findings"].to_string().contains("is not an X.509 version 3 certificate"), "{report}");
+    if !has_openssl() {
+        return;
+    }
+    let key_of = |name: &str| format!("openssl ecparam -genkey -noout -name prime256v1 -out {name}.key");
+    shell(dir.path(), &format!("{}; openssl req -x509 -new -key ca.key -days 9 -subj /CN=ca -out ca.crt", key_of("ca")));
+    shell(dir.path(), &format!("{}; openssl req -new -key tls.key -subj /CN=x -out tls.csr", key_of("tls")));
+    shell(dir.path(), &cure(&error, "with the name of the server: ").replace("NAME", "guard.example"));
+    let (code, report) = show(&["--cert", &cert, "--ca", &path(dir.path(), "ca.crt")]);
+    assert_eq!((code, &report["certificates"][0]["names"][0]), (0, &Value::from("guard.example")), "{report}");
+}
+
+#[test]
+fn an_encrypted_key_is_refused_with_the_command_that_decrypts_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path().join("it's here");
+    std::fs::create_dir(&dir).unwrap();
+    assert_eq!(issue(&dir, &[]).code, 0);
+    if !has_openssl() {
+        return;
+    }
+    let cert = path(&dir, "tls.crt");
+    for (form, label) in [("pkey -aes256", "BEGIN ENCRYPTED PRIVATE KEY"), ("ec -aes256", "Proc-Type: 4,ENCRYPTED")] {
+        shell(&dir, &format!("openssl {form} -in tls.key -out encrypted.key -passout pass:secret"));
+        let encrypted = path(&dir, "encrypted.key");
+        assert!(std::fs::read_to_string(&encrypted).unwrap().contains(label), "{form}");
+        let error = refusal(&cert, &encrypted);
+        assert!(error.contains(&format!("the key \"{encrypted}\" is encrypted")), "{error}");
+        shell(&dir, &format!("{} -passin pass:secret", cure(&error, "decrypt it: ")));
+        let decrypted = dir.join("decrypted.key");
+        assert_eq!(decrypted.metadata().unwrap().permissions().mode() & 0o77, 0, "only its owner can read it");
+        let mut setup = Setup::new();
+        setup.config.tls.certificate = CertificateFrom::Files { cert: cert.clone().into(), key: decrypted.clone() };
+        setup.start();
+        std::fs::remove_file(decrypted).unwrap();
+    }
+    // The key of a CA too.
+    shell(&dir, "openssl pkey -aes256 -in ca.key -out new.key -passout pass:secret; mv new.key ca.key");
+    let ran = issue(&dir, &[]);
+    assert!(ran.code == 2 && ran.err.contains("ca.key\" is encrypted") && ran.err.contains("openssl pkey -in"), "{}", ran.err);
 }

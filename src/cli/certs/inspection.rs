@@ -73,6 +73,7 @@ impl Inspection {
             } else if now >= *not_after {
                 findings.push(format!("the certificate from {from} expired at {}", when(*not_after)));
             }
+            findings.extend(shown.fault.map(|fault| format!("the certificate from {from} {fault}")));
         }
         let mut bundles = Vec::new();
         for Trust { from, name, cas } in trust {

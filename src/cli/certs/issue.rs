@@ -8,6 +8,7 @@ use anyhow::anyhow;
 
 use crate::certificates::authority::Authority;
 use crate::certificates::canonical;
+use crate::certificates::pem::{KeyFault, private_key};
 use crate::certificates::trust::Bundle;
 use crate::certificates::when;
 use crate::cli::exit::{CommandResult, Failure, Status};
@@ -92,8 +93,11 @@ fn existing_authority(dir: &Path) -> Result<Option<Authority>, Failure> {
         return Ok(None);
     }
     let read = |path: &Path| tls::read(path).map_err(|reason| Failure::input(anyhow!("\"{}\" {reason}", path.display())));
-    let (cert, key) = (read(&cert)?, read(&key)?);
-    let authority = std::str::from_utf8(&key).ok().and_then(|key| Authority::stored(&Bundle::read(&cert).cas, key));
+    let (cert, key_pem) = (read(&cert)?, read(&key)?);
+    if let Err(fault @ KeyFault::Encrypted) = private_key(&key_pem) {
+        return Err(Failure::input(anyhow!("the key \"{}\" {}", key.display(), fault.reason(&key))));
+    }
+    let authority = std::str::from_utf8(&key_pem).ok().and_then(|key| Authority::stored(&Bundle::read(&cert).cas, key));
     let wrong = || anyhow!("ca.crt and ca.key in \"{}\" are not a CA and its key: remove them to create a new CA", dir.display());
     authority.map(Some).ok_or_else(|| Failure::input(wrong()))
 }

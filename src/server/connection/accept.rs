@@ -8,6 +8,8 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
+use rustix::io::Errno;
+use rustix::net::sockopt::set_ipv6_v6only;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::unconstrained;
@@ -42,6 +44,7 @@ pub(crate) fn raise_file_limit() {
 pub(crate) fn bind(address: SocketAddr) -> io::Result<TcpSocket> {
     match bind_exactly(address) {
         Err(error) if has_no_ipv6(&error) && address.is_ipv6() && address.ip().is_unspecified() => {
+            tracing::info!(%error, "this system has no IPv6: listening on 0.0.0.0:{} instead of {address}", address.port());
             bind_exactly((Ipv4Addr::UNSPECIFIED, address.port()).into())
         }
         bound => bound,
@@ -51,8 +54,16 @@ pub(crate) fn bind(address: SocketAddr) -> io::Result<TcpSocket> {
 fn bind_exactly(address: SocketAddr) -> io::Result<TcpSocket> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
     socket.set_reuseaddr(true)?;
+    if address.is_ipv6() {
+        take_ipv4(&socket)?;
+    }
     socket.bind(address)?;
     Ok(socket)
+}
+
+/// Makes the IPv6 wildcard address include all IPv4 addresses, whatever the default of the system (`net.ipv6.bindv6only`).
+fn take_ipv4(socket: &TcpSocket) -> io::Result<()> {
+    Ok(set_ipv6_v6only(socket, false)?)
 }
 
 /// Listens on a socket that was bound.
@@ -63,10 +74,9 @@ pub(crate) fn listen(socket: TcpSocket) -> io::Result<TcpListener> {
     socket.listen(BACKLOG)
 }
 
-fn has_no_ipv6(error: &io::Error) -> bool {
-    /// "Address family not supported by protocol", which the standard library has no name for.
-    const EAFNOSUPPORT: i32 = 97;
-    error.raw_os_error() == Some(EAFNOSUPPORT) || error.kind() == io::ErrorKind::AddrNotAvailable
+/// Returns whether an error of an IPv6 address means that the system has no IPv6, or not this address.
+pub(crate) fn has_no_ipv6(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(Errno::AFNOSUPPORT.raw_os_error()) || error.kind() == io::ErrorKind::AddrNotAvailable
 }
 
 /// Accepts connections until the port closes. Each one is served in a task of its own; accepting never waits for them.
@@ -109,4 +119,19 @@ fn serve(port: &Arc<Port>, stream: TcpStream) {
 fn is_of_one_connection(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
+}
+
+#[cfg(test)]
+mod tests {
+    use rustix::net::sockopt::ipv6_v6only;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_socket_takes_ipv4_even_if_the_system_defaults_to_ipv6_only() {
+        let Ok(socket) = TcpSocket::new_v6() else { return };
+        set_ipv6_v6only(&socket, true).unwrap();
+        take_ipv4(&socket).unwrap();
+        assert!(!ipv6_v6only(&socket).unwrap());
+    }
 }

@@ -20,12 +20,11 @@ use tokio::time::{Instant, sleep_until};
 use tokio_rustls::server::TlsStream;
 use tower::Service as _;
 
+use super::handshake::handshake;
 use super::link::Link;
 use super::port::Port;
 use super::stream::Stream;
 use super::tickets::{Order, Ticket};
-use crate::server::metrics::handshake_cause;
-use crate::server::tls::Tls;
 
 /// The maximum number of bytes that HTTP/1.1 buffers for a connection.
 const READ_BUFFER: usize = 16 << 10;
@@ -35,9 +34,6 @@ const MAX_HEAD: u32 = 8 << 10;
 
 /// The maximum number of headers of an HTTP/1.1 request.
 const MAX_HEADERS: usize = 64;
-
-/// The number of bytes that one read requests from the system: about one TLS record of maximum size. rustls requests 4 KiB.
-const SOCKET_BUFFER: usize = 16 << 10;
 
 /// Bytes that an HTTP/2 client can send before the server reads them.
 const WINDOW: u32 = 64 << 10;
@@ -135,11 +131,6 @@ impl Port {
 enum Opened {
     Plain(TcpStream),
     Tls(Box<TlsStream<BufReader<TcpStream>>>),
-}
-
-async fn handshake(tls: &Tls, stream: TcpStream) -> Result<TlsStream<BufReader<TcpStream>>, &'static str> {
-    let stream = BufReader::with_capacity(SOCKET_BUFFER, stream);
-    tls.acceptor().accept(stream).await.map_err(|error| handshake_cause(&error))
 }
 
 /// Waits until the connection must leave, whatever it does; returns the order.

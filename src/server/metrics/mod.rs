@@ -12,4 +12,4 @@ mod server;
 
 pub(crate) use families::{Word, unix_seconds};
 pub(crate) use managed::ManagedMetrics;
-pub(crate) use server::{Metrics, handshake_cause};
+pub(crate) use server::Metrics;

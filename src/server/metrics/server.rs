@@ -1,7 +1,6 @@
 //! The metrics of a server.
 
 use std::fmt::{self, Write as _};
-use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
@@ -28,10 +27,11 @@ const BUCKETS: [f64; 13] = [0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5
 const CLOSED: [Word; 7] = ["done", "idle", "displaced", "malformed", "excess", "broken", "shutdown"];
 
 /// Causes of a failed handshake.
-const FAILED: [Word; 10] = [
+const FAILED: [Word; 11] = [
     "timeout",
     "not_tls",
     "vanished",
+    "certificate_refused",
     "alert",
     "incompatible",
     "no_client_certificate",
@@ -203,20 +203,6 @@ fn word(stage: Stage) -> Word {
     match stage {
         Stage::Mutate => "mutate",
         Stage::Validate => "validate",
-    }
-}
-
-/// Returns the cause of a failed TLS handshake.
-pub(crate) fn handshake_cause(error: &io::Error) -> Word {
-    use rustls::Error;
-    match error.get_ref().and_then(|inner| inner.downcast_ref::<Error>()) {
-        Some(Error::InvalidMessage(_)) => "not_tls",
-        Some(Error::NoCertificatesPresented) => "no_client_certificate",
-        Some(Error::InvalidCertificate(_)) => "client_certificate",
-        Some(Error::AlertReceived(_)) => "alert",
-        Some(Error::PeerIncompatible(_)) => "incompatible",
-        Some(_) => "tls",
-        None => "vanished",
     }
 }
 

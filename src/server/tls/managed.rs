@@ -15,6 +15,8 @@ pub struct ManagedCertificate(Arc<Managed>);
 
 #[derive(Debug, Default)]
 struct Managed {
+    /// The shell command that shows the certificate.
+    show_command: String,
     current: CurrentCertificate,
     status: Mutex<CertificateStatus>,
     metrics: ManagedMetrics,
@@ -30,9 +32,14 @@ pub struct CertificateStatus {
 }
 
 impl ManagedCertificate {
-    /// Creates a handle without a certificate. The server accepts no reviews until [`Self::serve`] sets one.
-    pub fn new() -> ManagedCertificate {
-        ManagedCertificate::default()
+    /// Creates a handle without a certificate. The server accepts no reviews until [`Self::serve`] sets one. The command
+    /// shows the certificate, for a line of the log.
+    pub fn new(show_command: String) -> ManagedCertificate {
+        ManagedCertificate(Arc::new(Managed { show_command, ..Managed::default() }))
+    }
+
+    pub(super) fn show_command(&self) -> &str {
+        &self.0.show_command
     }
 
     /// Serves a certificate to new connections. Open connections keep theirs.

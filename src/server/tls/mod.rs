@@ -4,6 +4,7 @@
 //! - `source` opens the certificate and the client CA, and checks their files for changes; `files` reads and replaces files.
 //! - `self_issued` issues certificates if none is given; `folder` writes a folder with a certificate.
 //! - `clients` verifies the certificates of clients.
+//! - `expiry` logs that the certificate is about to expire, `refused` that clients refuse it.
 //! - `error` has the errors of all of these.
 //!
 //! A connection reads the certificate from a pointer that is swapped as a whole. A new client CA creates a new
@@ -12,9 +13,11 @@
 mod clients;
 mod current;
 mod error;
+mod expiry;
 mod files;
 pub mod folder;
 mod managed;
+mod refused;
 mod self_issued;
 mod source;
 #[cfg(test)]
@@ -22,10 +25,11 @@ mod tests;
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Instant;
 
 use arc_swap::ArcSwap;
-use rustls::ServerConfig;
 use rustls::server::NoServerSessionStorage;
+use rustls::{AlertDescription, ServerConfig};
 use tokio_rustls::TlsAcceptor;
 
 pub use crate::certificates::pair::PairError;
@@ -33,8 +37,11 @@ use crate::certificates::provider;
 pub(crate) use current::CurrentCertificate;
 pub(crate) use error::Polled;
 pub use error::TlsError;
+pub(crate) use expiry::ExpiryWatch;
 pub use files::read;
 pub use managed::{CertificateStatus, ManagedCertificate};
+use refused::Refusals;
+pub(crate) use refused::is_refusal;
 pub use source::CertificateFrom;
 pub(crate) use source::{ClientCa, Source};
 
@@ -66,21 +73,27 @@ pub(crate) struct Tls {
     config: ArcSwap<ServerConfig>,
     current: CurrentCertificate,
     min: TlsMin,
+    refusals: Refusals,
 }
 
 impl Tls {
-    /// Sets up TLS with the certificate that is served and the CA that must sign client certificates.
+    /// Sets up TLS with a source of the certificate and the CA that must sign client certificates.
     ///
     /// # Errors
     /// The TLS library refuses the configuration.
-    pub(crate) fn new(current: CurrentCertificate, min: TlsMin, client_ca: Option<&ClientCa>) -> Result<Tls, TlsError> {
+    pub(crate) fn new(source: &Source, current: CurrentCertificate, min: TlsMin, client_ca: Option<&ClientCa>) -> Result<Tls, TlsError> {
         let config = ArcSwap::from_pointee(configure(current.clone(), min, client_ca)?);
-        Ok(Tls { config, current, min })
+        Ok(Tls { config, current, min, refusals: Refusals::new(source.diagnosis()) })
     }
 
     /// Returns the acceptor for a new connection.
     pub(crate) fn acceptor(&self) -> TlsAcceptor {
         TlsAcceptor::from(self.config.load_full())
+    }
+
+    /// Logs that a client refused the certificate with an alert.
+    pub(crate) fn refused(&self, alert: AlertDescription, now: Instant) {
+        self.refusals.log(alert, self.current.get().as_deref(), now);
     }
 
     /// Requires certificates of another CA from new connections.

@@ -66,6 +66,11 @@ impl SelfIssued {
         }
     }
 
+    /// Returns the file with the certificate; `None` if it is in memory only.
+    pub(super) fn cert_file(&self) -> Option<PathBuf> {
+        self.dir.as_ref().map(|dir| dir.join("tls.crt"))
+    }
+
     /// Renews the certificate when two thirds of its lifetime have passed.
     pub(super) fn poll(&mut self, now: SystemTime) -> Polled<Pair> {
         if now < self.renew_at {

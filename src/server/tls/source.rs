@@ -9,11 +9,13 @@ use rustls::server::danger::ClientCertVerifier;
 use super::clients;
 use super::current::CurrentCertificate;
 use super::error::{Polled, TlsError};
+use super::expiry::ExpiryWatch;
 use super::files::{self, Contents, Digest, digest_of};
 use super::managed::ManagedCertificate;
 use super::self_issued::SelfIssued;
 use crate::certificates::pair::{Pair, PairError};
 use crate::certificates::when;
+use crate::verdict::restore::quoted;
 
 /// The configured source of the certificate.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,6 +82,35 @@ impl Source {
     /// Returns the certificate that is served, to which new ones are written.
     pub(crate) fn current(&self) -> CurrentCertificate {
         self.managed().map_or_else(CurrentCertificate::default, ManagedCertificate::current)
+    }
+
+    /// Returns a sentence with the shell command that shows what is wrong with the certificate.
+    pub(crate) fn diagnosis(&self) -> String {
+        let file = |cert: &Path| {
+            format!(
+                "To show its names and expiry: netpol certs show --cert {} (with --registration and the name of the webhook \
+                 configurations, it also checks their caBundle)",
+                quoted(&cert.display().to_string())
+            )
+        };
+        match self {
+            Source::Files(files) => file(&files.cert),
+            Source::Itself(issued) => issued.cert_file().map_or_else(
+                || "Its CA is in memory only, so that no client can verify it: set --self-signed-dir".to_owned(),
+                |cert| file(&cert),
+            ),
+            Source::Managed(managed) => format!("To find out what is wrong: {}", managed.show_command()),
+        }
+    }
+
+    /// Watches the expiry of the certificate.
+    pub(crate) fn expiry_watch(&self) -> ExpiryWatch {
+        ExpiryWatch::new(match self {
+            Source::Files(PairFiles { cert, key, .. }) => {
+                format!("Replace \"{}\" and \"{}\"; the server reloads them without a restart", cert.display(), key.display())
+            }
+            Source::Itself(_) | Source::Managed(_) => "The server could not renew it: /readyz says why".to_owned(),
+        })
     }
 
     /// Logs the source of the certificate, and reasons why clients may reject it.

@@ -18,14 +18,17 @@ struct Served {
     child: Child,
     log: BufReader<ChildStderr>,
     ready: Value,
-    /// What the log says before that.
+    /// The other lines of the log that were read.
     early: Vec<Value>,
     dir: TempDir,
 }
 
+/// Returns the arguments of a server on free ports, whose certificate is in `tls`, unless the arguments say otherwise.
 fn free(args: &[&str], tls: &Path) -> Vec<String> {
-    let fixed = ["serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--self-signed-dir", tls.to_str().unwrap()];
-    fixed.iter().chain(args).map(|arg| (*arg).to_owned()).collect()
+    let usual = [("--listen", "127.0.0.1:0"), ("--admin-listen", "127.0.0.1:0"), ("--self-signed-dir", tls.to_str().unwrap())];
+    let is_wanted = |flag: &str| !args.contains(&flag) && !(flag == "--self-signed-dir" && args.contains(&"--tls-cert"));
+    let usual = usual.into_iter().filter(|(flag, _)| is_wanted(flag)).flat_map(|(flag, value)| [flag, value]);
+    std::iter::once("serve").chain(usual).chain(args.iter().copied()).map(str::to_owned).collect()
 }
 
 impl Served {
@@ -37,18 +40,23 @@ impl Served {
 
     fn spawn(mut command: Command, dir: TempDir) -> Served {
         let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
-        let mut log = BufReader::new(child.stderr.take().unwrap());
-        let mut early = Vec::new();
-        let ready = loop {
+        let log = BufReader::new(child.stderr.take().unwrap());
+        let mut served = Served { child, log, ready: Value::Null, early: Vec::new(), dir };
+        served.ready = served.line(|line| line["message"] == "ready");
+        served
+    }
+
+    /// Returns the next line of the log that `is_wanted`.
+    fn line(&mut self, is_wanted: impl Fn(&Value) -> bool) -> Value {
+        loop {
             let mut line = String::new();
-            assert!(log.read_line(&mut line).unwrap() > 0, "it ended before it was ready");
+            assert!(self.log.read_line(&mut line).unwrap() > 0, "it ended before the line");
             let line: Value = serde_json::from_str(&line).unwrap_or_else(|_| panic!("not JSON: {line}"));
-            if line["message"] == "ready" {
-                break line;
+            if is_wanted(&line) {
+                return line;
             }
-            early.push(line);
-        };
-        Served { child, log, ready, early, dir }
+            self.early.push(line);
+        }
     }
 
     fn address(&self, name: &str) -> SocketAddr {
@@ -62,6 +70,18 @@ impl Served {
     fn signal(&self, name: &str) {
         let done = Command::new("kill").args(["-s", name, &self.child.id().to_string()]).status().unwrap();
         assert!(done.success());
+    }
+
+    /// Ends the server and returns the rest of its log.
+    fn rest_of_log(mut self) -> Vec<Value> {
+        self.signal("TERM");
+        assert_eq!(self.code(), 0);
+        (&mut self.log).lines().map(|line| serde_json::from_str(&line.unwrap()).unwrap()).collect()
+    }
+
+    fn metric(&self, name: &str) -> u64 {
+        let metrics = get(self.address("admin"), "/metrics").text();
+        metrics.lines().find_map(|line| line.strip_prefix(name)).unwrap().trim().parse().unwrap()
     }
 
     fn code(&mut self) -> i32 {
@@ -112,6 +132,50 @@ fn without_a_terminal_the_log_is_json() {
 }
 
 #[test]
+fn clients_that_refuse_the_certificate_are_one_line_of_the_log() {
+    let served = Served::start(&["--drain-delay", "0s"]);
+    let other = Authority::new("other");
+    let file = served.dir.path().join("other.crt");
+    std::fs::write(&file, other.pem()).unwrap();
+    for _ in 0..3 {
+        Client::connect(served.address("listen"), client::config(roots(&file), &[])).err().expect("it refuses the certificate");
+    }
+    assert!(until(|| served.metric("netpol_handshake_failures_total{cause=\"certificate_refused\"}") == 3));
+    let cert = served.dir.path().join("tls.crt").display().to_string();
+    let log = served.rest_of_log();
+    let lines: Vec<&Value> = log.iter().filter(|line| line["message"].as_str().unwrap().contains("refuse the certificate")).collect();
+    assert_eq!(lines.len(), 1, "{log:?}");
+    let line = lines[0];
+    assert_eq!((&line["level"], &line["alert"], &line["handshakes"]), (&"WARN".into(), &"UnknownCA".into(), &1.into()));
+    let message = line["message"].as_str().unwrap();
+    assert!(message.contains("the caBundle of the webhook configurations does not contain its CA"), "{message}");
+    assert!(message.contains(&format!("netpol certs show --cert {cert} ")), "{message}");
+}
+
+#[test]
+fn a_certificate_that_expires_soon_is_a_warning() {
+    let dir = tempfile::tempdir().unwrap();
+    let (cert, key) = (dir.path().join("tls.crt"), dir.path().join("tls.key"));
+    let expiry_of = |from: i32, until: i32| {
+        let leaf = Authority::new("ca").server_valid(from, until);
+        std::fs::write(&cert, leaf.cert).unwrap();
+        std::fs::write(&key, leaf.key).unwrap();
+        let mut served = Served::start(&["--drain-delay", "0s", "--tls-cert", cert.to_str().unwrap(), "--tls-key", key.to_str().unwrap()]);
+        // The first check of the files is done when another one is.
+        served.signal("HUP");
+        let is_wanted =
+            |line: &Value| ["the certificate expires", "SIGHUP"].iter().any(|start| line["message"].as_str().unwrap().starts_with(start));
+        let line = served.line(is_wanted);
+        (line["level"].clone(), line["message"].as_str().unwrap().to_owned())
+    };
+    let (level, message) = expiry_of(-80, 10);
+    assert_eq!(level, "WARN");
+    let cure = format!("Replace \"{}\" and \"{}\"; the server reloads them without a restart", cert.display(), key.display());
+    assert_eq!(message, format!("the certificate expires in 9 days; API servers then refuse it. {cure}"));
+    assert!(expiry_of(-60, 30).1.starts_with("SIGHUP"), "a third of its life is left");
+}
+
+#[test]
 fn the_first_signal_lets_a_server_finish() {
     for signal in ["TERM", "INT"] {
         let mut served = Served::start(&["--drain-delay", "100ms"]);
@@ -130,6 +194,62 @@ fn the_second_signal_ends_it_at_once() {
     assert_eq!(served.code(), 3);
     let last = (&mut served.log).lines().last().unwrap().unwrap();
     assert!(last.contains("second signal"), "{last}");
+}
+
+#[test]
+fn the_second_signal_waits_for_the_audit_log() {
+    for signals in [["TERM", "INT"], ["INT", "TERM"]] {
+        let dir = tempfile::tempdir().unwrap();
+        let fifo = dir.path().join("audit.fifo");
+        assert!(Command::new("mkfifo").arg(&fifo).status().unwrap().success());
+        let mut served = Served::start(&["--drain-delay", "1h", "--audit-log", fifo.to_str().unwrap()]);
+        let body = std::fs::read(crate::support::root().join("tests/reviews/pod-create-ungranted.validate.json")).unwrap();
+        let mut client = served.client();
+        for _ in 0..50 {
+            assert_eq!(client.post("/validate", &body).json()["response"]["allowed"], false);
+        }
+        served.signal(signals[0]);
+        let admin = served.address("admin");
+        assert!(until(|| get(admin, "/readyz").status == 503));
+        served.signal(signals[1]);
+        client.closed_after();
+        // Until now, the FIFO had no reader, so nothing could be written.
+        let read = Command::new("timeout").args(["10", "cat"]).arg(&fifo).output().unwrap();
+        assert_eq!(String::from_utf8(read.stdout).unwrap().lines().count(), 50, "{signals:?}");
+        assert_eq!(served.code(), 3);
+    }
+}
+
+#[test]
+fn a_hangup_reloads_files_at_once_and_says_which() {
+    let dir = tempfile::tempdir().unwrap();
+    let (canon, ca) = (dir.path().join("canon.yaml"), dir.path().join("clients.crt"));
+    let rendered = netpol(&["render", "policies", "--canon", "abcdesktop"]).out;
+    std::fs::write(&canon, &rendered).unwrap();
+    std::fs::write(&ca, Authority::new("clients").pem()).unwrap();
+    let mut served = Served::start(&["--drain-delay", "0s", "--canon", canon.to_str().unwrap(), "--client-ca", ca.to_str().unwrap()]);
+    let mut hang_up = || {
+        served.signal("HUP");
+        served.line(|line| line["message"].as_str().unwrap().starts_with("SIGHUP: "))
+    };
+    let unchanged = hang_up();
+    assert_eq!((&unchanged["level"], &unchanged["message"]), (&"INFO".into(), &"SIGHUP: reloaded".into()));
+    assert!(["certificate", "client_ca", "canon"].iter().all(|what| unchanged[what] == "unchanged"), "{unchanged}");
+    // The server also checks the files every five seconds, so it may have been faster.
+    let reloaded = (11212..11222).any(|port| {
+        std::fs::write(&canon, rendered.replace("11211", &port.to_string())).unwrap();
+        hang_up()["canon"] == "reloaded"
+    });
+    assert!(reloaded);
+    std::fs::write(&canon, "kind: Nonsense\n").unwrap();
+    for _ in 0..2 {
+        let line = hang_up();
+        let found = line["canon"].as_str().unwrap();
+        assert!(found.starts_with("rejected, the last valid version remains active: ") && found.contains("canon.yaml"), "{found}");
+        assert_eq!((&line["level"], &line["client_ca"]), (&"ERROR".into(), &"unchanged".into()));
+    }
+    assert_eq!(get(served.address("admin"), "/readyz").status, 200);
+    served.rest_of_log();
 }
 
 #[test]
@@ -174,7 +294,24 @@ fn an_address_that_cannot_be_had_is_exit_code_3() {
     let address = taken.local_addr().unwrap().to_string();
     let ran = netpol(&["serve", "--listen", &address, "--admin-listen", "127.0.0.1:0"]);
     assert_eq!(ran.code, 3, "{}", ran.err);
-    assert!(ran.err.contains(&format!("cannot listen on {address}")), "{}", ran.err);
+    assert!(ran.err.contains(&format!("cannot listen on {address} (--listen): ")), "{}", ran.err);
+    // An address for documentation, which no system has.
+    let ran = netpol(&["serve", "--listen", "127.0.0.1:0", "--admin-listen", "[2001:db8::1]:8080"]);
+    assert_eq!(ran.code, 3, "{}", ran.err);
+    assert!(ran.err.contains("(--admin-listen): ") && ran.err.contains("use --admin-listen 0.0.0.0:8080"), "{}", ran.err);
+}
+
+#[test]
+fn the_ipv6_wildcard_also_takes_ipv4() {
+    let Ok(free) = std::net::TcpListener::bind("[::]:0") else { return };
+    drop(free);
+    let served = Served::start(&["--listen", "[::]:0", "--admin-listen", "[::]:0"]);
+    let ports = ["listen", "admin"].map(|name| served.address(name).port());
+    for port in ports {
+        for host in ["127.0.0.1", "[::1]"] {
+            assert!(std::net::TcpStream::connect(format!("{host}:{port}")).is_ok(), "{host}:{port}");
+        }
+    }
 }
 
 #[test]

@@ -260,7 +260,7 @@ fn the_page_about_serving_names_every_metric() {
     server.client().post("/validate", &recording("pod-create-desktop.validate.json"));
     // A server with a managed certificate has more metrics.
     let mut waiting = Setup::new();
-    let certificate = ManagedCertificate::new();
+    let certificate = ManagedCertificate::new("netpol certs show".to_owned());
     waiting.config.tls.certificate = CertificateFrom::Managed(certificate.clone());
     let waiting = waiting.start();
     certificate.show_counters(["sign"], ["forbidden"]);

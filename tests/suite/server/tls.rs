@@ -4,8 +4,8 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::sync::Arc;
 
-use netpol::server::StartError;
 use netpol::server::tls::{CertificateFrom, TlsMin};
+use netpol::server::{Change, StartError};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore};
@@ -55,7 +55,7 @@ fn a_certificate_is_swapped_twice_as_the_kubelet_does_it_and_no_connection_is_dr
     assert!(serves(&server, &authority, &leaves[0]));
     for leaf in &leaves[1..] {
         mount.swap(&files(leaf));
-        server.reload();
+        assert_eq!(server.reload().certificate, Some(Change::Reloaded));
         assert!(serves(&server, &authority, leaf));
         assert_eq!(open.post("/validate", b"{}").status, 200);
     }
@@ -84,7 +84,8 @@ fn a_pair_that_is_not_usable_is_rejected_and_the_last_good_one_stays() {
     for (index, (files, why)) in broken.into_iter().enumerate() {
         mount.swap(files);
         server.reload();
-        server.reload();
+        let rejected = server.reload().certificate;
+        assert!(matches!(&rejected, Some(Change::Rejected(error)) if error.contains(why)), "{rejected:?}");
         assert!(serves(&server, &authority, &good), "{why}");
         let ready = server.admin("/readyz");
         assert_eq!(ready.status, 200);
@@ -108,6 +109,15 @@ fn a_chain_is_served_whole() {
     let server = setup.start();
     let refused = Client::connect(server.listen, client::config(trusting(&authority), &[]));
     assert!(refused.is_err(), "another CA signed it");
+}
+
+#[test]
+fn a_client_that_refuses_the_certificate_is_counted_as_that() {
+    let (setup, _mount) = mounted(&Authority::new("ours").server("x"));
+    let server = setup.start();
+    assert!(Client::connect(server.listen, client::config(trusting(&Authority::new("theirs")), &[])).is_err());
+    server.until_metric("netpol_handshake_failures_total{cause=\"certificate_refused\"}", 1);
+    assert_eq!(server.metric("netpol_handshake_failures_total{cause=\"alert\"}"), 0);
 }
 
 #[test]

@@ -10,7 +10,7 @@ use netpol::admission;
 use netpol::audit::{self, Destination, Level, Sink};
 use netpol::canon::Canons;
 use netpol::server::tls::{CertificateFrom, TlsConfig, TlsMin};
-use netpol::server::{self, Config, Handle, Judge, Limits, Parts, StartError};
+use netpol::server::{self, Config, Handle, Judge, Limits, Parts, Reloaded, StartError};
 use netpol::verdict::{Guard, Settings};
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
@@ -131,8 +131,8 @@ impl Server {
     }
 
     /// Reloads the certificates and the canon.
-    pub(crate) fn reload(&self) {
-        self.runtime.as_ref().unwrap().block_on(self.handle.reload());
+    pub(crate) fn reload(&self) -> Reloaded {
+        self.runtime.as_ref().unwrap().block_on(self.handle.reload()).expect("the server has not ended")
     }
 
     /// Returns whether the server ends in time.

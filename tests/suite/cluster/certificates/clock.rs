@@ -42,7 +42,7 @@ impl Timed {
             if seconds < 0 { SystemTime::now() - distance } else { SystemTime::now() + distance }
         });
         let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
-        let certificate = ManagedCertificate::new();
+        let certificate = ManagedCertificate::new("netpol certs show".to_owned());
         let managed = CertificateFrom::Managed(certificate.clone());
         let tls = TlsConfig { certificate: managed, min: TlsMin::Tls13, client_ca: None, client_names: Vec::new() };
         let config = Config { listen: loopback, admin_listen: loopback, tls, limits: Limits::default() };
