@@ -65,7 +65,13 @@ mod tests {
                 sorted.add(Timestamp::from_second(second).unwrap(), line.as_bytes()).unwrap();
             }
             let mut found = Vec::new();
-            sorted.each(|line| Ok(found.push(String::from_utf8(line.to_vec()).unwrap()))).unwrap();
+            let mut take = |line: &[u8]| found.push(String::from_utf8(line.to_vec()).unwrap());
+            sorted
+                .each(|line| {
+                    take(line);
+                    Ok(())
+                })
+                .unwrap();
             assert_eq!(found, ["first", "second", "", "c"]);
         }
     }

@@ -59,7 +59,7 @@ pub(super) fn not_by_namespace_controller<'k>(users: impl IntoIterator<Item = &'
     Condition { name: "not-the-namespace-controller-deleting", expression }
 }
 
-/// Returns the expression of a ValidatingAdmissionPolicy that matches requests by the namespace controller.
+/// Returns the expression of a `ValidatingAdmissionPolicy` that matches requests by the namespace controller.
 pub fn by_namespace_controller(users: &[String]) -> String {
     format!("request.userInfo.username in {}", list(users.iter().map(String::as_str)))
 }

@@ -23,8 +23,7 @@ pub(super) fn validate(ctx: Ctx<'_>, objects: &Objects<Node<'_>>) -> Vec<Finding
             return Vec::new();
         }
         format!(
-            "{named} of {group} is normally written by the network plugin, and can allow traffic that NetworkPolicies deny. If {} is the network plugin, add it to --plugin-writer",
-            Plain(&ctx.request.user)
+            "{named} of {group} is normally written by the network plugin only. If this user is the network plugin, add its name to --plugin-writer"
         )
     } else {
         format!(

@@ -1,5 +1,6 @@
 //! `netpol audit show` on logs as the sink writes them.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 use std::time::Duration;
@@ -78,7 +79,7 @@ fn collected() -> Vec<u8> {
         let ordinary = r#"{"timestamp":"2026-11-27T16:16:10Z","level":"INFO","message":"ready"}"#.to_owned();
         let lines = fs::read_to_string(path).unwrap();
         for line in [ordinary].iter().map(String::as_str).chain(lines.lines()) {
-            text.push_str(&format!("[pod/{pod}/netpol] {line}\n"));
+            writeln!(text, "[pod/{pod}/netpol] {line}").unwrap();
         }
     }
     text.into_bytes()

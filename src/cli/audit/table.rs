@@ -101,17 +101,15 @@ fn object(line: &ShownLine<'_>) -> String {
 }
 
 fn reason(line: &ShownLine<'_>) -> String {
-    let mut reason = if line.dry_run { "dry run: ".to_owned() } else { String::new() };
-    reason.push_str(line.messages.first().map(|message| &**message).unwrap_or_default());
-    match line.messages.len() {
-        0 | 1 => {}
-        2 => reason.push_str(" (and 1 more message)"),
-        many => reason.push_str(&format!(" (and {} more messages)", many - 1)),
-    }
-    if line.omitted > 0 {
-        reason.push_str(&format!(" (before it, {} without a line)", line.omitted));
-    }
-    reason
+    let dry_run = if line.dry_run { "dry run: " } else { "" };
+    let message = line.messages.first().map(|message| &**message).unwrap_or_default();
+    let more = match line.messages.len() {
+        0 | 1 => String::new(),
+        2 => " (and 1 more message)".to_owned(),
+        many => format!(" (and {} more messages)", many - 1),
+    };
+    let omitted = if line.omitted > 0 { format!(" (before it, {} without a line)", line.omitted) } else { String::new() };
+    format!("{dry_run}{message}{more}{omitted}")
 }
 
 /// Returns text on one line, with characters escaped that could change what a terminal shows.

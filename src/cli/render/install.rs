@@ -125,7 +125,7 @@ fn rename(value: &mut Value, namespace: &str) {
     }
 }
 
-/// Sets the namespaces and users of the ValidatingAdmissionPolicy for the namespace controller.
+/// Sets the namespaces and users of the `ValidatingAdmissionPolicy` for the namespace controller.
 fn restrict(manifest: &mut Value, judge: &JudgeArgs) {
     let Some(namespaces) = manifest.pointer_mut("/spec/matchConstraints/namespaceSelector/matchExpressions/0/values") else { return };
     *namespaces = json!(judge.canon.namespaces);

@@ -73,7 +73,11 @@ fn what_the_plugin_writes_is_judged_only_if_another_user_writes_it() {
     for (group, resource) in [("cilium.io", "ciliumendpoints"), ("networking.k8s.aws", "policyendpoints")] {
         let create = Made::of("CREATE", group, resource, "X").object(endpoint(1));
         let answer = warned(&guard_of(Action::Warn), &create, "foreign-policy");
-        assert!(answer.warnings.join(" ").contains("If admin is the network plugin, add it to --plugin-writer"), "{:?}", answer.warnings);
+        assert!(
+            answer.warnings.join(" ").contains("If this user is the network plugin, add its name to --plugin-writer"),
+            "{:?}",
+            answer.warnings
+        );
         denied(&guard_of(Action::Deny), &create, "foreign-policy");
         passes(&guard_of(Action::Deny), &create.clone().user(agent, &[]));
         // The identity of a pod is in the status.

@@ -122,7 +122,7 @@ fn a_server_has_minimal_rights() {
         assert!(!kinds.contains(&"Secret"), "{set}: the chart renders no private key");
         assert_eq!(kinds.contains(&"Lease"), self_managed, "{set}");
         let policies = kinds.iter().filter(|kind| **kind == "ValidatingAdmissionPolicy").count();
-        let enabled = |policy: &str| values["admissionPolicies"][policy] != Value::from(false);
+        let enabled = |policy: &str| values["admissionPolicies"][policy] != false;
         assert_eq!(policies, usize::from(enabled("namespaceController")) + usize::from(enabled("secrets") && self_managed), "{set}");
         let namespaced = objects.iter().filter(|object| object["metadata"]["namespace"].is_string());
         assert!(namespaced.clone().all(|object| object["metadata"]["namespace"] == "netpol-system"), "{set}");

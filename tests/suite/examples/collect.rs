@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::fs;
+use std::path::Path;
 
 use super::shell::commands;
 use crate::support::root;
@@ -47,7 +48,9 @@ fn documents() -> Vec<String> {
         .into_iter()
         .flat_map(|folder| {
             let names = fs::read_dir(root().join(folder)).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
-            names.filter(|name| name.ends_with(".md")).map(move |name| format!("{folder}{name}"))
+            names
+                .filter(|name| Path::new(name).extension().is_some_and(|extension| extension == "md"))
+                .map(move |name| format!("{folder}{name}"))
         })
         .collect();
     found.sort();

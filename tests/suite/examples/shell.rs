@@ -97,10 +97,9 @@ pub(super) fn simple_commands(text: &str) -> Vec<Words> {
                 let is_double = rest.starts_with(letter);
                 rest = rest.trim_start_matches(letter);
                 let target = rest.trim_start();
-                let length = if target.starts_with('"') {
-                    target[1..].find('"').map_or(target.len(), |end| end + 2)
-                } else {
-                    target.find(|end: char| end.is_whitespace() || matches!(end, '|' | ';')).unwrap_or(target.len())
+                let length = match target.strip_prefix('"') {
+                    Some(quoted) => quoted.find('"').map_or(target.len(), |end| end + 2),
+                    None => target.find(|end: char| end.is_whitespace() || matches!(end, '|' | ';')).unwrap_or(target.len()),
                 };
                 rest = if is_double && letter == '<' { "" } else { &target[length..] };
             }
