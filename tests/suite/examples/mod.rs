@@ -32,7 +32,7 @@ use crate::support::helm::helm;
 use crate::support::root;
 
 /// The programs that an example may run.
-const PROGRAMS: [&str; 12] = ["netpol", "base64", "cat", "cp", "date", "diff", "echo", "grep", "head", "jq", "mkdir", "openssl"];
+const PROGRAMS: [&str; 13] = ["netpol", "base64", "cat", "cp", "cut", "date", "diff", "echo", "grep", "head", "jq", "mkdir", "openssl"];
 
 const READS: &str = "reads a cluster";
 const CHANGES: &str = "changes a cluster";
@@ -63,6 +63,7 @@ const NOT_RUN: &[(&str, &str)] = &[
     ("helm status", READS),
     ("helm test", CHANGES),
     ("kubectl annotate", CHANGES),
+    ("kubectl api-resources", READS),
     ("kubectl apply", CHANGES),
     ("kubectl auth", READS),
     ("kubectl create", CHANGES),
@@ -234,7 +235,10 @@ fn run(example: &Example, folder: &Path) -> Result<(), String> {
 /// Returns whether exit code 1 of a command means that it found something.
 fn may_have_findings(words: &Words) -> bool {
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    matches!(words.as_slice(), ["netpol", "review" | "check", ..] | ["netpol", "certs", "show", ..] | ["diff" | "grep", ..])
+    matches!(
+        words.as_slice(),
+        ["netpol", "review" | "check", ..] | ["netpol", "certs", "show", ..] | ["netpol", "canon", "diff", ..] | ["diff" | "grep", ..]
+    )
 }
 
 fn is_installed(program: &str) -> bool {

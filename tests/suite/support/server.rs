@@ -57,7 +57,13 @@ impl Setup {
                 client_ca: None,
                 client_names: Vec::new(),
             },
-            limits: Limits { drain_delay: Duration::from_millis(200), farewell: Duration::from_millis(500), ..Limits::default() },
+            limits: Limits {
+                drain_delay: Duration::from_millis(200),
+                farewell: Duration::from_millis(500),
+                // Tests reload when they want to.
+                reload_every: Duration::from_secs(3600),
+                ..Limits::default()
+            },
         };
         let audit = audit::Options::new(Destination::File(dir.path().join("audit.log")), [7; 8]);
         Setup { config, judge: None, canon: "abcdesktop".to_owned(), audit, dir }
