@@ -302,7 +302,10 @@ fn helm_renders_the_chart_with_the_values_of_examples() {
     for (example, words) in all_commands() {
         let listed = listed_words(&words);
         let (Some(&"helm"), Some(&("install" | "upgrade"))) = (listed.first(), listed.get(1)) else { continue };
-        let files = |word: &str| word.replace("=canon.yaml", &format!("={}", template.path().join("canon.yaml").display()));
+        let files = |word: &str| match word.rsplit_once('=') {
+            Some((value, file)) if template.path().join(file).is_file() => format!("{value}={}", template.path().join(file).display()),
+            _ => word.to_owned(),
+        };
         let chart = root().join("charts/abcdesktop-netpol").display().to_string();
         let rest = listed[2..].iter().filter(|word| !matches!(**word, "--reset-then-reuse-values" | "--reuse-values" | "--install"));
         let rest = rest.map(|word| if matches!(*word, "charts/abcdesktop-netpol" | "CHART") { chart.clone() } else { files(word) });
