@@ -27,7 +27,8 @@ pub(super) struct Found {
 /// # Errors
 /// There is no cluster, or its configuration is invalid. The error is a sentence.
 pub(super) fn find(variable: impl Fn(&str) -> Option<OsString>) -> Result<Found, String> {
-    let paths = paths(variable("KUBECONFIG").as_deref(), env::home_dir());
+    let is_pod = variable("KUBERNETES_SERVICE_HOST").is_some();
+    let paths = paths(variable("KUBECONFIG").as_deref(), env::home_dir(), is_pod);
     let kubeconfig = read(&paths)?;
     let Some(kubeconfig) = kubeconfig.filter(|kubeconfig| !kubeconfig.contexts.is_empty() || !kubeconfig.clusters.is_empty()) else {
         // In a pod, the API server is reached without a proxy.
@@ -51,9 +52,14 @@ pub(super) fn find(variable: impl Fn(&str) -> Option<OsString>) -> Result<Found,
 }
 
 /// Returns the kubeconfig files: those of `KUBECONFIG`, or else `~/.kube/config`.
-fn paths(variable: Option<&OsStr>, home: Option<PathBuf>) -> Vec<PathBuf> {
+fn paths(variable: Option<&OsStr>, home: Option<PathBuf>, is_pod: bool) -> Vec<PathBuf> {
     let listed: Vec<PathBuf> = variable.into_iter().flat_map(env::split_paths).filter(|path| !path.as_os_str().is_empty()).collect();
-    if listed.is_empty() { home.map(|home| home.join(".kube").join("config")).into_iter().collect() } else { listed }
+    if !listed.is_empty() {
+        return listed;
+    }
+    let default = home.map(|home| home.join(".kube").join("config"));
+    // The user of a pod may have the home folder of another user, which it cannot read.
+    default.filter(|path| !is_pod || path.exists()).into_iter().collect()
 }
 
 /// Reads and merges files; the first one that sets a value wins. Skips files that do not exist; `None` if none does.
@@ -185,8 +191,10 @@ mod tests {
         assert_eq!(files.server(&["one", "three"]), "https://three.example:6443/", "an empty current-context is none");
         assert_eq!(files.server(&["empty", "two"]), "https://two.example:6443/");
         let two = PathBuf::from("two");
-        assert_eq!(paths(Some(OsStr::new("")), Some("/h".into())), [PathBuf::from("/h/.kube/config")]);
-        assert_eq!(paths(Some(OsStr::new(":two:")), Some("/h".into())), [two]);
+        assert_eq!(paths(Some(OsStr::new("")), Some("/h".into()), false), [PathBuf::from("/h/.kube/config")]);
+        // Below a file: the error is not that the file does not exist.
+        assert_eq!(paths(None, Some("/dev/null".into()), true), [] as [PathBuf; 0]);
+        assert_eq!(paths(Some(OsStr::new(":two:")), Some("/h".into()), true), [two]);
     }
 
     #[test]
