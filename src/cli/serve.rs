@@ -185,7 +185,7 @@ async fn serve(args: &Args, guard: Guard) -> CommandResult {
     // Before the server listens: a wrong configuration of the cluster is an input error.
     let managed = match args.tls.managed.options(&args.tls.tls_names)? {
         None => None,
-        Some(options) => Some((options, Cluster::find().await.map_err(|error| Failure::input(anyhow!(error).context("--tls-secret")))?)),
+        Some(options) => Some((options, Cluster::find().map_err(|error| Failure::input(anyhow!(error).context("--tls-secret")))?)),
     };
     let judge: server::Judge = Arc::new(admission::answer);
     let parts = Parts { clock: Arc::clone(&clock), guard, judge, audit_level: args.audit.audit_level, audit: Some(audit) };

@@ -5,10 +5,16 @@
 use std::time::Duration;
 
 use hyper::header::CONTENT_TYPE;
+use hyper::http::uri::Authority;
 use hyper::{Method, Request};
+use kube::core::Status;
 use kube::{Client, Config};
 use serde_json::Value;
 use tokio::time::timeout;
+
+use super::kubeconfig::{self, Found};
+use super::proxy::Proxy;
+use super::sentence::with_sources;
 
 /// How long a call may take. It must be shorter than the renew deadline of a leader.
 const DEADLINE: Duration = Duration::from_secs(5);
@@ -20,6 +26,9 @@ pub(super) const FIELD_MANAGER: &str = "netpol-certificates";
 #[derive(Clone)]
 pub struct Cluster {
     client: Client,
+    /// The address of the API server and the proxy, for messages.
+    server: String,
+    proxy: Option<Proxy>,
 }
 
 impl std::fmt::Debug for Cluster {
@@ -91,12 +100,6 @@ pub struct ClusterError {
     pub sentence: String,
 }
 
-impl ClusterError {
-    fn unreachable(reason: &str) -> ClusterError {
-        ClusterError { cause: Cause::Unreachable, sentence: format!("cannot reach the API server: {reason}") }
-    }
-}
-
 /// A reference to one object of the cluster.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct ObjectRef<'t> {
@@ -134,8 +137,8 @@ impl ObjectRef<'_> {
         format!("{}/{}", self.collection_path(), self.name)
     }
 
-    fn error(&self, verb: &str, error: &kube::Error) -> ClusterError {
-        let kube::Error::Api(status) = error else { return ClusterError::unreachable(&with_sources(error)) };
+    /// Returns the error for a response that is a failure.
+    fn error(&self, verb: &str, status: &Status) -> ClusterError {
         let (cause, sentence) = match status.code {
             401 => (
                 Cause::Unauthorized,
@@ -170,10 +173,10 @@ impl Cluster {
     ///
     /// # Errors
     /// There is no configuration, or it is invalid. The error is a sentence.
-    pub async fn find() -> Result<Cluster, String> {
-        let mut config = Config::infer().await.map_err(|error| format!("no cluster is configured: {}", with_sources(&error)))?;
+    pub fn find() -> Result<Cluster, String> {
+        let Found { mut config, proxy } = kubeconfig::find(|name| std::env::var_os(name))?;
         config.connect_timeout = Some(DEADLINE);
-        Cluster::from_config(config)
+        Ok(Cluster { proxy, ..Cluster::from_config(config)? })
     }
 
     /// Creates a client from a configuration.
@@ -181,8 +184,11 @@ impl Cluster {
     /// # Errors
     /// The configuration is invalid. The error is a sentence.
     pub fn from_config(config: Config) -> Result<Cluster, String> {
+        // Without a user and password.
+        let authority = config.cluster_url.authority().map(Authority::as_str).unwrap_or_default();
+        let server = authority.rsplit_once('@').map_or(authority, |(_, server)| server).to_owned();
         let client = Client::try_from(config).map_err(|error| format!("the cluster configuration is invalid: {}", with_sources(&error)))?;
-        Ok(Cluster { client })
+        Ok(Cluster { client, server, proxy: None })
     }
 
     pub(super) async fn get(&self, object: &ObjectRef<'_>) -> Result<Option<Value>, ClusterError> {
@@ -209,6 +215,12 @@ impl Cluster {
         self.call(object, "patch", Method::PATCH, path, Some(("application/json-patch+json", patch))).await
     }
 
+    /// Returns the error for a call without a response. It names the proxy, which may be what is wrong.
+    fn unreachable(&self, reason: &str) -> ClusterError {
+        let through = self.proxy.as_ref().map(|proxy| format!(" through {proxy}")).unwrap_or_default();
+        ClusterError { cause: Cause::Unreachable, sentence: format!("cannot reach the API server {}{through}: {reason}", self.server) }
+    }
+
     async fn call(
         &self,
         object: &ObjectRef<'_>,
@@ -227,24 +239,10 @@ impl Cluster {
             .map_err(|_| ClusterError { cause: Cause::Refused, sentence: format!("the name of {object} is invalid") })?;
         // `request` would log a response that it cannot parse, which could be a Secret.
         match timeout(DEADLINE, self.client.request_text(request)).await {
-            Err(_) => Err(ClusterError::unreachable(&format!("no response within {} s", DEADLINE.as_secs()))),
-            Ok(Err(error)) => Err(object.error(verb, &error)),
-            Ok(Ok(text)) => serde_json::from_str(&text).map_err(|_| ClusterError::unreachable("the response is not JSON")),
+            Err(_) => Err(self.unreachable(&format!("no response within {} s", DEADLINE.as_secs()))),
+            Ok(Err(kube::Error::Api(status))) => Err(object.error(verb, &status)),
+            Ok(Err(error)) => Err(self.unreachable(&with_sources(&error))),
+            Ok(Ok(text)) => serde_json::from_str(&text).map_err(|_| self.unreachable("the response is not JSON")),
         }
     }
-}
-
-/// Returns an error with its sources in one line, without repetitions.
-fn with_sources(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(inner) = source {
-        let message = inner.to_string();
-        if !text.contains(&message) {
-            text.push_str(": ");
-            text.push_str(&message);
-        }
-        source = inner.source();
-    }
-    text
 }

@@ -11,20 +11,24 @@
 //! | file | content |
 //! |---|---|
 //! | `options` | the configuration |
+//! | `kubeconfig`, `proxy` | the cluster that is configured, and the proxy to reach it |
 //! | `cluster`, `backoff` | calls of the API server and their errors; pauses between attempts |
 //! | `secret`, `webhook_configurations` | the objects that are read and written |
 //! | `election` | the Lease that decides which replica leads |
 //! | `lists` | the lists of CAs in the annotations of the Lease |
 //! | `manager` | the loop that reads, serves, plans and writes |
-//! | `status` | sentences for `/readyz` |
+//! | `status`, `sentence` | sentences for `/readyz`; errors of libraries as sentences |
 
 mod backoff;
 mod cluster;
 mod election;
+mod kubeconfig;
 mod lists;
 mod manager;
 mod options;
+mod proxy;
 mod secret;
+mod sentence;
 mod status;
 mod webhook_configurations;
 

@@ -125,7 +125,10 @@ fn a_secret_without_a_cluster_is_an_input_error() {
         command(&["certs", "show", "--tls-secret", "a/b"]).env("KUBECONFIG", "/nowhere").env_remove("KUBERNETES_SERVICE_HOST").output();
     let ran = ran.unwrap();
     let text = String::from_utf8_lossy(&ran.stderr);
-    assert!(ran.status.code() == Some(2) && text.contains("no cluster is configured"), "{text}");
+    assert!(
+        ran.status.code() == Some(2) && text.contains("no cluster is configured: there is no kubeconfig with a cluster at \"/nowhere\""),
+        "{text}"
+    );
 }
 
 #[test]

@@ -3,6 +3,7 @@
 
 use std::fmt::Write as _;
 use std::fs;
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
 use std::process::Command;
 
@@ -292,6 +293,70 @@ fn nested_list() {
     }
     let Some(ran) = on_report("nested-list", &["check", "--partial"], &["nested.json"]) else { return };
     assert_eq!(ran.code, 1, "{}{}", ran.out, ran.err);
+}
+
+/// Shows the certificate of a cluster at `server`, behind what the environment says about proxies.
+fn behind_a_proxy(server: &str, proxy_url: &str, variables: &[(&str, &str)]) -> Ran {
+    let folder = tempfile::tempdir().unwrap();
+    let kubeconfig = folder.path().join("kubeconfig");
+    let cluster = json!({"server": server, "insecure-skip-tls-verify": true, "proxy-url": proxy_url});
+    let config = json!({"apiVersion": "v1", "kind": "Config", "current-context": "c", "clusters": [{"name": "c", "cluster": cluster}],
+        "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u"}}], "users": [{"name": "u", "user": {"token": "t"}}]});
+    fs::write(&kubeconfig, config.to_string()).unwrap();
+    let mut show = command(&["certs", "show", "--tls-secret", "netpol-system/x"]);
+    for name in ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "NO_PROXY", "no_proxy"] {
+        show.env_remove(name);
+    }
+    // As in a list, one file of which does not exist on this machine.
+    let list = std::env::join_paths([Path::new("/nowhere/kubeconfig"), &kubeconfig]).unwrap();
+    let ran = show.env("KUBECONFIG", list).envs(variables.iter().copied()).output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    Ran { code: ran.status.code().unwrap(), out: text(ran.stdout), err: text(ran.stderr) }
+}
+
+/// A proxy that refuses; returns its address, and the first line that it gets.
+fn refusing_proxy() -> (String, std::thread::JoinHandle<String>) {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let first_line = std::thread::spawn(move || {
+        let mut stream = BufReader::new(listener.accept().unwrap().0);
+        let mut lines = Vec::new();
+        while lines.last().is_none_or(|line: &String| line.len() > 2) {
+            lines.push(String::new());
+            stream.read_line(lines.last_mut().unwrap()).unwrap();
+        }
+        stream.get_mut().write_all(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n").unwrap();
+        lines.swap_remove(0)
+    });
+    (address, first_line)
+}
+
+#[test]
+fn no_proxy_kubeconfig() {
+    let world = "http://user:hidden@127.0.0.1:8";
+    // Nothing listens on the ports 8 and 9.
+    let ran = behind_a_proxy("https://127.0.0.1:9", "", &[("HTTPS_PROXY", world), ("NO_PROXY", "127.0.0.1,10.0.0.0/8,.svc")]);
+    assert_eq!(ran.code, 3, "{}", ran.err);
+    assert!(
+        ran.err.contains("cannot reach the API server 127.0.0.1:9: ") && ran.err.contains("refused") && !ran.err.contains("proxy"),
+        "{}",
+        ran.err
+    );
+    let ran = behind_a_proxy("https://192.0.2.1:9", "", &[("HTTPS_PROXY", world)]);
+    assert_eq!(ran.code, 3, "{}", ran.err);
+    assert!(ran.err.contains("cannot reach the API server 192.0.2.1:9 through the proxy 127.0.0.1:8 (HTTPS_PROXY): "), "{}", ran.err);
+    assert!(!ran.err.contains("hidden"), "{}", ran.err);
+
+    let (address, first_line) = refusing_proxy();
+    let ran = behind_a_proxy("https://api.example:6443", "", &[("https_proxy", &address), ("NO_PROXY", "other.example,")]);
+    assert_eq!(first_line.join().unwrap(), "CONNECT api.example:6443 HTTP/1.1\r\n");
+    assert!(ran.code == 3 && ran.err.contains(&format!("through the proxy {address} (https_proxy)")), "{}", ran.err);
+    let (address, first_line) = refusing_proxy();
+    let ran = behind_a_proxy("https://api.example:6443", &format!("http://{address}"), &[("HTTPS_PROXY", world), ("NO_PROXY", "*")]);
+    assert_eq!(first_line.join().unwrap(), "CONNECT api.example:6443 HTTP/1.1\r\n");
+    assert!(ran.code == 3 && ran.err.contains(&format!("through the proxy {address} (proxy-url of the kubeconfig)")), "{}", ran.err);
+    let ran = behind_a_proxy("https://api.example:6443", "", &[("HTTPS_PROXY", "ftp://user:hidden@a")]);
+    assert!(ran.code == 2 && ran.err.contains("HTTPS_PROXY must be a URL") && !ran.err.contains("hidden"), "{}", ran.err);
 }
 
 #[test]

@@ -110,7 +110,7 @@ fn read(path: &Path) -> Result<Vec<u8>, Failure> {
 
 /// Reads the certificates and CAs in the cluster.
 async fn cluster(args: &Args, all: &mut Found) -> Result<(), Failure> {
-    let cluster = Cluster::find().await.map_err(|error| Failure::input(anyhow!(error)))?;
+    let cluster = Cluster::find().map_err(|error| Failure::input(anyhow!(error)))?;
     let failed = |error: ClusterError| Failure::internal(anyhow!(error));
     if let Some(ObjectName { namespace, name }) = &args.tls_secret {
         let from = format!("the secret \"{namespace}/{name}\"");

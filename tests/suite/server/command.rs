@@ -26,7 +26,8 @@ struct Served {
 /// Returns the arguments of a server on free ports, whose certificate is in `tls`, unless the arguments say otherwise.
 fn free(args: &[&str], tls: &Path) -> Vec<String> {
     let usual = [("--listen", "127.0.0.1:0"), ("--admin-listen", "127.0.0.1:0"), ("--self-signed-dir", tls.to_str().unwrap())];
-    let is_wanted = |flag: &str| !args.contains(&flag) && (flag != "--self-signed-dir" || !args.contains(&"--tls-cert"));
+    let has = |flag| args.contains(&flag);
+    let is_wanted = |flag| !has(flag) && (flag != "--self-signed-dir" || !has("--tls-cert"));
     let usual = usual.into_iter().filter(|(flag, _)| is_wanted(flag)).flat_map(|(flag, value)| [flag, value]);
     std::iter::once("serve").chain(usual).chain(args.iter().copied()).map(str::to_owned).collect()
 }
