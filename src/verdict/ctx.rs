@@ -32,41 +32,12 @@ impl<'r> Ctx<'r> {
         self.canons().policies(&self.request.namespace)
     }
 
-    /// Returns the object of the request for a sentence. The metadata give its name where the request has none. A new
-    /// object is named by its prefix if the API server generates its name: events of one workload are then equal.
+    /// Returns the kind and name of the object of the request. The metadata give its name where the request has none.
     pub(super) fn named<'n>(self, kind: &'n str, name: &'n str, generate_name: &'n str) -> Named<'n>
     where
         'r: 'n,
     {
         let name = if self.request.name.is_empty() { name } else { &self.request.name };
-        let is_new = self.request.operation == Operation::Create;
-        Named { kind, name: if is_new && is_generated(name, generate_name) { "" } else { name }, generate_name }
-    }
-}
-
-/// Returns whether the API server generated a name: it appends five characters to the prefix, which it may cut.
-fn is_generated(name: &str, prefix: &str) -> bool {
-    const SUFFIX: usize = 5;
-    !prefix.is_empty()
-        && name
-            .len()
-            .checked_sub(SUFFIX)
-            .and_then(|end| name.get(..end))
-            .is_some_and(|start| !start.is_empty() && prefix.starts_with(start))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_generated_name_is_its_prefix_and_five_characters() {
-        assert!(is_generated("pyos-7d9f-x2x4z", "pyos-7d9f-"));
-        assert!(is_generated(&format!("{}abcde", "p".repeat(58)), &"p".repeat(70)), "a long prefix is cut");
-        for (name, prefix) in
-            [("pyos", ""), ("", "pyos-"), ("pyos-", "pyos-"), ("mine", "mi"), ("other-abcde", "pyos-"), ("pyos-longer-x", "pyos-")]
-        {
-            assert!(!is_generated(name, prefix), "{name} {prefix}");
-        }
+        Named { kind, name, generate_name, is_new: self.request.operation == Operation::Create }
     }
 }

@@ -25,21 +25,34 @@ impl fmt::Display for Plain<'_> {
     }
 }
 
-/// The kind and name of the object that a sentence is about.
+/// The kind and name of the object that a verdict is about, also for sentences. A sentence about a new object has only the
+/// prefix of a generated name, so that the events of one workload are equal.
 #[derive(Clone, Copy)]
 pub(super) struct Named<'t> {
     /// The kind in a sentence: `pod`, `NetworkPolicy`.
     pub(super) kind: &'t str,
-    /// The name; empty if the object has none yet.
+    /// The name; empty if the object has none yet. Look-ups must use it, because a client can set it and a prefix.
     pub(super) name: &'t str,
     /// The prefix from which the API server makes the name.
     pub(super) generate_name: &'t str,
+    /// Whether the object is created.
+    pub(super) is_new: bool,
+}
+
+impl Named<'_> {
+    /// Returns whether the name looks generated: the API server appends five characters to the first 58 of the prefix.
+    fn is_generated(&self) -> bool {
+        const LONGEST: usize = 58;
+        const SUFFIX: usize = 5;
+        let start = self.generate_name.get(..LONGEST).unwrap_or(self.generate_name);
+        !start.is_empty() && self.name.strip_prefix(start).is_some_and(|end| end.len() == SUFFIX)
+    }
 }
 
 impl fmt::Display for Named<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let kind = Plain(self.kind);
-        if !self.name.is_empty() {
+        if !self.name.is_empty() && !(self.is_new && self.is_generated()) {
             write!(formatter, "{kind} \"{}\"", Plain(self.name))
         } else if self.generate_name.is_empty() {
             write!(formatter, "{kind} without a name")
@@ -110,10 +123,24 @@ mod tests {
     }
 
     #[test]
-    fn an_object_without_a_name_shows_its_prefix() {
-        let named = |name, generate_name| Named { kind: "pod", name, generate_name }.to_string();
+    fn an_object_with_no_name_or_a_generated_one_shows_its_prefix() {
+        let named = |name: &str, generate_name: &str| Named { kind: "pod", name, generate_name, is_new: true }.to_string();
         assert_eq!(named("thief", ""), r#"pod "thief""#);
         assert_eq!(named("", "pyos-"), r#"pod "pyos-…""#);
         assert_eq!(named("", ""), "pod without a name");
+        assert_eq!(named("pyos-7d9f-x2x4z", "pyos-7d9f-"), r#"pod "pyos-7d9f-…""#);
+        assert_eq!(named(&format!("{}abcde", "p".repeat(58)), &"p".repeat(70)), format!(r#"pod "{}…""#, "p".repeat(70)));
+        for (name, prefix) in [
+            ("pyos-", "pyos-"),
+            ("p12345", "pyos-"),
+            ("other-abcde", "pyos-"),
+            ("pyos-longer", "pyos-"),
+            ("memcached-permits", "memcached-pe"),
+        ] {
+            let shown = named(name, prefix);
+            assert_eq!(shown == format!("pod \"{name}\""), name != "memcached-permits", "{shown}");
+        }
+        let updated = Named { kind: "pod", name: "pyos-7d9f-x2x4z", generate_name: "pyos-7d9f-", is_new: false };
+        assert_eq!(updated.to_string(), r#"pod "pyos-7d9f-x2x4z""#);
     }
 }

@@ -87,7 +87,7 @@ fn template(ctx: Ctx<'_>, named: Named<'_>, old: Option<&Workload<'_>>, new: &Wo
         Workloads::Ignore => return Vec::new(),
     };
     let judged = |workload: &Workload<'_>| {
-        let pods = Named { kind: "pod", name: "", generate_name: named.name };
+        let pods = Named { kind: "pod", name: "", generate_name: named.name, is_new: true };
         let mut findings = create::judge(ctx, pods, &workload.spec.template, Missing::WillBeAdded);
         findings.retain(|finding| finding.severity >= Severity::Deny && !is_stripped(ctx, finding.rule));
         findings

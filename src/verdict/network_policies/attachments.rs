@@ -84,7 +84,7 @@ pub(super) fn cure(ctx: Ctx<'_>, named: Named<'_>) -> String {
 }
 
 fn owners<'a>(owners: &'a [&OwnerReference<'_>]) -> List<impl Iterator<Item = Named<'a>> + Clone> {
-    List { items: owners.iter().map(|owner| Named { kind: &owner.kind, name: &owner.name, generate_name: "" }), most: 4 }
+    List { items: owners.iter().map(|owner| Named { kind: &owner.kind, name: &owner.name, generate_name: "", is_new: false }), most: 4 }
 }
 
 fn listed<'a>(finalizers: &'a [&Text<'_>]) -> List<impl Iterator<Item = Plain<'a>> + Clone> {

@@ -172,3 +172,13 @@ fn each_guarded_namespace_has_its_own_canon() {
     }
     passes(&guard, &Made::policy("memcached-permits", memcached_permits(&[443])));
 }
+
+/// The API server ignores the prefix of an object that has a name, so a client can send both.
+#[test]
+fn a_prefix_beside_the_name_of_a_namespace_hides_nothing() {
+    let deny = guard(Settings { network_annotations: Action::Deny, ..Settings::default() });
+    let annotations = json!({"k8s.ovn.org/routing-external-gws": "10.0.0.1"});
+    let namespace = json!({"metadata": {"name": "abcdesktop", "generateName": "abcde", "annotations": annotations}});
+    let create = Made::of("CREATE", "", "namespaces", "Namespace").namespace("abcdesktop").name("abcdesktop").object(namespace);
+    denied(&deny, &create, "network-annotation");
+}

@@ -199,3 +199,28 @@ fn a_user_who_is_not_a_member_can_neither_set_nor_use_the_annotation() {
     // Without a break-glass group the annotation has no effect.
     denied(&default_guard(), &policy_update(glass("please"), |_| {}).user("root", &["system:masters"]), "break-glass");
 }
+
+/// The API server ignores the prefix of an object that has a name, so a client can send both.
+#[test]
+fn a_prefix_beside_a_name_hides_nothing() {
+    let with_prefix = |object: &mut Value| {
+        let name = object["metadata"]["name"].as_str().unwrap().to_owned();
+        object["metadata"]["generateName"] = json!(name[..name.len() - 5]);
+    };
+    let create = |name: &str, spec: &Value| {
+        let mut object = policy(name, spec.clone());
+        with_prefix(&mut object);
+        Made::policy(name, json!({})).object(object)
+    };
+    let lenient = guard(Settings { extra_policies: Allow, ..Settings::default() });
+    for guard in [default_guard(), lenient] {
+        let answer = denied(&guard, &create("memcached-permits", &memcached_permits(&[443])), "policy-drift");
+        assert!(answer.message.starts_with("NetworkPolicy \"memcached-pe…\" drifts"), "{}", answer.message);
+        denied(&guard, &create("memcached-permits", &json!({"podSelector": {}, "ingress": [{}]})), "policy-drift");
+        passes(&guard, &create("memcached-permits", &memcached_permits(&[])));
+    }
+    let mut owned = policy("memcached-permits", memcached_permits(&[]));
+    owned["metadata"]["ownerReferences"] = json!([{"apiVersion": "v1", "kind": "ConfigMap", "name": "owner", "uid": "u"}]);
+    with_prefix(&mut owned);
+    denied(&default_guard(), &Made::policy("memcached-permits", json!({})).object(owned), "policy-owner");
+}

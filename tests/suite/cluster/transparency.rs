@@ -7,7 +7,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::harness::act::kubectl;
-use super::harness::guard::Guard;
+use super::harness::guard::{ABCDESKTOP, Guard, abcdesktop};
 use super::harness::plane::plane;
 use super::harness::scene::{capabilities, create, get, list, pod};
 use super::harness::wait::until;
@@ -44,7 +44,8 @@ fn release_4_4_installs_without_warnings() {
     let Some(desktop) = shared("upstream/poduser-3.2.yaml") else { return };
 
     // The release contains the name of this namespace.
-    let guard = Guard::over("release", vec!["abcdesktop".to_owned()], "abcdesktop-4.4", &[]);
+    let _namespace = abcdesktop();
+    let guard = Guard::over("release", vec![ABCDESKTOP.to_owned()], "abcdesktop-4.4", &[]);
     let before = [apply(&policies, true), apply(&workloads, true)];
     guard.register();
     let after = [apply(&policies, false), apply(&workloads, false)];
@@ -76,6 +77,7 @@ fn release_4_4_installs_without_warnings() {
     let scaled = kubectl("scale deployment nginx-od --replicas=2").run("abcdesktop", false);
     assert!(scaled.ok && scaled.warnings.is_empty(), "{scaled:?}");
     assert!(guard.audit_lines().iter().all(|line| line["name"] == "probe"), "no request was denied or warned about");
+    guard.unregister();
     let server = guard.server.lock().expect("the server");
     let read = |path: &Path| fs::read_to_string(path).expect("a log");
     let records = format!("{}{}{}", read(&server.audit_log), read(&server.process.log), server.metrics());

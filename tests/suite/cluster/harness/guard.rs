@@ -3,7 +3,8 @@
 use std::fs;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{LazyLock, Mutex, PoisonError};
+use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use hyper::Method;
 use serde_json::{Value, json};
@@ -12,7 +13,7 @@ use super::api::{Call, Reply};
 use super::netpol::{Server, netpol};
 use super::plane::plane;
 use super::scene::Scene;
-use super::wait::until;
+use super::wait::{until, within};
 
 /// The number of namespaces of the shared guard. It must be larger than the number of tests, because the flags are set at start.
 const POOL: usize = 160;
@@ -191,6 +192,27 @@ fn listed(args: &[&str]) -> Vec<Value> {
 #[track_caller]
 pub(crate) fn apply(manifest: &Value) {
     plane().kubectl.run(["apply", "-f", "-"], &manifest.to_string()).expect("kubectl apply");
+}
+
+/// The name of the namespace of abcdesktop, which the manifests of a release and the documents contain.
+pub(crate) const ABCDESKTOP: &str = "abcdesktop";
+
+/// The right to use the namespace of abcdesktop, which one test at a time has. The namespace is deleted afterwards.
+pub(crate) struct Abcdesktop(#[expect(dead_code, reason = "it is held")] MutexGuard<'static, ()>);
+
+/// Waits for the right to use the namespace of abcdesktop. The namespace does not exist.
+pub(crate) fn abcdesktop() -> Abcdesktop {
+    static ONE: Mutex<()> = Mutex::new(());
+    Abcdesktop(ONE.lock().unwrap_or_else(PoisonError::into_inner))
+}
+
+impl Drop for Abcdesktop {
+    fn drop(&mut self) {
+        let path = format!("/api/v1/namespaces/{ABCDESKTOP}");
+        let _ = plane().api.call(&Call::new(Method::DELETE, &path));
+        let gone = within(Duration::from_secs(60), || (plane().api.get(&path).status == 404).then_some(()));
+        assert!(gone.is_some() || std::thread::panicking(), "the namespace {ABCDESKTOP} is not deleted");
+    }
 }
 
 /// Creates a namespace.

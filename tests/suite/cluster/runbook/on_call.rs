@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use super::book::Book;
 use crate::cluster::chart::helm_home;
 use crate::cluster::harness::forwarder::Forwarder;
-use crate::cluster::harness::guard::create_namespace;
+use crate::cluster::harness::guard::{ABCDESKTOP, Abcdesktop, abcdesktop, create_namespace};
 use crate::cluster::harness::kubectl::Output;
 use crate::cluster::harness::kubelet::Kubelet;
 use crate::cluster::harness::plane::plane;
@@ -16,18 +16,20 @@ use crate::cluster::harness::wait::{TIMEOUT, until, within};
 use crate::support::{helm, root};
 
 pub(super) const SYSTEM: &str = "netpol-system";
-pub(super) const GUARDED: &str = "abcdesktop";
+pub(super) const GUARDED: &str = ABCDESKTOP;
 
-/// The engineer. The release has the default names, which no other test of the run uses.
+/// The engineer. The release has the default names, which no other test uses at the same time.
 pub(super) struct OnCall {
     pub(super) book: Book,
     pub(super) forwarder: Forwarder,
     pub(super) kubelet: Kubelet,
     pub(super) folder: PathBuf,
+    _namespace: Abcdesktop,
 }
 
 impl OnCall {
     pub(super) fn new() -> OnCall {
+        let namespace = abcdesktop();
         create_namespace(GUARDED);
         let forwarder = Forwarder::start().expect("a forwarder");
         let kubelet = Kubelet::start(SYSTEM, &forwarder);
@@ -45,7 +47,7 @@ impl OnCall {
         let program = folder.join("bin/helm");
         fs::write(&program, script).expect("a script");
         fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).expect("a program");
-        OnCall { book: Book::read(), forwarder, kubelet, folder }
+        OnCall { book: Book::read(), forwarder, kubelet, folder, _namespace: namespace }
     }
 
     /// Runs any command in the shell of the engineer.
