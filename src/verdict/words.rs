@@ -52,7 +52,8 @@ impl Named<'_> {
 impl fmt::Display for Named<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let kind = Plain(self.kind);
-        if !self.name.is_empty() && !(self.is_new && self.is_generated()) {
+        let is_stated = !self.is_new || !self.is_generated();
+        if is_stated && !self.name.is_empty() {
             write!(formatter, "{kind} \"{}\"", Plain(self.name))
         } else if self.generate_name.is_empty() {
             write!(formatter, "{kind} without a name")
