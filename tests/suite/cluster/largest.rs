@@ -79,7 +79,7 @@ impl Denied {
             call.path = call.path.replace("{ns}", namespace) + if dry { "?dryRun=All" } else { "" };
             let before = server.cpu();
             let reply = server.api.call(&call);
-            (reply, server.cpu() - before)
+            (reply, server.cpu().saturating_sub(before))
         };
         // The garbage collector of the API server may run at any time, so the least is closest to the request's own.
         let least = |namespace: &str| (0..3).map(|_| send(namespace, true).1).min().unwrap_or_default();
