@@ -13,6 +13,7 @@ use super::lists;
 use super::options::Options;
 use super::secret::{Content, MANAGED_BY, RENEW, Secret};
 use super::status::{State, status};
+use super::unknown;
 use super::webhook_configurations::WebhookConfiguration;
 use crate::certificates::apply::apply;
 use crate::certificates::introduced::Introduced;
@@ -187,24 +188,18 @@ impl Manager {
         (&self.options.namespace, &self.options.name)
     }
 
-    /// Logs and counts each unknown CA of the Secret once, while it is there.
+    /// Logs the unknown CAs of the Secret once, in one line, and counts each, while they are there.
     fn report_unknown(&mut self, unknown: &[Ca]) {
         let (namespace, name) = (&self.options.namespace, &self.options.name);
-        for ca in unknown.iter().filter(|ca| !self.unknown.contains(&ca.sha256)) {
+        let found: Vec<&Ca> = unknown.iter().filter(|ca| !self.unknown.contains(&ca.sha256)).collect();
+        for _ in &found {
             self.certificate.count_failure(Cause::UnknownCa.name());
-            tracing::warn!(
-                cause = Cause::UnknownCa.name(),
-                sha256 = ca.sha256,
-                "the secret \"{namespace}/{name}\" contains a CA that netpol did not introduce: it is neither served nor published, and \
-                 the leader removes it. If you restore a backup, accept its CA first: kubectl -n {namespace} annotate lease {name} {}={}",
-                lists::ACCEPT,
-                ca.sha256
-            );
         }
+        if !found.is_empty() {
+            tracing::warn!(cause = Cause::UnknownCa.name(), cas = found.len(), "{}", unknown::line(namespace, name, &found));
+        }
+        self.notes.extend(unknown::note(namespace, name, unknown));
         self.unknown = unknown.iter().map(|ca| ca.sha256.clone()).collect();
-        self.notes.extend(unknown.iter().map(|ca| {
-            format!("the secret \"{namespace}/{name}\" contains a CA that netpol did not introduce ({}), which is ignored", ca.fingerprint)
-        }));
     }
 
     /// Serves the stored certificate if it should replace the current one.

@@ -30,6 +30,7 @@ mod proxy;
 mod secret;
 mod sentence;
 mod status;
+mod unknown;
 mod webhook_configurations;
 
 use std::time::Duration;
