@@ -25,7 +25,8 @@ pub(super) fn note(namespace: &str, name: &str, cas: &[Ca]) -> Option<String> {
         named.push("…");
     }
     let (count, named) = (count(cas.len()), named.join(", "));
-    let message = format!("the secret \"{namespace}/{name}\" contains {count} that netpol did not introduce ({named}), which netpol ignores");
+    let message =
+        format!("the secret \"{namespace}/{name}\" contains {count} that netpol did not introduce ({named}), which netpol ignores");
     (!cas.is_empty()).then_some(message)
 }
 
