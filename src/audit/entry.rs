@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::record::Record;
-use super::unanswered::{Unanswered, microseconds};
+use super::unanswered::{Omitted, Unanswered, microseconds};
 
 /// The length of a long record as JSON, in bytes: most records fit in the first allocation.
 const TYPICAL_LENGTH: usize = 1024;
@@ -58,6 +58,14 @@ impl QueuedEntry {
     /// Errors of the serializer; none is known.
     pub(super) fn unanswered(request: &Unanswered) -> serde_json::Result<QueuedEntry> {
         QueuedEntry::of(request.time, request)
+    }
+
+    /// Serializes the number of requests without a line.
+    ///
+    /// # Errors
+    /// Errors of the serializer; none is known.
+    pub(super) fn omitted(omitted: &Omitted) -> serde_json::Result<QueuedEntry> {
+        QueuedEntry::of(omitted.time, omitted)
     }
 
     fn of(time: Timestamp, fields: &impl Serialize) -> serde_json::Result<QueuedEntry> {

@@ -44,7 +44,7 @@ pub use entry::Entry;
 pub use options::{Destination, Level, Options};
 pub use record::Record;
 pub use sink::Sink;
-pub use unanswered::Unanswered;
+pub use unanswered::{Omitted, Unanswered};
 
 #[cfg(test)]
 mod tests;

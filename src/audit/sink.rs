@@ -14,7 +14,7 @@ use super::counters::Counters;
 use super::entry::{Entry, QueuedEntry};
 use super::options::{Destination, Options};
 use super::output::{FileOutput, Output, StreamOutput};
-use super::unanswered::Unanswered;
+use super::unanswered::{Omitted, Unanswered};
 use super::writer::Writer;
 
 /// The audit log, as the server uses it. Share it by reference or [`Arc`], and call [`Sink::close`] before the
@@ -71,15 +71,23 @@ impl Sink {
         self.add(queued);
     }
 
-    /// Adds a request without a verdict to the queue, as [`Sink::offer`] does.
-    pub fn offer_unanswered(&self, request: &Unanswered) {
-        self.add(QueuedEntry::unanswered(request));
+    /// Adds a request without a verdict to the queue, as [`Sink::offer`] does. Returns whether it fits.
+    pub fn offer_unanswered(&self, request: &Unanswered) -> bool {
+        self.add(QueuedEntry::unanswered(request))
     }
 
-    fn add(&self, queued: serde_json::Result<QueuedEntry>) {
-        if !queued.is_ok_and(|queued| self.enqueue(queued)) {
+    /// Adds the number of requests without a line to the queue. Returns whether it fits; if not, nothing is counted as
+    /// dropped, and the caller keeps the number.
+    pub fn offer_omitted(&self, omitted: &Omitted) -> bool {
+        QueuedEntry::omitted(omitted).is_ok_and(|queued| self.enqueue(queued))
+    }
+
+    fn add(&self, queued: serde_json::Result<QueuedEntry>) -> bool {
+        let is_queued = queued.is_ok_and(|queued| self.enqueue(queued));
+        if !is_queued {
             self.counters.dropped.fetch_add(1, Relaxed);
         }
+        is_queued
     }
 
     fn enqueue(&self, entry: QueuedEntry) -> bool {

@@ -34,6 +34,30 @@ pub struct Unanswered {
     pub latency: Duration,
 }
 
+/// Requests that got an HTTP error and no line of their own, if no such request follows whose line has their number. Its
+/// `verdict` is `unanswered`.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase", tag = "verdict", rename = "unanswered")]
+pub struct Omitted {
+    /// The time of the line.
+    #[serde(skip)]
+    pub time: Timestamp,
+    /// The number of requests.
+    pub omitted: u64,
+    /// What happened.
+    pub messages: [&'static str; 1],
+    /// Always `false`: requests of verified clients have their lines.
+    pub client_verified: bool,
+}
+
+impl Omitted {
+    /// Returns the line for a number of requests.
+    pub fn new(omitted: u64) -> Omitted {
+        let message = "requests got an HTTP error and have no lines of their own, because they were too many";
+        Omitted { time: Timestamp::now(), omitted, messages: [message], client_verified: false }
+    }
+}
+
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
 fn is_zero(number: &u64) -> bool {
     *number == 0

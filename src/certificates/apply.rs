@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use super::authority::{Authority, IssueError};
 use super::names::canonical;
 use super::plan::{Step, View, Wanted};
-use super::stored::{Leaf, Signer, Stored};
+use super::stored::{Leaf, MAX_CAS, Signer, Stored};
 use super::trust::Ca;
 
 /// The maximum number of CAs that a damaged Secret takes back from the published bundles.
@@ -32,6 +32,8 @@ pub fn apply(step: Step, wanted: &Wanted, view: &View<'_>) -> Result<Option<Stor
             remove_next(&mut stored);
             let authority = Authority::new(view.now, wanted.ca_life)?;
             stored.bundle.insert(0, authority.ca.clone());
+            // More of them would count as damage.
+            stored.bundle.truncate(MAX_CAS);
             stored.next = Some(Signer { ca: authority.ca, key: authority.key });
         }
         Step::Promote => {
@@ -59,7 +61,8 @@ fn remove_next(stored: &mut Stored) {
 fn restore_published(stored: &mut Stored, wanted: &Wanted, view: &View<'_>) {
     let fit = |ca: &&Ca| ca.is_authority && view.introduced.trusts(ca) && view.now < ca.not_after && ca.is_intact();
     for ca in view.published.iter().flatten().filter(fit).take(MAX_RESTORED) {
-        if !stored.bundle.contains(ca) {
+        // One place is left for a new CA.
+        if stored.bundle.len() + 1 < MAX_CAS && !stored.bundle.contains(ca) {
             stored.bundle.push(ca.clone());
         }
     }

@@ -41,12 +41,13 @@ impl Introduced {
         self.recorded.iter().flatten().cloned().chain(bundle.iter().map(|ca| ca.sha256.clone())).collect()
     }
 
-    /// Returns the lists that an intact Secret leads to: each CA of the Secret is recorded and no other, and an accepted CA
-    /// no longer needs its acceptance.
-    pub fn tidied(&self, stored: &Stored) -> Option<Introduced> {
+    /// Returns the lists that an intact Secret leads to: each CA of the Secret is recorded, and of the others only those that
+    /// the Secret may still get ([`Unwritten::observe`](super::unwritten::Unwritten::observe)). An accepted CA no longer needs
+    /// its acceptance.
+    pub fn tidied(&self, stored: &Stored, unwritten: &BTreeSet<String>) -> Option<Introduced> {
         let bundle: BTreeSet<String> = stored.bundle.iter().map(|ca| ca.sha256.clone()).collect();
         let accepted = self.accepted.difference(&bundle).cloned().collect();
-        (!stored.is_damaged).then_some(Introduced { recorded: Some(bundle), accepted })
+        (!stored.is_damaged).then(|| Introduced { recorded: Some(bundle.union(unwritten).cloned().collect()), accepted })
     }
 
     /// Removes the CAs that are not trusted from the content of the Secret, with their keys, and a certificate that none of

@@ -11,6 +11,7 @@
 //! | [`authority`] | issues certificates |
 //! | [`stored`] | the content of the Secret |
 //! | [`introduced`] | the CAs that the installation introduced, and what is removed of a Secret with others |
+//! | [`unwritten`] | the introduced CAs that a suspended leader may still write |
 //! | [`plan`], [`apply`] | the next step of a rotation, and the content of the Secret after it |
 //! | [`serving`] | which certificate a replica serves |
 
@@ -29,6 +30,7 @@ pub mod stored;
 mod tests;
 pub mod time;
 pub mod trust;
+pub mod unwritten;
 
 pub use crypto::provider;
 pub use names::canonical;

@@ -22,6 +22,10 @@ pub const CA_KEY: &str = "ca.key";
 /// The private key of the next CA, which is published but does not sign yet.
 pub const NEXT_CA_KEY: &str = "next-ca.key";
 
+/// The maximum number of trusted CAs that are read. A rotation needs two or three. A Secret has room for thousands, and the
+/// signature of each one is checked whenever it is read. A Secret with more counts as damaged.
+pub const MAX_CAS: usize = 64;
+
 /// A renewal that a user requests with the annotation `netpol.abcdesktop.io/renew`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Renewal {
@@ -101,7 +105,7 @@ impl Stored {
     /// [`Stored::trust_annotation`] writes.
     pub fn read(name: &str, data: &BTreeMap<String, Vec<u8>>, trusted: Option<&str>, renewal: Option<Renewal>) -> Stored {
         let value = |key: &str| data.get(key).map_or(&[][..], Vec::as_slice);
-        let mut bundle = Bundle::read(value(CA));
+        let mut bundle = Bundle::read_first(value(CA), MAX_CAS);
         bundle.cas.retain(Ca::is_intact);
         // A bundle that differs from what netpol wrote may lack certificates that left no trace.
         let trusted = trusted.unwrap_or_default();

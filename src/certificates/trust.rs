@@ -121,8 +121,13 @@ pub struct Bundle {
 impl Bundle {
     /// Reads a PEM bundle. Skips damaged certificates, as API servers do.
     pub fn read(pem: &[u8]) -> Bundle {
+        Bundle::read_first(pem, usize::MAX)
+    }
+
+    /// Reads the first `max` certificates of a PEM bundle, as [`Bundle::read`] does.
+    pub fn read_first(pem: &[u8], max: usize) -> Bundle {
         let mut bundle = Bundle::default();
-        for ca in readable_certificates(pem).filter_map(Ca::from_der) {
+        for ca in readable_certificates(pem).filter_map(Ca::from_der).take(max) {
             if !bundle.cas.contains(&ca) {
                 bundle.cas.push(ca);
             }

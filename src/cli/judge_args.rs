@@ -3,8 +3,10 @@
 //! An environment variable with several values separates them by commas. Users and groups are separated by
 //! newlines, because they may contain commas (`cn=admins,ou=groups`).
 
+use std::path::Path;
 use std::sync::Arc;
 
+use anyhow::anyhow;
 use clap::Args;
 
 use super::choices::word;
@@ -27,7 +29,8 @@ pub struct CanonArgs {
     ///
     /// A canon consists of NetworkPolicies and Grants, as YAML or JSON. In a folder, the *.yaml, *.yml and *.json files
     /// are read; subfolders are ignored. The first canon is the target, which `netpol render policies` prints. A policy may
-    /// also mean what another canon says, so that a new release can be accepted before the old one is replaced.
+    /// also mean what another canon says, so that a new release can be accepted before the old one is replaced. In one value
+    /// and in the environment variable, canons are separated by commas: abcdesktop,abcdesktop-4.4.
     #[arg(long = "canon", value_name = "NAME or PATH", env = "NETPOL_CANON", value_delimiter = ',')]
     #[arg(default_values_t = DEFAULT.map(str::to_owned))]
     pub canons: Vec<String>,
@@ -43,7 +46,7 @@ pub struct RegisteredArgs {
     #[arg(long, value_name = "HOW", env = "NETPOL_FOREIGN_POLICIES", value_enum, default_value_t = Settings::default().foreign_policies)]
     pub foreign_policies: Action,
 
-    /// Kind of policy of another API that netpol does not know, as GROUP/PLURAL (repeatable): kubeovn.io/subnets.
+    /// Kind of policy of another API that netpol does not know, as GROUP/PLURAL (repeatable): example.org/flowpolicies.
     #[arg(long = "foreign-kind", value_name = "KIND", env = "NETPOL_FOREIGN_KIND", value_delimiter = ',')]
     pub foreign_kinds: Vec<GivenKind>,
 
@@ -136,11 +139,20 @@ impl CanonArgs {
     /// # Errors
     /// Returns an error if a canon cannot be read or is not valid, or if the canons cannot be accepted together.
     pub fn load(&self, warn: impl FnOnce(&str)) -> Result<Canons, Failure> {
-        let canons = Canons::load(&self.canons, &self.namespaces).map_err(Failure::input)?;
+        let canons = Canons::load(&self.canons, &self.namespaces).map_err(|error| match self.separated_by_blanks() {
+            Some(value) => Failure::input(anyhow!("{error}; several canons are separated by commas: --canon {value}")),
+            None => Failure::input(error),
+        })?;
         if let Some(warning) = canons.warning() {
             warn(&warning);
         }
         Ok(canons)
+    }
+
+    /// Returns a value that contains blanks and is no file, with commas instead.
+    fn separated_by_blanks(&self) -> Option<String> {
+        let value = self.canons.iter().find(|canon| canon.contains(char::is_whitespace) && !Path::new(canon).exists())?;
+        Some(value.split_whitespace().collect::<Vec<_>>().join(","))
     }
 }
 
@@ -237,6 +249,14 @@ mod tests {
     }
 
     #[test]
+    fn canons_that_are_separated_by_blanks_are_named_with_commas() {
+        let load = |value: &str| parse(&["--canon", value]).unwrap().canon.load(|_| ()).unwrap_err().to_string();
+        let error = load("abcdesktop abcdesktop-4.4");
+        assert!(error.contains("no such file or folder") && error.ends_with("commas: --canon abcdesktop,abcdesktop-4.4"), "{error}");
+        assert!(!load("/no/such/canon").contains("commas"));
+    }
+
+    #[test]
     fn an_invalid_namespace_is_a_usage_error() {
         for name in ["", "A", "-a", "a-", "a.b", "a b", &"a".repeat(64)] {
             assert!(parse(&["--namespace", name]).is_err(), "{name:?}");
@@ -258,7 +278,7 @@ mod tests {
             "--network-annotations=deny",
             "--host-network=allow",
             "--workloads=ignore",
-            "--foreign-kind=kubeovn.io/subnets",
+            "--foreign-kind=example.org/flowpolicies",
             "--foreign-kind=kubeovn.io/vpcs",
             "--plugin-writer=eks:network-policy-controller",
             "--network-annotation=example.org/pool",

@@ -32,7 +32,7 @@ const BLOCKING_THREADS: usize = 8;
 Signals:
   SIGTERM, SIGINT  Shut down: keep serving for --drain-delay, finish requests, write the audit log.
                    The second one ends the server as soon as the audit log is written (5 s at most).
-  SIGHUP           Reload certificates and canon now, not within 5 s; the log says what changed.
+  SIGHUP           Reload certificates and canon immediately instead of within 5 s; the log says what changed.
 
 Examples:
   netpol serve
@@ -263,7 +263,7 @@ impl Signals {
                 tracing::warn!("second signal: dropping all connections, and ending when the audit log is written");
                 handle.abort();
                 ended.await;
-                Err(Failure::internal(anyhow!("a second signal stopped the server before every request was answered")))
+                Err(Failure::internal(anyhow!("a second signal stopped the server; some requests may be unanswered")))
             }
         }
     }

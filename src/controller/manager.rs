@@ -13,6 +13,7 @@ use super::lists;
 use super::options::Options;
 use super::secret::{Content, MANAGED_BY, RENEW, Secret};
 use super::status::{State, status};
+use super::unknown;
 use super::webhook_configurations::WebhookConfiguration;
 use crate::certificates::apply::apply;
 use crate::certificates::introduced::Introduced;
@@ -21,6 +22,7 @@ use crate::certificates::serving::{PublishedSince, is_trusted, should_serve};
 use crate::certificates::stored::Stored;
 use crate::certificates::time::rfc3339;
 use crate::certificates::trust::Ca;
+use crate::certificates::unwritten::Unwritten;
 use crate::server::{Clock, ManagedCertificate};
 
 /// The pause while a rotation is in progress.
@@ -44,6 +46,8 @@ pub(super) struct Manager {
     webhook_configurations: Option<Vec<WebhookConfiguration>>,
     /// The introduced CAs as the Lease listed them last, in case the Lease is replaced.
     recorded: Option<BTreeSet<String>>,
+    /// The recorded CAs that this process has seen.
+    recorded_cas: Unwritten,
     /// The unknown CAs of the Secret that are in the log.
     unknown: BTreeSet<String>,
     notes: Vec<String>,
@@ -59,6 +63,8 @@ struct Snapshot {
     listed: Introduced,
     /// The same, or what this process remembers.
     introduced: Introduced,
+    /// The recorded CAs that a suspended leader may still write.
+    unwritten: BTreeSet<String>,
 }
 
 impl Manager {
@@ -80,6 +86,7 @@ impl Manager {
             started: Instant::now(),
             webhook_configurations: None,
             recorded: None,
+            recorded_cas: Unwritten::default(),
             unknown: BTreeSet::new(),
             notes: Vec::new(),
             error: None,
@@ -143,6 +150,7 @@ impl Manager {
         let mut secret = Secret::read(&self.cluster, &self.options.namespace, &self.options.name).await?;
         let listed = lists::read(&self.cluster, self.lease()).await?;
         let introduced = self.remembered(&listed);
+        let unwritten = self.recorded_cas.observe(&introduced, secret.version());
         let unknown = match &mut secret.content {
             Content::Managed(stored) => introduced.restrict(stored, &bundles(&webhook_configurations)),
             Content::Foreign => Vec::new(),
@@ -164,7 +172,7 @@ impl Manager {
             self.notes.push(format!("the value of the annotation {RENEW} must be \"leaf\" or \"ca\""));
         }
         self.certificate.record_read(self.now(), ca_not_after);
-        Ok(Snapshot { webhook_configurations, secret, listed, introduced })
+        Ok(Snapshot { webhook_configurations, secret, listed, introduced, unwritten })
     }
 
     /// Returns the lists with the list that this process remembers, if the Lease has none: a Lease that was replaced has
@@ -176,9 +184,10 @@ impl Manager {
         Introduced { recorded: self.recorded.clone(), accepted: listed.accepted.clone() }
     }
 
-    /// Records the CAs of an intact Secret and no others, unless another process changed the lists since they were read.
+    /// Records the CAs of an intact Secret and no others that it cannot get any more, unless another process changed the lists since they were read.
     async fn tidy(&self, stored: &Stored, snapshot: &Snapshot) -> Result<(), ClusterError> {
-        let Some(tidied) = snapshot.introduced.tidied(stored).filter(|tidied| *tidied != snapshot.listed) else { return Ok(()) };
+        let tidied = snapshot.introduced.tidied(stored, &snapshot.unwritten);
+        let Some(tidied) = tidied.filter(|tidied| *tidied != snapshot.listed) else { return Ok(()) };
         let change = |now: &Introduced| if *now == snapshot.listed { tidied.clone() } else { now.clone() };
         lists::write(&self.cluster, self.lease(), change).await
     }
@@ -187,24 +196,18 @@ impl Manager {
         (&self.options.namespace, &self.options.name)
     }
 
-    /// Logs and counts each unknown CA of the Secret once, while it is there.
+    /// Logs the unknown CAs of the Secret once, in one line, and counts each, while they are there.
     fn report_unknown(&mut self, unknown: &[Ca]) {
         let (namespace, name) = (&self.options.namespace, &self.options.name);
-        for ca in unknown.iter().filter(|ca| !self.unknown.contains(&ca.sha256)) {
+        let found: Vec<&Ca> = unknown.iter().filter(|ca| !self.unknown.contains(&ca.sha256)).collect();
+        for _ in &found {
             self.certificate.count_failure(Cause::UnknownCa.name());
-            tracing::warn!(
-                cause = Cause::UnknownCa.name(),
-                sha256 = ca.sha256,
-                "the secret \"{namespace}/{name}\" contains a CA that netpol did not introduce: it is neither served nor published, and \
-                 the leader removes it. If you restore a backup, accept its CA first: kubectl -n {namespace} annotate lease {name} {}={}",
-                lists::ACCEPT,
-                ca.sha256
-            );
         }
+        if !found.is_empty() {
+            tracing::warn!(cause = Cause::UnknownCa.name(), cas = found.len(), "{}", unknown::line(namespace, name, &found));
+        }
+        self.notes.extend(unknown::note(namespace, name, unknown));
         self.unknown = unknown.iter().map(|ca| ca.sha256.clone()).collect();
-        self.notes.extend(unknown.iter().map(|ca| {
-            format!("the secret \"{namespace}/{name}\" contains a CA that netpol did not introduce ({}), which is ignored", ca.fingerprint)
-        }));
     }
 
     /// Serves the stored certificate if it should replace the current one.

@@ -17,7 +17,7 @@
 //! | `election` | the Lease that decides which replica leads |
 //! | `lists` | the lists of CAs in the annotations of the Lease |
 //! | `manager` | the loop that reads, serves, plans and writes |
-//! | `status`, `sentence` | sentences for `/readyz`; errors of libraries as sentences |
+//! | `status`, `unknown`, `sentence` | sentences for `/readyz`; CAs that netpol did not introduce; errors of libraries as sentences |
 
 mod backoff;
 mod cluster;
@@ -30,6 +30,7 @@ mod proxy;
 mod secret;
 mod sentence;
 mod status;
+mod unknown;
 mod webhook_configurations;
 
 use std::time::Duration;

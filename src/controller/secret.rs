@@ -118,6 +118,11 @@ impl Secret {
         Secret { content: Content::Managed(Box::new(stored)), has_unknown_renewal, object: Some(Redacted(object)) }
     }
 
+    /// Returns its resource version; an empty text if it does not exist.
+    pub(super) fn version(&self) -> &str {
+        self.object.as_ref().and_then(|Redacted(object)| text(object, "/metadata/resourceVersion")).unwrap_or_default()
+    }
+
     /// Creates the Secret with new content, or replaces the object that was read.
     pub(super) async fn write(
         &self,

@@ -136,7 +136,7 @@ fn manifests_have_the_given_users_and_namespaces() {
         namespace_controllers: vec!["o\"brien".to_owned()],
         plugin_writers: vec!["plug\"in".to_owned()],
         network_annotation_keys: vec!["example.org/pool".to_owned()],
-        foreign_kinds: vec!["kubeovn.io/subnets".parse().unwrap()],
+        foreign_kinds: vec!["example.org/flowpolicies".parse().unwrap()],
         ..Settings::default()
     };
     let manifests = Registration {
@@ -158,5 +158,9 @@ fn manifests_have_the_given_users_and_namespaces() {
     for name in ["pods", "bindings", "namespaces"] {
         assert!(condition(name).contains(r#", "example.org/pool"]"#), "{name}");
     }
-    assert!(resources(webhook(&manifests, "foreign-policies")).contains(&("kubeovn.io".to_owned(), "subnets".to_owned(), String::new())));
+    assert!(resources(webhook(&manifests, "foreign-policies")).contains(&(
+        "example.org".to_owned(),
+        "flowpolicies".to_owned(),
+        String::new()
+    )));
 }

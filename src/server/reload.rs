@@ -82,7 +82,7 @@ impl Reloader {
         }
         Some(match self.certificate.poll(now) {
             Polled::Same => self.unchanged("certificate"),
-            Polled::Refused(error) => self.refused("certificate", &error),
+            Polled::Rejected(error) => self.rejected("certificate", &error),
             Polled::New(pair) => {
                 let change = self.taken("certificate", &format!("valid until {}", when(pair.not_after)));
                 self.health.certificate.set(pair);
@@ -94,13 +94,13 @@ impl Reloader {
     fn poll_client_ca(&mut self) -> Option<Change> {
         Some(match self.client_ca.as_ref()?.poll() {
             Polled::Same => self.unchanged("client CA"),
-            Polled::Refused(error) => self.refused("client CA", &error),
+            Polled::Rejected(error) => self.rejected("client CA", &error),
             Polled::New(ca) => match self.tls.set_client_ca(&ca) {
                 Ok(()) => {
                     self.client_ca = Some(ca);
                     self.taken("client CA", "active for new connections")
                 }
-                Err(error) => self.refused("client CA", &error),
+                Err(error) => self.rejected("client CA", &error),
             },
         })
     }
@@ -114,7 +114,7 @@ impl Reloader {
         });
         match reread {
             Ok(None) => self.unchanged("canon"),
-            Err(error) => self.refused("canon", &error),
+            Err(error) => self.rejected("canon", &error),
             Ok(Some(canons)) => {
                 let change = self.taken("canon", &canons.hash);
                 if let Some(warning) = canons.warning() {
@@ -142,10 +142,10 @@ impl Reloader {
         Change::Reloaded
     }
 
-    fn refused(&self, what: &'static str, error: &dyn Display) -> Change {
+    fn rejected(&self, what: &'static str, error: &dyn Display) -> Change {
         self.metrics.changes.set_degraded(what, true);
         if self.health.degraded.set(what, format!("cannot use the {what} on disk; the last valid version remains active: {error}")) {
-            self.metrics.changes.refused(what);
+            self.metrics.changes.rejected(what);
             tracing::error!(what, error = %error, "cannot use the file on disk; the last valid version remains active");
         }
         Change::Rejected(error.to_string())

@@ -73,6 +73,9 @@ impl Desk {
         let arrived = Instant::now();
         self.metrics.in_flight.inc();
         let _in_flight = InFlight(&self.metrics);
+        if let Some(sink) = &self.audit {
+            unanswered::note_omitted(sink, &self.quota);
+        }
         let deadline = deadline::of(request.uri().query(), arrived);
         let (mut parts, body) = request.into_parts();
         let link = parts.extensions.remove::<Arc<Link>>();

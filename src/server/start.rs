@@ -20,7 +20,7 @@ use super::metrics::Metrics;
 use super::reload::{Reloaded, Reloader};
 use super::review::{self, Desk};
 use super::tls::{ClientCa, CurrentCertificate, ManagedCertificate, Source, Tls, TlsError};
-use super::unanswered::Quota;
+use super::unanswered::{self, Quota};
 use crate::audit::Sink;
 
 /// Time for the audit log to write its last records.
@@ -184,6 +184,7 @@ pub fn start(config: &Config, parts: Parts) -> Result<Running, StartError> {
         metrics: Arc::clone(&metrics),
         lifecycle: Arc::clone(&lifecycle),
     });
+    let last = Arc::clone(&desk);
     let admin =
         Admin { health: Arc::clone(&health), metrics: Arc::clone(&metrics), desk, port: Arc::clone(&port), clock: Arc::clone(&clock) };
     let admin_port = Arc::new(Port {
@@ -226,6 +227,7 @@ pub fn start(config: &Config, parts: Parts) -> Result<Running, StartError> {
         }
         lifecycle.advance(Phase::Over);
         if let Some(sink) = audit {
+            unanswered::note_last(&sink, &last.quota);
             flush(sink).await;
         }
     });

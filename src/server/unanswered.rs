@@ -4,20 +4,21 @@
 //! `--client-ca`, only API servers can send requests, and each such request has a line. Without it, any client that
 //! reaches the port can cause errors, with a few bytes each, so the number of lines is limited.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use super::refusal::Refusal;
 use crate::admission::stated_uid;
-use crate::audit::{Sink, Unanswered};
+use crate::audit::{Omitted, Sink, Unanswered};
 use crate::verdict::Stage;
 
 /// The number of lines that clients without a verified certificate can cause at once.
 const BURST: u32 = 30;
 
-/// The time after which they can cause one more line: 8,640 lines a day, which are about 4 MB.
+/// The time after which they can cause one more line: 8,640 lines a day, which are about 4 MB, and
+/// as many with the number of the others, which are about 3 MB.
 const REFILL: Duration = Duration::from_secs(10);
 
 /// The number of bytes at the start of a body to search for its uid. An API server writes about 120 bytes before it.
@@ -57,7 +58,7 @@ pub(crate) fn note(failed: Failed, of: Circumstances, sink: &Sink, quota: &Quota
     let Circumstances { stage, latency, client_verified } = of;
     let Some(omitted) = (if client_verified { Some(0) } else { quota.take(Instant::now()) }) else { return };
     let Failed { refusal, uid } = failed;
-    sink.offer_unanswered(&Unanswered {
+    let is_queued = sink.offer_unanswered(&Unanswered {
         time: jiff::Timestamp::now(),
         omitted,
         uid,
@@ -71,6 +72,26 @@ pub(crate) fn note(failed: Failed, of: Circumstances, sink: &Sink, quota: &Quota
         client_verified,
         latency,
     });
+    if !is_queued {
+        quota.put_back(omitted);
+    }
+}
+
+/// Writes the number of requests that got no line, as soon as the limit permits a line.
+pub(crate) fn note_omitted(sink: &Sink, quota: &Quota) {
+    if let Some(omitted) = quota.take_omitted(Instant::now())
+        && !sink.offer_omitted(&Omitted::new(omitted))
+    {
+        quota.put_back(omitted);
+    }
+}
+
+/// Writes the number of requests that got no line before the audit log is closed.
+pub(crate) fn note_last(sink: &Sink, quota: &Quota) {
+    let omitted = quota.rest();
+    if omitted > 0 && !sink.offer_omitted(&Omitted::new(omitted)) {
+        tracing::warn!(omitted, "requests got an HTTP error and have no line in the audit log");
+    }
 }
 
 /// The limit on lines that clients without a verified certificate cause.
@@ -90,23 +111,68 @@ struct State {
 impl Quota {
     /// Takes one line; returns the number of requests that had none since the last one, or `None` if this request has none.
     fn take(&self, now: Instant) -> Option<u64> {
-        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let since = *state.since.get_or_insert(now);
-        let refilled = u32::try_from(now.saturating_duration_since(since).as_secs() / REFILL.as_secs()).unwrap_or(u32::MAX);
-        state.used = state.used.saturating_sub(refilled);
-        state.since = if state.used == 0 { Some(now) } else { since.checked_add(REFILL.saturating_mul(refilled)) };
-        if state.used >= BURST {
+        let mut state = self.state();
+        if !state.has_line(now) {
             state.omitted = state.omitted.saturating_add(1);
             return None;
         }
         state.used += 1;
         Some(std::mem::take(&mut state.omitted))
     }
+
+    /// Returns the number of requests that had no line, if there are any and the limit permits a line again. It takes no line,
+    /// so that a request that gets an error next has its own: there are at most two lines for one that refills.
+    fn take_omitted(&self, now: Instant) -> Option<u64> {
+        let mut state = self.state();
+        (state.omitted > 0 && state.has_line(now)).then(|| std::mem::take(&mut state.omitted))
+    }
+
+    /// Returns the number of requests that had no line, without regard to the limit.
+    fn rest(&self) -> u64 {
+        std::mem::take(&mut self.state().omitted)
+    }
+
+    /// Counts requests again whose number could not be written.
+    fn put_back(&self, omitted: u64) {
+        let mut state = self.state();
+        state.omitted = state.omitted.saturating_add(omitted);
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Returns whether the limit permits a line.
+    fn has_line(&mut self, now: Instant) -> bool {
+        let since = *self.since.get_or_insert(now);
+        let refilled = u32::try_from(now.saturating_duration_since(since).as_secs() / REFILL.as_secs()).unwrap_or(u32::MAX);
+        self.used = self.used.saturating_sub(refilled);
+        self.since = if self.used == 0 { Some(now) } else { since.checked_add(REFILL.saturating_mul(refilled)) };
+        self.used < BURST
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_number_of_requests_without_a_line_is_written_once_and_never_lost() {
+        let quota = Quota::default();
+        let start = Instant::now();
+        assert_eq!(quota.take_omitted(start), None, "there are none");
+        assert!((0..30).all(|_| quota.take(start) == Some(0)));
+        assert!((0..7).all(|_| quota.take(start).is_none()));
+        assert_eq!(quota.take_omitted(start + Duration::from_millis(9_999)), None);
+        let refilled = start + REFILL;
+        assert_eq!((quota.take_omitted(refilled), quota.take_omitted(refilled)), (Some(7), None));
+        // The queue was full.
+        quota.put_back(7);
+        assert_eq!((quota.take(refilled), quota.take(refilled)), (Some(7), None), "the line was not taken");
+        assert_eq!((quota.rest(), quota.rest()), (1, 0));
+    }
 
     #[test]
     fn a_flood_has_thirty_lines_and_then_one_every_ten_seconds() {

@@ -48,6 +48,7 @@ pub const NETWORK: &[&str] = &[
     // OVN-Kubernetes: ports of a pod of a user-defined network that the default network can reach.
     "k8s.ovn.org/open-default-ports",
     // Kube-OVN: addresses and subnet, rules of security groups, forged source addresses, routes around the router.
+    // `eip`, `snat` and `vip` are addresses too: outside the cluster, for connections to the outside, and by the name of a Vip.
     "ovn.kubernetes.io/ip_address",
     "ovn.kubernetes.io/ip_pool",
     "ovn.kubernetes.io/logical_switch",
@@ -59,6 +60,8 @@ pub const NETWORK: &[&str] = &[
     "ovn.kubernetes.io/north_gateway",
     "ovn.kubernetes.io/routes",
     "ovn.kubernetes.io/eip",
+    "ovn.kubernetes.io/snat",
+    "ovn.kubernetes.io/vip",
     // Spiderpool: addresses, interfaces and routes.
     "ipam.spidernet.io/ippool",
     "ipam.spidernet.io/ippools",

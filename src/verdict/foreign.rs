@@ -69,8 +69,15 @@ pub const KINDS: &[ForeignKind] = &[
     plugin_written(&namespaced("cilium.io", "ciliumendpoints")),
     plugin_written(&cluster("cilium.io", "ciliumendpointslices")),
     plugin_written(&cluster("cilium.io", "ciliumidentities")),
+    // Any configuration of Envoy, which connects to pods itself: a policy then sees the proxy instead of the client. The
+    // operator writes them for Ingresses and Gateways.
+    plugin_written(&namespaced("cilium.io", "ciliumenvoyconfigs")),
+    plugin_written(&cluster("cilium.io", "ciliumclusterwideenvoyconfigs")),
     plugin_written(&namespaced("networking.k8s.aws", "policyendpoints")),
     plugin_written(&cluster("networking.k8s.aws", "clusterpolicyendpoints")),
+    // The ACLs of a subnet, which can have a higher priority than those of policies; further addresses of pods.
+    plugin_written(&cluster("kubeovn.io", "subnets")),
+    plugin_written(&cluster("kubeovn.io", "vips")),
 ];
 
 /// The user names of the network plugins that write the kinds with [`ForeignKind::plugin_written`], or annotations of
@@ -100,7 +107,7 @@ impl FromStr for GivenKind {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let wrong = || "write GROUP/PLURAL in lower case, for example kubeovn.io/subnets".to_owned();
+        let wrong = || "write GROUP/PLURAL in lower case, for example example.org/flowpolicies".to_owned();
         let (group, resource) = text.split_once('/').ok_or_else(wrong)?;
         if [group, resource].into_iter().any(|name| dns_subdomain_fault(name).is_some()) || resource.contains('.') {
             return Err(wrong());
@@ -121,12 +128,14 @@ mod tests {
 
     #[test]
     fn a_given_kind_is_a_group_and_a_plural() {
-        let kind: GivenKind = "kubeovn.io/subnets".parse().unwrap();
+        let kind: GivenKind = "example.org/flowpolicies".parse().unwrap();
         assert_eq!(
             (kind.group.as_str(), kind.resource.as_str(), kind.to_string()),
-            ("kubeovn.io", "subnets", "kubeovn.io/subnets".to_owned())
+            ("example.org", "flowpolicies", "example.org/flowpolicies".to_owned())
         );
-        for wrong in ["", "subnets", "/subnets", "kubeovn.io/", "kubeovn.io/Subnets", "kubeovn.io/subnets/status", "a/b.c", "*/*", "a/*"] {
+        for wrong in
+            ["", "subnets", "/subnets", "kubeovn.io/", "kubeovn.io/Subnets", "example.org/flowpolicies/status", "a/b.c", "*/*", "a/*"]
+        {
             assert!(wrong.parse::<GivenKind>().is_err(), "{wrong:?}");
         }
     }

@@ -126,9 +126,11 @@ mod tests {
 
     #[test]
     fn a_given_kind_is_never_another_subject() {
-        let given: Vec<GivenKind> = ["kubeovn.io/subnets", "apps/deployments"].map(|text| text.parse().unwrap()).to_vec();
-        assert_eq!(Subject::with(&given, "kubeovn.io", "subnets", ""), (Subject::GivenPolicy, "given-kind"));
-        for (group, resource, subresource) in [("kubeovn.io", "subnets", "status"), ("kubeovn.io", "vpcs", ""), ("", "subnets", "")] {
+        let given: Vec<GivenKind> = ["example.org/flowpolicies", "apps/deployments"].map(|text| text.parse().unwrap()).to_vec();
+        assert_eq!(Subject::with(&given, "example.org", "flowpolicies", ""), (Subject::GivenPolicy, "given-kind"));
+        for (group, resource, subresource) in
+            [("example.org", "flowpolicies", "status"), ("example.org", "others", ""), ("", "flowpolicies", "")]
+        {
             assert_eq!(Subject::with(&given, group, resource, subresource).0, Subject::Other, "{resource}");
         }
         assert_eq!(Subject::with(&given, "apps", "deployments", "").0, Subject::Workload(WorkloadKind::Plain));

@@ -105,9 +105,36 @@ fn a_torn_last_line_on_standard_input_is_a_note() {
 }
 
 #[test]
-fn an_empty_log_has_nothing_to_verify() {
-    let ran = netpol_reading(&["audit", "verify", "-"], b"");
-    assert_eq!((ran.code, ran.out.as_str()), (0, "nothing to verify: no audit lines in 1 file\n"));
+fn a_file_without_audit_lines_is_the_wrong_file() {
+    for (bytes, out) in [
+        (&b""[..], ""),
+        (b"hello\nworld\n", "skipped 2 other lines: not audit lines\n"),
+        (b"\x00\xff\x17\x80", "skipped 1 other line: not audit lines\n"),
+    ] {
+        let ran = netpol_reading(&["audit", "verify", "-"], bytes);
+        let error = "netpol: nothing to verify: no audit lines in 1 file; specify the file of --audit-log, or the output of kubectl logs\n";
+        assert_eq!((ran.code, ran.out.as_str(), ran.err.as_str()), (2, out, error));
+    }
+    let ran = netpol_reading(&["audit", "verify", "--output", "json", "-"], b"");
+    let report: Value = serde_json::from_str(&ran.out).unwrap();
+    assert_eq!((ran.code, report["lines"].as_u64()), (2, Some(0)));
+}
+
+#[test]
+fn a_compressed_log_is_named_with_the_command_that_reads_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("audit log.gz");
+    let bytes = b"\x1f\x8b\x08\0\0\0\0\0\0\x03\x03\0\0\0\0\0\0\0\0\0";
+    fs::write(&path, bytes).unwrap();
+    let name = path.to_str().unwrap();
+    for command in ["verify", "show"] {
+        let ran = netpol(&["audit", command, name]);
+        let error = format!("netpol: cannot read {name}: it is compressed: gunzip -c '{name}' | netpol audit {command} -\n");
+        assert_eq!((ran.code, ran.out.as_str(), ran.err), (2, "", error));
+        let ran = netpol_reading(&["audit", command, "-"], bytes);
+        let error = format!("netpol: cannot read standard input: it is compressed: gunzip | netpol audit {command} -\n");
+        assert_eq!((ran.code, ran.err), (2, error));
+    }
 }
 
 #[test]

@@ -194,6 +194,11 @@ mzowCgYIKoZIzj0EAwIDSAAwRQIgb5VLFYP+OPy8OtipwakgIqr10LRxv3Sc45oG
     assert!(error.contains(&format!("the certificate \"{cert}\" is not an X.509 version 3 certificate")), "{error}");
     let (code, report) = show(&["--cert", &cert]);
     assert!(code == 1 && report["findings"].to_string().contains("is not an X.509 version 3 certificate"), "{report}");
+    // The reason is one problem, not one for each CA too.
+    let (code, report) = show(&["--cert", &cert, "--ca", &cert]);
+    assert_eq!((code, report["findings"].as_array().unwrap().len(), &report["trust"][0]["trusts"]), (1, 1, &false.into()), "{report}");
+    let text = netpol(&["certs", "show", "--cert", &cert]).out;
+    assert!(text.contains("  for        no name\n"), "{text}");
     if !has_openssl() {
         return;
     }

@@ -3,9 +3,10 @@
 use std::time::{Duration, SystemTime};
 
 use crate::certificates::apply::apply;
+use crate::certificates::authority::Authority;
 use crate::certificates::introduced::Introduced;
 use crate::certificates::plan::{SETTLE, Step, View, Wanted, plan};
-use crate::certificates::stored::{Renewal, Stored};
+use crate::certificates::stored::{MAX_CAS, Renewal, Stored};
 use crate::certificates::trust::{Ca, Untrusted, same_cas, verify};
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
@@ -286,4 +287,34 @@ fn a_ca_with_an_invalid_signature_is_ignored() {
     cluster.stored = Stored::read("ns/name", &data, Some(&cluster.stored.trust_annotation()), None);
     cluster.settle();
     assert!(!cluster.stored.bundle.contains(&changed));
+}
+
+/// Each CA that is read costs the check of a signature.
+#[test]
+fn a_secret_with_many_cas_is_damaged_and_few_are_read() {
+    let mut cluster = Cluster::settled();
+    let own = cluster.signing();
+    let mut many: Vec<Ca> = (0..80).map(|_| Authority::new(cluster.now, DAY).unwrap().ca).collect();
+    many.push(own.clone());
+    let full = Stored { bundle: many, ..cluster.stored.clone() };
+    let data = full.data().into_iter().map(|(key, value)| (key.to_owned(), value.into_bytes())).collect();
+    cluster.introduced.recorded = Some(cluster.introduced.with(std::slice::from_ref(&own)));
+    let mut read = Stored::read("ns/name", &data, Some(&full.trust_annotation()), None);
+    assert_eq!((read.bundle.len(), read.is_damaged), (MAX_CAS, true));
+    assert_eq!(cluster.introduced.restrict(&mut read, &cluster.published).len(), MAX_CAS);
+    cluster.stored = read;
+    cluster.introduced.recorded = None;
+    assert_eq!(cluster.settle(), [Step::Introduce, Step::Publish, Step::Promote]);
+    assert!(cluster.stored.bundle.contains(&own), "the published CA is restored");
+}
+
+#[test]
+fn no_step_writes_more_cas_than_are_read() {
+    let mut cluster = Cluster::settled();
+    let more: Vec<Ca> = (1..MAX_CAS).map(|_| Authority::new(cluster.now, DAY * 365).unwrap().ca).collect();
+    cluster.stored.bundle.extend(more);
+    cluster.published = vec![cluster.stored.bundle.clone()];
+    cluster.stored.renewal = Some(Renewal::Ca);
+    cluster.take(Step::Introduce);
+    assert_eq!((cluster.stored.bundle.len(), cluster.stored.is_damaged), (MAX_CAS, false));
 }

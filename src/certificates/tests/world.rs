@@ -17,6 +17,7 @@ use crate::certificates::plan::{Step, View, Wanted, plan};
 use crate::certificates::serving::{PublishedSince, is_trusted, should_serve};
 use crate::certificates::stored::{Renewal, Stored};
 use crate::certificates::trust::{Bundle, Ca, pem, same_cas, verify};
+use crate::certificates::unwritten::Unwritten;
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
@@ -75,8 +76,8 @@ enum Call {
     ReadAgain(Option<u64>, Box<Stored>, Introduced),
     /// Plans the next step.
     Plan(Vec<WebhookConfiguration>, Option<u64>, Box<Stored>, Introduced),
-    /// Records the CAs of an intact Secret and no others, then plans.
-    Tidy(Vec<WebhookConfiguration>, Option<u64>, Box<Stored>, Introduced),
+    /// Writes the tidied lists to a Lease that still has the others, then plans.
+    Tidy(Vec<WebhookConfiguration>, Option<u64>, Box<Stored>, Introduced, Introduced),
     /// Records a new CA, then writes the Secret.
     Record(Option<u64>, Box<Stored>),
     /// Writes the Secret.
@@ -89,6 +90,7 @@ struct Replica {
     served: Option<Pair>,
     was_trusted: bool,
     published_since: PublishedSince,
+    recorded_cas: Unwritten,
     leads: bool,
     call: Call,
 }
@@ -102,6 +104,8 @@ struct World {
     lease: Introduced,
     /// CAs that netpol did not introduce.
     foreign: Vec<Ca>,
+    /// CAs that netpol introduced, but a replica did not know.
+    unknown: Vec<Ca>,
     configs: Vec<WebhookConfiguration>,
     replicas: Vec<Replica>,
     steps: BTreeMap<Step, usize>,
@@ -113,7 +117,14 @@ struct World {
 }
 
 fn replica() -> Replica {
-    Replica { served: None, was_trusted: false, published_since: PublishedSince::default(), leads: false, call: Call::ReadConfigurations }
+    Replica {
+        served: None,
+        was_trusted: false,
+        published_since: PublishedSince::default(),
+        recorded_cas: Unwritten::default(),
+        leads: false,
+        call: Call::ReadConfigurations,
+    }
 }
 
 /// Returns the last actions.
@@ -132,6 +143,7 @@ impl World {
             secret: None,
             lease: Introduced::default(),
             foreign: Vec::new(),
+            unknown: Vec::new(),
             configs: vec![config(2), config(3)],
             replicas: (0..3).map(|_| replica()).collect(),
             steps: BTreeMap::new(),
@@ -170,17 +182,19 @@ impl World {
             },
             Call::ReadLease(configs, version, mut stored) => {
                 let introduced = self.lease.clone();
-                introduced.restrict(&mut stored, &distinct(&configs));
-                let leads = self.replicas[index].leads;
-                match introduced.tidied(&stored).filter(|tidied| *tidied != introduced && leads) {
+                let unknown = introduced.restrict(&mut stored, &distinct(&configs));
+                self.unknown.extend(unknown.into_iter().filter(|ca| !self.foreign.contains(ca)));
+                let replica = &mut self.replicas[index];
+                let unwritten = replica.recorded_cas.observe(&introduced, &version.map(|version| version.to_string()).unwrap_or_default());
+                match introduced.tidied(&stored, &unwritten).filter(|tidied| *tidied != introduced && replica.leads) {
                     _ if stored.is_damaged => Call::ReadAgain(version, stored, introduced),
-                    Some(_) => Call::Tidy(configs, version, stored, introduced),
+                    Some(tidied) => Call::Tidy(configs, version, stored, introduced, tidied),
                     None => Call::Plan(configs, version, stored, introduced),
                 }
             }
-            Call::Tidy(configs, version, stored, introduced) => {
+            Call::Tidy(configs, version, stored, introduced, tidied) => {
                 if self.lease == introduced {
-                    self.lease = introduced.tidied(&stored).expect("an intact Secret");
+                    self.lease = tidied;
                 }
                 Call::Plan(configs, version, stored, introduced)
             }
@@ -379,6 +393,36 @@ impl World {
         };
         assert_eq!(plan(&wanted(), &view), Step::Done);
     }
+}
+
+/// A leader records a new CA and is suspended. Another one leads and tidies the list. Then the first one writes the Secret.
+#[test]
+fn a_ca_that_a_suspended_leader_writes_is_known() {
+    let mut world = World::new(1);
+    world.settle();
+    let version = world.version();
+    let secret = world.secret.as_mut().unwrap();
+    (secret.version, secret.renewal) = (version, Some(Renewal::Ca));
+    let until = |world: &mut World, index: usize, reached: fn(&Call) -> bool| {
+        for _ in 0..20 {
+            world.tick();
+            world.advance(index);
+            if reached(&world.replicas[index].call) {
+                return;
+            }
+        }
+        panic!("replica {index} makes no progress: {}", recent(&world.history));
+    };
+    until(&mut world, 1, |call| matches!(call, Call::ReadConfigurations));
+    until(&mut world, 0, |call| matches!(call, Call::Write(..)));
+    world.replicas[1].leads = true;
+    until(&mut world, 1, |call| matches!(call, Call::Plan(..)));
+    world.advance(0);
+    assert!(world.stored().next.is_some(), "the suspended leader has written its CA");
+    world.replicas[1].leads = false;
+    until(&mut world, 1, |call| matches!(call, Call::ReadConfigurations));
+    until(&mut world, 1, |call| matches!(call, Call::ReadConfigurations));
+    assert_eq!(world.unknown, []);
 }
 
 #[test]

@@ -121,7 +121,7 @@ pub(super) fn run(args: &Args, streams: &mut Streams) -> CommandResult {
     let mut output = Output::new(args, width, out);
     let mut seen = Seen::default();
     let mut selected = Selected::default();
-    for (name, log) in open_all(&args.files, input) {
+    for (name, log) in open_all("show", &args.files, input) {
         let mut failed = None;
         let read = log.and_then(|log| {
             shown::read(log, &mut seen, |bytes, line| {

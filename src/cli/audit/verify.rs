@@ -2,6 +2,8 @@
 
 use std::io::{self, Write as _};
 
+use anyhow::anyhow;
+
 use super::logs::{cannot_read, open_all};
 use crate::audit::verify::{Verification, verify};
 use crate::cli::exit::{CommandResult, Failure, Status};
@@ -19,7 +21,8 @@ another place.
 
 The log can be collected with the ordinary log of the servers, from several
 pods, with the prefixes and timestamps of kubectl logs, or as containerd,
-CRI-O and Docker store it. Lines that are not audit lines are counted.
+CRI-O and Docker store it. Lines that are not audit lines are counted. If
+there are no others, the exit code is 2, as for a file that cannot be read.
 
 Examples:
   netpol audit verify /var/log/netpol/audit.log*
@@ -37,15 +40,20 @@ pub(super) struct Args {
 /// Verifies an audit log and prints the report.
 ///
 /// # Errors
-/// Returns an error if a file cannot be read or the output cannot be written.
+/// Returns an error if a file cannot be read, if no file contains an audit line, or if the output cannot be written.
 pub(super) fn run(args: &Args, streams: &mut Streams) -> CommandResult {
-    let report = verify(open_all(&args.files, &mut streams.input)).map_err(cannot_read)?;
+    let report = verify(open_all("verify", &args.files, &mut streams.input)).map_err(cannot_read)?;
     match args.output.output {
         Format::Json => {
             let text = serde_json::to_string_pretty(&report).map_err(Failure::internal)?;
             writeln!(streams.out, "{text}")?;
         }
         Format::Text => text(&report, streams)?,
+    }
+    if report.lines == 0 && report.broken.is_empty() {
+        let files = Count(report.files, "file");
+        let instead = "specify the file of --audit-log, or the output of kubectl logs";
+        return Err(Failure::input(anyhow!("nothing to verify: no audit lines in {files}; {instead}")));
     }
     Ok(if report.broken.is_empty() { Status::Clean } else { Status::Findings })
 }
@@ -79,7 +87,7 @@ fn text(report: &Verification, streams: &mut Streams) -> io::Result<()> {
     let lines = Count(report.lines, "line");
     let files = Count(report.files, "file");
     if report.lines == 0 && report.broken.is_empty() {
-        writeln!(out, "nothing to verify: no audit lines in {files}")
+        Ok(())
     } else if report.broken.is_empty() {
         writeln!(out, "{GOOD}intact{GOOD:#}  {lines} in {files}, {}", Count(report.chains.len(), "chain"))
     } else {

@@ -77,19 +77,19 @@ impl Inspection {
         }
         let mut bundles = Vec::new();
         for Trust { from, name, cas } in trust {
-            let before = findings.len();
+            let mut trusts = !subjects.is_empty();
             for subject in subjects {
                 if let Err(why) = subject.shown.verify(cas, name.as_deref(), now) {
+                    trusts = false;
+                    if subject.shown.fault.is_some() {
+                        // The reason is the fault, which is a finding already.
+                        continue;
+                    }
                     let required = name.as_ref().map(|name| format!(" for {name}")).unwrap_or_default();
                     findings.push(format!("{from} does not trust the certificate from {}{required}: it {why}", subject.from));
                 }
             }
-            bundles.push(Bundle {
-                from: from.clone(),
-                name: name.clone(),
-                cas: cas.iter().map(Authority::of).collect(),
-                trusts: findings.len() == before && !subjects.is_empty(),
-            });
+            bundles.push(Bundle { from: from.clone(), name: name.clone(), cas: cas.iter().map(Authority::of).collect(), trusts });
         }
         Inspection { certificates: subjects.iter().map(Certificate::of).collect(), trust: bundles, notes, findings }
     }
@@ -99,7 +99,8 @@ impl Inspection {
         let out = &mut streams.out;
         for certificate in &self.certificates {
             writeln!(out, "{NAME}{}{NAME:#}", certificate.from)?;
-            writeln!(out, "  for        {}", certificate.names.join(", "))?;
+            let names = if certificate.names.is_empty() { "no name".to_owned() } else { certificate.names.join(", ") };
+            writeln!(out, "  for        {names}")?;
             writeln!(out, "  issued by  {}", certificate.issuer)?;
             writeln!(out, "  valid      from {} until {}", certificate.not_before, certificate.not_after)?;
         }

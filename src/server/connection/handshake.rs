@@ -9,7 +9,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 
 use crate::server::metrics::Word;
-use crate::server::tls::{Tls, is_refusal};
+use crate::server::tls::{Tls, is_rejection};
 
 /// The number of bytes that one read requests from the system: about one TLS record of maximum size. rustls requests 4 KiB.
 const SOCKET_BUFFER: usize = 16 << 10;
@@ -23,9 +23,9 @@ pub(super) async fn handshake(tls: &Tls, stream: TcpStream) -> Result<TlsStream<
     tls.acceptor().accept(stream).await.map_err(|error| {
         let error = tls_error(&error);
         if let Some(Error::AlertReceived(alert)) = error
-            && is_refusal(*alert)
+            && is_rejection(*alert)
         {
-            tls.refused(*alert, Instant::now());
+            tls.rejected(*alert, Instant::now());
         }
         cause(error)
     })
@@ -41,7 +41,7 @@ fn cause(error: Option<&Error>) -> Word {
         Some(Error::InvalidMessage(_)) => "not_tls",
         Some(Error::NoCertificatesPresented) => "no_client_certificate",
         Some(Error::InvalidCertificate(_)) => "client_certificate",
-        Some(Error::AlertReceived(alert)) if is_refusal(*alert) => "certificate_refused",
+        Some(Error::AlertReceived(alert)) if is_rejection(*alert) => "certificate_refused",
         Some(Error::AlertReceived(_)) => "alert",
         Some(Error::PeerIncompatible(_)) => "incompatible",
         Some(_) => "tls",
@@ -56,7 +56,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_client_that_refuses_the_certificate_is_a_cause_of_its_own() {
+    fn a_client_that_rejects_the_certificate_is_a_cause_of_its_own() {
         let of = |alert: AlertDescription| {
             let error = io::Error::new(io::ErrorKind::InvalidData, Error::AlertReceived(alert));
             cause(tls_error(&error))

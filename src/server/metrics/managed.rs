@@ -33,7 +33,7 @@ impl Changes {
     }
 
     /// Counts a change that was rejected.
-    pub(crate) fn refused(&self, what: Word) {
+    pub(crate) fn rejected(&self, what: Word) {
         self.reloads.get_or_create(&[("what", what), ("result", "refused")]).inc();
     }
 

@@ -47,5 +47,5 @@ pub(crate) enum Polled<T> {
     /// The content changed and is usable.
     New(T),
     /// The content changed and is not usable.
-    Refused(TlsError),
+    Rejected(TlsError),
 }

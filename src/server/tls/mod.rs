@@ -4,7 +4,7 @@
 //! - `source` opens the certificate and the client CA, and checks their files for changes; `files` reads and replaces files.
 //! - `self_issued` issues certificates if none is given; `folder` writes a folder with a certificate.
 //! - `clients` verifies the certificates of clients.
-//! - `expiry` logs that the certificate is about to expire, `refused` that clients refuse it.
+//! - `expiry` logs that the certificate is about to expire, `rejected` that clients reject it.
 //! - `error` has the errors of all of these.
 //!
 //! A connection reads the certificate from a pointer that is swapped as a whole. A new client CA creates a new
@@ -17,7 +17,7 @@ mod expiry;
 mod files;
 pub mod folder;
 mod managed;
-mod refused;
+mod rejected;
 mod self_issued;
 mod source;
 #[cfg(test)]
@@ -40,8 +40,8 @@ pub use error::TlsError;
 pub(crate) use expiry::ExpiryWatch;
 pub use files::read;
 pub use managed::{CertificateStatus, ManagedCertificate};
-use refused::Refusals;
-pub(crate) use refused::is_refusal;
+use rejected::Rejections;
+pub(crate) use rejected::is_rejection;
 pub use source::CertificateFrom;
 pub(crate) use source::{ClientCa, Source};
 
@@ -73,7 +73,7 @@ pub(crate) struct Tls {
     config: ArcSwap<ServerConfig>,
     current: CurrentCertificate,
     min: TlsMin,
-    refusals: Refusals,
+    rejections: Rejections,
 }
 
 impl Tls {
@@ -83,7 +83,7 @@ impl Tls {
     /// The TLS library refuses the configuration.
     pub(crate) fn new(source: &Source, current: CurrentCertificate, min: TlsMin, client_ca: Option<&ClientCa>) -> Result<Tls, TlsError> {
         let config = ArcSwap::from_pointee(configure(current.clone(), min, client_ca)?);
-        Ok(Tls { config, current, min, refusals: Refusals::new(source.diagnosis()) })
+        Ok(Tls { config, current, min, rejections: Rejections::new(source.diagnosis()) })
     }
 
     /// Returns the acceptor for a new connection.
@@ -91,9 +91,9 @@ impl Tls {
         TlsAcceptor::from(self.config.load_full())
     }
 
-    /// Logs that a client refused the certificate with an alert.
-    pub(crate) fn refused(&self, alert: AlertDescription, now: Instant) {
-        self.refusals.log(alert, self.current.get().as_deref(), now);
+    /// Logs that a client rejected the certificate with an alert.
+    pub(crate) fn rejected(&self, alert: AlertDescription, now: Instant) {
+        self.rejections.log(alert, self.current.get().as_deref(), now);
     }
 
     /// Requires certificates of another CA from new connections.

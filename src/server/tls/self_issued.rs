@@ -82,7 +82,7 @@ impl SelfIssued {
                 self.renew_at = pair.renewal();
                 Polled::New(pair)
             }
-            Err(error) => Polled::Refused(error),
+            Err(error) => Polled::Rejected(error),
         }
     }
 

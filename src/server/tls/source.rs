@@ -147,7 +147,7 @@ impl PairFiles {
         match self.changed(now) {
             Ok(None) => Polled::Same,
             Ok(Some(pair)) => Polled::New(pair),
-            Err(error) => Polled::Refused(error.into()),
+            Err(error) => Polled::Rejected(error.into()),
         }
     }
 
@@ -204,7 +204,7 @@ impl ClientCa {
         match ClientCa::open(&self.path, &self.names) {
             Ok(again) if again.active == self.active => Polled::Same,
             Ok(again) => Polled::New(again),
-            Err(error) => Polled::Refused(error),
+            Err(error) => Polled::Rejected(error),
         }
     }
 

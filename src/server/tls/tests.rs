@@ -80,8 +80,8 @@ fn a_folder_that_cannot_be_written_leaves_the_certificate_in_force() {
     // A folder with the name of the file represents every reason why renaming fails.
     std::fs::remove_file(dir.path().join("tls.crt")).unwrap();
     std::fs::create_dir_all(dir.path().join("tls.crt/in-the-way")).unwrap();
-    let refused = source.poll(now + DAY * 20);
-    assert!(matches!(&refused, Polled::Refused(TlsError::Folder { .. })), "{refused:?}");
+    let rejected = source.poll(now + DAY * 20);
+    assert!(matches!(&rejected, Polled::Rejected(TlsError::Folder { .. })), "{rejected:?}");
     std::fs::remove_dir_all(dir.path().join("tls.crt")).unwrap();
     new(source.poll(now + DAY * 20));
 }
@@ -106,12 +106,12 @@ fn two_files_are_read_as_one_pair_or_not_at_all() {
     let (mut source, _) = open(&files, now);
     // A tool that copies one file after the other leaves such a pair for a while.
     write((&other.0, &one.1));
-    assert!(matches!(source.poll(now), Polled::Refused(TlsError::Pair(PairError::Mismatch { .. }))));
+    assert!(matches!(source.poll(now), Polled::Rejected(TlsError::Pair(PairError::Mismatch { .. }))));
     write((&other.0, &other.1));
     new(source.poll(now));
     assert!(matches!(source.poll(now), Polled::Same));
     write((&one.0, &one.1));
-    assert!(matches!(source.poll(now + DAY * 31), Polled::Refused(TlsError::Pair(PairError::Expired { .. }))));
-    assert!(matches!(source.poll(now - DAY), Polled::Refused(TlsError::Pair(PairError::TooEarly { .. }))));
+    assert!(matches!(source.poll(now + DAY * 31), Polled::Rejected(TlsError::Pair(PairError::Expired { .. }))));
+    assert!(matches!(source.poll(now - DAY), Polled::Rejected(TlsError::Pair(PairError::TooEarly { .. }))));
     new(source.poll(now));
 }

@@ -99,7 +99,7 @@ pub(crate) fn sets() -> Vec<(&'static str, Value)> {
                     "enforcement": "audit", "ungrantedLabels": "strip", "extraPolicies": "deny", "foreignPolicies": "deny",
                     "neighbors": "deny", "networkAnnotations": "allow", "hostNetwork": "warn", "workloads": "ignore",
                     "pluginWriters": ["eks:network-policy-controller", "o\"brien's $(HOME)"],
-                    "networkAnnotationKeys": ["example.org/pool", "plain"], "foreignKinds": ["kubeovn.io/subnets", "kubeovn.io/vpcs", "example.org/flow-policies"],
+                    "networkAnnotationKeys": ["example.org/pool", "plain"], "foreignKinds": ["example.org/flowpolicies", "kubeovn.io/vpcs", "example.org/flow-policies"],
                     "namespaceControllers": ["system:kube-controller-manager", "o\"brien <o@example.org> \\ $(HOME)"],
                     "breakGlassGroups": ["cn=admins,ou=groups", "'quoted': {no: yaml} # no comment", "$(HOSTNAME)"],
                 },

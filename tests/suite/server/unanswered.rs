@@ -103,7 +103,7 @@ fn a_large_review_that_is_too_late_has_its_uid() {
 
 #[test]
 fn a_flood_of_strangers_has_few_lines() {
-    let server = Setup::new().judge(length).start();
+    let mut server = Setup::new().judge(length).start();
     let mut client = server.client();
     for _ in 0..200 {
         client.send(b"POST /validate HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n").unwrap();
@@ -115,6 +115,15 @@ fn a_flood_of_strangers_has_few_lines() {
     assert!((30..40).contains(&count), "{count}");
     let denied = fs::read(crate::support::root().join("tests/reviews/pod-create-ungranted.validate.json")).unwrap();
     assert_eq!(client.post("/validate", &denied).status, 200);
+    drop(client);
+    server.handle.drain();
+    assert!(server.ends());
+    let log = fs::read_to_string(server.dir.path().join("audit.log")).unwrap();
+    let lines: Vec<Value> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let own = lines.iter().filter(|line| line.get("cause").is_some()).count();
+    let omitted: u64 = lines.iter().filter_map(|line| line["omitted"].as_u64()).sum();
+    assert_eq!((own as u64) + omitted, 200, "each request is counted");
+    assert!(lines.iter().any(|line| line["verdict"] == "unanswered" && line.get("cause").is_none()), "{log}");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Logs that clients refuse the certificate of this server.
+//! Logs that clients reject the certificate of this server.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -11,43 +11,43 @@ use crate::certificates::when;
 /// The minimum time between two lines of the log: an API server retries every request.
 const INTERVAL: Duration = Duration::from_secs(60);
 
-/// Refused handshakes, and when the last one was logged.
+/// Handshakes in which a client rejected the certificate, and when the last one was logged.
 #[derive(Debug)]
-pub(super) struct Refusals {
+pub(super) struct Rejections {
     /// A sentence with the command that shows what is wrong.
     diagnosis: String,
     throttle: Mutex<Throttle>,
 }
 
-impl Refusals {
-    pub(super) fn new(diagnosis: String) -> Refusals {
-        Refusals { diagnosis, throttle: Mutex::default() }
+impl Rejections {
+    pub(super) fn new(diagnosis: String) -> Rejections {
+        Rejections { diagnosis, throttle: Mutex::default() }
     }
 
-    /// Logs that a client refused the certificate, unless that was logged less than a minute ago.
+    /// Logs that a client rejected the certificate, unless that was logged less than a minute ago.
     pub(super) fn log(&self, alert: AlertDescription, served: Option<&Pair>, now: Instant) {
         let Some(handshakes) = self.throttle.lock().unwrap_or_else(PoisonError::into_inner).count(now) else { return };
         tracing::warn!(
             ?alert,
             handshakes,
             valid_until = served.map(|pair| when(pair.not_after)),
-            "TLS clients refuse the certificate of this server: {}. {}",
+            "TLS clients reject the certificate of this server: {}. {}",
             meaning(alert),
             self.diagnosis
         );
     }
 }
 
-/// Returns whether a client that sends this alert refuses the certificate (RFC 8446, section 6.2). API servers send
+/// Returns whether a client that sends this alert rejects the certificate (RFC 8446, section 6.2). API servers send
 /// `bad_certificate` for every reason.
-pub(crate) fn is_refusal(alert: AlertDescription) -> bool {
+pub(crate) fn is_rejection(alert: AlertDescription) -> bool {
     use AlertDescription::{BadCertificate, CertificateExpired, CertificateRevoked, CertificateUnknown, UnknownCA, UnsupportedCertificate};
     matches!(alert, BadCertificate | CertificateExpired | CertificateRevoked | CertificateUnknown | UnknownCA | UnsupportedCertificate)
 }
 
 fn meaning(alert: AlertDescription) -> &'static str {
     match alert {
-        AlertDescription::UnknownCA => "the caBundle of the webhook configurations does not contain its CA",
+        AlertDescription::UnknownCA => "a client other than an API server does not trust its CA",
         AlertDescription::CertificateExpired => "it has expired or is not valid yet, or a clock is wrong",
         _ => "the caBundle of the webhook configurations does not contain its CA, it has expired, or it is not for the name of the Service",
     }
@@ -86,9 +86,15 @@ mod tests {
     }
 
     #[test]
-    fn only_alerts_about_the_certificate_are_refusals() {
+    fn only_the_alert_of_api_servers_is_about_the_bundle() {
+        assert!(meaning(AlertDescription::BadCertificate).contains("caBundle"));
+        assert_eq!(meaning(AlertDescription::UnknownCA), "a client other than an API server does not trust its CA");
+    }
+
+    #[test]
+    fn only_alerts_about_the_certificate_are_rejections() {
         // The numbers of RFC 8446: bad_certificate to certificate_unknown, and unknown_ca.
-        let refusals: Vec<u8> = (0..=u8::MAX).filter(|number| is_refusal(AlertDescription::from(*number))).collect();
-        assert_eq!(refusals, [42, 43, 44, 45, 46, 48]);
+        let rejections: Vec<u8> = (0..=u8::MAX).filter(|number| is_rejection(AlertDescription::from(*number))).collect();
+        assert_eq!(rejections, [42, 43, 44, 45, 46, 48]);
     }
 }
