@@ -23,7 +23,7 @@ CRI-O and Docker store it. Lines that are not audit lines are counted.
 
 Examples:
   netpol audit verify /var/log/netpol/audit.log*
-  kubectl -n netpol-system logs deployment/abcdesktop-netpol --all-pods --prefix |
+  kubectl -n netpol-system logs deployment/abcdesktop-netpol --all-pods --ignore-errors |
     netpol audit verify -")]
 pub(super) struct Args {
     /// File of the log; - is standard input.
