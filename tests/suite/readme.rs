@@ -76,13 +76,15 @@ fn broken_links(file: &str) -> Vec<String> {
 }
 
 /// The documents for people, by their paths from the root of the package.
-const DOCUMENTS: [&str; 12] = [
+const DOCUMENTS: [&str; 14] = [
     "README.md",
     "ARCHITECTURE.md",
     "CHANGELOG.md",
     "certs/README.md",
     "charts/abcdesktop-netpol/README.md",
     "docs/audit.md",
+    "docs/canon.md",
+    "docs/commands.md",
     "docs/image.md",
     "docs/performance.md",
     "docs/runbook.md",

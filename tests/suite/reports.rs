@@ -114,7 +114,7 @@ fn audit_verify_kubectl_logs() {
     let ran = netpol_reading(&["audit", "verify", "-"], &log);
     assert!(ran.out.ends_with("intact  1 line in 1 file, 1 chain\n"), "{}", ran.out);
     let help = netpol(&["audit", "verify", "--help"]).out;
-    assert!(help.contains("kubectl -n netpol-system logs deployment/abcdesktop-netpol --all-pods --prefix |"), "{help}");
+    assert!(help.contains("kubectl -n netpol-system logs deployment/abcdesktop-netpol --all-pods --ignore-errors |"), "{help}");
 
     let Some(script) = shared("reports/audit-verify-kubectl-logs/run.sh") else { return };
     let output = Command::new("bash").arg(script).env("NETPOL", env!("CARGO_BIN_EXE_netpol")).output().unwrap();

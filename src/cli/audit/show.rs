@@ -39,9 +39,9 @@ Examples:
   netpol audit show --kind NetworkPolicy --name 'memcached-*' audit.log
   netpol audit show --rule break-glass --output json audit.log | jq -r '.user'
   netpol audit show --summary --since 2026-11-22T00:00:00Z audit.log
-  kubectl -n netpol-system logs deployment/abcdesktop-netpol --all-pods --prefix |
+  kubectl -n netpol-system logs deployment/abcdesktop-netpol --all-pods --ignore-errors |
     netpol audit show --user alice -
-  kubectl -n netpol-system logs deployment/abcdesktop-netpol --all-pods --prefix --follow |
+  kubectl -n netpol-system logs deployment/abcdesktop-netpol --all-pods --ignore-errors --follow |
     netpol audit show --unsorted -")]
 pub(super) struct Args {
     /// File of the log; - is standard input, which is also the default.

@@ -26,7 +26,7 @@ there are no others, the exit code is 2, as for a file that cannot be read.
 
 Examples:
   netpol audit verify /var/log/netpol/audit.log*
-  kubectl -n netpol-system logs deployment/abcdesktop-netpol --all-pods --prefix |
+  kubectl -n netpol-system logs deployment/abcdesktop-netpol --all-pods --ignore-errors |
     netpol audit verify -")]
 pub(super) struct Args {
     /// File of the log; - is standard input.

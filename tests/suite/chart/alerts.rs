@@ -175,6 +175,22 @@ fn anchors(text: &str) -> BTreeSet<String> {
     headings.map(crate::readme::anchor).collect()
 }
 
+/// Returns the severity that the section of an alert in the runbook begins with.
+fn documented_severity(runbook: &str, name: &str) -> String {
+    let section = runbook.split_once(&format!("### {name}\n\n")).unwrap_or_else(|| panic!("no section {name}")).1;
+    section.split_once('.').unwrap().0.to_lowercase()
+}
+
+/// Failures that come in bursts are seen for longer than an alert waits.
+#[test]
+fn one_burst_of_failures_is_enough() {
+    let alerts = alerts(None);
+    for name in ["NetpolCallsFail", "NetpolCertificateRefused"] {
+        let alert = alerts.iter().find(|alert| alert["alert"] == name).unwrap();
+        assert!(expression(alert).contains("[20m]") && alert["for"] == "1m", "{alert}");
+    }
+}
+
 #[test]
 fn each_alert_links_to_its_section_of_the_runbook() {
     let runbook = std::fs::read_to_string(root().join("docs/runbook.md")).unwrap();
@@ -186,7 +202,9 @@ fn each_alert_links_to_its_section_of_the_runbook() {
         let anchor = name.to_lowercase();
         assert!(anchors.contains(&anchor), "docs/runbook.md has no heading {name}");
         assert_eq!(alert["annotations"]["runbook_url"], format!("{base}#{anchor}"));
-        assert!(["critical", "warning"].contains(&alert["labels"]["severity"].as_str().unwrap()), "{name}");
+        let severity = alert["labels"]["severity"].as_str().unwrap();
+        assert!(["critical", "warning"].contains(&severity), "{name}");
+        assert_eq!(documented_severity(&runbook, name), severity, "{name}");
         names.insert(name.to_owned());
     }
     // Another mode of certificates has fewer alerts, never others.

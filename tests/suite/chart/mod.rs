@@ -4,6 +4,7 @@ pub(crate) mod alerts;
 mod certs_folder;
 mod generated;
 mod install;
+mod notes;
 mod objects;
 mod readme;
 mod refusals;

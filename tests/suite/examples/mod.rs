@@ -32,7 +32,8 @@ use crate::support::helm::helm;
 use crate::support::root;
 
 /// The programs that an example may run.
-const PROGRAMS: [&str; 13] = ["netpol", "base64", "cat", "cp", "cut", "date", "diff", "echo", "grep", "head", "jq", "mkdir", "openssl"];
+const PROGRAMS: [&str; 14] =
+    ["netpol", "base64", "cat", "cp", "cut", "date", "diff", "echo", "grep", "head", "jq", "mkdir", "openssl", "paste"];
 
 const READS: &str = "reads a cluster";
 const CHANGES: &str = "changes a cluster";
@@ -52,6 +53,7 @@ const NOT_RUN: &[(&str, &str)] = &[
     ("logcli", "needs a Loki"),
     ("rust-audit-info", "needs the release build: scripts/image"),
     ("scripts/performance", "takes an hour"),
+    ("xargs -r kubectl get", READS),
     ("helm template ./chart", "stands for a chart of the reader"),
     ("helm install", "is rendered instead"),
     ("helm upgrade", "is rendered instead"),

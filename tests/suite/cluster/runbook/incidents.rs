@@ -1,5 +1,6 @@
 //! The incidents, one after the other on the same release.
 
+use std::collections::BTreeSet;
 use std::fs;
 
 use base64::Engine as _;
@@ -16,8 +17,9 @@ use crate::cluster::harness::scene::{create, get, list, path, pod, pod_spec};
 use crate::cluster::harness::wait::until;
 
 /// What commands contain that cannot run here, and why.
-const CANNOT_RUN: [(&str, &str); 5] = [
+const CANNOT_RUN: [(&str, &str); 6] = [
     (" logs ", "no kubelet serves logs"),
+    (" exec ", "no kubelet runs commands in containers"),
     ("port-forward", "no kubelet forwards ports"),
     ("localhost:8080/readyz", "no kubelet forwards ports"),
     ("services/https:abcdesktop-netpol:443/proxy", "the API server has no addresses of pods"),
@@ -49,13 +51,13 @@ fn every_command_of_the_runbook_runs_or_has_a_reason() {
     assert!(unproven.is_empty(), "commands of docs/runbook.md that neither run here nor are listed with a reason: {unproven:#?}");
 }
 
-const TAKING_OUT: &str = "taking-the-guard-out-and-putting-it-back";
+const TAKING_OUT: &str = "disabling-the-guard-and-enabling-it-again";
 
 fn installation(on_call: &OnCall) {
     on_call.run(TAKING_OUT, "helm install");
     on_call.triage(WORKS);
     assert!(on_call.run("runbook", "jsonpath").contains("--canon=abcdesktop-4.4"));
-    on_call.shell("netpol render policies | kubectl apply -f -").expect("the policies of abcdesktop");
+    on_call.shell("netpol render policies --canon abcdesktop-4.4 | kubectl apply -f -").expect("the policies of abcdesktop");
     // Violations become warnings, and denials again.
     on_call.run(TAKING_OUT, "verdicts.enforcement=warn");
     on_call.triage(UNGUARDED);
@@ -140,7 +142,7 @@ fn thieves() -> Value {
         "spec": {"replicas": 1, "selector": {"matchLabels": {"app": "thieves"}}, "template": template}})
 }
 
-const MEANWHILE: &str = "find-what-came-meanwhile";
+const MEANWHILE: &str = "find-what-was-created-or-changed-in-the-meantime";
 
 fn what_came_meanwhile(on_call: &OnCall) {
     let found = on_call.finds(MEANWHILE, "get networkpolicies");
@@ -151,6 +153,8 @@ fn what_came_meanwhile(on_call: &OnCall) {
     ] {
         assert!(found.contains(line), "{line} is not in {found}");
     }
+    let restore = on_call.book.take(MEANWHILE, "netpol render policies");
+    assert!(found.contains(&format!("to restore them: {restore}\n")), "{restore} is not in {found}");
     on_call.run(MEANWHILE, "netpol render policies");
     on_call.try_with(MEANWHILE, "delete networkpolicy", &[("POLICY", "open")]).expect("the extra policy is deleted");
     let clean = on_call.run(MEANWHILE, "get networkpolicies");
@@ -159,11 +163,14 @@ fn what_came_meanwhile(on_call: &OnCall) {
     let found = on_call.finds(MEANWHILE, "get pods -o yaml");
     assert!(found.contains("ungranted-label: Pod \"thief\"") && found.contains("pod-lacks-label: Pod \"desktop\""), "{found}");
     let found = on_call.try_run(MEANWHILE, "get deployments,");
-    assert!(found.stdout.contains("workload-template: Deployment \"thieves\""), "{}", found.stdout);
+    assert!(!found.ok && found.stdout.contains("workload-template: Deployment \"thieves\""), "{}", found.stdout);
     assert!(on_call.run(MEANWHILE, "--sort-by").contains("thief"));
     on_call.try_with(MEANWHILE, "delete pod", &[("POD", "thief")]).expect("the pod is deleted");
-    on_call.run(MEANWHILE, "kubectl get namespaces");
-    assert!(on_call.run(MEANWHILE, "api-resources").contains("networkpolicies.networking.k8s.io"));
+    // Other tests have neighbor namespaces.
+    let found = on_call.try_run(MEANWHILE, "kubectl get namespaces");
+    assert!(found.stdout.contains("clean: "), "{}{}", found.stdout, found.stderr);
+    assert!(on_call.run(MEANWHILE, "networkpolic\n").contains("networkpolicies.networking.k8s.io"));
+    on_call.run(MEANWHILE, "xargs -r kubectl get");
 }
 
 /// The Deployment from before: its pod from before is deleted, and the next one is refused.
@@ -232,6 +239,9 @@ fn certificates(on_call: &OnCall) {
     });
     on_call.run_until_ok(CERTIFICATES, "netpol certs show");
     on_call.triage(WORKS);
+    let writers = on_call.run("netpolunknownca", "managedFields");
+    let names: BTreeSet<&str> = writers.lines().filter_map(|line| Some(line.split_once('\t')?.0)).collect();
+    assert_eq!(names, BTreeSet::from(["helm", "netpol-certificates"]), "{writers}");
 }
 
 /// Changes every webhook of the registration.
@@ -276,12 +286,24 @@ fn broken_canon(on_call: &OnCall) {
         "{exit}"
     );
     on_call.triage(WORKS);
+    copied_canon(on_call, broken);
     on_call.run(section, "get pods");
     on_call.run(section, "history");
     on_call.run(section, "rollback");
     on_call.triage(WORKS);
     let found = on_call.finds(section, "netpol render registration");
     assert!(found.contains("canon.yaml, document 1 (NetworkPolicy \"all\"), spec.policyTypes[0]: "), "{found}");
+}
+
+/// The canon is copied from the ConfigMap that the Deployment mounts.
+fn copied_canon(on_call: &OnCall, canon: &str) {
+    let file = on_call.folder.join("canon.yaml");
+    fs::remove_file(&file).expect("the canon that was installed");
+    let printed = on_call.run("runbook", "jsonpath");
+    let name = printed.lines().last().unwrap_or_default();
+    on_call.try_with("runbook", "to_entries", &[("CONFIGMAP", name)]).expect("the canon is copied");
+    let copied = fs::read_to_string(file).expect("a canon");
+    assert_eq!(copied.trim_end(), format!("---\n{canon}").trim_end());
 }
 
 fn break_glass(on_call: &OnCall) {
@@ -336,6 +358,7 @@ fn release_upgrade(on_call: &OnCall) {
 
 fn upgrade_and_rollback(on_call: &OnCall) {
     let section = "upgrade-rollback-uninstall";
+    assert!(on_call.run(section, "helm -n netpol-system list").contains("abcdesktop-netpol-"), "the version of the chart");
     on_call.run(section, "helm upgrade");
     on_call.run(section, "history");
     on_call.run(section, "rollback");
@@ -354,7 +377,12 @@ fn unreachable_webhook(on_call: &OnCall) {
 }
 
 fn uninstallation(on_call: &OnCall) {
+    let kept = on_call.shell("kubectl -n netpol-system get configmaps -o name").expect("ConfigMaps");
+    assert!(kept.contains("abcdesktop-netpol-canon-"), "{kept}");
     on_call.run("upgrade-rollback-uninstall", "uninstall");
+    on_call.run("upgrade-rollback-uninstall", "delete configmap");
+    let left = on_call.shell("kubectl -n netpol-system get configmaps -o name").expect("ConfigMaps");
+    assert!(!left.contains("abcdesktop-netpol-canon-"), "{left}");
     on_call.triage(UNGUARDED);
     until("no server is left", || list(SYSTEM, "pods").is_empty().then_some(()));
 }
