@@ -5,23 +5,43 @@ use super::settings::Settings;
 use crate::canon::{BREAK_GLASS, Canon, DEFAULT};
 
 /// Returns the sentence, without a full stop, that says how to restore the canonical policy `name` in `namespace`.
-pub fn hint(guard: &Guard, canon: &Canon, namespace: &str, name: &str) -> String {
+/// `differing` are the accepted canons whose policy means something else, if one of them may be meant instead of `canon`:
+/// restoring the policy of another release than the one that runs breaks connections.
+pub fn hint(guard: &Guard, canon: &Canon, differing: &[&Canon], namespace: &str, name: &str) -> String {
+    let restoring = if differing.is_empty() {
+        "To restore it".to_owned()
+    } else {
+        let canons = std::iter::once(canon).chain(differing.iter().copied()).map(|canon| guard.name_of(canon));
+        let canons = canons.collect::<Vec<_>>().join(" or ");
+        format!("The accepted canons differ in it: choose that of {canons}. To restore that of the first")
+    };
     match &guard.hints {
         Hints::Remote(_) if !is_built_in(canon) => {
             let (of, namespace) = (guard.name_of(canon), quoted(namespace));
             format!(
-                "To restore it, apply NetworkPolicy \"{name}\" of {of}: kubectl -n {namespace} diff -f FILE, then kubectl -n {namespace} apply -f FILE"
+                "{restoring}, apply NetworkPolicy \"{name}\" of {of}: kubectl -n {namespace} diff -f FILE, then kubectl -n {namespace} apply -f FILE"
             )
         }
-        _ => format!("To restore it: {}", command(canon, namespace, &[name])),
+        _ if differing.is_empty() => format!("{restoring}: {}", command(canon, namespace, &[name])),
+        _ => format!("{restoring}: {}", command_of(canon, namespace, &[name])),
     }
 }
 
 /// Returns the shell command that restores the canonical policies `names` in `namespace`. It omits flags that
 /// equal their defaults, and `--only` if `names` are all policies of the namespace.
 pub fn command(canon: &Canon, namespace: &str, names: &[&str]) -> String {
+    let is_default = DEFAULT.first().is_some_and(|default| canon.source == *default);
+    written(canon, !is_default, namespace, names)
+}
+
+/// Returns the same command, always with the name of the canon, for a choice between several.
+pub fn command_of(canon: &Canon, namespace: &str, names: &[&str]) -> String {
+    written(canon, true, namespace, names)
+}
+
+fn written(canon: &Canon, has_canon: bool, namespace: &str, names: &[&str]) -> String {
     let mut command = vec!["netpol render policies".to_owned()];
-    if DEFAULT.first().is_none_or(|default| canon.source != *default) {
+    if has_canon {
         command.push(format!("--canon {}", quoted(&canon.source)));
     }
     if Settings::default().namespaces != [namespace] {
@@ -82,7 +102,7 @@ mod tests {
             let documents = if source == path { Documents::from_text(path, policy) } else { Documents::read(source).unwrap() };
             let canons = Canons::from_documents(&[documents], &namespaces).unwrap();
             let guard = Guard { hints, ..Guard::new(Arc::new(canons), Arc::new(Settings::default())) };
-            hint(&guard, guard.canons.first(), "abcdesktop", "all")
+            hint(&guard, guard.canons.first(), &[], "abcdesktop", "all")
         };
         assert_eq!(of(path, Hints::Command), format!("To restore it: netpol render policies --canon {path} | kubectl apply -f -"));
         assert_eq!(

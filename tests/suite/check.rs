@@ -91,7 +91,7 @@ fn release_4_4_drifts_from_the_documented_canon_in_two_policies() {
     warning, nearest-canon: Namespace "abcdesktop"
         all 27 policies in the namespace abcdesktop are those of the built-in canon abcdesktop-4.4, which is not accepted. To accept it: --canon abcdesktop-4.4
     not clean: 25 of 27 policies match the canon abcdesktop, 2 drifted
-    to restore them: netpol render policies --only ocuser-rights,ocuser-permits | kubectl apply -f -
+    to accept the policies of the namespace abcdesktop: --canon abcdesktop-4.4
     "#);
 }
 
@@ -141,6 +141,48 @@ fn a_drifted_policy_is_compared_with_the_canon_that_most_policies_match() {
     let command = "netpol render policies --canon abcdesktop-4.4 --only ocuser-rights | kubectl apply -f -";
     assert!(drift["message"].as_str().unwrap().ends_with(command), "{drift}");
     assert!(check(&["--partial"], &text).out.ends_with(&format!("to restore it: {command}\n")));
+}
+
+#[test]
+fn where_equally_fitting_canons_differ_each_has_its_command() {
+    let commands = "\
+to restore them, choose the canon of the release that runs: the accepted canons differ here
+    of abcdesktop: netpol render policies --canon abcdesktop --only ocuser-permits,ocuser-rights | kubectl apply -f -
+    of abcdesktop-4.4: netpol render policies --canon abcdesktop-4.4 --only ocuser-permits,ocuser-rights | kubectl apply -f -
+";
+    let mut list: Value = serde_json::from_str(&rendered(&["--output", "json"])).unwrap();
+    let is_common = |item: &Value| !["ocuser-permits", "ocuser-rights"].contains(&item["metadata"]["name"].as_str().unwrap());
+    list["items"].as_array_mut().unwrap().retain(is_common);
+    let ran = check(&[], &list.to_string());
+    assert!(
+        ran.out.ends_with(&format!(" 25 of 27 policies match the canons abcdesktop, abcdesktop-4.4, 2 missing\n{commands}")),
+        "{}",
+        ran.out
+    );
+    let missing = report(&[], &list.to_string())["findings"][0]["message"].as_str().unwrap().to_owned();
+    assert!(missing.contains("To create that of abcdesktop: ") && missing.contains(". To create that of abcdesktop-4.4: "), "{missing}");
+
+    // Where they agree, there is nothing to choose.
+    list["items"].as_array_mut().unwrap().retain(|item| item["metadata"]["name"] != "memcached-rights");
+    let both = of("abcdesktop", "ocuser-rights") + &of("abcdesktop", "ocuser-permits") + &list.to_string();
+    assert!(check(&[], &both).out.ends_with("\nto restore it: netpol render policies --only memcached-rights | kubectl apply -f -\n"));
+
+    let mut drifted = canonical("ocuser-rights");
+    drifted["spec"]["ingress"] = json!([{}]);
+    let message = report(&["--partial"], &drifted.to_string())["findings"][0]["message"].as_str().unwrap().to_owned();
+    assert!(message.contains("The accepted canons differ in it: choose that of "), "{message}");
+}
+
+#[test]
+fn every_built_in_canon_that_fits_equally_is_named() {
+    let ran = check(&["--partial"], &of("abcdesktop-4.4", "speedtest-rights"));
+    assert_eq!(ran.code, 0, "{}", ran.out);
+    let ran = check(&["--partial", "--canon", "abcdesktop-3.3"], &of("abcdesktop-4.4", "ocuser-permits"));
+    assert!(ran.out.contains("the only policy of the namespace abcdesktop in these files is that of the built-in canon"), "{}", ran.out);
+    let ran = check(&["--partial", "--canon", "abcdesktop-4.0"], &rendered(&["--only", "speedtest-rights"]));
+    assert!(ran.out.contains(" is that of the built-in canons abcdesktop and abcdesktop-4.4, which are not accepted. "), "{}", ran.out);
+    assert!(ran.out.contains("To accept one: --canon abcdesktop or --canon abcdesktop-4.4\n"), "{}", ran.out);
+    assert!(!ran.out.contains("to restore"), "{}", ran.out);
 }
 
 #[test]

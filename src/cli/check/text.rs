@@ -1,14 +1,13 @@
 //! The text output of a check: the findings, one line that sums up, and the commands that fix them.
 
-use std::collections::BTreeMap;
 use std::io::{self, Write};
 
+use super::cures;
 use super::report::{Finding, MISSING, Object, Report};
-use crate::canon::Canon;
 use crate::cli::manifests::display::{Count, printable};
 use crate::cli::output::{BAD, GOOD, NAME, WARN};
 use crate::policy::{Change, Difference};
-use crate::verdict::{Guard, restore};
+use crate::verdict::Guard;
 
 pub(super) fn write(report: &Report, guard: &Guard, out: &mut dyn Write) -> io::Result<()> {
     for finding in &report.findings {
@@ -28,7 +27,7 @@ pub(super) fn write(report: &Report, guard: &Guard, out: &mut dyn Write) -> io::
         writeln!(out, "{WARN}not judged{WARN:#}: {}: the namespace is not guarded", described(object))?;
     }
     write_summary(report, out)?;
-    write_commands(report, guard, out)
+    cures::write(report, guard, out)
 }
 
 /// Returns kind, name, namespace and place of an object.
@@ -100,22 +99,4 @@ fn write_summary(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     add(report.not_judged.len(), format!("{} not judged", Count(report.not_judged.len(), "object")));
     let (word, style) = if report.clean { ("clean", GOOD) } else { ("not clean", BAD) };
     writeln!(out, "{style}{word}{style:#}: {}", parts.join(", "))
-}
-
-/// Writes one command per namespace and canon that restores the policies that drifted or are missing.
-fn write_commands(report: &Report, guard: &Guard, out: &mut dyn Write) -> io::Result<()> {
-    let mut names: BTreeMap<(&str, &str), (&Canon, Vec<&str>)> = BTreeMap::new();
-    for finding in report.findings.iter().filter(|finding| finding.is_fixed_by_render()) {
-        let (namespace, name) = (finding.object.namespace.as_str(), finding.object.name.as_str());
-        let canon = report.restored_from(guard, namespace, name);
-        let (_, names) = names.entry((namespace, canon.source.as_str())).or_insert((canon, Vec::new()));
-        if !names.contains(&name) {
-            names.push(name);
-        }
-    }
-    for ((namespace, _), (canon, names)) in names {
-        let command = restore::command(canon, namespace, &names);
-        writeln!(out, "to restore {}: {command}", if names.len() == 1 { "it" } else { "them" })?;
-    }
-    Ok(())
 }
