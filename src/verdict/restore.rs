@@ -3,6 +3,7 @@
 use super::guard::{Guard, Hints, is_built_in};
 use super::settings::Settings;
 use crate::canon::{BREAK_GLASS, Canon, DEFAULT};
+use crate::documents::text::quoted;
 
 /// Returns the sentence, without a full stop, that says how to restore the canonical policy `name` in `namespace`.
 /// `differing` are the accepted canons whose policy means something else, if one of them may be meant instead of `canon`:
@@ -64,12 +65,6 @@ pub fn leftover_break_glass(namespace: &str, name: &str) -> String {
     )
 }
 
-/// Quotes a word for a shell if necessary.
-pub fn quoted(word: &str) -> String {
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-+:@%,".contains(&byte);
-    if !word.is_empty() && word.bytes().all(is_plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
@@ -116,12 +111,5 @@ mod tests {
         );
         let built_in = of("abcdesktop-4.4", Hints::Remote(None));
         assert_eq!(built_in, "To restore it: netpol render policies --canon abcdesktop-4.4 --only all | kubectl apply -f -");
-    }
-
-    #[test]
-    fn a_path_is_quoted_for_a_shell_if_necessary() {
-        assert_eq!(quoted("./canon-4.4/x.yaml"), "./canon-4.4/x.yaml");
-        assert_eq!(quoted("it's mine"), r"'it'\''s mine'");
-        assert_eq!(quoted(""), "''");
     }
 }

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
-use super::report::Report;
+use super::report::{Finding, Report};
 use crate::canon::Canon;
 use crate::policy::{Comparison, compare};
 use crate::verdict::{Guard, restore};
@@ -27,14 +27,13 @@ enum Cure<'g, 'n> {
 /// canon that is not accepted, restoring them would break their release, so the flag that accepts it comes instead.
 pub(super) fn write(report: &Report, guard: &Guard, out: &mut dyn Write) -> io::Result<()> {
     let mut namespaces: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    for finding in report.findings.iter().filter(|finding| finding.is_fixed_by_render()) {
-        let (namespace, name) = (finding.object.namespace.as_str(), finding.object.name.as_str());
-        let names = namespaces.entry(namespace).or_default();
-        if !report.fitting.contains_key(namespace) && !names.contains(&name) {
-            names.push(name);
+    for finding in report.findings.iter().filter(|finding| is_restored(report, finding)) {
+        let names = namespaces.entry(&finding.object.namespace).or_default();
+        if !names.contains(&finding.object.name.as_str()) {
+            names.push(&finding.object.name);
         }
     }
-    for (namespace, names) in namespaces.into_iter().filter(|(_, names)| !names.is_empty()) {
+    for (namespace, names) in namespaces {
         let it = |names: &[&str]| if names.len() == 1 { "it" } else { "them" };
         match cure(report, guard, namespace, &names) {
             Cure::All(restored) => {
@@ -54,6 +53,23 @@ pub(super) fn write(report: &Report, guard: &Guard, out: &mut dyn Write) -> io::
         writeln!(out, "to accept the policies of the namespace {namespace}: {}", accepting(canons))?;
     }
     Ok(())
+}
+
+/// Returns whether a command restores the policy of a finding.
+fn is_restored(report: &Report, finding: &Finding) -> bool {
+    finding.is_fixed_by_render() && !report.fitting.contains_key(&finding.object.namespace)
+}
+
+/// Returns the words for the command that restores the policy of a finding as the canon that it was compared with has it.
+pub(super) fn first_of(report: &Report, guard: &Guard, finding: &Finding) -> Option<String> {
+    is_restored(report, finding).then(|| {
+        let object = &finding.object;
+        match cure(report, guard, &object.namespace, &[&object.name]) {
+            Cure::One(restored) => restored.first().map(|first| format!("the command of {}", first.canon.source)),
+            Cure::All(_) => None,
+        }
+        .unwrap_or_else(|| "the command".to_owned())
+    })
 }
 
 /// Returns the flags that accept one of these canons.

@@ -47,6 +47,9 @@ pub(super) struct Report {
     /// The built-in canons that are not accepted, but that all policies of a namespace match.
     #[serde(skip)]
     pub(super) fitting: BTreeMap<String, Vec<String>>,
+    /// The number of policies in the files that carry the break-glass annotation, which only its members can apply.
+    #[serde(skip)]
+    pub(super) break_glass: usize,
     /// The objects that are not canonical policies, each counted once.
     #[serde(skip)]
     pub(super) others: Others,
@@ -137,6 +140,11 @@ impl Finding {
         self.severity == "deny"
     }
 
+    /// Returns whether the finding is about the break-glass annotation.
+    fn is_break_glass(&self) -> bool {
+        self.rule == rule_name(Rule::BreakGlass)
+    }
+
     /// Returns whether `netpol render policies` can fix the finding.
     pub(super) fn is_fixed_by_render(&self) -> bool {
         self.is_failure() && (self.rule == MISSING || self.rule == rule_name(Rule::PolicyDrift))
@@ -190,6 +198,7 @@ impl Report {
             findings: Vec::new(),
             references: BTreeMap::new(),
             fitting: BTreeMap::new(),
+            break_glass: 0,
             others: Others::default(),
             not_judged: Vec::new(),
         };
@@ -229,7 +238,7 @@ impl<'c> Checker<'c> {
             }
             is_judged = true;
             let mut judged = created::judge(&self.guard_of(namespace), &Requester::default(), manifest, namespace)?;
-            live::name_leftover(manifest, namespace, &mut judged.findings);
+            live::name_break_glass(manifest, namespace, &mut judged.findings);
             let lacking =
                 live::lacks_labels(manifest, &judged, namespace).map(|message| Finding::denies(object.clone(), LACKS_LABEL, message));
             let mut findings: Vec<Finding> = judged.findings.into_iter().map(|finding| Finding::of(&object, finding)).collect();
@@ -242,7 +251,9 @@ impl<'c> Checker<'c> {
                     let message = format!("{} is also in {first}: kubectl apply keeps the last one", KindAndName(manifest));
                     findings.push(Finding::denies(object, TWICE, message));
                 }
-                let has_findings = findings.iter().any(Finding::is_failure);
+                self.report.break_glass += findings.iter().filter(|finding| finding.is_failure() && finding.is_break_glass()).count();
+                // The annotation is not part of what the policy means.
+                let has_findings = findings.iter().any(|finding| finding.is_failure() && !finding.is_break_glass());
                 let (_, had_findings) = self.seen.entry(key).or_insert((&manifest.place, has_findings));
                 *had_findings |= has_findings;
             }
