@@ -6,8 +6,15 @@ use super::compiled::Canon;
 use super::grants::Grant;
 use super::policies::CanonicalPolicy;
 use crate::documents::problem::{Place, Problems};
+use crate::documents::text;
 use crate::policy::steps::{MAX_STEPS, Steps};
-use crate::policy::{Isolation, Policy, Selector, isolation};
+use crate::policy::{Direction, Isolation, Policy, Selector, isolation};
+
+/// The maximum length of a selector of pods, and of a name, in a problem. A problem is cut, and its end is the cure.
+const MAX_PODS: usize = 60;
+const MAX_NAME: usize = 24;
+/// The maximum number of canons that a problem names.
+const MAX_NAMED: usize = 2;
 
 /// Reports grants that disagree about a pod, and pods that a mix of the canons' policies would not isolate.
 pub(super) fn check(canons: &[&Canon], problems: &mut Problems) {
@@ -42,6 +49,19 @@ fn check_grants(left: &Canon, right: &Canon, problems: &mut Problems) {
             }
         }
     }
+}
+
+/// Returns the first policy of each canon that isolates some of the pods: `"a" (policy web), "b" (policy all)`.
+fn isolating(canons: &[&Canon], namespace: &str, pods: &Selector, direction: Direction) -> String {
+    let policy = |canon: &&Canon| {
+        let isolates =
+            |canonical: &CanonicalPolicy| canonical.policy.rules(direction).is_some() && canonical.policy.subject.can_match_with(pods);
+        let mut by_name = canon.policies(namespace).into_iter().flat_map(|policies| &policies.by_name);
+        let name = by_name.find(|(_, canonical)| isolates(canonical)).map_or("", |(name, _)| name.as_str());
+        format!("\"{}\" (policy {})", text::one_line(&canon.source, MAX_NAME), text::one_line(name, MAX_NAME))
+    };
+    let named: Vec<String> = canons.iter().take(MAX_NAMED).map(policy).collect();
+    named.join(", ")
 }
 
 fn is_same(ours: &Grant, theirs: &Grant) -> bool {
@@ -98,10 +118,10 @@ fn check_isolation(canons: &[&Canon], problems: &mut Problems) {
     let message = match isolation(&sets, &common) {
         Isolation::Common => return,
         Isolation::Apart(direction, pods) => format!(
-            "the canons \"{}\" and {} isolate pods {pods} for {direction}, but with different policies: a mix of them would not isolate these pods; \
-             give the policies that isolate them the same name, podSelector and policyTypes in all canons",
-            first.source,
-            names()
+            "a mix of the canons would not isolate pods {} for {direction}: {} do so by different policies; \
+             give these the same name, podSelector and policyTypes in all canons",
+            text::one_line(&pods.to_string(), MAX_PODS),
+            isolating(canons, namespace, &pods, direction)
         ),
         Isolation::NotProven => format!(
             "the canons \"{}\" and {} cannot be proven to isolate the same pods in every mix: the comparison takes too many steps; accept only one of them",

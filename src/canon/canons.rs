@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 use aws_lc_rs::digest;
 
 use super::agreement;
-use super::builtin::BUILT_IN;
+use super::builtin::{BUILT_IN, DEFAULT};
 use super::compiled::Canon;
 use super::documents::Documents;
 use super::error::CanonError;
@@ -139,8 +139,9 @@ impl Canons {
         self.grants.is_empty().then(|| {
             format!(
                 "the canon \"{}\" has no Grants, so no pod is granted a label under {CAPABILITY_PREFIX}: new pods with such a label are denied, and no pod \
-                 can open the connections that policies allow to such labels. If that is not intended, add the Grants: netpol render canon",
-                self.source
+                 can open the connections that policies allow to such labels. If that is not intended, copy the Grants from the output of `netpol render canon {}`",
+                self.source,
+                DEFAULT.first().copied().unwrap_or_default()
             )
         })
     }

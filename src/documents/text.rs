@@ -1,4 +1,4 @@
-//! Text that is safe to print in a message: truncated and on one line.
+//! Text that is safe to print in a message: truncated, on one line, or quoted for a shell.
 
 use std::fmt::Write as _;
 
@@ -35,6 +35,12 @@ pub fn one_line(text: &str, max: usize) -> String {
     line
 }
 
+/// Quotes a word for a shell if necessary.
+pub fn quoted(word: &str) -> String {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-+:@%,".contains(&byte);
+    if !word.is_empty() && word.bytes().all(is_plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
+}
+
 /// Returns bytes in lowercase hexadecimal.
 pub fn hex(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len() * 2);
@@ -57,6 +63,13 @@ mod tests {
         assert_eq!(escaped("a\nb\"c", 4), "a\\nb\\\"…");
         assert_eq!(escaped("ab", 2), "ab");
         assert_eq!(one_line("a\nb\"c", 4), "a b\"…");
+    }
+
+    #[test]
+    fn a_path_is_quoted_for_a_shell_if_necessary() {
+        assert_eq!(quoted("./canon-4.4/x.yaml"), "./canon-4.4/x.yaml");
+        assert_eq!(quoted("it's mine"), r"'it'\''s mine'");
+        assert_eq!(quoted(""), "''");
     }
 
     #[test]

@@ -107,7 +107,7 @@ fn denial(findings: &[Finding], gravest: Option<Severity>, denied_from: Severity
     let mut sentences = findings.iter().filter(|finding| finding.severity >= denied_from).map(|finding| &finding.message);
     let mut message = String::new();
     if let Some(first) = sentences.next() {
-        let first = if first.len() > MAX_MESSAGE { Cow::Owned(first.shortened()) } else { Cow::Borrowed(first.as_str()) };
+        let first = if first.len() > MAX_MESSAGE { Cow::Owned(first.shortened()) } else { Cow::Borrowed(&**first) };
         message.push_str(cut(&first, MAX_MESSAGE));
         if message.len() < first.len() {
             message.push('…');
@@ -162,7 +162,7 @@ fn warnings(findings: &[Finding], enforcement: Enforcement) -> Vec<String> {
 /// Returns a warning on one line. A long one has only the first item of its list, and keeps its end.
 fn warning(start: &str, message: &Sentence) -> String {
     let is_long = start.chars().count() + message.chars().count() > LONG_WARNING;
-    let sentence = if is_long { Cow::Owned(message.shortened()) } else { Cow::Borrowed(message.as_str()) };
+    let sentence = if is_long { Cow::Owned(message.shortened()) } else { Cow::Borrowed(&**message) };
     one_line(&format!("{start}{sentence}"), MAX_WARNING)
 }
 
@@ -185,7 +185,7 @@ mod tests {
     fn a_violation_is_softened_and_a_fault_is_not() {
         let denied = [finding(Severity::Deny, "no")];
         let denial = conclude(&denied, Enforcement::Deny).denial.unwrap();
-        assert_eq!((denial.cause, denial.message.as_str()), (Cause::Violation, "no"));
+        assert_eq!((denial.cause, &*denial.message), (Cause::Violation, "no"));
         let warned = conclude(&denied, Enforcement::Warn);
         assert_eq!((warned.denial, warned.softened, warned.on_record), (None, true, true));
         assert_eq!(warned.warnings, ["would be denied: no"]);

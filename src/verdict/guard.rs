@@ -15,8 +15,9 @@ pub struct Guard {
     /// How messages name a canon, and where a canonical policy can be restored from.
     pub hints: Hints,
     /// The position of the canon that a drifted policy is compared with, if it has the policy and the old policy does
-    /// not match another one: 0 for the target.
-    pub reference: usize,
+    /// not match another one. `None` if nothing says which of the canons is meant: then it is compared with the first one
+    /// that has the policy.
+    pub reference: Option<usize>,
 }
 
 /// How messages name a canon, and where a canonical policy can be restored from.
@@ -32,12 +33,12 @@ pub enum Hints {
 impl Guard {
     /// Creates a guard whose hints are commands that refer to the first canon.
     pub fn new(canons: Arc<Canons>, settings: Arc<Settings>) -> Guard {
-        Guard { canons, settings, hints: Hints::Command, reference: 0 }
+        Guard { canons, settings, hints: Hints::Command, reference: None }
     }
 
     /// Returns the canon at the position `reference`.
-    pub fn referenced(&self) -> &Canon {
-        self.canons.all().nth(self.reference).unwrap_or_else(|| self.canons.first())
+    pub fn referenced(&self) -> Option<&Canon> {
+        self.canons.all().nth(self.reference?)
     }
 
     /// Returns the name of an accepted canon for a message: `the canon "abcdesktop-4.4"`. A message for users of the cluster

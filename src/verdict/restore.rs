@@ -3,25 +3,46 @@
 use super::guard::{Guard, Hints, is_built_in};
 use super::settings::Settings;
 use crate::canon::{BREAK_GLASS, Canon, DEFAULT};
+use crate::documents::text::quoted;
 
 /// Returns the sentence, without a full stop, that says how to restore the canonical policy `name` in `namespace`.
-pub fn hint(guard: &Guard, canon: &Canon, namespace: &str, name: &str) -> String {
+/// `differing` are the accepted canons whose policy means something else, if one of them may be meant instead of `canon`:
+/// restoring the policy of another release than the one that runs breaks connections.
+pub fn hint(guard: &Guard, canon: &Canon, differing: &[&Canon], namespace: &str, name: &str) -> String {
+    let restoring = if differing.is_empty() {
+        "To restore it".to_owned()
+    } else {
+        let canons = std::iter::once(canon).chain(differing.iter().copied()).map(|canon| guard.name_of(canon));
+        let canons = canons.collect::<Vec<_>>().join(" or ");
+        format!("The accepted canons differ in it: choose that of {canons}. To restore that of the first")
+    };
     match &guard.hints {
         Hints::Remote(_) if !is_built_in(canon) => {
             let (of, namespace) = (guard.name_of(canon), quoted(namespace));
             format!(
-                "To restore it, apply NetworkPolicy \"{name}\" of {of}: kubectl -n {namespace} diff -f FILE, then kubectl -n {namespace} apply -f FILE"
+                "{restoring}, apply NetworkPolicy \"{name}\" of {of}: kubectl -n {namespace} diff -f FILE, then kubectl -n {namespace} apply -f FILE"
             )
         }
-        _ => format!("To restore it: {}", command(canon, namespace, &[name])),
+        _ if differing.is_empty() => format!("{restoring}: {}", command(canon, namespace, &[name])),
+        _ => format!("{restoring}: {}", command_of(canon, namespace, &[name])),
     }
 }
 
 /// Returns the shell command that restores the canonical policies `names` in `namespace`. It omits flags that
 /// equal their defaults, and `--only` if `names` are all policies of the namespace.
 pub fn command(canon: &Canon, namespace: &str, names: &[&str]) -> String {
+    let is_default = DEFAULT.first().is_some_and(|default| canon.source == *default);
+    written(canon, !is_default, namespace, names)
+}
+
+/// Returns the same command, always with the name of the canon, for a choice between several.
+pub fn command_of(canon: &Canon, namespace: &str, names: &[&str]) -> String {
+    written(canon, true, namespace, names)
+}
+
+fn written(canon: &Canon, has_canon: bool, namespace: &str, names: &[&str]) -> String {
     let mut command = vec!["netpol render policies".to_owned()];
-    if DEFAULT.first().is_none_or(|default| canon.source != *default) {
+    if has_canon {
         command.push(format!("--canon {}", quoted(&canon.source)));
     }
     if Settings::default().namespaces != [namespace] {
@@ -42,12 +63,6 @@ pub fn leftover_break_glass(namespace: &str, name: &str) -> String {
         quoted(namespace),
         quoted(name)
     )
-}
-
-/// Quotes a word for a shell if necessary.
-pub fn quoted(word: &str) -> String {
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-+:@%,".contains(&byte);
-    if !word.is_empty() && word.bytes().all(is_plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
 }
 
 #[cfg(test)]
@@ -82,7 +97,7 @@ mod tests {
             let documents = if source == path { Documents::from_text(path, policy) } else { Documents::read(source).unwrap() };
             let canons = Canons::from_documents(&[documents], &namespaces).unwrap();
             let guard = Guard { hints, ..Guard::new(Arc::new(canons), Arc::new(Settings::default())) };
-            hint(&guard, guard.canons.first(), "abcdesktop", "all")
+            hint(&guard, guard.canons.first(), &[], "abcdesktop", "all")
         };
         assert_eq!(of(path, Hints::Command), format!("To restore it: netpol render policies --canon {path} | kubectl apply -f -"));
         assert_eq!(
@@ -96,12 +111,5 @@ mod tests {
         );
         let built_in = of("abcdesktop-4.4", Hints::Remote(None));
         assert_eq!(built_in, "To restore it: netpol render policies --canon abcdesktop-4.4 --only all | kubectl apply -f -");
-    }
-
-    #[test]
-    fn a_path_is_quoted_for_a_shell_if_necessary() {
-        assert_eq!(quoted("./canon-4.4/x.yaml"), "./canon-4.4/x.yaml");
-        assert_eq!(quoted("it's mine"), r"'it'\''s mine'");
-        assert_eq!(quoted(""), "''");
     }
 }

@@ -64,11 +64,6 @@ impl Sentence {
         let (start, end) = (self.text.get(..at.start).unwrap_or_default(), self.text.get(at.end..).unwrap_or_default());
         format!("{start} and {items} more{end}")
     }
-
-    /// Returns the sentence as text.
-    pub fn as_str(&self) -> &str {
-        &self.text
-    }
 }
 
 impl From<String> for Sentence {
@@ -108,18 +103,18 @@ mod tests {
     #[test]
     fn a_shortened_sentence_keeps_its_end() {
         let mut sentence = listing(&["a", "b", "c", "d"], 3);
-        assert_eq!(sentence.as_str(), "it has a, b, c and 1 more. Remove them");
+        assert_eq!(&*sentence, "it has a, b, c and 1 more. Remove them");
         assert_eq!(sentence.shortened(), "it has a and 3 more. Remove them");
         sentence.prefix("existing problem: ");
         sentence.append(" now");
-        assert_eq!(sentence.as_str(), "existing problem: it has a, b, c and 1 more. Remove them now");
+        assert_eq!(&*sentence, "existing problem: it has a, b, c and 1 more. Remove them now");
         assert_eq!(sentence.shortened(), "existing problem: it has a and 3 more. Remove them now");
     }
 
     #[test]
     fn a_sentence_without_a_longer_list_is_never_shortened() {
         for sentence in [listing(&["a"], 3), listing(&[], 3), Sentence::from("it has none".to_owned())] {
-            assert_eq!(sentence.shortened(), sentence.as_str());
+            assert_eq!(sentence.shortened(), &*sentence);
         }
     }
 }

@@ -80,18 +80,18 @@ fn release_4_4_drifts_from_the_documented_canon_in_two_policies() {
     assert_eq!(ran.code, 1);
     insta::assert_snapshot!(ran.out, @r#"
     policy-drift: NetworkPolicy "ocuser-rights" in abcdesktop (standard input, document 17)
-        wider: ingress rule 1 also allows TCP 6000 from pods netpol/ocapplication=true (restoring the policy ends this)
-        wider: ingress rule 2 also allows TCP 6000, 29787-29789 from pods netpol/ocuser=true (restoring the policy ends this)
-        narrower: TCP 8000 from pods netpol/ocuser=true is missing (canonical ingress rule 1)
-        wider: egress rule 1 also allows TCP 53, UDP 53 to anyone (restoring the policy ends this)
+        wider: ingress rule 1 also allows TCP 6000 from pods netpol/ocapplication=true
+        wider: ingress rule 2 also allows TCP 6000, 29787-29789 from pods netpol/ocuser=true
+        narrower: TCP 8000 from pods netpol/ocuser=true is missing (canonical ingress rule 1) (this breaks now)
+        wider: egress rule 1 also allows TCP 53, UDP 53 to anyone
         witness: pods netpol/ocapplication=true could reach a pod labeled type=x11server on TCP 6000
     policy-drift: NetworkPolicy "ocuser-permits" in abcdesktop (standard input, document 18)
-        wider: egress rule 1 also allows TCP 631, 29787-29789 to pods type=x11server (restoring the policy ends this)
+        wider: egress rule 1 also allows TCP 631, 29787-29789 to pods type=x11server
         witness: a pod labeled netpol/ocuser=true could reach pods type=x11server on TCP 631
     warning, nearest-canon: Namespace "abcdesktop"
         all 27 policies in the namespace abcdesktop are those of the built-in canon abcdesktop-4.4, which is not accepted. To accept it: --canon abcdesktop-4.4
     not clean: 25 of 27 policies match the canon abcdesktop, 2 drifted
-    to restore them: netpol render policies --only ocuser-rights,ocuser-permits | kubectl apply -f -
+    to accept the policies of the namespace abcdesktop: --canon abcdesktop-4.4
     "#);
 }
 
@@ -144,6 +144,58 @@ fn a_drifted_policy_is_compared_with_the_canon_that_most_policies_match() {
 }
 
 #[test]
+fn where_equally_fitting_canons_differ_each_has_its_command() {
+    let commands = "\
+to restore them, choose the canon of the release that runs: the accepted canons differ here
+    of abcdesktop: netpol render policies --canon abcdesktop --only ocuser-permits,ocuser-rights | kubectl apply -f -
+    of abcdesktop-4.4: netpol render policies --canon abcdesktop-4.4 --only ocuser-permits,ocuser-rights | kubectl apply -f -
+";
+    let mut list: Value = serde_json::from_str(&rendered(&["--output", "json"])).unwrap();
+    let is_common = |item: &Value| !["ocuser-permits", "ocuser-rights"].contains(&item["metadata"]["name"].as_str().unwrap());
+    list["items"].as_array_mut().unwrap().retain(is_common);
+    let ran = check(&[], &list.to_string());
+    assert!(
+        ran.out.ends_with(&format!(" 25 of 27 policies match the canons abcdesktop, abcdesktop-4.4, 2 missing\n{commands}")),
+        "{}",
+        ran.out
+    );
+    let missing = report(&[], &list.to_string())["findings"][0]["message"].as_str().unwrap().to_owned();
+    assert!(missing.contains("To create that of abcdesktop: ") && missing.contains(". To create that of abcdesktop-4.4: "), "{missing}");
+
+    // Where they agree, there is nothing to choose.
+    list["items"].as_array_mut().unwrap().retain(|item| item["metadata"]["name"] != "memcached-rights");
+    let both = of("abcdesktop", "ocuser-rights") + &of("abcdesktop", "ocuser-permits") + &list.to_string();
+    assert!(check(&[], &both).out.ends_with("\nto restore it: netpol render policies --only memcached-rights | kubectl apply -f -\n"));
+
+    let mut drifted = canonical("ocuser-rights");
+    drifted["spec"]["ingress"] = json!([{}]);
+    let out = check(&["--partial"], &drifted.to_string()).out;
+    assert!(out.contains(" (the command of abcdesktop below closes this)\n"), "{out}");
+    assert!(
+        out.contains("not clean: 0 of the 1 policies in these files match the canons abcdesktop, abcdesktop-4.4, 1 drifted, "),
+        "{out}"
+    );
+    let mut narrow = canonical("memcached-rights");
+    narrow["spec"]["ingress"] = json!([{"ports": [{"port": 22}]}]);
+    let out = check(&["--partial"], &narrow.to_string()).out;
+    assert!(out.contains(" (the command below closes this)\n") && out.contains(" (this breaks now)\n"), "{out}");
+    let message = report(&["--partial"], &drifted.to_string())["findings"][0]["message"].as_str().unwrap().to_owned();
+    assert!(message.contains("The accepted canons differ in it: choose that of "), "{message}");
+}
+
+#[test]
+fn every_built_in_canon_that_fits_equally_is_named() {
+    let ran = check(&["--partial"], &of("abcdesktop-4.4", "speedtest-rights"));
+    assert_eq!(ran.code, 0, "{}", ran.out);
+    let ran = check(&["--partial", "--canon", "abcdesktop-3.3"], &of("abcdesktop-4.4", "ocuser-permits"));
+    assert!(ran.out.contains("the only policy of the namespace abcdesktop in these files is that of the built-in canon"), "{}", ran.out);
+    let ran = check(&["--partial", "--canon", "abcdesktop-4.0"], &rendered(&["--only", "speedtest-rights"]));
+    assert!(ran.out.contains(" is that of the built-in canons abcdesktop and abcdesktop-4.4, which are not accepted. "), "{}", ran.out);
+    assert!(ran.out.contains("To accept one: --canon abcdesktop or --canon abcdesktop-4.4\n"), "{}", ran.out);
+    assert!(!ran.out.contains("to restore"), "{}", ran.out);
+}
+
+#[test]
 fn older_releases_have_drift_and_missing_policies() {
     for (release, drifted, missing) in [
         ("4.0", &["speedtest-rights", "speedtest-permits"][..], &[][..]),
@@ -169,7 +221,7 @@ fn a_missing_policy_is_a_finding_unless_partial_is_set() {
     let ran = check(&["--partial"], &one);
     assert_eq!(
         (ran.code, ran.out.as_str()),
-        (0, "clean: 1 of 27 policies match the canons abcdesktop, abcdesktop-4.4, 26 not in these files\n")
+        (0, "clean: the only policy in these files matches the canons abcdesktop, abcdesktop-4.4, 26 not in these files\n")
     );
 }
 
@@ -210,7 +262,12 @@ fn a_leftover_break_glass_annotation_of_a_stored_policy_is_named_as_that() {
     rights["metadata"]["annotations"] = json!({"netpol.abcdesktop.io/break-glass": "incident 7"});
     let report_ = report(&["--partial"], &rights.to_string());
     assert_eq!(findings(&report_), [("break-glass", "memcached-rights")], "who applies the file must be a member");
-    assert_eq!(report_["clean"], false);
+    assert_eq!((report_["clean"].as_bool(), report_["policies"]["same"].as_u64()), (Some(false), Some(1)));
+    let message = report_["findings"][0]["message"].as_str().unwrap();
+    let expected =
+        "in the file carries the annotation netpol.abcdesktop.io/break-glass: only a member of a break-glass group can apply it. ";
+    assert!(message.contains(expected) && !message.contains("the user"), "{message}");
+    assert!(check(&["--partial"], &rights.to_string()).out.contains(", 1 with the break-glass annotation, 26 not in these files\n"));
 
     rights["metadata"]["uid"] = json!("9b2f3d1c-0000-4000-8000-000000000001");
     let report_ = report(&["--partial"], &rights.to_string());

@@ -168,7 +168,7 @@ fn empty_file_among_files() {
     let files = [("policy.yaml", POLICY.as_bytes()), ("comments.yaml", b"---\n# nothing\n---\n# here\n" as &[u8]), ("empty.yaml", b"")];
     let ran = run(&["check", "--partial"], &files);
     assert_eq!((ran.code, ran.err.as_str()), (0, ""));
-    assert_eq!(ran.out, "clean: 1 of 27 policies match the canons abcdesktop, abcdesktop-4.4, 26 not in these files\n");
+    assert_eq!(ran.out, "clean: the only policy in these files matches the canons abcdesktop, abcdesktop-4.4, 26 not in these files\n");
     for (name, content) in &files[1..] {
         let ran = run(&["review"], &[(name, content)]);
         assert_eq!((ran.code, ran.out.as_str(), ran.err.as_str()), (0, "0 objects\n", ""));
@@ -482,7 +482,7 @@ fn the_summary_counts_each_object_once() {
     let summary = ran.out.lines().find(|line| line.starts_with("not clean: ")).unwrap();
     assert_eq!(
         summary,
-        "not clean: 0 of 27 policies match the canons abcdesktop, abcdesktop-4.4, 1 drifted, 26 not in these files, 1 extra policy without findings, \
+        "not clean: 0 of the 1 policies in these files match the canons abcdesktop, abcdesktop-4.4, 1 drifted, 26 not in these files, 1 extra policy without findings, \
          1 other object without findings, 1 other object with warnings, 2 other objects with findings, 1 object not judged"
     );
 }

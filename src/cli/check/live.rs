@@ -1,6 +1,7 @@
 //! Objects in a cluster. A pod lacks the labels that the webhook adds if it was created before the webhook was
-//! installed, or while it was not available. A policy may have the break-glass annotation of an earlier change.
+//! installed, while it was not available, or before the canon had the grant. A policy may have the break-glass annotation of an earlier change.
 
+use crate::canon::BREAK_GLASS;
 use crate::cli::manifests::Manifest;
 use crate::cli::manifests::created::Judged;
 use crate::cli::manifests::display::{KindAndName, printable};
@@ -19,7 +20,7 @@ pub(super) fn lacks_labels(manifest: &Manifest, judged: &Judged, namespace: &str
     let name = printable(manifest.name());
     (!labels.is_empty()).then(|| {
         format!(
-            "{} lacks {}, which the canon grants to it: the webhook was not called when the pod was created. \
+            "{} lacks {}, which the canon grants to it: the pod is older than the guard, or than this grant. \
              To add them: kubectl -n {namespace} label pod {name} --overwrite {}",
             KindAndName(manifest),
             labels.join(", "),
@@ -28,14 +29,24 @@ pub(super) fn lacks_labels(manifest: &Manifest, judged: &Judged, namespace: &str
     })
 }
 
-/// Names the break-glass annotation of a policy in a cluster as left over. The user who set it was allowed to, and the
-/// user of a check is not a member of a break-glass group.
-pub(super) fn name_leftover(manifest: &Manifest, namespace: &str, findings: &mut [verdict::Finding]) {
-    if manifest.is_network_policy() && is_live(manifest) {
-        for finding in findings.iter_mut().filter(|finding| finding.rule == Rule::BreakGlass) {
+/// Names the break-glass annotation of a policy: in a cluster as left over, because the user who set it was allowed to; in a
+/// file as a condition for the user who applies it, because a check has no user.
+pub(super) fn name_break_glass(manifest: &Manifest, namespace: &str, findings: &mut [verdict::Finding]) {
+    if !manifest.is_network_policy() {
+        return;
+    }
+    for finding in findings.iter_mut().filter(|finding| finding.rule == Rule::BreakGlass) {
+        finding.message = if is_live(manifest) {
             finding.severity = Severity::Warn;
-            finding.message = restore::leftover_break_glass(namespace, &printable(manifest.name())).into();
-        }
+            restore::leftover_break_glass(namespace, &printable(manifest.name())).into()
+        } else {
+            let named = KindAndName(manifest);
+            format!(
+                "{named} in the file carries the annotation {BREAK_GLASS}: only a member of a break-glass group can apply it. \
+                 Remove the annotation from the file"
+            )
+            .into()
+        };
     }
 }
 

@@ -39,17 +39,23 @@ impl<'c> Matching<'c> {
         matching
     }
 
-    /// Returns the position of the accepted canon that most policies match; the first of several.
-    pub(super) fn reference(&self) -> usize {
-        let most = self.accepted.iter().map(|(_, names)| names.len()).max();
-        self.accepted.iter().position(|(_, names)| Some(names.len()) == most).unwrap_or_default()
+    /// Returns the positions of the accepted canons that most policies match: several if nothing says which one is meant.
+    pub(super) fn references(&self) -> Vec<usize> {
+        let most = self.most();
+        self.accepted.iter().enumerate().filter(|(_, (_, names))| names.len() == most).map(|(position, _)| position).collect()
     }
 
-    /// Returns a built-in canon that is not accepted, but that more policies match, and their number.
-    pub(super) fn nearest(&self) -> Option<(&'c str, usize)> {
-        let most = self.accepted.get(self.reference()).map_or(0, |(_, names)| names.len());
-        let nearest = self.unaccepted.iter().max_by_key(|(_, names)| names.len()).filter(|(_, names)| names.len() > most)?;
-        Some((&nearest.0.source, nearest.1.len()))
+    /// Returns the number of policies that match an accepted canon.
+    fn most(&self) -> usize {
+        self.accepted.iter().map(|(_, names)| names.len()).max().unwrap_or_default()
+    }
+
+    /// Returns the built-in canons that are not accepted, but that more policies match, and the number of these policies.
+    /// All of the canons are equally near.
+    pub(super) fn nearest(&self) -> Option<(Vec<&'c str>, usize)> {
+        let number = self.unaccepted.iter().map(|(_, names)| names.len()).max().filter(|number| *number > self.most())?;
+        let nearest = self.unaccepted.iter().filter(|(_, names)| names.len() == number).map(|(canon, _)| canon.source.as_str());
+        Some((nearest.collect(), number))
     }
 
     /// Returns the number of policies in the files that an accepted canon names.

@@ -1,8 +1,9 @@
 //! `netpol check`: compares manifests with the canon.
 //!
-//! - `report` collects the findings; `text` prints them.
+//! - `report` collects the findings; `text` prints them, and `cures` the commands that fix them.
 //! - `live` finds running pods that lack labels; `matching` finds the canon that policies match.
 
+mod cures;
 mod live;
 mod matching;
 mod report;

@@ -4,15 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
+use super::cures;
 use super::live::{self, LACKS_LABEL};
 use super::matching::Matching;
-use crate::canon::Canon;
 use crate::cli::manifests::created::{self, Requester};
-use crate::cli::manifests::display::{Count, KindAndName};
+use crate::cli::manifests::display::KindAndName;
 use crate::cli::manifests::{Manifest, Place};
 use crate::cli::words::rule_name;
 use crate::policy::{Difference, Witness};
-use crate::verdict::{self, Guard, Rule, Severity, restore};
+use crate::verdict::{self, Guard, Rule, Severity};
 
 /// The rule for a canonical policy that is in no file. Only a check can find it.
 pub(super) const MISSING: &str = "policy-missing";
@@ -41,9 +41,15 @@ pub(super) struct Report {
     pub(super) canon_hash: String,
     pub(super) policies: Policies,
     pub(super) findings: Vec<Finding>,
-    /// The position of the canon that most policies of a namespace match.
+    /// The positions of the canons that most policies of a namespace match.
     #[serde(skip)]
-    pub(super) references: BTreeMap<String, usize>,
+    pub(super) references: BTreeMap<String, Vec<usize>>,
+    /// The built-in canons that are not accepted, but that all policies of a namespace match.
+    #[serde(skip)]
+    pub(super) fitting: BTreeMap<String, Vec<String>>,
+    /// The number of policies in the files that carry the break-glass annotation, which only its members can apply.
+    #[serde(skip)]
+    pub(super) break_glass: usize,
     /// The objects that are not canonical policies, each counted once.
     #[serde(skip)]
     pub(super) others: Others,
@@ -134,6 +140,11 @@ impl Finding {
         self.severity == "deny"
     }
 
+    /// Returns whether the finding is about the break-glass annotation.
+    fn is_break_glass(&self) -> bool {
+        self.rule == rule_name(Rule::BreakGlass)
+    }
+
     /// Returns whether `netpol render policies` can fix the finding.
     pub(super) fn is_fixed_by_render(&self) -> bool {
         self.is_failure() && (self.rule == MISSING || self.rule == rule_name(Rule::PolicyDrift))
@@ -186,13 +197,15 @@ impl Report {
             policies: Policies::default(),
             findings: Vec::new(),
             references: BTreeMap::new(),
+            fitting: BTreeMap::new(),
+            break_glass: 0,
             others: Others::default(),
             not_judged: Vec::new(),
         };
         let matching = |namespace: &'c str| (namespace, Matching::new(&guard.canons, namespace, manifests));
         let matching: BTreeMap<_, _> = guard.canons.namespaces().map(matching).collect();
         let mut report = report;
-        report.references = matching.iter().map(|(namespace, matching)| ((*namespace).to_owned(), matching.reference())).collect();
+        report.references = matching.iter().map(|(namespace, matching)| ((*namespace).to_owned(), matching.references())).collect();
         let mut checker = Checker { guard, matching, report, seen: BTreeMap::new() };
         for manifest in manifests {
             checker.check(manifest)?;
@@ -202,17 +215,6 @@ impl Report {
         let mut report = checker.report;
         report.clean = !report.findings.iter().any(Finding::is_failure);
         Ok(report)
-    }
-}
-
-impl Report {
-    /// Returns the canon from which a policy is restored: the one that most policies of the namespace match if it has the
-    /// policy, else the first one that has it.
-    pub(super) fn restored_from<'g>(&self, guard: &'g Guard, namespace: &str, name: &str) -> &'g Canon {
-        let has = |canon: &&Canon| canon.policies(namespace).is_some_and(|policies| policies.named(name).is_some());
-        let position = self.references.get(namespace).copied().unwrap_or_default();
-        let reference = guard.canons.all().nth(position).filter(has);
-        reference.or_else(|| guard.canons.all().find(has)).unwrap_or_else(|| guard.canons.first())
     }
 }
 
@@ -236,7 +238,7 @@ impl<'c> Checker<'c> {
             }
             is_judged = true;
             let mut judged = created::judge(&self.guard_of(namespace), &Requester::default(), manifest, namespace)?;
-            live::name_leftover(manifest, namespace, &mut judged.findings);
+            live::name_break_glass(manifest, namespace, &mut judged.findings);
             let lacking =
                 live::lacks_labels(manifest, &judged, namespace).map(|message| Finding::denies(object.clone(), LACKS_LABEL, message));
             let mut findings: Vec<Finding> = judged.findings.into_iter().map(|finding| Finding::of(&object, finding)).collect();
@@ -249,7 +251,9 @@ impl<'c> Checker<'c> {
                     let message = format!("{} is also in {first}: kubectl apply keeps the last one", KindAndName(manifest));
                     findings.push(Finding::denies(object, TWICE, message));
                 }
-                let has_findings = findings.iter().any(Finding::is_failure);
+                self.report.break_glass += findings.iter().filter(|finding| finding.is_failure() && finding.is_break_glass()).count();
+                // The annotation is not part of what the policy means.
+                let has_findings = findings.iter().any(|finding| finding.is_failure() && !finding.is_break_glass());
                 let (_, had_findings) = self.seen.entry(key).or_insert((&manifest.place, has_findings));
                 *had_findings |= has_findings;
             }
@@ -268,9 +272,12 @@ impl<'c> Checker<'c> {
         Ok(())
     }
 
-    /// Returns the guard whose hints refer to the canon that most policies of the namespace match.
+    /// Returns the guard whose hints refer to the canon that most policies of the namespace match, if it is one canon.
     fn guard_of(&self, namespace: &str) -> Guard {
-        let reference = self.report.references.get(namespace).copied().unwrap_or_default();
+        let reference = match self.report.references.get(namespace).map(Vec::as_slice) {
+            Some([only]) => Some(*only),
+            _ => None,
+        };
         Guard { reference, ..self.guard.clone() }
     }
 
@@ -283,12 +290,12 @@ impl<'c> Checker<'c> {
                 let message = format!("the namespace {namespace} mixes the policies of several canons: {}", sets.join("; "));
                 self.report.findings.push(Finding::warns(Object::of_namespace(namespace), MIXED, message));
             }
-            if let Some((canon, number)) = matching.nearest() {
-                let policies = Count(matching.named(), "policy");
-                let share = if number == matching.named() { format!("all {policies}") } else { format!("{number} of {policies}") };
-                let message = format!(
-                    "{share} in the namespace {namespace} are those of the built-in canon {canon}, which is not accepted. To accept it: --canon {canon}"
-                );
+            if let Some((canons, number)) = matching.nearest() {
+                let message = nearest(namespace, &canons, number, matching.named());
+                if number == matching.named() {
+                    let canons = canons.into_iter().map(str::to_owned).collect();
+                    self.report.fitting.insert((*namespace).to_owned(), canons);
+                }
                 self.report.findings.push(Finding::warns(Object::of_namespace(namespace), NEAREST, message));
             }
         }
@@ -317,14 +324,28 @@ impl<'c> Checker<'c> {
                 None => {
                     policies.missing += 1;
                     if !partial {
-                        let command = restore::command(self.report.restored_from(self.guard, namespace, name), namespace, &[name]);
-                        let message = format!("NetworkPolicy \"{name}\" is missing. To create it: {command}");
+                        let message = cures::of_missing(&self.report, self.guard, namespace, name);
                         self.report.findings.push(Finding::denies(Object::missing(name, namespace), MISSING, message));
                     }
                 }
             }
         }
         self.report.policies = policies;
+    }
+}
+
+/// Returns the sentence about built-in canons that `number` of the policies in the files match.
+fn nearest(namespace: &str, canons: &[&str], number: usize, policies: usize) -> String {
+    let share = match (number, policies) {
+        (1, 1) => format!("the only policy of the namespace {namespace} in these files is that"),
+        (1, _) => format!("1 of {policies} policies in the namespace {namespace} is that"),
+        (number, policies) if number == policies => format!("all {policies} policies in the namespace {namespace} are those"),
+        _ => format!("{number} of {policies} policies in the namespace {namespace} are those"),
+    };
+    let (names, flags) = (canons.join(" and "), cures::accepting(canons));
+    match canons {
+        [_] => format!("{share} of the built-in canon {names}, which is not accepted. To accept it: {flags}"),
+        _ => format!("{share} of the built-in canons {names}, which are not accepted. To accept one: {flags}"),
     }
 }
 

@@ -1,14 +1,13 @@
 //! The text output of a check: the findings, one line that sums up, and the commands that fix them.
 
-use std::collections::BTreeMap;
 use std::io::{self, Write};
 
-use super::report::{Finding, MISSING, Object, Report};
-use crate::canon::Canon;
+use super::cures;
+use super::report::{Finding, MISSING, Object, Policies, Report};
 use crate::cli::manifests::display::{Count, printable};
 use crate::cli::output::{BAD, GOOD, NAME, WARN};
 use crate::policy::{Change, Difference};
-use crate::verdict::{Guard, restore};
+use crate::verdict::Guard;
 
 pub(super) fn write(report: &Report, guard: &Guard, out: &mut dyn Write) -> io::Result<()> {
     for finding in &report.findings {
@@ -18,7 +17,7 @@ pub(super) fn write(report: &Report, guard: &Guard, out: &mut dyn Write) -> io::
             _ => (NAME, "note, "),
         };
         writeln!(out, "{style}{warning}{}{style:#}: {}", finding.rule, described(&finding.object))?;
-        for line in details(finding) {
+        for line in details(finding, cures::first_of(report, guard, finding).as_deref()) {
             writeln!(out, "    {line}")?;
         }
     }
@@ -28,7 +27,7 @@ pub(super) fn write(report: &Report, guard: &Guard, out: &mut dyn Write) -> io::
         writeln!(out, "{WARN}not judged{WARN:#}: {}: the namespace is not guarded", described(object))?;
     }
     write_summary(report, out)?;
-    write_commands(report, guard, out)
+    cures::write(report, guard, out)
 }
 
 /// Returns kind, name, namespace and place of an object.
@@ -44,29 +43,45 @@ fn described(object: &Object) -> String {
     format!("{} \"{}\"{namespace}{place}", printable(kind), printable(&object.name))
 }
 
-/// Returns the lines below a finding: its differences, or its message, which has only the first difference.
-fn details(finding: &Finding) -> Vec<String> {
+/// Returns the lines below a finding: its differences, or its message, which has only the first difference. `command` names
+/// the command at the end of the output that ends the differences, if there is one.
+fn details(finding: &Finding, command: Option<&str>) -> Vec<String> {
     if finding.rule == MISSING {
         return Vec::new();
     }
     if finding.differences.is_empty() {
         return vec![finding.message.clone()];
     }
-    let mut lines: Vec<String> = finding.differences.iter().map(difference).collect();
+    let mut lines: Vec<String> = finding.differences.iter().map(|it| difference(it, command)).collect();
     lines.extend(finding.witness.as_ref().map(|witness| format!("witness: {witness}")));
     lines
 }
 
-/// Returns one difference: `wider: ingress rule 2 also allows TCP 443 from pods netpol/ocuser=true`.
-fn difference(difference: &Difference) -> String {
+/// Returns one difference: `wider: ingress rule 2 also allows TCP 443 from pods netpol/ocuser=true`, and what it means for
+/// connections: whether they are open until the policy is restored, or break until then.
+fn difference(difference: &Difference, command: Option<&str>) -> String {
     let change = match difference.change {
         Change::Wider => "wider",
         Change::Narrower => "narrower",
         Change::Both => "wider and narrower",
     };
-    // Restoring the policy removes what it allows beyond the canon.
-    let breaks = if difference.change == Change::Narrower { "" } else { " (restoring the policy ends this)" };
-    format!("{change}: {difference}{breaks}")
+    let meaning = match (difference.change, command) {
+        (Change::Narrower, _) => " (this breaks now)".to_owned(),
+        (_, None) => String::new(),
+        (Change::Wider, Some(command)) => format!(" ({command} below closes this)"),
+        (Change::Both, Some(command)) => format!(" (part of this breaks now; {command} below closes the rest)"),
+    };
+    format!("{change}: {difference}{meaning}")
+}
+
+/// Returns how many policies match: of all canonical ones, or of those in the files if others may be missing.
+fn matches(policies: &Policies, is_partial: bool, canon: &str) -> String {
+    let listed = policies.same + policies.drifted;
+    match (is_partial, listed, policies.same) {
+        (false, ..) => format!("{} of {} match the {canon}", policies.same, Count(policies.canonical, "policy")),
+        (true, 1, 1) => format!("the only policy in these files matches the {canon}"),
+        (true, ..) => format!("{} of the {listed} policies in these files match the {canon}", policies.same),
+    }
 }
 
 /// Writes the line that sums up. It counts each object once.
@@ -78,11 +93,7 @@ fn write_summary(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     };
     let is_partial = policies.missing > 0 && !report.findings.iter().any(|finding| finding.rule == MISSING);
     let has_no_policy = is_partial && policies.missing == policies.canonical;
-    let first = if has_no_policy {
-        format!("no policy of the {canon} in these files")
-    } else {
-        format!("{} of {} match the {canon}", policies.same, Count(policies.canonical, "policy"))
-    };
+    let first = if has_no_policy { format!("no policy of the {canon} in these files") } else { matches(policies, is_partial, &canon) };
     let mut parts = vec![first];
     let mut add = |number: usize, words: String| {
         if number > 0 {
@@ -90,6 +101,7 @@ fn write_summary(report: &Report, out: &mut dyn Write) -> io::Result<()> {
         }
     };
     add(policies.drifted, format!("{} drifted", policies.drifted));
+    add(report.break_glass, format!("{} with the break-glass annotation", report.break_glass));
     if !has_no_policy {
         add(policies.missing, format!("{} {}", policies.missing, if is_partial { "not in these files" } else { "missing" }));
     }
@@ -100,22 +112,4 @@ fn write_summary(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     add(report.not_judged.len(), format!("{} not judged", Count(report.not_judged.len(), "object")));
     let (word, style) = if report.clean { ("clean", GOOD) } else { ("not clean", BAD) };
     writeln!(out, "{style}{word}{style:#}: {}", parts.join(", "))
-}
-
-/// Writes one command per namespace and canon that restores the policies that drifted or are missing.
-fn write_commands(report: &Report, guard: &Guard, out: &mut dyn Write) -> io::Result<()> {
-    let mut names: BTreeMap<(&str, &str), (&Canon, Vec<&str>)> = BTreeMap::new();
-    for finding in report.findings.iter().filter(|finding| finding.is_fixed_by_render()) {
-        let (namespace, name) = (finding.object.namespace.as_str(), finding.object.name.as_str());
-        let canon = report.restored_from(guard, namespace, name);
-        let (_, names) = names.entry((namespace, canon.source.as_str())).or_insert((canon, Vec::new()));
-        if !names.contains(&name) {
-            names.push(name);
-        }
-    }
-    for ((namespace, _), (canon, names)) in names {
-        let command = restore::command(canon, namespace, &names);
-        writeln!(out, "to restore {}: {command}", if names.len() == 1 { "it" } else { "them" })?;
-    }
-    Ok(())
 }

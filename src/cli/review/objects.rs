@@ -123,7 +123,7 @@ fn line<'v>(verdict: &'v ObjectVerdict<'_>) -> Line<'v> {
     let findings = judged.as_ref().map(|judged| judged.findings.as_slice()).unwrap_or_default();
     let messages = |is_denial: bool| {
         let selected = findings.iter().filter(|finding| (finding.severity >= Severity::Deny) == is_denial);
-        selected.map(|finding| finding.message.as_str()).collect()
+        selected.map(|finding| &*finding.message).collect()
     };
     Line {
         file: &manifest.place.file,

@@ -15,7 +15,7 @@ use super::managed::ManagedCertificate;
 use super::self_issued::SelfIssued;
 use crate::certificates::pair::{Pair, PairError};
 use crate::certificates::when;
-use crate::verdict::restore::quoted;
+use crate::documents::text::quoted;
 
 /// The configured source of the certificate.
 #[derive(Debug, Clone, PartialEq, Eq)]

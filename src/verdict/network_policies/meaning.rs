@@ -1,7 +1,7 @@
 //! Compares the meaning of a policy with the accepted canons.
 
 use super::sentences;
-use crate::canon::{Accepted, Version};
+use crate::canon::{Accepted, Canon, Version};
 use crate::documents::{Fault, FaultKind};
 use crate::policy::{Beyond, Comparison, Home, Policy, compare};
 use crate::verdict::ctx::Ctx;
@@ -33,17 +33,18 @@ pub(super) fn canonical(
     {
         return accepted(ctx, named, policies, version, old);
     }
-    let reference = reference(ctx, named, policies, old)?;
+    let Reference { version, differing } = reference(ctx, named, policies, old)?;
+    let cure = sentences::restore(ctx, named, version.canon, &differing);
     let finding = |message: Sentence| Finding::new(Rule::PolicyDrift, Severity::Deny, message);
-    let finding = match parsed.as_ref().map(|found| (found, compare(&reference.policy.policy, found))) {
+    let finding = match parsed.as_ref().map(|found| (found, compare(&version.policy.policy, found))) {
         Ok((_, Comparison::Same)) => return None,
         Ok((found, Comparison::Drift(drift))) => {
             let nearest = ctx.canons().nearest(&ctx.request.namespace, named.name, found);
-            let message = sentences::drift(ctx, named, &reference, &drift, nearest);
+            let message = sentences::drift(named, &drift, nearest, &cure);
             Finding { differences: drift.differences, witness: drift.witness, ..finding(message) }
         }
-        Ok((_, Comparison::NotProven)) => finding(sentences::not_proven(ctx, named, &reference)),
-        Err(faults) => finding(sentences::faulty(ctx, named, &reference, faults)),
+        Ok((_, Comparison::NotProven)) => finding(sentences::not_proven(named, &cure)),
+        Err(faults) => finding(sentences::faulty(named, faults, &cure)),
     };
     Some(graded(ctx, finding, old, new, &parsed))
 }
@@ -88,13 +89,24 @@ fn matching<'c>(ctx: Ctx<'_>, named: Named<'_>, policies: Accepted<'c>, policy: 
     })
 }
 
+/// The canon that a drifted policy is compared with.
+struct Reference<'c> {
+    version: Version<'c>,
+    /// The other canons whose policy of this name means something else, if nothing says which of them is meant.
+    differing: Vec<&'c Canon>,
+}
+
 /// Returns the canon that a drifted policy is compared with: the one that the old policy matched, else the one that the
 /// guard refers to, else the first one that has the policy.
-fn reference<'c>(ctx: Ctx<'c>, named: Named<'_>, policies: Accepted<'c>, old: Option<&NetworkPolicy<'_>>) -> Option<Version<'c>> {
-    let referenced = ctx.guard.referenced();
-    old.and_then(|old| matching(ctx, named, policies, old))
-        .or_else(|| policies.named(named.name).find(|version| std::ptr::eq(version.canon, referenced)))
-        .or_else(|| policies.named(named.name).next())
+fn reference<'c>(ctx: Ctx<'c>, named: Named<'_>, policies: Accepted<'c>, old: Option<&NetworkPolicy<'_>>) -> Option<Reference<'c>> {
+    let versions = || policies.named(named.name);
+    let referred = || ctx.guard.referenced().and_then(|canon| versions().find(|version| std::ptr::eq(version.canon, canon)));
+    if let Some(version) = old.and_then(|old| matching(ctx, named, policies, old)).or_else(referred) {
+        return Some(Reference { version, differing: Vec::new() });
+    }
+    let version = versions().next()?;
+    let differing = versions().filter(|other| !means(*other, &version.policy.policy)).map(|other| other.canon).collect();
+    Some(Reference { version, differing })
 }
 
 /// Judges the spec of an extra policy.

@@ -1,6 +1,6 @@
 //! Sentences about the meaning of a policy.
 
-use crate::canon::Version;
+use crate::canon::Canon;
 use crate::documents::Fault;
 use crate::policy::{Drift, Witness};
 use crate::verdict::ctx::Ctx;
@@ -11,8 +11,8 @@ use crate::verdict::words::{List, Named, Plain};
 /// The maximum number of differences or faults in a sentence. The audit line has all differences.
 const MAX_ITEMS: usize = 3;
 
-/// `nearest` is a built-in canon that is not accepted, but whose policy this is.
-pub(super) fn drift(ctx: Ctx<'_>, named: Named<'_>, reference: &Version<'_>, drift: &Drift, nearest: Option<&str>) -> Sentence {
+/// `nearest` is a built-in canon that is not accepted, but whose policy this is. `cure` is the sentence of [`restore`].
+pub(super) fn drift(named: Named<'_>, drift: &Drift, nearest: Option<&str>, cure: &str) -> Sentence {
     let mut sentence = Sentence::listing(
         format_args!("{named} drifts from the canonical spec: "),
         &List { items: drift.differences.iter(), most: MAX_ITEMS },
@@ -24,22 +24,19 @@ pub(super) fn drift(ctx: Ctx<'_>, named: Named<'_>, reference: &Version<'_>, dri
     if let Some(nearest) = nearest {
         sentence.append(&format!(". It is the policy of the built-in canon {nearest}"));
     }
-    sentence.append(&format!(". {}", restore(ctx, named, reference)));
+    sentence.append(&format!(". {cure}"));
     sentence
 }
 
-pub(super) fn not_proven(ctx: Ctx<'_>, named: Named<'_>, reference: &Version<'_>) -> Sentence {
-    Sentence::from(format!(
-        "{named} cannot be proven equal to the canonical spec: the comparison takes too many steps. {}",
-        restore(ctx, named, reference)
-    ))
+pub(super) fn not_proven(named: Named<'_>, cure: &str) -> Sentence {
+    Sentence::from(format!("{named} cannot be proven equal to the canonical spec: the comparison takes too many steps. {cure}"))
 }
 
-pub(super) fn faulty(ctx: Ctx<'_>, named: Named<'_>, reference: &Version<'_>, faults: &[Fault]) -> Sentence {
+pub(super) fn faulty(named: Named<'_>, faults: &[Fault], cure: &str) -> Sentence {
     Sentence::listing(
         format_args!("{named} cannot match the canonical spec: "),
         &List { items: faults.iter(), most: MAX_ITEMS },
-        format_args!(". {}", restore(ctx, named, reference)),
+        format_args!(". {cure}"),
     )
 }
 
@@ -67,9 +64,10 @@ pub(super) fn faulty_extra(named: Named<'_>, faults: &[Fault]) -> Sentence {
     )
 }
 
-fn restore(ctx: Ctx<'_>, named: Named<'_>, reference: &Version<'_>) -> String {
+/// Returns how the policy is restored. `differing` are the canons that may be meant instead.
+pub(super) fn restore(ctx: Ctx<'_>, named: Named<'_>, canon: &Canon, differing: &[&Canon]) -> String {
     let name = Plain(named.name).to_string();
-    restore::hint(ctx.guard, reference.canon, &ctx.request.namespace, &name)
+    restore::hint(ctx.guard, canon, differing, &ctx.request.namespace, &name)
 }
 
 fn capitalized(sentence: &impl ToString) -> String {

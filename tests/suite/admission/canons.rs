@@ -71,6 +71,17 @@ fn a_drifted_update_is_compared_with_the_canon_of_the_old_policy() {
 }
 
 #[test]
+fn a_new_policy_in_which_the_canons_differ_leaves_the_choice_of_the_canon() {
+    let both = guard_of(&DEFAULT);
+    let message = denied(&both, &Made::policy(NAME, drifted(DEFAULT[0])), "policy-drift").message;
+    let cure = "The accepted canons differ in it: choose that of the canon \"abcdesktop\" or the canon \"abcdesktop-4.4\". \
+                To restore that of the first: netpol render policies --canon abcdesktop --only ocuser-rights | kubectl apply -f -";
+    assert!(message.ends_with(cure), "{message}");
+    let message = denied(&both, &Made::policy("memcached-rights", json!({"podSelector": {}})), "policy-drift").message;
+    assert!(message.ends_with("To restore it: netpol render policies --only memcached-rights | kubectl apply -f -"), "{message}");
+}
+
+#[test]
 fn only_a_policy_of_the_first_canon_must_stay() {
     let isolating = "{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {name: all}, spec: {podSelector: {}}}\n";
     let more = isolating.to_owned()
