@@ -7,7 +7,7 @@ use anyhow::anyhow;
 
 use crate::cli::exit::Failure;
 use crate::cli::input::{STDIN, display_name};
-use crate::verdict::restore::quoted;
+use crate::documents::text::quoted;
 
 /// A log, or why it cannot be opened.
 pub(super) type Log<'i> = io::Result<Box<dyn BufRead + 'i>>;
