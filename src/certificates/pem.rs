@@ -8,8 +8,6 @@ use ::pem::{EncodeConfig, LineEnding, Pem};
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
-use crate::documents::text::quoted;
-
 const LAYOUT: EncodeConfig = EncodeConfig::new().set_line_ending(LineEnding::LF);
 
 const INVALID: &str = "is not valid PEM";
@@ -45,8 +43,8 @@ impl KeyFault {
             KeyFault::Missing => "contains no private key".to_owned(),
             KeyFault::Invalid => INVALID.to_owned(),
             KeyFault::Encrypted => {
-                let file = quoted(&path.display().to_string());
-                format!("is encrypted, and netpol cannot ask for a passphrase; decrypt it: openssl pkey -in {file} -out decrypted.key")
+                let file = path.display().to_string().replace('\'', r"'\''");
+                format!("is encrypted, and netpol cannot ask for a passphrase; decrypt it: openssl pkey -in '{file}' -out decrypted.key")
             }
         }
     }

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::addresses::Family;
 use super::direction::Direction;
-use super::ports::{NamedPort, PROTOCOLS, Protocol};
+use super::ports::{NamedPort, OTHER_PROTOCOLS, PROTOCOLS, Protocol, every_port};
 use super::ranges::RangeSet;
 use super::selector::{NAMESPACE_NAME_KEY, Requirement, Selector};
 use super::traffic::{PeerSet, Piece};
@@ -35,16 +35,55 @@ pub struct Witness {
     /// A port number or name. `None` for the protocol `other`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub port: Option<String>,
+    /// How many other ports the two ends could use.
+    #[serde(skip)]
+    pub extent: Extent,
+}
+
+/// How many ports the two ends of a witness could use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Extent {
+    /// The port of the witness, and possibly others.
+    #[default]
+    Some,
+    /// Every port and protocol but a few ports.
+    AlmostEvery,
+    /// Every port of every protocol.
+    Every,
+}
+
+impl Witness {
+    /// Returns the sentence of the witness. If it stands for every port of every protocol, the sentence says so, and has the
+    /// port as an example: a single port would look like the whole difference.
+    pub fn with_extent(&self) -> String {
+        let extent = match self.extent {
+            Extent::Some => return self.to_string(),
+            Extent::AlmostEvery => "almost every port of every protocol",
+            Extent::Every => "every port of every protocol",
+        };
+        let (from, to) = self.ends();
+        format!("{from} could reach {to} on {extent}, for example {}", self.protocol_and_port())
+    }
+
+    /// Returns the source and the destination.
+    fn ends(&self) -> (&str, &str) {
+        match self.direction {
+            Direction::Egress => (&self.subject, &self.peer),
+            Direction::Ingress => (&self.peer, &self.subject),
+        }
+    }
+
+    fn protocol_and_port(&self) -> String {
+        let port = self.port.as_deref().map(|port| format!(" {port}")).unwrap_or_default();
+        format!("{}{port}", self.protocol)
+    }
 }
 
 impl fmt::Display for Witness {
     /// One sentence without a period at its end: "a pod labeled netpol/memcached=true could reach pods run=memcached-od on TCP 443".
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let port = self.port.as_deref().map(|port| format!(" {port}")).unwrap_or_default();
-        match self.direction {
-            Direction::Egress => write!(formatter, "{} could reach {} on {}{port}", self.subject, self.peer, self.protocol),
-            Direction::Ingress => write!(formatter, "{} could reach {} on {}{port}", self.peer, self.subject, self.protocol),
-        }
+        let (from, to) = self.ends();
+        write!(formatter, "{from} could reach {to} on {}", self.protocol_and_port())
     }
 }
 
@@ -66,6 +105,20 @@ pub(crate) fn witness((piece, name): &(Piece, Option<NamedPort>), direction: Dir
         },
         protocol: protocol.map_or("other", Protocol::name).to_owned(),
         port,
+        extent: if name.is_some() { Extent::Some } else { extent(&piece.numbers) },
+    }
+}
+
+/// The number of ports from which a rule without ports is said to open almost every port.
+const ALMOST_EVERY: u32 = 3 * 60_000;
+
+/// Returns how many ports a set has. Only a rule without ports allows other protocols.
+fn extent(numbers: &RangeSet<u32>) -> Extent {
+    let count: u32 = numbers.ranges().iter().map(|(first, last)| last - first + 1).sum();
+    match numbers.contains(OTHER_PROTOCOLS) {
+        true if *numbers == every_port() => Extent::Every,
+        true if count >= ALMOST_EVERY => Extent::AlmostEvery,
+        _ => Extent::Some,
     }
 }
 

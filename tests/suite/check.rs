@@ -288,6 +288,11 @@ fn an_extra_policy_is_a_finding_if_it_allows_more() {
     assert_eq!(report_["policies"]["extra"], 2);
     assert_eq!(report_["findings"][0]["item"], 1);
     assert!(report_["findings"][0]["witness"]["subject"].as_str().unwrap().contains("run=mongodb-od"));
+    let message = report_["findings"][0]["message"].as_str().unwrap();
+    assert!(message.contains("every port of every protocol, for example ") && !message.contains("example other"), "{message}");
+    let one = policy("one", &json!({"podSelector": subject, "policyTypes": ["Ingress"], "ingress": [{"ports": [{"port": 22}]}]}));
+    let message = report(&["--partial"], &one.to_string())["findings"][0]["message"].as_str().unwrap().to_owned();
+    assert!(message.contains(" on TCP 22. "), "{message}");
     assert_eq!(findings(&report(&["--partial", "--extra-policies", "deny"], &closed.to_string())), [("extra-policy", "closed")]);
 }
 

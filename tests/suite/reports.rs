@@ -179,7 +179,7 @@ fn empty_file_among_files() {
     // Without --partial the policies are missing.
     assert_eq!(run(&["check"], &[("empty.yaml", b"")]).code, 1);
     let Some(ran) = on_report("empty-file-among-files", &["check", "--partial"], &["policy.yaml", "comments.yaml"]) else { return };
-    assert!(ran.code == 0 && ran.out.starts_with("clean: 1 of 27 "), "{}{}", ran.out, ran.err);
+    assert!(ran.code == 0 && ran.out.starts_with("clean: the only policy in these files matches "), "{}{}", ran.out, ran.err);
 }
 
 #[test]
@@ -187,10 +187,10 @@ fn items_null() {
     for list in ["{apiVersion: v1, kind: List, items: null}", "{apiVersion: v1, kind: List}", "{apiVersion: v1, kind: PodList, items: }"] {
         let ran = run(&["check", "--partial"], &[("policy.yaml", POLICY.as_bytes()), ("list.yaml", list.as_bytes())]);
         assert_eq!((ran.code, ran.err.as_str()), (0, ""), "{list}");
-        assert!(ran.out.starts_with("clean: 1 of 27 "), "{}", ran.out);
+        assert!(ran.out.starts_with("clean: the only policy in these files matches "), "{}", ran.out);
     }
     let Some(ran) = on_report("items-null", &["check", "--partial"], &["policy.yaml", "list.yaml"]) else { return };
-    assert!(ran.code == 0 && ran.out.starts_with("clean: 1 of 27 "), "{}{}", ran.out, ran.err);
+    assert!(ran.code == 0 && ran.out.starts_with("clean: the only policy in these files matches "), "{}{}", ran.out, ran.err);
 }
 
 #[test]
@@ -462,7 +462,7 @@ fn an_empty_rule_opens_every_port_from_anyone() {
     let mut open = policy(json!([{}]));
     open["metadata"]["name"] = json!("router-rights");
     let ran = netpol_reading(&["check", "--partial", "-"], open.to_string().as_bytes());
-    assert!(ran.out.contains("wider: ingress rule 1 also allows every port of every protocol from anyone (restoring"), "{}", ran.out);
+    assert!(ran.out.contains("wider: ingress rule 1 also allows every port of every protocol from anyone (the command below closes this)"), "{}", ran.out);
 }
 
 #[test]

@@ -1,75 +1,22 @@
 //! The commands that fix the findings of a check. Restoring the policy of another release than the one that runs breaks
 //! connections. So if nothing says which of several accepted canons is meant, each has its command.
 
-use std::collections::BTreeMap;
-use std::io::{self, Write};
-
-use super::report::{Finding, Report};
 use crate::canon::Canon;
 use crate::policy::{Comparison, compare};
 use crate::verdict::{Guard, restore};
 
 /// The policies that are restored from one canon.
-struct Restored<'g, 'n> {
-    canon: &'g Canon,
-    names: Vec<&'n str>,
+pub(super) struct Restored<'g, 'n> {
+    pub(super) canon: &'g Canon,
+    pub(super) names: Vec<&'n str>,
 }
 
 /// How the policies `names` of a namespace are restored.
-enum Cure<'g, 'n> {
+pub(super) enum Cure<'g, 'n> {
     /// By the commands of all of these canons.
     All(Vec<Restored<'g, 'n>>),
     /// By the command of one of these canons: they differ in the policies, and equally many policies match each.
     One(Vec<Restored<'g, 'n>>),
-}
-
-/// Writes the commands that restore the policies that drifted or are missing. If all policies of a namespace are those of a
-/// canon that is not accepted, restoring them would break their release, so the flag that accepts it comes instead.
-pub(super) fn write(report: &Report, guard: &Guard, out: &mut dyn Write) -> io::Result<()> {
-    let mut namespaces: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    for finding in report.findings.iter().filter(|finding| is_restored(report, finding)) {
-        let names = namespaces.entry(&finding.object.namespace).or_default();
-        if !names.contains(&finding.object.name.as_str()) {
-            names.push(&finding.object.name);
-        }
-    }
-    for (namespace, names) in namespaces {
-        let it = |names: &[&str]| if names.len() == 1 { "it" } else { "them" };
-        match cure(report, guard, namespace, &names) {
-            Cure::All(restored) => {
-                for Restored { canon, names } in restored {
-                    writeln!(out, "to restore {}: {}", it(&names), restore::command(canon, namespace, &names))?;
-                }
-            }
-            Cure::One(restored) => {
-                writeln!(out, "to restore {}, choose the canon of the release that runs: the accepted canons differ here", it(&names))?;
-                for Restored { canon, names } in restored {
-                    writeln!(out, "    of {}: {}", canon.source, restore::command_of(canon, namespace, &names))?;
-                }
-            }
-        }
-    }
-    for (namespace, canons) in &report.fitting {
-        writeln!(out, "to accept the policies of the namespace {namespace}: {}", accepting(canons))?;
-    }
-    Ok(())
-}
-
-/// Returns whether a command restores the policy of a finding.
-fn is_restored(report: &Report, finding: &Finding) -> bool {
-    finding.is_fixed_by_render() && !report.fitting.contains_key(&finding.object.namespace)
-}
-
-/// Returns the words for the command that restores the policy of a finding as the canon that it was compared with has it.
-pub(super) fn first_of(report: &Report, guard: &Guard, finding: &Finding) -> Option<String> {
-    is_restored(report, finding).then(|| {
-        let object = &finding.object;
-        match cure(report, guard, &object.namespace, &[&object.name]) {
-            Cure::One(restored) => restored.first().map(|first| format!("the command of {}", first.canon.source)),
-            Cure::All(_) => None,
-        }
-        .unwrap_or_else(|| "the command".to_owned())
-    })
 }
 
 /// Returns the flags that accept one of these canons.
@@ -78,8 +25,8 @@ pub(super) fn accepting(canons: &[impl AsRef<str>]) -> String {
 }
 
 /// Returns the message about a missing policy.
-pub(super) fn of_missing(report: &Report, guard: &Guard, namespace: &str, name: &str) -> String {
-    match cure(report, guard, namespace, &[name]) {
+pub(super) fn of_missing(references: &[usize], guard: &Guard, namespace: &str, name: &str) -> String {
+    match cure(references, guard, namespace, &[name]) {
         Cure::All(restored) => {
             let commands = restored.iter().map(|Restored { canon, names }| restore::command(canon, namespace, names));
             format!("NetworkPolicy \"{name}\" is missing. To create it: {}", commands.collect::<Vec<_>>().join("; "))
@@ -94,9 +41,9 @@ pub(super) fn of_missing(report: &Report, guard: &Guard, namespace: &str, name: 
     }
 }
 
-fn cure<'g, 'n>(report: &Report, guard: &'g Guard, namespace: &str, names: &[&'n str]) -> Cure<'g, 'n> {
-    let positions = report.references.get(namespace).map(Vec::as_slice).unwrap_or_default();
-    let references: Vec<&Canon> = positions.iter().filter_map(|position| guard.canons.all().nth(*position)).collect();
+/// Returns how policies are restored. `references` are the positions of the canons that most policies of the namespace match.
+pub(super) fn cure<'g, 'n>(references: &[usize], guard: &'g Guard, namespace: &str, names: &[&'n str]) -> Cure<'g, 'n> {
+    let references: Vec<&Canon> = references.iter().filter_map(|position| guard.canons.all().nth(*position)).collect();
     let mut differing: Vec<&Canon> = Vec::new();
     for canon in references {
         if !differing.iter().any(|other| names.iter().all(|name| agree(canon, other, namespace, name))) {

@@ -218,6 +218,13 @@ impl Report {
     }
 }
 
+impl Report {
+    /// Returns the positions of the canons that most policies of a namespace match.
+    pub(super) fn references(&self, namespace: &str) -> &[usize] {
+        self.references.get(namespace).map(Vec::as_slice).unwrap_or_default()
+    }
+}
+
 impl<'c> Checker<'c> {
     fn check(&mut self, manifest: &'c Manifest) -> anyhow::Result<()> {
         let guarded = || self.guard.canons.namespaces();
@@ -324,7 +331,7 @@ impl<'c> Checker<'c> {
                 None => {
                     policies.missing += 1;
                     if !partial {
-                        let message = cures::of_missing(&self.report, self.guard, namespace, name);
+                        let message = cures::of_missing(self.report.references(namespace), self.guard, namespace, name);
                         self.report.findings.push(Finding::denies(Object::missing(name, namespace), MISSING, message));
                     }
                 }

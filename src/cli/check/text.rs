@@ -1,13 +1,14 @@
 //! The text output of a check: the findings, one line that sums up, and the commands that fix them.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 
-use super::cures;
+use super::cures::{self, Cure, Restored, cure};
 use super::report::{Finding, MISSING, Object, Policies, Report};
 use crate::cli::manifests::display::{Count, printable};
 use crate::cli::output::{BAD, GOOD, NAME, WARN};
 use crate::policy::{Change, Difference};
-use crate::verdict::Guard;
+use crate::verdict::{Guard, restore};
 
 pub(super) fn write(report: &Report, guard: &Guard, out: &mut dyn Write) -> io::Result<()> {
     for finding in &report.findings {
@@ -17,7 +18,7 @@ pub(super) fn write(report: &Report, guard: &Guard, out: &mut dyn Write) -> io::
             _ => (NAME, "note, "),
         };
         writeln!(out, "{style}{warning}{}{style:#}: {}", finding.rule, described(&finding.object))?;
-        for line in details(finding, cures::first_of(report, guard, finding).as_deref()) {
+        for line in details(finding, first_of(report, guard, finding).as_deref()) {
             writeln!(out, "    {line}")?;
         }
     }
@@ -27,7 +28,7 @@ pub(super) fn write(report: &Report, guard: &Guard, out: &mut dyn Write) -> io::
         writeln!(out, "{WARN}not judged{WARN:#}: {}: the namespace is not guarded", described(object))?;
     }
     write_summary(report, out)?;
-    cures::write(report, guard, out)
+    write_commands(report, guard, out)
 }
 
 /// Returns kind, name, namespace and place of an object.
@@ -112,4 +113,53 @@ fn write_summary(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     add(report.not_judged.len(), format!("{} not judged", Count(report.not_judged.len(), "object")));
     let (word, style) = if report.clean { ("clean", GOOD) } else { ("not clean", BAD) };
     writeln!(out, "{style}{word}{style:#}: {}", parts.join(", "))
+}
+
+/// Writes the commands that restore the policies that drifted or are missing. If all policies of a namespace are those of a
+/// canon that is not accepted, restoring them would break their release, so the flag that accepts it comes instead.
+fn write_commands(report: &Report, guard: &Guard, out: &mut dyn Write) -> io::Result<()> {
+    let mut namespaces: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for finding in report.findings.iter().filter(|finding| is_restored(report, finding)) {
+        let names = namespaces.entry(&finding.object.namespace).or_default();
+        if !names.contains(&finding.object.name.as_str()) {
+            names.push(&finding.object.name);
+        }
+    }
+    for (namespace, names) in namespaces {
+        let it = |names: &[&str]| if names.len() == 1 { "it" } else { "them" };
+        match cure(report.references(namespace), guard, namespace, &names) {
+            Cure::All(restored) => {
+                for Restored { canon, names } in restored {
+                    writeln!(out, "to restore {}: {}", it(&names), restore::command(canon, namespace, &names))?;
+                }
+            }
+            Cure::One(restored) => {
+                writeln!(out, "to restore {}, choose the canon of the release that runs: the accepted canons differ here", it(&names))?;
+                for Restored { canon, names } in restored {
+                    writeln!(out, "    of {}: {}", canon.source, restore::command_of(canon, namespace, &names))?;
+                }
+            }
+        }
+    }
+    for (namespace, canons) in &report.fitting {
+        writeln!(out, "to accept the policies of the namespace {namespace}: {}", cures::accepting(canons))?;
+    }
+    Ok(())
+}
+
+/// Returns whether a command restores the policy of a finding.
+fn is_restored(report: &Report, finding: &Finding) -> bool {
+    finding.is_fixed_by_render() && !report.fitting.contains_key(&finding.object.namespace)
+}
+
+/// Returns the words for the command that restores the policy of a finding as the canon that it was compared with has it.
+fn first_of(report: &Report, guard: &Guard, finding: &Finding) -> Option<String> {
+    is_restored(report, finding).then(|| {
+        let object = &finding.object;
+        match cure(report.references(&object.namespace), guard, &object.namespace, &[&object.name]) {
+            Cure::One(restored) => restored.first().map(|first| format!("the command of {}", first.canon.source)),
+            Cure::All(_) => None,
+        }
+        .unwrap_or_else(|| "the command".to_owned())
+    })
 }

@@ -47,7 +47,7 @@ pub(super) fn not_admitted(named: Named<'_>) -> Sentence {
 }
 
 pub(super) fn wider(named: Named<'_>, witness: &Witness) -> Sentence {
-    Sentence::from(format!("{named} is wider than the canon: {witness}. Narrow the policy or add it to the canon"))
+    Sentence::from(format!("{named} is wider than the canon: {}. Narrow the policy or add it to the canon", witness.with_extent()))
 }
 
 pub(super) fn not_proven_harmless(named: Named<'_>) -> Sentence {
