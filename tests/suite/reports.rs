@@ -462,7 +462,11 @@ fn an_empty_rule_opens_every_port_from_anyone() {
     let mut open = policy(json!([{}]));
     open["metadata"]["name"] = json!("router-rights");
     let ran = netpol_reading(&["check", "--partial", "-"], open.to_string().as_bytes());
-    assert!(ran.out.contains("wider: ingress rule 1 also allows every port of every protocol from anyone (the command below closes this)"), "{}", ran.out);
+    assert!(
+        ran.out.contains("wider: ingress rule 1 also allows every port of every protocol from anyone (the command below closes this)"),
+        "{}",
+        ran.out
+    );
 }
 
 #[test]
