@@ -40,7 +40,9 @@ pub enum NoPodCondition {
     #[error("no grant of the canon is exclusive, so every new pod is sent")]
     NoExclusiveGrant,
     /// The API server might reject the condition or its evaluation.
-    #[error("the condition for pods that need no review would have {0} bytes (at most {MAX_POD_CONDITION}), so every new pod is sent; use fewer grants to avoid that")]
+    #[error(
+        "the condition for pods that need no review would have {0} bytes (at most {MAX_POD_CONDITION}), so every new pod is sent; use fewer grants to avoid that"
+    )]
     TooLong(usize),
 }
 
@@ -177,6 +179,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::canon::Documents;
 
     const GRANTS: &str = r#"{"apiVersion": "netpol.abcdesktop.io/v1alpha1", "kind": "Grants", "metadata": {"name": "own"}, "grants": [
         {"name": "a", "podSelector": {"matchLabels": {"run": "a"}}, "labels": {"netpol/x": "1"}},
@@ -186,17 +189,16 @@ mod tests {
 
     /// Returns a canon with these grants, and policies that read their labels.
     fn canon(grants: &str) -> Canon {
-        let folder = tempfile::tempdir().unwrap();
         let grants: Value = serde_json::from_str(grants).unwrap();
         let keys: BTreeSet<&String> =
             grants["grants"].as_array().unwrap().iter().flat_map(|grant| grant["labels"].as_object().unwrap().keys()).collect();
-        let reads: Vec<Value> = keys.iter().map(|key| json!({"podSelector": {"matchExpressions": [{"key": key, "operator": "Exists"}]}})).collect();
+        let reads: Vec<Value> =
+            keys.iter().map(|key| json!({"podSelector": {"matchExpressions": [{"key": key, "operator": "Exists"}]}})).collect();
         let policy = json!({
             "apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": {"name": "reads"},
             "spec": {"podSelector": {}, "policyTypes": ["Ingress", "Egress"], "ingress": [{"from": reads}]},
         });
-        std::fs::write(folder.path().join("canon.yaml"), format!("{grants}\n---\n{policy}")).unwrap();
-        Canon::load(&folder.path().display().to_string(), &["any".to_owned()]).unwrap()
+        Canon::from_documents(&Documents::from_text("own", &format!("{grants}\n---\n{policy}")), &["any".to_owned()]).unwrap()
     }
 
     fn canons(grants: &str) -> Canons {
@@ -224,7 +226,8 @@ mod tests {
     fn a_label_with_two_values_has_that_of_its_grant() {
         let one = |run: &str, value: &str| {
             let grant = json!({"name": "a", "podSelector": {"matchLabels": {"run": run}}, "labels": {"netpol/x": value}});
-            let set = json!({"apiVersion": "netpol.abcdesktop.io/v1alpha1", "kind": "Grants", "metadata": {"name": "own"}, "grants": [grant]});
+            let set =
+                json!({"apiVersion": "netpol.abcdesktop.io/v1alpha1", "kind": "Grants", "metadata": {"name": "own"}, "grants": [grant]});
             canon(&set.to_string())
         };
         let condition = pod_condition(&Canons::new(one("a", "1"), vec![one("z", "")]).unwrap(), &[]).unwrap();
@@ -245,7 +248,9 @@ mod tests {
         let shared = GRANTS.replace(r#""labels""#, r#""shared": true, "labels""#).replace(r#", "shared": true}]}"#, "}]}");
         assert_eq!(pod_condition(&canons(&shared), &[]), Err(NoPodCondition::NoExclusiveGrant));
         let many: Vec<String> = (0..2000)
-            .map(|n| format!(r#"{{"name": "g{n}", "podSelector": {{"matchLabels": {{"run": "r{n}"}}}}, "labels": {{"netpol/x{n}": "1"}}}}"#))
+            .map(|n| {
+                format!(r#"{{"name": "g{n}", "podSelector": {{"matchLabels": {{"run": "r{n}"}}}}, "labels": {{"netpol/x{n}": "1"}}}}"#)
+            })
             .collect();
         let (start, _) = GRANTS.split_once(r#"{"name": "a""#).unwrap();
         let many = canons(&format!("{start}{}]}}", many.join(",")));

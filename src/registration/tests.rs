@@ -10,7 +10,15 @@ use crate::verdict::{Settings, Subject};
 
 fn render(canons: &Canons) -> [Value; 2] {
     let settings = Settings::default();
-    Registration { canons, settings: &settings, send: Send::Needed, name: DEFAULT_NAME, endpoint: &Endpoint::default_service(), authorities: None }.manifests()
+    Registration {
+        canons,
+        settings: &settings,
+        send: Send::Needed,
+        name: DEFAULT_NAME,
+        endpoint: &Endpoint::default_service(),
+        authorities: None,
+    }
+    .manifests()
 }
 
 fn built_in() -> Canons {
