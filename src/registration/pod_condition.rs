@@ -107,7 +107,7 @@ impl<'c> Selects<'c> {
             positions
         });
         let exclusive = exclusive.filter(|positions| !positions.is_empty()).collect();
-        Selects { exclusive, given, expressions }
+        Selects { expressions, exclusive, given }
     }
 
     /// An exclusive grant selects the pod, and at most one of each canon.
@@ -115,7 +115,7 @@ impl<'c> Selects<'c> {
         let any: BTreeSet<usize> = self.exclusive.iter().flatten().copied().collect();
         let mut terms = vec![any_of(&any)];
         terms.extend(self.exclusive.iter().map(|positions| {
-            let items: Vec<String> = positions.iter().map(selects).collect();
+            let items: Vec<String> = positions.iter().copied().map(selects).collect();
             format!("[{}].filter(is, is).size() <= 1", items.join(", "))
         }));
         terms.join(" && ")
@@ -143,12 +143,12 @@ fn granted(key: &str, values: &BTreeMap<&str, BTreeSet<usize>>) -> String {
     terms.join(" && ")
 }
 
-fn selects(position: &usize) -> String {
+fn selects(position: usize) -> String {
     format!("selects[{position}]")
 }
 
 fn any_of(positions: &BTreeSet<usize>) -> String {
-    let terms: Vec<String> = positions.iter().map(selects).collect();
+    let terms: Vec<String> = positions.iter().copied().map(selects).collect();
     format!("({})", terms.join(" || "))
 }
 

@@ -219,7 +219,7 @@ fn way(reply: &Reply) -> Way {
 }
 
 /// Creates pods as a dry run, several at a time.
-fn create(calls: Vec<Call>) -> Vec<Reply> {
+fn create(calls: &[Call]) -> Vec<Reply> {
     let chunk = calls.len().div_ceil(CLIENTS);
     let clients: Vec<_> = calls
         .chunks(chunk)
@@ -245,7 +245,8 @@ fn a_pod_that_is_not_sent_would_have_been_admitted_unchanged() {
     let recorded = recorded();
     let pods: Vec<(&Case, Pod)> =
         cases.iter().flat_map(|case| pods(random, case, &recorded).into_iter().map(move |pod| (case, pod))).collect();
-    let replies = create(pods.iter().map(|(case, pod)| case.call(pod)).collect());
+    let calls: Vec<Call> = pods.iter().map(|(case, pod)| case.call(pod)).collect();
+    let replies = create(&calls);
     let (mut unsent, mut plain) = (0, 0);
     for ((case, pod), reply) in pods.iter().zip(&replies) {
         let way = way(reply);
