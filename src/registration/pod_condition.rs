@@ -20,8 +20,8 @@ pub const MAX_POD_CONDITION: usize = 64 * 1024;
 /// The most labels of a pod that is not sent, so that the cost of the condition has a limit for every pod.
 const MAX_LABELS: usize = 100;
 
-/// The most annotations of a pod that is not sent. The server reads fewer than an API server accepts.
-const MAX_ANNOTATIONS: usize = 1000;
+/// The most annotations of a pod that is not sent.
+const MAX_ANNOTATIONS: usize = 100;
 
 /// Which new pods the API server sends.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -62,7 +62,7 @@ pub fn pod_condition(canons: &Canons, given: &[String]) -> Result<String, NoPodC
     let expression = format!(
         "request.operation != 'CREATE' || !(!object.spec.?hostNetwork.orValue(false) \
          && size(object.metadata.?annotations.orValue({{}})) <= {MAX_ANNOTATIONS} \
-         && !{annotated}.exists(key, object.metadata.?annotations[?key].hasValue()) \
+         && !object.metadata.?annotations.orValue({{}}).exists(key, key in {annotated}) \
          && [object.metadata.?labels.orValue({{}})].exists(labels, size(labels) <= {MAX_LABELS} \
          && [[{}]].exists(selects, {} && {})))",
         selects.expressions.join(", "),
@@ -208,17 +208,18 @@ mod tests {
     #[test]
     fn the_condition_names_every_selector_label_and_value() {
         let condition = pod_condition(&canons(GRANTS), &["example.org/pool".to_owned()]).unwrap();
-        let (head, rest) = condition.split_once(" && ![").unwrap();
+        let (head, rest) = condition.split_once(".exists(key, key in [").unwrap();
         assert_eq!(
             head,
-            "request.operation != 'CREATE' || !(!object.spec.?hostNetwork.orValue(false) && size(object.metadata.?annotations.orValue({})) <= 1000"
+            "request.operation != 'CREATE' || !(!object.spec.?hostNetwork.orValue(false) && size(object.metadata.?annotations.orValue({})) <= 100 \
+             && !object.metadata.?annotations.orValue({})"
         );
-        let (keys, rest) = rest.split_once("].exists(key, ").unwrap();
+        let (keys, rest) = rest.split_once("])").unwrap();
         assert!(keys.starts_with(r#""k8s.v1.cni.cncf.io/networks", "#), "{keys}");
         assert!(keys.ends_with(r#", "kubernetes.io/config.mirror", "example.org/pool""#), "{keys}");
         assert_eq!(
             rest,
-            r#"object.metadata.?annotations[?key].hasValue()) && [object.metadata.?labels.orValue({})].exists(labels, size(labels) <= 100 && [["app" in labels && !(labels["app"] in []) && !("run" in labels && labels["run"] in ["a"]), "run" in labels && labels["run"] in ["a"], true]].exists(selects, (selects[0] || selects[1]) && [selects[0], selects[1]].filter(is, is).size() <= 1 && ("netpol/x" in labels) == (selects[0] || selects[1]) && labels[?"netpol/x"].orValue("1") == "1" && ("netpol/y" in labels) == (selects[2]) && labels[?"netpol/y"].orValue("true") == "true" && labels.all(key, !key.startsWith("netpol/") || key in ["netpol/x", "netpol/y"]))))"#
+            r#" && [object.metadata.?labels.orValue({})].exists(labels, size(labels) <= 100 && [["app" in labels && !(labels["app"] in []) && !("run" in labels && labels["run"] in ["a"]), "run" in labels && labels["run"] in ["a"], true]].exists(selects, (selects[0] || selects[1]) && [selects[0], selects[1]].filter(is, is).size() <= 1 && ("netpol/x" in labels) == (selects[0] || selects[1]) && labels[?"netpol/x"].orValue("1") == "1" && ("netpol/y" in labels) == (selects[2]) && labels[?"netpol/y"].orValue("true") == "true" && labels.all(key, !key.startsWith("netpol/") || key in ["netpol/x", "netpol/y"]))))"#
         );
     }
 
