@@ -4,6 +4,7 @@ use clap::ValueEnum;
 use clap::builder::PossibleValue;
 
 use crate::audit::Level;
+use crate::registration::Send;
 use crate::server::tls::TlsMin;
 use crate::verdict::settings::{Action, Enforcement, ExtraPolicies, UngrantedLabels, Workloads};
 
@@ -59,6 +60,11 @@ choices!(Level {
     Denied: "denied", "Denied and softened requests, and uses of break-glass";
     Warned: "warned", "Also requests that are admitted with a warning";
     All: "all", "All requests";
+});
+
+choices!(Send {
+    Needed: "needed", "Only pods that may need a label or a decision";
+    All: "all", "All pods, for example because the audit log should have all of them";
 });
 
 choices!(TlsMin {

@@ -19,6 +19,10 @@ pub(super) struct Condition {
 }
 
 impl Condition {
+    pub(super) fn new(name: &'static str, expression: String) -> Condition {
+        Condition { name, expression }
+    }
+
     pub(super) fn manifest(&self) -> Value {
         json!({"name": self.name, "expression": self.expression})
     }
@@ -181,19 +185,19 @@ fn selector_expression() -> String {
 }
 
 /// Returns a CEL list of known and given annotation keys. The given ones are last, so that the chart can append its own.
-fn network_keys(known: &[&str], given: &[String]) -> String {
+pub(super) fn network_keys(known: &[&str], given: &[String]) -> String {
     let given = given.iter().map(String::as_str).filter(|key| !known.contains(key));
     list(known.iter().copied().chain(given))
 }
 
 /// Returns a CEL list of string literals.
-fn list<'k>(items: impl IntoIterator<Item = &'k str>) -> String {
+pub(super) fn list<'k>(items: impl IntoIterator<Item = &'k str>) -> String {
     let items: Vec<String> = items.into_iter().map(literal).collect();
     format!("[{}]", items.join(", "))
 }
 
 /// Returns a CEL string literal. The escapes of a JSON string are also escapes in CEL.
-fn literal(text: &str) -> String {
+pub(super) fn literal(text: &str) -> String {
     Value::from(text).to_string()
 }
 

@@ -2,14 +2,15 @@
 //! `netpol render registration` prints.
 //!
 //! Pure: the inputs are a canon and flags, the outputs are two manifests. `webhooks` has the rules, the failure
-//! policy and the timeout of each webhook, `conditions` has the CEL expressions, and `endpoint` has the address
-//! of the server and the CA bundle.
+//! policy and the timeout of each webhook, `conditions` has the CEL expressions, `pod_condition` has the one that is
+//! generated from the grants, and `endpoint` has the address of the server and the CA bundle.
 //!
-//! The manifests depend on the keys that the selectors of the canon read, so they must be rendered again after
+//! The manifests depend on the grants of the canon and the keys that its selectors read, so they must be rendered again after
 //! the canon changes.
 
 mod conditions;
 mod endpoint;
+mod pod_condition;
 mod webhooks;
 
 #[cfg(test)]
@@ -18,4 +19,5 @@ mod tests;
 pub use conditions::NeighborTerm;
 pub use conditions::by_namespace_controller;
 pub use endpoint::{Authorities, DEFAULT_NAME, DEFAULT_NAMESPACE, Endpoint, EndpointError};
+pub use pod_condition::{MAX_POD_CONDITION, NoPodCondition, Send, pod_condition};
 pub use webhooks::Registration;

@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::{DEFAULT_NAME, Endpoint, Registration};
+use super::{DEFAULT_NAME, Endpoint, Registration, Send};
 use crate::canon::Canons;
 use crate::verdict::foreign::{ForeignKind, KINDS};
 use crate::verdict::settings::Action;
@@ -10,7 +10,15 @@ use crate::verdict::{Settings, Subject};
 
 fn render(canons: &Canons) -> [Value; 2] {
     let settings = Settings::default();
-    Registration { canons, settings: &settings, name: DEFAULT_NAME, endpoint: &Endpoint::default_service(), authorities: None }.manifests()
+    Registration {
+        canons,
+        settings: &settings,
+        send: Send::Needed,
+        name: DEFAULT_NAME,
+        endpoint: &Endpoint::default_service(),
+        authorities: None,
+    }
+    .manifests()
 }
 
 fn built_in() -> Canons {
@@ -112,6 +120,7 @@ fn only_what_is_denied_and_never_needed_by_the_servers_fails_closed() {
         let manifests = Registration {
             canons: &canons,
             settings: &settings,
+            send: Send::Needed,
             name: DEFAULT_NAME,
             endpoint: &Endpoint::service("kube-system/guard").unwrap(),
             authorities: None,
@@ -142,6 +151,7 @@ fn manifests_have_the_given_users_and_namespaces() {
     let manifests = Registration {
         canons: &canon,
         settings: &settings,
+        send: Send::Needed,
         name: "second",
         endpoint: &Endpoint::url("https://127.0.0.1:8443").unwrap(),
         authorities: None,

@@ -13,6 +13,7 @@ use serde_json::{Map, Value, json};
 
 use super::conditions::{self, Condition};
 use super::endpoint::{Authorities, Endpoint};
+use super::pod_condition::{Send, not_plainly_right};
 use crate::canon::Canons;
 use crate::policy::selector::NAMESPACE_NAME_KEY;
 use crate::verdict::Settings;
@@ -34,11 +35,13 @@ const UPDATE: &[&str] = &["UPDATE"];
 /// Everything that the registration depends on.
 #[derive(Debug)]
 pub struct Registration<'a> {
-    /// The accepted canons, for the keys that they read.
+    /// The accepted canons, for their grants and the keys that they read.
     pub canons: &'a Canons,
     /// The settings of the servers: the guarded namespaces, users and kinds that conditions name, and the actions of which
     /// `Deny` must also hold while no server responds.
     pub settings: &'a Settings,
+    /// Which new pods are sent.
+    pub send: Send,
     /// The name of both configurations.
     pub name: &'a str,
     /// The address of the server.
@@ -55,6 +58,12 @@ impl<'a> Registration<'a> {
             Endpoint::Url(_) => None,
         };
         [SYSTEM].into_iter().chain(own.filter(|own| *own != SYSTEM)).collect()
+    }
+
+    /// Returns the conditions of a webhook for pods.
+    fn of_pods(&self, updates: Condition) -> Vec<Condition> {
+        let new = (self.send == Send::Needed).then(|| not_plainly_right(self.canons, &self.settings.network_annotation_keys));
+        std::iter::once(updates).chain(new.flatten()).collect()
     }
 
     /// Renders both configurations, the mutating one first.
@@ -119,7 +128,7 @@ fn mutating(registration: &Registration<'_>) -> Vec<Value> {
         failure_policy: FailurePolicy::Ignore,
         scope: Scope::Guarded,
         rules: vec![rule("", &["pods"], WRITE, "Namespaced")],
-        conditions: vec![conditions::labels_change()],
+        conditions: registration.of_pods(conditions::labels_change()),
     };
     let mut webhook = pods.manifest(registration, "mutate", MUTATE_TIMEOUT);
     // A webhook that is called later may change the labels that decide what the pod is granted.
@@ -138,7 +147,7 @@ fn validating(registration: &Registration<'_>) -> Vec<Value> {
             failure_policy: FailurePolicy::Fail,
             scope: Scope::Guarded,
             rules: vec![rule("", &["pods", "pods/status"], WRITE, "Namespaced")],
-            conditions: vec![conditions::labels_or_network_change(&settings.network_annotation_keys)],
+            conditions: registration.of_pods(conditions::labels_or_network_change(&settings.network_annotation_keys)),
         },
         Webhook {
             name: "bindings",

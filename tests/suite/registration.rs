@@ -14,7 +14,8 @@ fn rejected(args: &[&str], text: &str) {
 
 #[test]
 fn both_configurations_are_yaml_that_kubectl_accepts() {
-    let ran = netpol(&["render", "registration"]);
+    // A file of the chart has the condition for new pods.
+    let ran = netpol(&["render", "registration", "--send", "all"]);
     assert_eq!((ran.code, ran.err.as_str()), (0, ""));
     insta::assert_snapshot!(ran.out);
 }
@@ -63,4 +64,56 @@ fn conditions_have_the_labels_that_the_canon_reads() {
         "{}",
         ran.out
     );
+}
+
+/// Both stages get the condition for new pods unless all are sent, and `--print` has it alone.
+#[test]
+fn a_pod_that_is_plainly_right_is_not_sent() {
+    let conditions = |args: &[&str]| {
+        let ran = netpol(&[&["render", "registration", "--output", "json"], args].concat());
+        assert_eq!((ran.code, ran.err.as_str()), (0, ""));
+        let list: Value = serde_json::from_str(&ran.out).unwrap();
+        let found = list["items"].as_array().unwrap().iter().flat_map(|item| item["webhooks"].as_array().unwrap());
+        let found = found.filter_map(|webhook| {
+            let condition = webhook["matchConditions"].as_array()?.iter().find(|condition| condition["name"] == "not-plainly-right")?;
+            Some((webhook["name"].as_str().unwrap().to_owned(), condition["expression"].as_str().unwrap().to_owned()))
+        });
+        found.collect::<Vec<_>>()
+    };
+    let printed = netpol(&["render", "registration", "--print", "pod-condition"]);
+    assert_eq!((printed.code, printed.err.as_str()), (0, ""));
+    let expected = ["pods.mutate.netpol.abcdesktop.io", "pods.validate.netpol.abcdesktop.io"]
+        .map(|name| (name.to_owned(), printed.out.trim_end().to_owned()));
+    assert_eq!(conditions(&[]), expected);
+    assert_eq!(conditions(&["--send", "needed"]), expected);
+    assert_eq!(conditions(&["--send", "all"]), []);
+    rejected(&["--print", "pod-condition", "--send", "all"], "cannot be used with");
+}
+
+/// Without a condition, all pods are sent.
+#[test]
+fn a_canon_with_too_many_grants_has_no_condition_for_pods_and_says_so() {
+    let grants: Vec<String> = (0..1000)
+        .map(|n| format!("- {{name: g{n}, podSelector: {{matchLabels: {{run: r{n}}}}}, labels: {{netpol/x: 'true'}}}}\n"))
+        .collect();
+    let canon = format!(
+        "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {{name: only}}\n\
+         spec:\n  podSelector: {{matchLabels: {{netpol/x: 'true'}}}}\n  ingress:\n  - {{}}\n---\n\
+         apiVersion: netpol.abcdesktop.io/v1alpha1\nkind: Grants\nmetadata: {{name: own}}\ngrants:\n{}",
+        grants.concat()
+    );
+    let file = tempfile::NamedTempFile::with_suffix(".yaml").unwrap();
+    std::fs::write(file.path(), canon).unwrap();
+    let canon = file.path().to_str().unwrap();
+    for command in ["registration", "install"] {
+        let ran = netpol(&["render", command, "--canon", canon]);
+        assert_eq!(ran.code, 0, "{}", ran.err);
+        assert!(ran.err.contains("(at most 65536), so every new pod is sent"), "{command}: {}", ran.err);
+        assert!(!ran.out.contains("not-plainly-right"), "{command}");
+        let ran = netpol(&["render", command, "--canon", canon, "--send", "all"]);
+        assert_eq!((ran.code, ran.err.as_str()), (0, ""), "{command}");
+    }
+    let ran = netpol(&["render", "registration", "--canon", canon, "--print", "pod-condition"]);
+    assert_eq!((ran.code, ran.out.as_str()), (0, ""));
+    assert!(ran.err.contains("every new pod is sent"), "{}", ran.err);
 }

@@ -21,6 +21,17 @@
 {{- $faults = append $faults "canon.configMap: keys or selectors are set without a name: set canon.configMap.name, or remove them, because the chart finds those of all other canons" -}}
 {{- end -}}
 
+{{- with $values.webhooks.podCondition -}}
+{{- if not (or $canon.documents $canon.configMap.name) -}}
+{{- $faults = append $faults "webhooks.podCondition: is only for a canon of your own, and the chart has the conditions of the built-in canons: leave it empty" -}}
+{{- end -}}
+{{- range $key := $values.verdicts.networkAnnotationKeys -}}
+{{- if not (contains (toRawJson $key) $values.webhooks.podCondition) -}}
+{{- $faults = append $faults (printf "webhooks.podCondition: does not have the key %q of verdicts.networkAnnotationKeys: print it again with --network-annotation %s" $key $key) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
 {{- $certificates := $values.certificates -}}
 {{- if eq $certificates.mode "secret" -}}
 {{- if not $certificates.secret.name -}}

@@ -13,6 +13,7 @@ placeholders, which are replaced here. A test compares the result with the outpu
   "neighbors" $root.Values.verdicts.neighbors
   "foreign-policies" $root.Values.verdicts.foreignPolicies
   "namespaces" $root.Values.verdicts.networkAnnotations -}}
+{{- $podCondition := include "netpol.podCondition" $root -}}
 {{- $system := list "kube-system" $root.Release.Namespace | uniq -}}
 {{- $annotations := "" -}}
 {{- range $root.Values.verdicts.networkAnnotationKeys }}{{ $annotations = printf "%s, %s" $annotations (toRawJson .) }}{{ end -}}
@@ -43,6 +44,9 @@ placeholders, which are replaced here. A test compares the result with the outpu
 {{- end -}}
 {{- end -}}
 {{- $_ := set $webhook "rules" $rules -}}
+{{- if and $podCondition (eq "pods" (splitList "." $webhook.name | first)) -}}
+{{- $_ := set $webhook "matchConditions" (append $webhook.matchConditions (dict "name" "not-plainly-right" "expression" $podCondition)) -}}
+{{- end -}}
 {{- range $condition := $webhook.matchConditions -}}
 {{- if eq $condition.name "neighbors-change" -}}
 {{- $_ := set $condition "expression" (include "netpol.neighborsChange" $canonKeys.neighbors) -}}
@@ -54,6 +58,23 @@ placeholders, which are replaced here. A test compares the result with the outpu
 {{- end -}}
 {{- end -}}
 {{- toYaml $webhooks -}}
+{{- end -}}
+
+{{/*
+Returns the condition that a new pod may need a label or a decision, or nothing if all new pods are sent. Those of the
+built-in canons are in files/pod-conditions.yaml, for each set of them. The order of canons does not matter.
+*/}}
+{{- define "netpol.podCondition" -}}
+{{- if and (eq .Values.webhooks.send "needed") (ne .Values.audit.level "all") -}}
+{{- if or .Values.canon.documents .Values.canon.configMap.name -}}
+{{- trim .Values.webhooks.podCondition -}}
+{{- else -}}
+{{- $canons := include "netpol.builtIn" . | fromYamlArray | sortAlpha | join "," -}}
+{{- range .Files.Get "files/pod-conditions.yaml" | fromYamlArray -}}
+{{- if has $canons .canons }}{{ .expression }}{{ end -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
 {{- end -}}
 
 {{/* Returns a list of CEL string literals. CEL supports the escapes of a JSON string. */}}

@@ -9,6 +9,7 @@ use anyhow::anyhow;
 use serde_json::{Map, Value, json};
 
 use super::print::print;
+use super::send::SendArgs;
 use crate::canon::{Canons, Documents};
 use crate::cli::exit::{CommandResult, Failure};
 use crate::cli::judge_args::JudgeArgs;
@@ -53,6 +54,9 @@ pub(super) struct Args {
     image: String,
 
     #[command(flatten)]
+    send: SendArgs,
+
+    #[command(flatten)]
     output: OutputArgs,
 }
 
@@ -73,6 +77,7 @@ pub(super) fn run(args: &Args, streams: &mut Streams) -> CommandResult {
     if let Some(warning) = canons.warning() {
         streams.warn(&warning);
     }
+    args.send.check(&canons, &args.judge.settings(), streams);
     let manifests = manifests(args, &documents, &canons)?;
     print(&manifests, args.output, streams)
 }
@@ -88,6 +93,7 @@ fn manifests(args: &Args, documents: &[Documents], canons: &Canons) -> Result<Ve
     let registered = Registration {
         canons,
         settings: &args.judge.settings(),
+        send: args.send.send,
         name: DEFAULT_NAME,
         endpoint: &Endpoint::Service { namespace: args.install_namespace.clone(), name: DEFAULT_NAME.to_owned(), port: 443 },
         authorities: None,

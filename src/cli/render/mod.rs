@@ -1,13 +1,14 @@
 //! `netpol render`: prints manifests for a cluster.
 //!
 //! - `policies`, `canon`, `install` and `registration` are the subcommands.
-//! - `print` writes manifests; `suggest` suggests a name for an unknown one.
+//! - `print` writes manifests; `send` is the flag for new pods that are sent; `suggest` suggests a name for an unknown one.
 
 mod canon;
 mod install;
 mod policies;
 mod print;
 mod registration;
+mod send;
 mod suggest;
 
 use super::exit::CommandResult;

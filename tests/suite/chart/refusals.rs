@@ -29,6 +29,8 @@ fn an_invalid_value_is_rejected_with_its_path() {
         (json!({"verdicts": {"networkAnnotationKeys": ["two words"]}}), vec!["/verdicts/networkAnnotationKeys/0"]),
         (json!({"verdicts": {"breakGlassGroups": [" "]}}), vec!["/verdicts/breakGlassGroups/0"]),
         (json!({"verdicts": {"breakGlassGroups": ["two\nlines"]}}), vec!["/verdicts/breakGlassGroups/0"]),
+        (json!({"webhooks": {"podCondition": "true"}}), vec!["/webhooks/podCondition"]),
+        (json!({"webhooks": {"send": "some"}}), vec!["/webhooks/send", "'needed', 'all'"]),
         (json!({"canon": {"builtIn": "abcdesktop-3"}}), vec!["/canon/builtIn"]),
         (json!({"canon": {"builtIn": ["abcdesktop", "abcdesktop"]}}), vec!["/canon/builtIn"]),
         (json!({"canon": {"documents": {"canon.txt": "x"}}}), vec!["invalid propertyName 'canon.txt'"]),
@@ -106,6 +108,15 @@ fn an_invalid_combination_of_values_is_rejected_with_a_sentence() {
         (
             json!({"audit": {"log": "/var/log/netpol/a", "volume": {"persistentVolumeClaim": {"claimName": "a"}}}}),
             vec!["several servers cannot write to the same file"],
+        ),
+        (
+            json!({"webhooks": {"podCondition": "request.operation != 'CREATE' || x\n"}}),
+            vec!["webhooks.podCondition: is only for a canon of your own"],
+        ),
+        (
+            json!({"webhooks": {"podCondition": "request.operation != 'CREATE' || x"}, "canon": {"documents": {"canon.yaml": "kind: x"}},
+                "verdicts": {"networkAnnotationKeys": ["example.org/pool"]}}),
+            vec!["does not have the key \"example.org/pool\" of verdicts.networkAnnotationKeys"],
         ),
         (json!({"serviceAccount": {"create": false}}), vec!["serviceAccount.name"]),
     ] {

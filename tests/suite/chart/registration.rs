@@ -1,8 +1,8 @@
 //! The webhook configurations of the chart are equal to those of `netpol render registration`.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::sets::sets;
+use super::sets::{ALONE, CANON, GRANTS, ISOLATING, sets};
 use crate::support::command::netpol;
 use crate::support::helm::{objects, only, template};
 
@@ -38,6 +38,10 @@ fn rendered_by_netpol(values: &Value, name: &str) -> Vec<Value> {
         std::fs::write(&file, bundle).unwrap();
         flag("--ca", file.to_str().unwrap());
     }
+    let is_needed = values["webhooks"]["send"] != "all" && values["audit"]["level"] != "all";
+    let has_condition = values["webhooks"].get("podCondition").is_some()
+        || !(values["canon"]["documents"].is_object() || values["canon"]["configMap"].is_object());
+    flag("--send", if is_needed && has_condition { "needed" } else { "all" });
     let canon = folder.path().join("canon");
     std::fs::create_dir(&canon).unwrap();
     if let Some(documents) = values["canon"]["documents"].as_object() {
@@ -113,4 +117,59 @@ fn only_an_existing_secret_has_a_ca_bundle() {
             }
         }
     }
+}
+
+/// The webhooks of values that choose which new pods are sent.
+#[track_caller]
+fn assert_as_rendered(values: &Value) -> String {
+    let objects = objects(&template(values, &[]).expect("the webhooks"));
+    for expected in rendered_by_netpol(values, "abcdesktop-netpol") {
+        assert_eq!(only(&objects, expected["kind"].as_str().unwrap())["webhooks"], expected["webhooks"], "{values}");
+    }
+    only(&objects, "MutatingWebhookConfiguration")["webhooks"][0]["matchConditions"].to_string()
+}
+
+#[test]
+fn every_list_of_built_in_canons_has_its_pod_condition() {
+    let lists = [
+        vec!["abcdesktop-3.3"],
+        vec!["abcdesktop-4.0", "abcdesktop-3.3"],
+        vec!["abcdesktop-4.4", "abcdesktop-4.0", "abcdesktop"],
+        vec!["abcdesktop-4.4", "abcdesktop", "abcdesktop-3.3", "abcdesktop-4.0"],
+    ];
+    for list in lists {
+        let values =
+            json!({"canon": {"builtIn": list}, "verdicts": {"hostNetwork": "allow", "networkAnnotationKeys": ["example.org/pool"]}});
+        let conditions = assert_as_rendered(&values);
+        assert!(conditions.contains("not-plainly-right") && conditions.contains("example.org/pool"), "{list:?}");
+    }
+}
+
+#[test]
+fn all_pods_are_sent_if_a_value_says_so_or_there_is_no_condition() {
+    let own = json!({"documents": {"only.yaml": ALONE}});
+    for values in [
+        json!({"webhooks": {"send": "all"}}),
+        json!({"audit": {"level": "all"}}),
+        json!({"canon": own}),
+        json!({"canon": {"documents": {"only.yaml": ISOLATING}, "builtIn": "abcdesktop-4.4"}}),
+    ] {
+        assert!(!assert_as_rendered(&values).contains("not-plainly-right"), "{values}");
+    }
+}
+
+#[test]
+fn the_condition_of_a_canon_of_ones_own_is_a_value() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("canon.yaml"), CANON).unwrap();
+    std::fs::write(folder.path().join("grants.json"), GRANTS).unwrap();
+    let canon = folder.path().to_str().unwrap();
+    let printed =
+        netpol(&["render", "registration", "--canon", canon, "--network-annotation", "example.org/pool", "--print", "pod-condition"]);
+    assert_eq!((printed.code, printed.err.as_str()), (0, ""));
+    let values = json!({
+        "canon": {"documents": {"canon.yaml": CANON, "grants.json": GRANTS}}, "webhooks": {"podCondition": printed.out},
+        "verdicts": {"networkAnnotationKeys": ["example.org/pool"]},
+    });
+    assert!(assert_as_rendered(&values).contains("not-plainly-right"));
 }

@@ -26,4 +26,5 @@ mod runbook;
 mod service;
 mod softened;
 mod transparency;
+mod unsent;
 mod workloads;

@@ -1,0 +1,280 @@
+//! New pods that the API server does not send: the webhooks would have admitted each of them unchanged and without a warning.
+
+mod made;
+mod outage;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use hyper::Method;
+use netpol::admission::answer;
+use netpol::audit::Level;
+use netpol::canon::{BUILT_IN, Canons};
+use netpol::registration::{Endpoint, MAX_POD_CONDITION, Registration, Send, pod_condition};
+use netpol::verdict::{Guard, Settings, Stage};
+use serde_json::{Value, json};
+
+use self::made::{Pod, Random};
+use super::harness::api::{Call, RUNTIME, Reply};
+use super::harness::figures::note;
+use super::harness::guard::create_namespace;
+use super::harness::plane::plane;
+use super::harness::scene::path;
+use super::harness::wait::until;
+use crate::support::root;
+
+/// The number of random canons. The built-in ones are added.
+const CANONS: usize = 40;
+/// The number of pods for each canon.
+const PODS: usize = 48;
+/// The number of requests at a time.
+const CLIENTS: usize = 16;
+
+/// The name of the canon whose condition has nearly the largest length.
+const LARGEST: &str = "largest";
+
+/// Accepted canons with their namespace and a key that a flag adds.
+struct Case {
+    namespace: String,
+    canons: Arc<Canons>,
+    settings: Settings,
+}
+
+/// What the API server did with a new pod.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    Sent,
+    /// It was created, or rejected by the API server itself.
+    NotSent,
+}
+
+impl Case {
+    /// Returns the webhooks for new pods, with names of their own. No server listens at their address, and a call fails.
+    fn webhooks(&self) -> [Value; 2] {
+        let endpoint = Endpoint::url("https://127.0.0.1:1").expect("a URL");
+        let registration = Registration {
+            canons: &self.canons,
+            settings: &self.settings,
+            send: Send::Needed,
+            name: "unsent",
+            endpoint: &endpoint,
+            authorities: None,
+        };
+        let webhooks = registration.manifests().map(|mut manifest| {
+            let mut webhook = manifest["webhooks"][0].take();
+            webhook["name"] = json!(format!("{}.{}", self.namespace, webhook["name"].as_str().expect("a name")));
+            webhook["failurePolicy"] = json!("Fail");
+            webhook
+        });
+        let conditions = |webhook: &Value| webhook["matchConditions"][1].clone();
+        assert_eq!(conditions(&webhooks[0])["name"], "not-plainly-right");
+        assert_eq!(conditions(&webhooks[0]), conditions(&webhooks[1]), "a pod is sent to both stages or to none");
+        webhooks
+    }
+
+    fn call(&self, pod: &Pod) -> Call {
+        let mut call = Call::new(Method::POST, format!("{}?dryRun=All", path(&self.namespace, "pods")));
+        call.body = pod.body.clone().into();
+        call
+    }
+
+    /// Checks that both stages admit a pod unchanged and without a warning, whatever the settings are.
+    fn admits(&self, object: &Value, settings: Settings) {
+        let guard = Guard::new(Arc::clone(&self.canons), Arc::new(settings));
+        let review = json!({
+            "kind": "AdmissionReview", "apiVersion": "admission.k8s.io/v1",
+            "request": {
+                "uid": "0c1f6ef8-4a6e-4c0d-9c58-1f1c3f8d7f55", "kind": {"group": "", "version": "v1", "kind": "Pod"},
+                "resource": {"group": "", "version": "v1", "resource": "pods"}, "namespace": self.namespace, "operation": "CREATE",
+                "userInfo": {"username": "admin", "groups": ["system:masters"]}, "object": object, "oldObject": null, "dryRun": true,
+            },
+        });
+        for stage in [Stage::Mutate, Stage::Validate] {
+            let answer = answer(&guard, stage, review.to_string().as_bytes(), Level::All);
+            let review: Value = serde_json::from_slice(&answer.body).expect("a review");
+            let response = &review["response"];
+            let is_clean = response["allowed"] == true && response.get("patch").is_none() && response.get("warnings").is_none();
+            let condition = pod_condition(&self.canons, &guard.settings.network_annotation_keys);
+            assert!(is_clean, "{stage:?} of a pod that is not sent: {response}\n{object}\n{:?}\n{condition:?}", guard.settings);
+        }
+    }
+}
+
+/// Returns the cases: built-in canons, random ones, and one whose condition has nearly the largest length.
+fn cases(random: &mut Random) -> Vec<Case> {
+    let case = |random: &mut Random, number: usize, canons: &dyn Fn(&mut Random, &str) -> Canons| {
+        let namespace = format!("unsent-{number}");
+        let canons = Arc::new(canons(random, &namespace));
+        let given = random.once_in(2);
+        Case { settings: made::settings(random, &namespace, given), namespace, canons }
+    };
+    let built_in = |names: &'static [&'static str]| {
+        move |_: &mut Random, namespace: &str| {
+            let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+            Canons::load(&names, &[namespace.to_owned()]).expect("a built-in canon")
+        }
+    };
+    let mut cases = vec![
+        case(random, 0, &built_in(&["abcdesktop", "abcdesktop-4.4"])),
+        case(random, 1, &built_in(&["abcdesktop"])),
+        case(random, 2, &built_in(&["abcdesktop-3.3"])),
+        case(random, 3, &|_, namespace| largest(namespace)),
+    ];
+    while cases.len() < CANONS + 4 {
+        let next = case(random, cases.len(), &made::canons);
+        // A canon without exclusive grants has no condition.
+        if pod_condition(&next.canons, &[]).is_ok() {
+            cases.push(next);
+        }
+    }
+    cases
+}
+
+/// Returns a canon whose condition has nearly the largest length.
+fn largest(namespace: &str) -> Canons {
+    let canons = |count: usize| {
+        let grant = |number: usize| {
+            json!({
+                "name": format!("g{number}"), "podSelector": {"matchLabels": {"run": format!("r{number}")}},
+                "labels": {format!("netpol/x{number}"): "true"},
+            })
+        };
+        let grants: Vec<Value> = (0..count).map(grant).collect();
+        let documents = made::documents(LARGEST, &grants);
+        Canons::from_documents(&[documents], &[namespace.to_owned()]).expect("a canon")
+    };
+    let fits = |count: usize| pod_condition(&canons(count), &["example.org/pool".to_owned()]).is_ok();
+    let count = (100..1000).step_by(20).take_while(|count| fits(*count)).last().expect("a canon that fits");
+    let canons = canons(count);
+    assert!(pod_condition(&canons, &[]).expect("a condition").len() > MAX_POD_CONDITION * 9 / 10);
+    canons
+}
+
+/// Registers all cases, and waits until the API server calls their webhooks.
+fn register(cases: &[Case]) {
+    let mut webhooks = [Vec::new(), Vec::new()];
+    for case in cases {
+        create_namespace(&case.namespace);
+        for (all, webhook) in webhooks.iter_mut().zip(case.webhooks()) {
+            all.push(webhook);
+        }
+    }
+    for (kind, webhooks) in ["MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"].into_iter().zip(webhooks) {
+        let manifest = json!({
+            "apiVersion": "admissionregistration.k8s.io/v1", "kind": kind, "metadata": {"name": "unsent"}, "webhooks": webhooks,
+        });
+        let path = format!("/apis/admissionregistration.k8s.io/v1/{}s", kind.to_lowercase());
+        plane().api.post(&path, &manifest).expect("a registration");
+    }
+    // No grant has this label.
+    let probe = Pod::labeled(&BTreeMap::from([("netpol/probe".to_owned(), "true".to_owned())]));
+    for case in cases {
+        until("the webhooks are called", || (!plane().api.call(&case.call(&probe)).ok()).then_some(()));
+    }
+}
+
+/// Returns the pods of a case: random ones, recorded ones, and for the largest condition those that cost most.
+fn pods(random: &mut Random, case: &Case, recorded: &[Pod]) -> Vec<Pod> {
+    let mut pods: Vec<Pod> = (0..PODS).map(|_| made::pod(random, &case.canons)).collect();
+    if case.canons.source == LARGEST {
+        let last = case.canons.first().grants.len() - 1;
+        let mut labels = BTreeMap::from([("run".to_owned(), format!("r{last}")), (format!("netpol/x{last}"), "true".to_owned())]);
+        pods.push(Pod { is_plain: true, ..Pod::labeled(&labels) });
+        labels.extend((0..98).map(|number| (format!("netpol/{}{number}", "z".repeat(60)), "true".to_owned())));
+        pods.push(Pod::labeled(&labels));
+    }
+    if case.canons.all().any(|canon| BUILT_IN.contains(&canon.source.as_str())) {
+        pods.extend(recorded.iter().cloned());
+    }
+    pods
+}
+
+/// Returns the pods that are created in the recorded reviews.
+fn recorded() -> Vec<Pod> {
+    let folder = std::fs::read_dir(root().join("tests/reviews")).expect("the recorded reviews");
+    let mut pods = Vec::new();
+    for file in folder {
+        let text = std::fs::read_to_string(file.expect("a file").path()).expect("a recorded review");
+        let Ok(mut review) = serde_json::from_str::<Value>(&text) else { continue };
+        let request = &mut review["request"];
+        if request["operation"] == "CREATE" && request["resource"]["resource"] == "pods" && request.get("subResource").is_none() {
+            let mut pod = request["object"].take();
+            pod["metadata"].as_object_mut().expect("a map").remove("namespace");
+            pods.push(Pod::of(pod));
+        }
+    }
+    assert!(pods.len() >= 10, "{} recorded pods", pods.len());
+    pods
+}
+
+fn way(reply: &Reply) -> Way {
+    let message = reply.message();
+    // A condition that cannot be evaluated fails too, without a call.
+    if message.contains("failed calling webhook") && message.contains("connection refused") {
+        return Way::Sent;
+    }
+    let is_invalid = reply.status == 422 || (reply.status == 400 && message.contains("name"));
+    assert!(reply.ok() || is_invalid, "neither sent nor created: {} {message}", reply.status);
+    Way::NotSent
+}
+
+/// Creates pods as a dry run, several at a time.
+fn create(calls: &[Call]) -> Vec<Reply> {
+    let chunk = calls.len().div_ceil(CLIENTS);
+    let clients: Vec<_> = calls
+        .chunks(chunk)
+        .map(|calls| {
+            let calls = calls.to_vec();
+            RUNTIME.spawn(async move {
+                let mut replies = Vec::new();
+                for call in &calls {
+                    replies.push(plane().api.send(call).await.expect("a reply"));
+                }
+                replies
+            })
+        })
+        .collect();
+    clients.into_iter().flat_map(|client| RUNTIME.block_on(client).expect("a client must not panic")).collect()
+}
+
+#[test]
+fn a_pod_that_is_not_sent_would_have_been_admitted_unchanged() {
+    let random = &mut Random(13);
+    let cases = cases(random);
+    register(&cases);
+    let recorded = recorded();
+    let pods: Vec<(&Case, Pod)> =
+        cases.iter().flat_map(|case| pods(random, case, &recorded).into_iter().map(move |pod| (case, pod))).collect();
+    let calls: Vec<Call> = pods.iter().map(|(case, pod)| case.call(pod)).collect();
+    let replies = create(&calls);
+    let (mut unsent, mut plain) = (0, 0);
+    for ((case, pod), reply) in pods.iter().zip(&replies) {
+        let way = way(reply);
+        if way == Way::NotSent {
+            unsent += 1;
+            for number in 0..3 {
+                let mut settings = made::settings(random, &case.namespace, false);
+                settings.network_annotation_keys.clone_from(&case.settings.network_annotation_keys);
+                if number == 0 {
+                    settings = case.settings.clone();
+                }
+                case.admits(&pod.object, settings);
+            }
+            if reply.ok() {
+                case.admits(&reply.body, case.settings.clone());
+            }
+        }
+        if pod.is_plain {
+            plain += 1;
+            let is_conflict = case.canons.identify(&labels(&pod.object)).is_conflict();
+            assert_eq!(way == Way::Sent, is_conflict, "a pod with exactly its labels\n{}", pod.object);
+        }
+    }
+    let sent = pods.len() - unsent;
+    note("unsent", json!({"canons": cases.len(), "pods": pods.len(), "not_sent": unsent, "plain": plain}));
+    assert!(pods.len() >= 2000 && unsent >= 300 && plain >= 300 && sent >= 1000, "{} pods, {unsent} not sent, {plain} plain", pods.len());
+}
+
+fn labels(object: &Value) -> BTreeMap<String, String> {
+    serde_json::from_value(object["metadata"]["labels"].clone()).expect("labels")
+}
