@@ -24,6 +24,9 @@ pub struct Endpoint {
     pub object: Option<(String, String)>,
     /// What it is, as far as policies can tell.
     pub end: End,
+    /// Whether the policies are not all that apply to it: addresses, and pods of namespaces whose policies are not known. What is
+    /// between two such endpoints is not considered.
+    pub outside: bool,
 }
 
 /// What an endpoint is, as far as policies can tell.
@@ -125,6 +128,12 @@ impl PodPorts {
 }
 
 impl Addresses {
+    /// Returns the endpoint of the addresses. Its id is their CIDRs.
+    pub fn endpoint(self) -> Endpoint {
+        let id = self.cidrs().join(",");
+        Endpoint { id, kind: "Addresses".to_owned(), object: None, end: End::Addresses(self), outside: true }
+    }
+
     /// Returns every address of both families.
     pub fn world() -> [Addresses; 2] {
         [Family::V4, Family::V6].map(|family| Addresses { family, set: family.every_address() })
@@ -145,6 +154,18 @@ impl Addresses {
         let cidr = Cidr::parse(&whole, &Path::Root(text), &mut faults);
         let addresses = cidr.map(|cidr| Addresses { family: cidr.family, set: RangeSet::new([(cidr.first, cidr.last)]) });
         faults.into_result(addresses).map(|addresses| addresses.unwrap_or_else(|| Addresses { family: Family::V4, set: RangeSet::new([]) }))
+    }
+
+    /// Returns every address of the same family.
+    #[must_use]
+    pub fn whole(&self) -> Addresses {
+        Addresses { family: self.family, set: self.family.every_address() }
+    }
+
+    /// Returns all other addresses of the same family.
+    #[must_use]
+    pub fn others(&self) -> Addresses {
+        Addresses { family: self.family, set: self.family.every_address().less(&self.set) }
     }
 
     /// Returns the CIDRs that the addresses consist of, in order.

@@ -11,9 +11,11 @@
 //! | `matching`, `reason` | whether a rule applies to an endpoint; why that is not certain |
 //! | `connection` | what policies allow between two endpoints, and which rules do |
 //! | `reach` | what they allow between all pairs of many endpoints |
+//! | `identities` | the endpoints of a canon |
 
 mod connection;
 mod endpoint;
+pub mod identities;
 mod matching;
 mod parts;
 mod ports;

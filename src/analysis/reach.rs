@@ -94,9 +94,13 @@ impl<'w> Reach<'w> {
         self.flows.len()
     }
 
-    /// Returns the ports that are open from one endpoint to another, each given by its index. Connections between two
-    /// endpoints that are addresses are not those of pods, and not considered.
+    /// Returns the ports that are open from one endpoint to another, each given by its index. There are none between two
+    /// endpoints to which other policies may apply.
     pub fn flow(&self, from: usize, to: usize) -> Flow {
+        let is_outside = |index: usize| self.endpoints.get(index).is_none_or(|endpoint| endpoint.outside);
+        if is_outside(from) && is_outside(to) {
+            return Flow::none();
+        }
         if from == to
             && let Some(Endpoint { end: end @ End::Pods(Pods { single: true, .. }), .. }) = self.endpoints.get(from)
         {
@@ -110,18 +114,13 @@ impl<'w> Reach<'w> {
 }
 
 fn flow(policies: &[NamedPolicy], from: (&End, &Vec<usize>), to: (&End, &Vec<usize>)) -> Flow {
-    if matches!((from.0, to.0), (End::Addresses(_), End::Addresses(_))) {
-        return Flow::none();
-    }
     let found = between(policies, (from.0, from.1.clone()), (to.0, to.1.clone()), false);
     Flow { allowed: found.allowed, depends: found.depends, reasons: found.reasons }
 }
 
 /// Returns an endpoint for each part of all addresses that policies tell apart.
 pub fn addresses(policies: &[NamedPolicy]) -> Vec<Endpoint> {
-    let endpoint =
-        |end: Addresses| Endpoint { id: end.cidrs().join(","), kind: "Addresses".to_owned(), object: None, end: End::Addresses(end) };
-    Addresses::world().iter().flat_map(|whole| divided(policies, whole)).map(endpoint).collect()
+    Addresses::world().iter().flat_map(|whole| divided(policies, whole)).map(Addresses::endpoint).collect()
 }
 
 /// Returns the parts of some addresses that policies tell apart.

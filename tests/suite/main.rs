@@ -24,6 +24,7 @@ mod cluster;
 mod examples;
 mod house;
 mod image;
+mod reach;
 mod readme;
 mod reference;
 mod registration;

@@ -267,7 +267,13 @@ fn connections_agree_with_brute_force() {
         let endpoints: Vec<Endpoint> = places
             .iter()
             .enumerate()
-            .map(|(index, place)| Endpoint { id: index.to_string(), kind: "Pod".to_owned(), object: None, end: end(place, &policies) })
+            .map(|(index, place)| Endpoint {
+                id: index.to_string(),
+                kind: "Pod".to_owned(),
+                object: None,
+                end: end(place, &policies),
+                outside: matches!(place, Place::Address(_)),
+            })
             .collect();
         let reach = Reach::new(&policies, &endpoints);
         shared.set(shared.get() + endpoints.len() - reach.classes());
