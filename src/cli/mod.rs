@@ -8,7 +8,7 @@
 //! | `review/`, `check/` | `netpol review` and `netpol check`, which evaluate files |
 //! | `render/` | `netpol render`: manifests for a cluster |
 //! | `canon/` | `netpol canon`: what one canon changes in comparison with another |
-//! | `reach/` | `netpol reach`: which endpoints can connect |
+//! | `reach/`, `explain/` | `netpol reach` and `netpol explain`: which endpoints can connect, and why |
 //! | `audit/`, `certs/`, `completions` | `netpol audit`, `netpol certs` and `netpol completions` |
 //! | `judge_args` | every flag that a verdict depends on |
 //! | `parse`, `choices` | the values of flags |
@@ -24,6 +24,7 @@ pub mod check;
 pub mod choices;
 pub mod completions;
 pub mod exit;
+pub mod explain;
 pub mod input;
 pub mod judge_args;
 pub mod logging;
@@ -72,6 +73,8 @@ pub enum Command {
     Canon(canon::Args),
     /// Show which pods, identities and addresses can connect, and on which ports.
     Reach(Box<reach::Args>),
+    /// Show why one endpoint can or cannot connect to another, and which label would open it.
+    Explain(Box<explain::Args>),
     /// Show and verify audit logs.
     Audit(audit::Args),
     /// Issue and inspect certificates.
@@ -109,6 +112,7 @@ fn run(command: Command, streams: &mut Streams) -> CommandResult {
         Command::Render(args) => render::run(&args, streams),
         Command::Canon(args) => canon::run(&args, streams),
         Command::Reach(args) => reach::run(&args, streams),
+        Command::Explain(args) => explain::run(&args, streams),
         Command::Audit(args) => audit::run(&args, streams),
         Command::Certs(args) => certs::run(&args, streams),
         Command::Completions(args) => completions::run(&args, definition(), streams),

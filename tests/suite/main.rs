@@ -22,6 +22,7 @@ mod chart;
 mod check;
 mod cluster;
 mod examples;
+mod explain;
 mod house;
 mod image;
 mod reach;

@@ -6,7 +6,7 @@ use std::fs;
 use crate::support::command::command;
 use crate::support::root;
 
-const COMMANDS: [&str; 19] = [
+const COMMANDS: [&str; 20] = [
     "",
     "serve",
     "review",
@@ -16,6 +16,7 @@ const COMMANDS: [&str; 19] = [
     "canon",
     "canon diff",
     "reach",
+    "explain",
     "render install",
     "render policies",
     "render registration",

@@ -2,6 +2,7 @@
 
 mod brute;
 mod cases;
+mod opening;
 
 use std::collections::BTreeMap;
 
