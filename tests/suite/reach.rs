@@ -200,3 +200,24 @@ fn label_values_of_pods_are_not_printed() {
         assert!(ran.code == 0 && !ran.out.contains("5ecret") && !ran.err.contains("5ecret"));
     }
 }
+
+#[test]
+fn policies_tell_pods_of_one_grant_apart() {
+    let canon = "{apiVersion: netpol.abcdesktop.io/v1alpha1, kind: Grants, metadata: {name: own}, grants: [{name: web, podSelector: {matchExpressions: [{key: run, operator: In, values: [a, b, c]}]}, labels: {}}]}
+---
+{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {name: p}, spec: {podSelector: {matchLabels: {run: a}}, ingress: [{from: [{namespaceSelector: {}, podSelector: {matchLabels: {tier: x}}}]}]}}
+";
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("own.yaml"), canon).unwrap();
+    let report = json(&netpol(&["reach", "--canon", folder.path().join("own.yaml").to_str().unwrap(), "--output", "json"]));
+    let ids: Vec<&str> = report["endpoints"].as_array().unwrap().iter().map(|endpoint| endpoint["id"].as_str().unwrap()).collect();
+    assert_eq!(ids, ["web[run=a]", "web[run=b]", "*/tier=x", "abcdesktop/*", "*/*", "0.0.0.0/0", "::/0"]);
+    let to_a: Vec<&str> = report["connections"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|it| it["to"] == "web[run=a]")
+        .map(|it| it["from"].as_str().unwrap())
+        .collect();
+    assert_eq!(to_a, ["*/tier=x"]);
+}
