@@ -4,16 +4,17 @@
 //! The path of a request: [`server`] reads a body from a TLS connection; [`admission`] parses the facts that a
 //! verdict needs ([`json_skim`] skips the rest) and writes the response; [`verdict`] judges the facts by the
 //! [`canon`], with [`policy`] for what a NetworkPolicy means; [`audit`] records denials. [`registration`]
-//! generates the webhook configurations that make the API server send reviews. [`cli`] reads flags, files and
-//! the clock.
+//! generates the webhook configurations that make the API server send reviews. [`analysis`] tells which endpoints
+//! can connect, for commands. [`cli`] reads flags, files and the clock.
 //!
-//! The rooms in reading order: [`documents`], [`policy`], [`canon`], [`verdict`], [`registration`], [`audit`],
+//! The rooms in reading order: [`documents`], [`policy`], [`canon`], [`analysis`], [`verdict`], [`registration`], [`audit`],
 //! [`admission`], [`certificates`], [`server`], [`controller`], [`cli`]. Each knows only the rooms before it.
 //!
 //! Deliberately absent from the request path: calls to the API server, locks, and typed Kubernetes objects, which
 //! would drop or ignore the fields that a newer Kubernetes adds.
 
 pub mod admission;
+pub mod analysis;
 pub mod audit;
 pub mod canon;
 pub mod certificates;

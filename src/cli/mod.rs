@@ -8,6 +8,7 @@
 //! | `review/`, `check/` | `netpol review` and `netpol check`, which evaluate files |
 //! | `render/` | `netpol render`: manifests for a cluster |
 //! | `canon/` | `netpol canon`: what one canon changes in comparison with another |
+//! | `reach/`, `explain/` | `netpol reach` and `netpol explain`: which endpoints can connect, and why |
 //! | `audit/`, `certs/`, `completions` | `netpol audit`, `netpol certs` and `netpol completions` |
 //! | `judge_args` | every flag that a verdict depends on |
 //! | `parse`, `choices` | the values of flags |
@@ -23,6 +24,7 @@ pub mod check;
 pub mod choices;
 pub mod completions;
 pub mod exit;
+pub mod explain;
 pub mod input;
 pub mod judge_args;
 pub mod logging;
@@ -31,6 +33,7 @@ pub mod manifests;
 pub mod output;
 pub mod parse;
 pub mod program;
+pub mod reach;
 pub mod render;
 pub mod review;
 pub mod serve;
@@ -68,6 +71,10 @@ pub enum Command {
     Render(render::Args),
     /// Compare canons.
     Canon(canon::Args),
+    /// Show which pods, identities and addresses can connect, and on which ports.
+    Reach(Box<reach::Args>),
+    /// Show why one endpoint can or cannot connect to another, and which label would open it.
+    Explain(Box<explain::Args>),
     /// Show and verify audit logs.
     Audit(audit::Args),
     /// Issue and inspect certificates.
@@ -104,6 +111,8 @@ fn run(command: Command, streams: &mut Streams) -> CommandResult {
         Command::Check(args) => check::run(&args, streams),
         Command::Render(args) => render::run(&args, streams),
         Command::Canon(args) => canon::run(&args, streams),
+        Command::Reach(args) => reach::run(&args, streams),
+        Command::Explain(args) => explain::run(&args, streams),
         Command::Audit(args) => audit::run(&args, streams),
         Command::Certs(args) => certs::run(&args, streams),
         Command::Completions(args) => completions::run(&args, definition(), streams),

@@ -30,7 +30,8 @@ impl Family {
         }
     }
 
-    fn bits(self) -> u32 {
+    /// Returns the number of bits of an address.
+    pub(crate) fn bits(self) -> u32 {
         match self {
             Family::V4 => 32,
             Family::V6 => 128,
@@ -79,16 +80,17 @@ impl Block {
     }
 }
 
-struct Cidr {
-    family: Family,
+/// A CIDR: a range of addresses.
+pub(crate) struct Cidr {
+    pub(crate) family: Family,
     prefix: u32,
-    first: u128,
-    last: u128,
+    pub(crate) first: u128,
+    pub(crate) last: u128,
 }
 
 impl Cidr {
     /// Parses a CIDR that has the same meaning for every parser. Host bits may be set (2a.6).
-    fn parse(text: &str, field: &Path<'_>, faults: &mut Faults) -> Option<Cidr> {
+    pub(crate) fn parse(text: &str, field: &Path<'_>, faults: &mut Faults) -> Option<Cidr> {
         let Some((address, prefix)) = text.split_once('/') else {
             faults.add(field, FaultKind::Invalid, "must be a CIDR such as 10.0.0.0/8");
             return None;

@@ -20,27 +20,27 @@
 //! | `drift`, `differences` | how two policies differ: the result, and how its differences are found |
 //! | `witness`, `words` | a connection that proves a difference; selectors, peers and ports in words |
 
-mod addresses;
+pub(crate) mod addresses;
 pub mod allowed;
 pub mod compare;
 mod differences;
 mod direction;
 mod drift;
 mod isolation;
-mod ports;
-mod ranges;
+pub(crate) mod ports;
+pub(crate) mod ranges;
 mod relation;
-mod rule;
+pub(crate) mod rule;
 pub mod selector;
 pub mod spec;
 pub mod steps;
-mod traffic;
+pub(crate) mod traffic;
 pub(crate) mod values;
 mod witness;
-mod words;
+pub(crate) mod words;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use allowed::{Allowed, Beyond};
 pub use compare::{Comparison, compare, compare_among};

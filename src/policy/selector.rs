@@ -74,6 +74,11 @@ impl Selector {
         Some(values.listed().iter().map(AsRef::as_ref))
     }
 
+    /// Returns the values of `key` that the selector lists, accepted or not.
+    pub fn listed_values(&self, key: &str) -> Option<impl Iterator<Item = &str>> {
+        Some(self.values(key)?.listed().iter().map(AsRef::as_ref))
+    }
+
     pub(crate) fn entries(&self) -> &[Requirement] {
         self.keys.as_deref().unwrap_or_default()
     }

@@ -105,7 +105,8 @@ impl Policy {
         }
     }
 
-    fn peers(&self) -> impl Iterator<Item = &PeerSet> {
+    /// Returns every peer that a rule lists.
+    pub(crate) fn peers(&self) -> impl Iterator<Item = &PeerSet> {
         let rules = self.ingress.iter().chain(&self.egress).flat_map(|rules| &rules.written);
         rules.flat_map(|rule| match &rule.peers {
             Peers::Everyone => &[],

@@ -3,9 +3,9 @@
 
 mod bounds;
 mod looks_equal;
-mod model;
+pub(crate) mod model;
 mod named_ports;
-mod random;
+pub(crate) mod random;
 mod rules;
 mod same_meaning;
 

@@ -6,7 +6,7 @@ use std::fs;
 use crate::support::command::command;
 use crate::support::root;
 
-const COMMANDS: [&str; 18] = [
+const COMMANDS: [&str; 20] = [
     "",
     "serve",
     "review",
@@ -15,6 +15,8 @@ const COMMANDS: [&str; 18] = [
     "render canon",
     "canon",
     "canon diff",
+    "reach",
+    "explain",
     "render install",
     "render policies",
     "render registration",

@@ -10,14 +10,17 @@ use serde_json::Value;
 use super::super::Direction;
 
 /// Values of a pod's keys `a` and `b`: absent, the values that specs use, and one that no spec uses.
-pub(super) const VALUES: [Option<&str>; 4] = [None, Some("x"), Some("y"), Some("any")];
-pub(super) const OWN: &str = "abcdesktop";
-const NAMESPACES: [&str; 3] = [OWN, "other", "any"];
+pub(crate) const VALUES: [Option<&str>; 4] = [None, Some("x"), Some("y"), Some("any")];
+pub(crate) const OWN: &str = "abcdesktop";
+pub(crate) const NAMESPACES: [&str; 3] = [OWN, "other", "any"];
 /// Values of a namespace's key `t`.
-const TEAMS: [Option<&str>; 3] = [None, Some("x"), Some("any")];
-const ADDRESSES: [&str; 8] = ["10.0.0.0", "10.0.0.1", "10.0.0.2", "10.0.0.3", "10.0.0.4", "2001:db8::", "2001:db8::1", "2001:db8::2"];
+pub(crate) const TEAMS: [Option<&str>; 3] = [None, Some("x"), Some("any")];
+pub(crate) const ADDRESSES: [&str; 8] =
+    ["10.0.0.0", "10.0.0.1", "10.0.0.2", "10.0.0.3", "10.0.0.4", "2001:db8::", "2001:db8::1", "2001:db8::2"];
 /// One number of each range that specs can have.
-pub(super) const NUMBERS: [u64; 6] = [1, 79, 80, 81, 82, 65_535];
+pub(crate) const NUMBERS: [u64; 6] = [1, 79, 80, 81, 82, 65_535];
+
+pub(crate) const PROTOCOLS: [&str; 3] = ["TCP", "UDP", "SCTP"];
 
 /// A pod, as the indexes of its labels `a` and `b` in [`VALUES`].
 pub(super) type Pod = (usize, usize);
@@ -46,16 +49,17 @@ pub(super) static PEERS: LazyLock<Vec<Peer>> = LazyLock::new(|| {
     peers
 });
 
-/// A set of ports as bits: TCP ports, UDP ports, and one bit for undefined protocols.
-pub(super) type Mask = u16;
+/// A set of ports as bits: TCP, UDP and SCTP ports, and one bit for undefined protocols.
+pub(crate) type Mask = u32;
 
-pub(super) fn bit(protocol: &str, number: u64) -> Mask {
+pub(crate) fn bit(protocol: &str, number: u64) -> Mask {
     let place = NUMBERS.iter().position(|other| *other == number).expect("a number of the universe");
-    1 << (place + if protocol == "UDP" { NUMBERS.len() } else { 0 })
+    let protocol = PROTOCOLS.iter().position(|other| *other == protocol).expect("a protocol");
+    1 << (place + protocol * NUMBERS.len())
 }
 
-pub(super) const OTHER: Mask = 1 << (2 * NUMBERS.len());
-pub(super) const EVERY_PORT: Mask = (1 << (2 * NUMBERS.len() + 1)) - 1;
+pub(super) const OTHER: Mask = 1 << (PROTOCOLS.len() * NUMBERS.len());
+pub(crate) const EVERY_PORT: Mask = (1 << (PROTOCOLS.len() * NUMBERS.len() + 1)) - 1;
 
 /// One direction of a spec.
 pub(super) struct Side {
@@ -70,11 +74,11 @@ pub(super) struct Model {
     egress: Side,
 }
 
-fn items<'v>(value: &'v Value, key: &str) -> &'v [Value] {
+pub(crate) fn items<'v>(value: &'v Value, key: &str) -> &'v [Value] {
     value.get(key).and_then(Value::as_array).map_or(&[], Vec::as_slice)
 }
 
-fn selects<'l>(selector: &Value, label: impl Fn(&str) -> Option<&'l str>) -> bool {
+pub(crate) fn selects<'l>(selector: &Value, label: impl Fn(&str) -> Option<&'l str>) -> bool {
     let of_map = selector.get("matchLabels").and_then(Value::as_object).into_iter().flatten();
     of_map.into_iter().all(|(key, value)| label(key) == value.as_str())
         && items(selector, "matchExpressions").iter().all(|expression| {
@@ -100,7 +104,7 @@ fn selects_namespace(selector: &Value, namespace: usize, team: usize) -> bool {
     selects(selector, |key| if key == "t" { TEAMS[team] } else { Some(NAMESPACES[namespace]) })
 }
 
-fn in_cidr(address: &str, cidr: &str) -> bool {
+pub(crate) fn in_cidr(address: &str, cidr: &str) -> bool {
     let (base, length) = cidr.split_once('/').unwrap();
     let length: u32 = length.parse().unwrap();
     if length == 0 {
@@ -182,7 +186,7 @@ impl Model {
     }
 }
 
-fn mask(ports: &[Value], http: Option<u64>) -> Mask {
+pub(crate) fn mask(ports: &[Value], http: Option<u64>) -> Mask {
     if ports.is_empty() {
         return EVERY_PORT;
     }

@@ -8,7 +8,7 @@ use proptest::sample::{select, subsequence};
 use proptest::test_runner::{Config, TestRunner};
 use serde_json::{Value, json};
 
-use super::super::ports::Protocol;
+use super::super::ports::PROTOCOLS;
 use super::super::steps::Steps;
 use super::super::{Allowed, Change, Comparison, Direction, compare};
 use super::model::{self, Model};
@@ -78,6 +78,8 @@ fn port() -> impl Strategy<Value = Value> {
         json!({"port": "http"}),
         json!({"port": "http"}),
         json!({"protocol": "UDP", "port": "http"}),
+        json!({"protocol": "SCTP", "port": 80, "endPort": 81}),
+        json!({"protocol": "SCTP"}),
     ])
 }
 
@@ -87,7 +89,7 @@ fn rules(peers_key: &'static str) -> impl Strategy<Value = Vec<Value>> {
     proptest::collection::vec(rule, 0..4)
 }
 
-fn spec() -> impl Strategy<Value = Value> {
+pub(crate) fn spec() -> impl Strategy<Value = Value> {
     let types = select(vec![json!([]), json!(["Ingress"]), json!(["Egress"]), json!(["Egress", "Ingress"])]);
     let subject = prop_oneof![Just(json!({})), pod_selector()];
     (subject, types, rules("from"), rules("to")).prop_map(
@@ -213,7 +215,7 @@ fn pair() -> impl Strategy<Value = (Value, Value)> {
     prop_oneof![4 => rewritten, 1 => (spec(), spec())]
 }
 
-fn run<S: Strategy>(cases: u32, strategy: &S, test: impl Fn(S::Value) -> Result<(), TestCaseError>) {
+pub(crate) fn run<S: Strategy>(cases: u32, strategy: &S, test: impl Fn(S::Value) -> Result<(), TestCaseError>) {
     let config = Config { cases, failure_persistence: None, ..Config::default() };
     if let Err(error) = TestRunner::new(config).run(strategy, test) {
         panic!("{error}");
@@ -326,9 +328,9 @@ impl Point {
         };
         let (protocol, number) = model::NUMBERS
             .iter()
-            .flat_map(|number| ["TCP", "UDP"].map(|protocol| (protocol, *number)))
+            .flat_map(|number| model::PROTOCOLS.map(|protocol| (protocol, *number)))
             .find(|(protocol, number)| {
-                let base = if *protocol == "UDP" { Protocol::Udp.all().0 } else { Protocol::Tcp.all().0 };
+                let base = PROTOCOLS.into_iter().find(|known| known.name() == *protocol).expect("a protocol").all().0;
                 piece.numbers.contains(base - 1 + u32::try_from(*number).expect("small"))
             })
             .unwrap_or(("other", 0));

@@ -6,11 +6,23 @@ use super::paths::paths;
 use super::{Source, none, sources};
 
 /// The rooms under `src`, in order: each may name itself and the rooms before it.
-const ROOMS: [&str; 11] =
-    ["documents", "policy", "canon", "verdict", "registration", "audit", "admission", "certificates", "server", "controller", "cli"];
+const ROOMS: [&str; 12] = [
+    "documents",
+    "policy",
+    "canon",
+    "analysis",
+    "verdict",
+    "registration",
+    "audit",
+    "admission",
+    "certificates",
+    "server",
+    "controller",
+    "cli",
+];
 
 /// Rooms without I/O, clock, async, threads and log: their results depend on their arguments alone.
-const PURE: [&str; 5] = ["documents", "policy", "verdict", "registration", "admission"];
+const PURE: [&str; 6] = ["documents", "policy", "analysis", "verdict", "registration", "admission"];
 
 /// A room without I/O and clock whose values include dates and keys, and whose keys are random.
 const CERTIFICATES: &str = "certificates";
@@ -98,7 +110,7 @@ fn no_room_names_a_later_one() {
     }
     none(
         &faults,
-        "the order is documents <- policy <- canon <- verdict <- registration, audit <- admission, certificates <- server <- controller <- cli",
+        "the order is documents <- policy <- canon <- analysis <- verdict <- registration, audit <- admission, certificates <- server <- controller <- cli",
     );
 }
 
@@ -112,7 +124,7 @@ fn pure_rooms_do_no_io_and_read_no_clock() {
             }
         }
     }
-    none(&faults, "results of documents, policy, verdict, registration and admission depend on their arguments alone");
+    none(&faults, "results of documents, policy, analysis, verdict, registration and admission depend on their arguments alone");
 }
 
 #[test]

@@ -1,0 +1,144 @@
+//! What policies allow between two endpoints, and why.
+
+use std::collections::BTreeSet;
+
+use super::endpoint::{End, Pods};
+use super::matching::{self, Match};
+use super::ports::PortSet;
+use super::reason::Reason;
+use crate::policy::{Direction, Policy};
+
+/// A policy with its name. Its namespace is that which it was parsed for.
+#[derive(Debug, Clone)]
+pub struct NamedPolicy {
+    /// The name.
+    pub name: String,
+    /// The policy.
+    pub policy: Policy,
+}
+
+/// What policies allow from one endpoint to another.
+#[derive(Debug, Clone)]
+pub struct Connection {
+    /// What the policies of the source allow.
+    pub egress: Side,
+    /// What the policies of the destination allow.
+    pub ingress: Side,
+    /// The ports that are open whatever network plugin enforces the policies.
+    pub allowed: PortSet,
+    /// The ports that may be open in addition.
+    pub depends: PortSet,
+    /// Why they only may be open.
+    pub reasons: BTreeSet<Reason>,
+}
+
+/// What the policies of one end allow.
+#[derive(Debug, Clone)]
+pub struct Side {
+    /// The direction.
+    pub direction: Direction,
+    /// The policies that isolate the pod in this direction, as indexes. If there is none, every port is open (rule 10).
+    pub isolated_by: Vec<usize>,
+    /// The ports that are open for certain.
+    pub allowed: PortSet,
+    /// These ports, and those that may be open.
+    pub possible: PortSet,
+    /// The rules that open them.
+    pub grants: Vec<Granted>,
+}
+
+/// What one rule opens.
+#[derive(Debug, Clone)]
+pub struct Granted {
+    /// The index of the policy.
+    pub policy: usize,
+    /// The number of the rule, from 1.
+    pub rule: usize,
+    /// The ports that it opens for certain.
+    pub allowed: PortSet,
+    /// These ports, and those that it may open.
+    pub possible: PortSet,
+    /// Why some ports are only possible.
+    pub reasons: Vec<Reason>,
+}
+
+/// Returns what policies allow from one endpoint to another. `itself` tells whether both are the same endpoint.
+pub fn connection(policies: &[NamedPolicy], from: &End, to: &End, itself: bool) -> Connection {
+    let of = |end, direction| isolating(policies, end, direction);
+    between(policies, (from, of(from, Direction::Egress)), (to, of(to, Direction::Ingress)), itself)
+}
+
+/// The same for ends whose isolating policies are known.
+pub(crate) fn between(
+    policies: &[NamedPolicy],
+    (from, egress): (&End, Vec<usize>),
+    (to, ingress): (&End, Vec<usize>),
+    itself: bool,
+) -> Connection {
+    let egress = side(policies, Direction::Egress, egress, (from, to));
+    let ingress = side(policies, Direction::Ingress, ingress, (to, from));
+    let allowed = egress.allowed.and(&ingress.allowed);
+    let mut unrestricted = BTreeSet::new();
+    let is = |test: fn(&Pods) -> bool, end: &End| matches!(end, End::Pods(pods) if test(pods));
+    if is(|pods| pods.host_network, from) || is(|pods| pods.host_network, to) {
+        unrestricted.insert(Reason::HostNetwork);
+    }
+    if itself && is(|pods| pods.single, from) {
+        unrestricted.insert(Reason::Itself);
+    }
+    let possible = if unrestricted.is_empty() { egress.possible.and(&ingress.possible) } else { PortSet::every() };
+    let depends = possible.less(&allowed);
+    let mut reasons = if depends.is_empty() { BTreeSet::new() } else { unrestricted };
+    for granted in egress.grants.iter().chain(&ingress.grants) {
+        if !granted.possible.less(&granted.allowed).and(&depends).is_empty() {
+            reasons.extend(granted.reasons.iter().cloned());
+        }
+    }
+    Connection { egress, ingress, allowed, depends, reasons }
+}
+
+/// Returns the policies that isolate an endpoint in a direction, as indexes. Addresses are isolated by none (rule 11).
+pub(crate) fn isolating(policies: &[NamedPolicy], end: &End, direction: Direction) -> Vec<usize> {
+    let End::Pods(pods) = end else { return Vec::new() };
+    let label = |key: &str| pods.labels.get(key).map(String::as_str);
+    let isolates =
+        |policy: &Policy| policy.rules(direction).is_some() && *policy.home == *pods.namespace.name && policy.subject().matches(label);
+    policies.iter().enumerate().filter(|(_, named)| isolates(&named.policy)).map(|(index, _)| index).collect()
+}
+
+fn side(policies: &[NamedPolicy], direction: Direction, isolated_by: Vec<usize>, (subject, peer): (&End, &End)) -> Side {
+    if isolated_by.is_empty() {
+        return Side { direction, isolated_by, allowed: PortSet::every(), possible: PortSet::every(), grants: Vec::new() };
+    }
+    let destination = match direction {
+        Direction::Ingress => subject,
+        Direction::Egress => peer,
+    };
+    let mut grants = Vec::new();
+    for index in &isolated_by {
+        let Some(named) = policies.get(*index) else { continue };
+        let rules = named.policy.rules(direction).map(|rules| rules.written.as_slice()).unwrap_or_default();
+        for (place, rule) in rules.iter().enumerate() {
+            let matched = matching::peers(&rule.peers, peer);
+            if matched == Match::No {
+                continue;
+            }
+            let mut resolved = matching::ports(rule, destination);
+            if matched == Match::Maybe {
+                resolved.allowed = PortSet::none();
+                resolved.reasons.extend(match peer {
+                    // The reason is that of the whole connection.
+                    End::Pods(pods) if pods.host_network => None,
+                    _ => Some(Reason::Block { policy: named.name.clone(), direction, rule: place + 1 }),
+                });
+            }
+            if !resolved.possible.is_empty() {
+                let (policy, rule) = (*index, place + 1);
+                grants.push(Granted { policy, rule, allowed: resolved.allowed, possible: resolved.possible, reasons: resolved.reasons });
+            }
+        }
+    }
+    let allowed = PortSet::union(grants.iter().map(|granted| &granted.allowed));
+    let possible = PortSet::union(grants.iter().map(|granted| &granted.possible));
+    Side { direction, isolated_by, allowed, possible, grants }
+}

@@ -1,0 +1,116 @@
+//! The smallest change of labels that opens a connection.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::connection::{Connection, NamedPolicy, connection};
+use super::endpoint::{End, Pods};
+use super::ports::PortSet;
+use crate::policy::{Policy, Selector};
+
+/// The most changes that are evaluated.
+const MAX_TRIED: usize = 20_000;
+
+/// One end of a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum SideOf {
+    /// The end that opens the connection.
+    Source,
+    /// The end that accepts it.
+    Destination,
+}
+
+/// A change of one label.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct LabelChange {
+    /// The end whose pods get or lose the label.
+    pub side: SideOf,
+    /// The key.
+    pub key: String,
+    /// The new value; `None` if the label is removed.
+    pub value: Option<String>,
+}
+
+/// The ends of a connection, and what it is to allow.
+#[derive(Debug, Clone, Copy)]
+pub struct Wish<'w> {
+    /// The source.
+    pub from: &'w End,
+    /// The destination.
+    pub to: &'w End,
+    /// Whether both are the same endpoint. Then they have the same labels.
+    pub itself: bool,
+    /// The ports to allow; `None` for any port.
+    pub ports: Option<&'w PortSet>,
+}
+
+impl Wish<'_> {
+    fn is_met(&self, allowed: &PortSet) -> bool {
+        self.ports.map_or(!allowed.is_empty(), |ports| ports.is_subset(allowed))
+    }
+}
+
+/// Returns the smallest changes of labels with which the wish is met, of those that `rank` puts first. `rank` returns `None`
+/// for a change that must not be proposed. Every change was evaluated. `None` if no change of up to two labels opens the ports.
+pub fn opening(policies: &[NamedPolicy], wish: Wish<'_>, rank: impl Fn(&LabelChange) -> Option<usize>) -> Option<Vec<LabelChange>> {
+    let mut changes: Vec<(usize, LabelChange)> = Vec::new();
+    for (side, end) in [(SideOf::Source, wish.from), (SideOf::Destination, wish.to)] {
+        let End::Pods(pods) = end else { continue };
+        // The labels of one endpoint are changed once.
+        if wish.itself && side == SideOf::Destination {
+            continue;
+        }
+        changes.extend(candidates(policies, side, pods).into_iter().filter_map(|change| Some((rank(&change)?, change))));
+    }
+    changes.sort();
+    let mut tried = 0;
+    let mut opens = |chosen: &[&LabelChange]| {
+        tried += 1;
+        tried <= MAX_TRIED && wish.is_met(&changed(policies, wish, chosen).allowed)
+    };
+    let changes: Vec<&LabelChange> = changes.iter().map(|(_, change)| change).collect();
+    if let Some(one) = changes.iter().find(|change| opens(&[change])) {
+        return Some(vec![(*one).clone()]);
+    }
+    for (place, first) in changes.iter().enumerate() {
+        for second in changes.iter().take(place) {
+            let is_same_label = first.side == second.side && first.key == second.key;
+            if !is_same_label && opens(&[second, first]) {
+                return Some(vec![(*second).clone(), (*first).clone()]);
+            }
+        }
+    }
+    None
+}
+
+/// Returns the connection after a change of labels.
+pub fn changed(policies: &[NamedPolicy], wish: Wish<'_>, changes: &[&LabelChange]) -> Connection {
+    let with = |end: &End, side: SideOf| {
+        let End::Pods(pods) = end else { return end.clone() };
+        let mut pods = pods.clone();
+        for change in changes.iter().filter(|change| change.side == side || wish.itself) {
+            match &change.value {
+                Some(value) => pods.labels.insert(change.key.clone(), value.clone()),
+                None => pods.labels.remove(&change.key),
+            };
+        }
+        End::Pods(pods)
+    };
+    connection(policies, &with(wish.from, SideOf::Source), &with(wish.to, SideOf::Destination), wish.itself)
+}
+
+/// Returns every change of one label that a selector may notice.
+fn candidates(policies: &[NamedPolicy], side: SideOf, pods: &Pods) -> Vec<LabelChange> {
+    let mut values: BTreeMap<&str, BTreeSet<Option<String>>> = BTreeMap::new();
+    for selector in policies.iter().flat_map(|named| Policy::pod_selectors(&named.policy)) {
+        for key in Selector::keys(selector) {
+            let known = values.entry(key).or_insert_with(|| [None, Some("other".to_owned())].into());
+            known.extend(selector.listed_values(key).into_iter().flatten().map(|value| Some(value.to_owned())));
+        }
+    }
+    let change = |(key, values): (&str, BTreeSet<Option<String>>)| {
+        let current = pods.labels.get(key).cloned();
+        let (side, key) = (side, key.to_owned());
+        values.into_iter().filter(move |value| *value != current).map(move |value| LabelChange { side, key: key.clone(), value })
+    };
+    values.into_iter().flat_map(change).collect()
+}

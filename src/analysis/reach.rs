@@ -1,0 +1,183 @@
+//! Which of many endpoints can connect.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+use super::connection::{NamedPolicy, between, connection, isolating};
+use super::endpoint::{self, Addresses, End, Endpoint, Namespace, Pods};
+use super::parts;
+use super::ports::PortSet;
+use super::reason::Reason;
+use crate::policy::addresses::Family;
+use crate::policy::ports::NamedPort;
+use crate::policy::ranges::RangeSet;
+use crate::policy::{Direction, Policy, Selector};
+
+/// The connections between endpoints. Pods that policies cannot tell apart are one class, so that the cost grows with the number
+/// of classes.
+#[derive(Debug)]
+pub struct Reach<'w> {
+    policies: &'w [NamedPolicy],
+    endpoints: &'w [Endpoint],
+    /// The class of each endpoint.
+    classes: Vec<usize>,
+    /// The connections from each class to each class.
+    flows: Vec<Vec<Flow>>,
+}
+
+/// The ports that are open from one endpoint to another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Flow {
+    /// The ports that are open whatever network plugin enforces the policies.
+    pub allowed: PortSet,
+    /// The ports that may be open in addition.
+    pub depends: PortSet,
+    /// Why they only may be open.
+    pub reasons: BTreeSet<Reason>,
+}
+
+impl Flow {
+    /// Returns a flow without a port.
+    pub fn none() -> Flow {
+        Flow { allowed: PortSet::none(), depends: PortSet::none(), reasons: BTreeSet::new() }
+    }
+
+    /// Returns whether no port is or may be open.
+    pub fn is_empty(&self) -> bool {
+        self.allowed.is_empty() && self.depends.is_empty()
+    }
+
+    /// Returns the same for some of the ports.
+    #[must_use]
+    pub fn of(&self, ports: &PortSet) -> Flow {
+        let depends = self.depends.and(ports);
+        let reasons = if depends.is_empty() { BTreeSet::new() } else { self.reasons.clone() };
+        Flow { allowed: self.allowed.and(ports), depends, reasons }
+    }
+}
+
+impl<'w> Reach<'w> {
+    /// Evaluates policies for every pair of endpoints.
+    pub fn new(policies: &'w [NamedPolicy], endpoints: &'w [Endpoint]) -> Reach<'w> {
+        let keys = Keys::of(policies);
+        let mut known: BTreeMap<Pods, usize> = BTreeMap::new();
+        let mut members: Vec<End> = Vec::new();
+        let mut classes = Vec::with_capacity(endpoints.len());
+        for endpoint in endpoints {
+            let end = keys.relevant(&endpoint.end);
+            let class = match &end {
+                End::Pods(pods) => *known.entry(pods.clone()).or_insert(members.len()),
+                End::Addresses(_) => members.len(),
+            };
+            if class == members.len() {
+                members.push(end);
+            }
+            classes.push(class);
+        }
+        let isolated = |direction| members.iter().map(|end| isolating(policies, end, direction)).collect::<Vec<_>>();
+        let (egress, ingress) = (isolated(Direction::Egress), isolated(Direction::Ingress));
+        let row = |(from, egress): (&End, &Vec<usize>)| {
+            let cell = |(to, ingress): (&End, &Vec<usize>)| flow(policies, (from, egress), (to, ingress));
+            members.iter().zip(&ingress).map(cell).collect::<Vec<_>>()
+        };
+        let flows = members.iter().zip(&egress).map(row).collect();
+        Reach { policies, endpoints, classes, flows }
+    }
+
+    /// Returns the endpoints.
+    pub fn endpoints(&self) -> &'w [Endpoint] {
+        self.endpoints
+    }
+
+    /// Returns the number of classes.
+    pub fn classes(&self) -> usize {
+        self.flows.len()
+    }
+
+    /// Returns the ports that are open from one endpoint to another, each given by its index. There are none between two
+    /// endpoints to which other policies may apply.
+    pub fn flow(&self, from: usize, to: usize) -> Flow {
+        let is_outside = |index: usize| self.endpoints.get(index).is_none_or(|endpoint| endpoint.outside);
+        if is_outside(from) && is_outside(to) {
+            return Flow::none();
+        }
+        if from == to
+            && let Some(Endpoint { end: end @ End::Pods(Pods { single: true, .. }), .. }) = self.endpoints.get(from)
+        {
+            let found = connection(self.policies, end, end, true);
+            return Flow { allowed: found.allowed, depends: found.depends, reasons: found.reasons };
+        }
+        let class = |endpoint: usize| self.classes.get(endpoint).copied();
+        let found = class(from).zip(class(to)).and_then(|(from, to)| self.flows.get(from)?.get(to));
+        found.cloned().unwrap_or_else(Flow::none)
+    }
+}
+
+fn flow(policies: &[NamedPolicy], from: (&End, &Vec<usize>), to: (&End, &Vec<usize>)) -> Flow {
+    let found = between(policies, (from.0, from.1.clone()), (to.0, to.1.clone()), false);
+    Flow { allowed: found.allowed, depends: found.depends, reasons: found.reasons }
+}
+
+/// Returns an endpoint for each part of all addresses that policies tell apart.
+pub fn addresses(policies: &[NamedPolicy]) -> Vec<Endpoint> {
+    Addresses::world().iter().flat_map(|whole| divided(policies, whole)).map(Addresses::endpoint).collect()
+}
+
+/// Returns the parts of some addresses that policies tell apart.
+pub fn divided(policies: &[NamedPolicy], addresses: &Addresses) -> Vec<Addresses> {
+    let family = addresses.family;
+    let parts = parts::parts(family, &addresses.set, policies.iter().map(|named| &named.policy));
+    parts.into_iter().map(|set| Addresses { family, set }).collect()
+}
+
+/// What policies read of endpoints.
+struct Keys<'w> {
+    of_pods: BTreeSet<&'w str>,
+    of_namespaces: BTreeSet<&'w str>,
+    ports: BTreeSet<&'w NamedPort>,
+    /// The parts of all addresses of each family.
+    parts: [(Family, Vec<RangeSet<u128>>); 2],
+}
+
+impl<'w> Keys<'w> {
+    fn of(policies: &'w [NamedPolicy]) -> Keys<'w> {
+        let all = || policies.iter().map(|named| &named.policy);
+        let rules = |direction| all().filter_map(move |policy| policy.rules(direction)).flat_map(|rules| &rules.written);
+        let names = [Direction::Ingress, Direction::Egress].into_iter().flat_map(rules).flat_map(|rule| rule.ports.names.iter());
+        Keys {
+            of_pods: all().flat_map(Policy::pod_selectors).flat_map(Selector::keys).collect(),
+            of_namespaces: all().flat_map(Policy::namespace_selectors).flat_map(Selector::keys).collect(),
+            ports: names.collect(),
+            parts: [Family::V4, Family::V6].map(|family| (family, parts::parts(family, &family.every_address(), all()))),
+        }
+    }
+
+    /// Returns an endpoint with only what policies read of it.
+    fn relevant(&self, end: &End) -> End {
+        let End::Pods(pods) = end else { return end.clone() };
+        let keep = |labels: &BTreeMap<String, String>, keys: &BTreeSet<&str>| -> BTreeMap<String, String> {
+            let is_read = |(key, _): &(&String, &String)| keys.contains(key.as_str());
+            labels.iter().filter(is_read).map(|(key, value)| (key.clone(), value.clone())).collect()
+        };
+        let namespace = Namespace { name: pods.namespace.name.clone(), labels: keep(&pods.namespace.labels, &self.of_namespaces).into() };
+        End::Pods(Pods {
+            namespace,
+            labels: keep(&pods.labels, &self.of_pods),
+            ports: if self.ports.is_empty() { None } else { pods.ports.as_ref().map(|ports| ports.only(&self.ports)) },
+            addresses: pods.addresses.as_ref().map(|addresses| self.representatives(addresses)),
+            host_network: pods.host_network,
+            single: false,
+        })
+    }
+
+    /// Returns the first address of the part that each address is in.
+    fn representatives(&self, addresses: &[IpAddr]) -> Vec<IpAddr> {
+        let first = |of: &IpAddr| {
+            let (family, number) = endpoint::number(*of);
+            let (_, parts) = self.parts.iter().find(|(known, _)| *known == family)?;
+            let part = parts.iter().find(|part| part.contains(number))?;
+            part.ranges().first().map(|(first, _)| endpoint::address(family, *first))
+        };
+        addresses.iter().filter_map(first).collect::<BTreeSet<_>>().into_iter().collect()
+    }
+}

@@ -1,0 +1,184 @@
+//! The endpoints and the port that an argument names.
+
+use std::collections::BTreeMap;
+use std::str::FromStr;
+
+use anyhow::anyhow;
+
+use super::source::World;
+use crate::analysis::identities;
+use crate::analysis::{Addresses, End, Endpoint, Namespace, Pods, PortSet, divided};
+use crate::cli::exit::Failure;
+use crate::cli::manifests::display::printable;
+use crate::documents::names::{label_key_fault, label_value_fault};
+use crate::policy::selector::NAMESPACE_NAME_KEY;
+
+/// The argument that means every address.
+const WORLD: &str = "world";
+
+/// The most names in a message.
+const MAX_NAMES: usize = 5;
+
+/// Short names of kinds, as in `kubectl`.
+const SHORT: [(&str, &str); 6] =
+    [("po", "pod"), ("deploy", "deployment"), ("sts", "statefulset"), ("ds", "daemonset"), ("rs", "replicaset"), ("cj", "cronjob")];
+
+/// A port, as an argument.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Port {
+    /// The port as a set.
+    pub(crate) set: PortSet,
+}
+
+impl FromStr for Port {
+    type Err = String;
+
+    /// Parses `443` or `53/UDP`.
+    fn from_str(text: &str) -> Result<Port, String> {
+        let (number, protocol) = text.split_once('/').unwrap_or((text, "TCP"));
+        let is_number = !number.is_empty() && number.bytes().all(|digit| digit.is_ascii_digit());
+        let set = number.parse().ok().filter(|_| is_number).and_then(|number| PortSet::one(&protocol.to_ascii_uppercase(), number));
+        set.map(|set| Port { set }).ok_or_else(|| "write a port number from 1 to 65535, with /UDP or /SCTP if it is not TCP".to_owned())
+    }
+}
+
+/// Returns the endpoints that an argument names: one, or each part of addresses that policies tell apart.
+///
+/// # Errors
+/// Returns an error with the nearest names if there is no such endpoint, and with the candidates if there are several.
+pub(crate) fn endpoints(text: &str, world: &World) -> Result<Vec<Endpoint>, Failure> {
+    if let Some(exact) = world.endpoints.iter().find(|endpoint| endpoint.id == text) {
+        return Ok(vec![exact.clone()]);
+    }
+    if text == WORLD {
+        return Ok(Addresses::world().iter().flat_map(|whole| parts(world, whole)).collect());
+    }
+    if text.contains('=') || text.starts_with("*@") {
+        return labeled(text, world)
+            .map(|endpoint| vec![endpoint])
+            .map_err(|fault| Failure::input(anyhow!("{}: {fault}", printable(text))));
+    }
+    if text.starts_with(|first: char| first.is_ascii_digit() || first == ':') || text.contains("::") {
+        match Addresses::parse(text) {
+            Ok(addresses) => return Ok(parts(world, &addresses)),
+            // A name may begin with a digit.
+            Err(faults) if text.contains(['.', ':']) && !is_named(text, world) => {
+                let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
+                return Err(Failure::input(anyhow!("{}", faults.join("; "))));
+            }
+            Err(_) => {}
+        }
+    }
+    let found: Vec<&Endpoint> = world.endpoints.iter().filter(|endpoint| is_name_of(text, endpoint)).collect();
+    match found.as_slice() {
+        [one] => Ok(vec![(*one).clone()]),
+        [] => Err(Failure::input(anyhow!("there is no endpoint {}{}", printable(text), nearest(text, world)))),
+        several => {
+            let ids: Vec<String> = several.iter().map(|endpoint| printable(&endpoint.id)).collect();
+            Err(Failure::input(anyhow!("{} can be any of several endpoints; write one of: {}", printable(text), ids.join(", "))))
+        }
+    }
+}
+
+fn is_named(text: &str, world: &World) -> bool {
+    world.endpoints.iter().any(|endpoint| is_name_of(text, endpoint))
+}
+
+/// Returns an endpoint for each part of addresses that policies tell apart.
+fn parts(world: &World, addresses: &Addresses) -> Vec<Endpoint> {
+    divided(&world.policies, addresses).into_iter().map(Addresses::endpoint).collect()
+}
+
+/// Returns whether a text is NAME, KIND/NAME or NAMESPACE/KIND/NAME of an object, or the name of an identity with several variants.
+fn is_name_of(text: &str, endpoint: &Endpoint) -> bool {
+    let Some((namespace, name)) = &endpoint.object else {
+        return endpoint.id.strip_prefix(text).is_some_and(|rest| rest.starts_with('['));
+    };
+    let kind = endpoint.kind.to_lowercase();
+    let is_kind = |text: &str| {
+        let text = text.to_lowercase();
+        text == kind || text.strip_suffix('s') == Some(&kind) || SHORT.contains(&(text.as_str(), kind.as_str()))
+    };
+    match text.split('/').collect::<Vec<_>>().as_slice() {
+        [of] => of == name,
+        [of_kind, of] => is_kind(of_kind) && of == name,
+        [of_namespace, of_kind, of] => of_namespace == namespace && is_kind(of_kind) && of == name,
+        _ => false,
+    }
+}
+
+/// Returns the ids that are most like a text.
+fn nearest(text: &str, world: &World) -> String {
+    let likeness = |endpoint: &Endpoint| {
+        let name = endpoint.object.as_ref().map_or(endpoint.id.as_str(), |(_, name)| name.as_str());
+        strsim::jaro_winkler(text, name).max(strsim::jaro_winkler(text, &endpoint.id))
+    };
+    let mut near: Vec<(f64, &str)> = world
+        .endpoints
+        .iter()
+        .map(|endpoint| (likeness(endpoint), endpoint.id.as_str()))
+        .filter(|(likeness, _)| *likeness > 0.75)
+        .collect();
+    near.sort_by(|left, right| right.0.total_cmp(&left.0));
+    let names = |ids: &mut dyn Iterator<Item = &str>| ids.take(MAX_NAMES).map(printable).collect::<Vec<_>>().join(", ");
+    if near.is_empty() {
+        let all = world.endpoints.iter().map(|endpoint| endpoint.id.as_str());
+        let more = world.endpoints.len().saturating_sub(MAX_NAMES);
+        let more = if more > 0 { format!(" and {more} more (netpol reach lists them)") } else { String::new() };
+        return format!("; the endpoints are {}{more}", names(&mut all.into_iter()));
+    }
+    format!("; did you mean {}?", names(&mut near.into_iter().map(|(_, id)| id)))
+}
+
+/// Returns the pods that a text describes by labels: `run=web,tier=x@team=y`. Without `@`, they are in the namespace of the world.
+fn labeled(text: &str, world: &World) -> Result<Endpoint, String> {
+    let (of_pod, of_namespace) = text.split_once('@').map_or((text, None), |(pod, namespace)| (pod, Some(namespace)));
+    let labels = parse_labels(of_pod)?;
+    let namespace = match of_namespace.map(parse_labels).transpose()? {
+        None => world.namespace.clone(),
+        Some(labels) => match labels.get(NAMESPACE_NAME_KEY) {
+            Some(name) => {
+                let known = world.namespaces.get(name).map(|known| (*known.labels).clone()).unwrap_or_default();
+                Namespace::new(name, known.into_iter().chain(labels.clone()).collect())
+            }
+            None => Namespace::new(&unused(world), labels),
+        },
+    };
+    let id = match of_namespace.map(parse_labels).transpose()? {
+        None => identities::text(&labels),
+        Some(of_namespace) => format!("{}@{}", identities::text(&labels), identities::text(&of_namespace)),
+    };
+    // The policies of a canon are those of one namespace.
+    let outside = world.is_canon && namespace.name != world.namespace.name;
+    Ok(Endpoint { id, kind: "Labels".to_owned(), object: None, end: End::Pods(Pods::labeled(namespace, labels)), outside })
+}
+
+/// Returns the name of a namespace that neither the endpoints nor the policies know.
+fn unused(world: &World) -> String {
+    let selectors = || world.policies.iter().flat_map(|named| named.policy.namespace_selectors());
+    // A selector by name that has no list of names accepts all but some names.
+    let is_listed =
+        |name: &str| selectors().filter_map(|selector| selector.listed_values(NAMESPACE_NAME_KEY)).flatten().any(|listed| listed == name);
+    let names = std::iter::once("other".to_owned()).chain((2..).map(|number: u32| format!("other-{number}")));
+    names.into_iter().find(|name| !world.namespaces.contains_key(name) && !is_listed(name)).unwrap_or_default()
+}
+
+fn parse_labels(text: &str) -> Result<BTreeMap<String, String>, String> {
+    if text == "*" {
+        return Ok(BTreeMap::new());
+    }
+    let mut labels = BTreeMap::new();
+    for pair in text.split(',') {
+        let (key, value) = pair.split_once('=').ok_or_else(|| "write labels as KEY=VALUE, separated by commas".to_owned())?;
+        if let Some(fault) = label_key_fault(key) {
+            return Err(format!("the label key {} {fault}", printable(key)));
+        }
+        if let Some(fault) = label_value_fault(value) {
+            return Err(format!("the value of the label {} {fault}", printable(key)));
+        }
+        if labels.insert(key.to_owned(), value.to_owned()).is_some() {
+            return Err(format!("the label {} is given twice", printable(key)));
+        }
+    }
+    Ok(labels)
+}
