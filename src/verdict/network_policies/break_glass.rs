@@ -1,5 +1,6 @@
 //! Break-glass. A member of a break-glass group states a reason in an annotation, and the change is admitted without
-//! checks, with a warning and a record. The annotation counts only in the request that sets it.
+//! checks, with a warning and a record. The annotation counts only in the request that sets it, and for a deletion if its
+//! reason begins with `delete:`.
 
 use crate::verdict::annotations::BREAK_GLASS;
 use crate::verdict::ctx::Ctx;
