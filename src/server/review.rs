@@ -74,7 +74,7 @@ impl Desk {
         self.metrics.in_flight.inc();
         let _in_flight = InFlight(&self.metrics);
         if let Some(sink) = &self.audit {
-            unanswered::note_omitted(sink, &self.quota);
+            unanswered::note_omitted(arrived, sink, &self.quota);
         }
         let deadline = deadline::of(request.uri().query(), arrived);
         let (mut parts, body) = request.into_parts();

@@ -4,6 +4,7 @@
 //! `--client-ca`, only API servers can send requests, and each such request has a line. Without it, any client that
 //! reaches the port can cause errors, with a few bytes each, so the number of lines is limited.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -77,9 +78,10 @@ pub(crate) fn note(failed: Failed, of: Circumstances, sink: &Sink, quota: &Quota
     }
 }
 
-/// Writes the number of requests that got no line, as soon as the limit permits a line.
-pub(crate) fn note_omitted(sink: &Sink, quota: &Quota) {
-    if let Some(omitted) = quota.take_omitted(Instant::now())
+/// Writes the number of requests that got no line, as soon as the limit permits a line. Every review calls it, so it only
+/// reads one number if there are none.
+pub(crate) fn note_omitted(now: Instant, sink: &Sink, quota: &Quota) {
+    if let Some(omitted) = quota.take_omitted(now)
         && !sink.offer_omitted(&Omitted::new(omitted))
     {
         quota.put_back(omitted);
@@ -96,56 +98,60 @@ pub(crate) fn note_last(sink: &Sink, quota: &Quota) {
 
 /// The limit on lines that clients without a verified certificate cause.
 #[derive(Debug, Default)]
-pub(crate) struct Quota(Mutex<State>);
+pub(crate) struct Quota {
+    lines: Mutex<Lines>,
+    /// Requests without a line since the last line.
+    omitted: AtomicU64,
+}
 
 #[derive(Debug, Default)]
-struct State {
+struct Lines {
     /// Lines that were written and do not count as refilled yet.
     used: u32,
     /// When the last one counted as refilled; `None` if there is none to refill.
     since: Option<Instant>,
-    /// Requests without a line since the last line.
-    omitted: u64,
 }
 
 impl Quota {
     /// Takes one line; returns the number of requests that had none since the last one, or `None` if this request has none.
     fn take(&self, now: Instant) -> Option<u64> {
-        let mut state = self.state();
-        if !state.has_line(now) {
-            state.omitted = state.omitted.saturating_add(1);
+        let mut lines = self.lines();
+        if !lines.has_one(now) {
+            self.omitted.fetch_add(1, Ordering::Relaxed);
             return None;
         }
-        state.used += 1;
-        Some(std::mem::take(&mut state.omitted))
+        lines.used += 1;
+        Some(self.rest())
     }
 
     /// Returns the number of requests that had no line, if there are any and the limit permits a line again. It takes no line,
     /// so that a request that gets an error next has its own: there are at most two lines for one that refills.
     fn take_omitted(&self, now: Instant) -> Option<u64> {
-        let mut state = self.state();
-        (state.omitted > 0 && state.has_line(now)).then(|| std::mem::take(&mut state.omitted))
+        if self.omitted.load(Ordering::Relaxed) == 0 || !self.lines().has_one(now) {
+            return None;
+        }
+        // Another thread may have taken it meanwhile.
+        Some(self.rest()).filter(|omitted| *omitted > 0)
     }
 
     /// Returns the number of requests that had no line, without regard to the limit.
     fn rest(&self) -> u64 {
-        std::mem::take(&mut self.state().omitted)
+        self.omitted.swap(0, Ordering::Relaxed)
     }
 
     /// Counts requests again whose number could not be written.
     fn put_back(&self, omitted: u64) {
-        let mut state = self.state();
-        state.omitted = state.omitted.saturating_add(omitted);
+        self.omitted.fetch_add(omitted, Ordering::Relaxed);
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lines(&self) -> MutexGuard<'_, Lines> {
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl State {
+impl Lines {
     /// Returns whether the limit permits a line.
-    fn has_line(&mut self, now: Instant) -> bool {
+    fn has_one(&mut self, now: Instant) -> bool {
         let since = *self.since.get_or_insert(now);
         let refilled = u32::try_from(now.saturating_duration_since(since).as_secs() / REFILL.as_secs()).unwrap_or(u32::MAX);
         self.used = self.used.saturating_sub(refilled);
