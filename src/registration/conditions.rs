@@ -2,13 +2,15 @@
 //!
 //! If an expression fails to evaluate, the API server rejects the request when the failure policy is Fail. So
 //! expressions read every field that may be absent as an optional (`?`), and check the operation before they
-//! read the old object. The API server evaluates them for objects of any size, so each takes linear time. They do not read `request.subResource`, which is absent, not empty, for a main resource.
+//! read the old object. The API server evaluates them for objects of any size, so each takes linear time. They do not
+//! read `request.subResource`, which is absent, not empty, for a main resource.
 
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::canon::{CAPABILITY_PREFIX, NeighborSelector};
-use crate::policy::values::ValueSet;
+use crate::policy::Selector;
+use crate::policy::selector::Requirement;
 use crate::verdict::annotations;
 
 /// One match condition.
@@ -126,8 +128,8 @@ impl NeighborTerm {
     }
 
     fn new(neighbor: &NeighborSelector) -> NeighborTerm {
-        let terms: Vec<String> = neighbor.selector.entries().iter().map(|(key, values)| accepts(key, values)).collect();
-        NeighborTerm { matches: terms.join(" && "), when_created: neighbor.needs_a_label() }
+        let matches = matches(&neighbor.selector, &format!("{OBJECT}.metadata.?labels"));
+        NeighborTerm { matches, when_created: neighbor.needs_a_label() }
     }
 
     fn of(&self, object: &str) -> String {
@@ -138,11 +140,18 @@ impl NeighborTerm {
 /// The place of the object in a term. No label has these characters.
 const OBJECT: &str = "{object}";
 
-/// Returns the expression that a label has an accepted value.
-fn accepts(key: &str, values: &ValueSet) -> String {
-    let listed = list(values.listed().iter().map(AsRef::as_ref));
-    let is_listed = if values.is_finite() { format!("value in {listed}") } else { format!("!(value in {listed})") };
-    format!("{OBJECT}.metadata.?labels[?{}].optMap(value, {is_listed}).orValue({})", literal(key), values.accepts_absence())
+/// Returns the expression that a selector matches the labels that an expression returns: a map, or an optional one.
+pub(super) fn matches(selector: &Selector, labels: &str) -> String {
+    if selector.is_empty() {
+        return "false".to_owned();
+    }
+    let accepted = |(key, values): &Requirement| {
+        let listed = list(values.listed().iter().map(AsRef::as_ref));
+        let is_listed = if values.is_finite() { format!("value in {listed}") } else { format!("!(value in {listed})") };
+        format!("{labels}[?{}].optMap(value, {is_listed}).orValue({})", literal(key), values.accepts_absence())
+    };
+    let terms: Vec<String> = selector.entries().iter().map(accepted).collect();
+    if terms.is_empty() { "true".to_owned() } else { terms.join(" && ") }
 }
 
 /// Matches namespaces that get a network annotation, or another value of one, from another user than the network plugin.

@@ -7,10 +7,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::conditions::{Condition, list, literal, network_keys};
+use super::conditions::{Condition, list, literal, matches, network_keys};
 use crate::canon::{CAPABILITY_PREFIX, Canon, Canons, Grant};
-use crate::policy::Selector;
-use crate::policy::values::ValueSet;
 use crate::verdict::annotations;
 
 /// The length of the longest condition in bytes. CEL rejects expressions of more than 100,000 characters, and the API
@@ -91,9 +89,9 @@ impl<'c> Selects<'c> {
     fn new(canons: &[&'c Canon]) -> Selects<'c> {
         let grants = || canons.iter().flat_map(|canon| &canon.grants);
         // Sorted, so that the order of the canons does not matter.
-        let sorted: BTreeSet<String> = grants().map(|grant| selected(&grant.selector)).collect();
+        let sorted: BTreeSet<String> = grants().map(|grant| matches(&grant.selector, "labels")).collect();
         let expressions: Vec<String> = sorted.into_iter().collect();
-        let position = |grant: &Grant| expressions.binary_search(&selected(&grant.selector)).unwrap_or_default();
+        let position = |grant: &Grant| expressions.binary_search(&matches(&grant.selector, "labels")).unwrap_or_default();
         let mut given: BTreeMap<&str, BTreeMap<&str, BTreeSet<usize>>> = BTreeMap::new();
         for grant in grants() {
             for (key, value) in &grant.labels {
@@ -152,28 +150,6 @@ fn any_of(positions: &BTreeSet<usize>) -> String {
     format!("({})", terms.join(" || "))
 }
 
-/// Returns the expression that a selector matches the labels.
-fn selected(selector: &Selector) -> String {
-    if selector.is_empty() {
-        return "false".to_owned();
-    }
-    let terms: Vec<String> = selector.entries().iter().map(|(key, values)| accepted(key, values)).collect();
-    if terms.is_empty() { "true".to_owned() } else { terms.join(" && ") }
-}
-
-/// Returns the expression that a label has an accepted value.
-fn accepted(key: &str, values: &ValueSet) -> String {
-    let key = literal(key);
-    let listed = list(values.listed().iter().map(AsRef::as_ref));
-    let is_listed = format!("labels[{key}] in {listed}");
-    match (values.accepts_absence(), values.is_finite()) {
-        (false, true) => format!("{key} in labels && {is_listed}"),
-        (false, false) => format!("{key} in labels && !({is_listed})"),
-        (true, true) => format!("(!({key} in labels) || {is_listed})"),
-        (true, false) => format!("!({key} in labels && {is_listed})"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::{Value, json};
@@ -219,7 +195,7 @@ mod tests {
         assert!(keys.ends_with(r#", "kubernetes.io/config.mirror", "example.org/pool""#), "{keys}");
         assert_eq!(
             rest,
-            r#" && [object.metadata.?labels.orValue({})].exists(labels, size(labels) <= 100 && [["app" in labels && !(labels["app"] in []) && !("run" in labels && labels["run"] in ["a"]), "run" in labels && labels["run"] in ["a"], true]].exists(selects, (selects[0] || selects[1]) && [selects[0], selects[1]].filter(is, is).size() <= 1 && ("netpol/x" in labels) == (selects[0] || selects[1]) && labels[?"netpol/x"].orValue("1") == "1" && ("netpol/y" in labels) == (selects[2]) && labels[?"netpol/y"].orValue("true") == "true" && labels.all(key, !key.startsWith("netpol/") || key in ["netpol/x", "netpol/y"]))))"#
+            r#" && [object.metadata.?labels.orValue({})].exists(labels, size(labels) <= 100 && [[labels[?"app"].optMap(value, !(value in [])).orValue(false) && labels[?"run"].optMap(value, !(value in ["a"])).orValue(true), labels[?"run"].optMap(value, value in ["a"]).orValue(false), true]].exists(selects, (selects[0] || selects[1]) && [selects[0], selects[1]].filter(is, is).size() <= 1 && ("netpol/x" in labels) == (selects[0] || selects[1]) && labels[?"netpol/x"].orValue("1") == "1" && ("netpol/y" in labels) == (selects[2]) && labels[?"netpol/y"].orValue("true") == "true" && labels.all(key, !key.startsWith("netpol/") || key in ["netpol/x", "netpol/y"]))))"#
         );
     }
 
