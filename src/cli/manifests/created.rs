@@ -27,7 +27,7 @@ pub struct Requester {
 impl Default for Requester {
     /// Returns an authenticated user that no rule treats specially.
     fn default() -> Self {
-        Requester { user: "somebody".to_owned(), groups: vec!["system:authenticated".to_owned()] }
+        Requester { user: "ordinary-user".to_owned(), groups: vec!["system:authenticated".to_owned()] }
     }
 }
 
