@@ -66,6 +66,8 @@ pub struct RegisteredArgs {
     pub neighbors: Action,
 
     /// Action for annotations that attach a pod, or all pods of a guarded namespace, to another network.
+    ///
+    /// With `deny`, the API server also rejects those of a namespace while no server responds.
     #[arg(long, value_name = "HOW", env = "NETPOL_NETWORK_ANNOTATIONS", value_enum)]
     #[arg(default_value_t = Settings::default().network_annotations)]
     pub network_annotations: Action,
@@ -119,7 +121,7 @@ pub struct JudgeArgs {
     pub workloads: Workloads,
 
     /// Group whose members may bypass the checks of NetworkPolicies with the break-glass annotation (repeatable);
-    /// default: nobody.
+    /// default: none.
     ///
     /// A member creates or changes a NetworkPolicy and, in the same request, sets the annotation
     /// `netpol.abcdesktop.io/break-glass` to a reason. The request is admitted with a warning and recorded in the audit log. The

@@ -104,7 +104,8 @@ fn a_namespace_of_maximum_size_is_still_judged() {
 fn what_is_denied_is_also_denied_during_an_outage() {
     let _alone = alone();
     cilium();
-    let guard = Guard::registered("neighbors-outage", &["--neighbors", "deny", "--foreign-policies", "deny"]);
+    let guard =
+        Guard::registered("neighbors-outage", &["--neighbors", "deny", "--foreign-policies", "deny", "--network-annotations", "deny"]);
     let name = "outage-tenant";
     create_namespace(name);
     {
@@ -127,6 +128,9 @@ fn what_is_denied_is_also_denied_during_an_outage() {
     }
     let open = kubectl("create -f -").stdin(&foreign("CiliumNetworkPolicy", "open"));
     failed(&open, "foreign-policies");
+    let gateway = kubectl(&format!("annotate namespace {} k8s.ovn.org/routing-external-gws=10.0.0.1", guard.name));
+    failed(&gateway, "namespaces");
+    passed(&kubectl(&format!("annotate namespace {} example.org/note=x", guard.name)), "default");
 
     // A change of the key between values that no selector matches is not sent.
     for value in ["one", "two", "three"] {
@@ -139,7 +143,7 @@ fn what_is_denied_is_also_denied_during_an_outage() {
     passed(&kubectl("create -f -").stdin(&foreign("CiliumClusterwideNetworkPolicy", "during-outage")), "default");
 
     guard.unregister();
-    for act in [kubectl(&format!("label namespace {name} name=kube-monitor --overwrite")), open] {
+    for act in [kubectl(&format!("label namespace {name} name=kube-monitor --overwrite")), open, gateway] {
         passed(&act, &guard.name);
     }
     passed(&kubectl(&format!("label namespace {name} name-")), "default");
