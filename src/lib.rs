@@ -8,7 +8,7 @@
 //! can connect, for commands. [`cli`] reads flags, files and the clock.
 //!
 //! The rooms in reading order: [`documents`], [`policy`], [`canon`], [`analysis`], [`verdict`], [`registration`], [`audit`],
-//! [`admission`], [`certificates`], [`server`], [`controller`], [`cli`]. Each knows only the rooms before it.
+//! [`admission`], [`certificates`], [`server`], [`cluster`], [`controller`], [`cli`]. Each knows only the rooms before it.
 //!
 //! Deliberately absent from the request path: calls to the API server, locks, and typed Kubernetes objects, which
 //! would drop or ignore the fields that a newer Kubernetes adds.
@@ -19,6 +19,7 @@ pub mod audit;
 pub mod canon;
 pub mod certificates;
 pub mod cli;
+pub mod cluster;
 pub mod controller;
 pub mod documents;
 pub mod policy;

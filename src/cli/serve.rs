@@ -18,7 +18,8 @@ use super::managed_certificate::ManagedCertificateArgs;
 use super::parse::{address, duration, object_name};
 use crate::admission;
 use crate::audit::{self, Destination, Level, Sink};
-use crate::controller::{self, Cluster, Controller};
+use crate::cluster::{Chosen, Cluster};
+use crate::controller::{self, Controller};
 use crate::server::tls::{CertificateFrom, TlsConfig, TlsMin};
 use crate::server::{self, Clock, Config, Handle, Limits, ManagedCertificate, Parts, Running};
 use crate::verdict::{Guard, Hints};
@@ -185,7 +186,11 @@ async fn serve(args: &Args, guard: Guard) -> CommandResult {
     // Before the server listens: a wrong configuration of the cluster is an input error.
     let managed = match args.tls.managed.options(&args.tls.tls_names)? {
         None => None,
-        Some(options) => Some((options, Cluster::find().map_err(|error| Failure::input(anyhow!(error).context("--tls-secret")))?)),
+        Some(options) => Some((
+            options,
+            Cluster::find(&Chosen::default(), controller::FIELD_MANAGER)
+                .map_err(|error| Failure::input(anyhow!(error).context("--tls-secret")))?,
+        )),
     };
     let judge: server::Judge = Arc::new(admission::answer);
     let parts = Parts { clock: Arc::clone(&clock), guard, judge, audit_level: args.audit.audit_level, audit: Some(audit) };

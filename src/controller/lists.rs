@@ -5,9 +5,9 @@
 
 use serde_json::{Value, json};
 
-use super::cluster::{Cause, Cluster, ClusterError};
 use super::election;
 use crate::certificates::introduced::Introduced;
+use crate::cluster::{CallCause, CallError, Cluster};
 use crate::documents::values::{map, set};
 
 /// The annotation that lists the introduced CAs.
@@ -21,7 +21,7 @@ const TRIES: usize = 5;
 pub(super) type Name<'n> = (&'n str, &'n str);
 
 /// Reads the lists. A Lease that does not exist has none.
-pub(super) async fn read(cluster: &Cluster, (namespace, name): Name<'_>) -> Result<Introduced, ClusterError> {
+pub(super) async fn read(cluster: &Cluster, (namespace, name): Name<'_>) -> Result<Introduced, CallError> {
     Ok(cluster.get(&election::object(namespace, name)).await?.as_ref().map(parse).unwrap_or_default())
 }
 
@@ -30,12 +30,12 @@ pub(super) async fn write(
     cluster: &Cluster,
     (namespace, name): Name<'_>,
     change: impl Fn(&Introduced) -> Introduced,
-) -> Result<(), ClusterError> {
+) -> Result<(), CallError> {
     let object = election::object(namespace, name);
     let mut tries = 0;
     loop {
         tries += 1;
-        let missing = || ClusterError { cause: Cause::Missing, sentence: format!("{object} does not exist") };
+        let missing = || CallError { cause: CallCause::Missing, sentence: format!("{object} does not exist") };
         let lease = cluster.get(&object).await?.ok_or_else(missing)?;
         let before = parse(&lease);
         let after = change(&before);
@@ -43,7 +43,7 @@ pub(super) async fn write(
             return Ok(());
         }
         match cluster.replace(&object, &with_lists(lease, &after)).await {
-            Err(error) if error.cause == Cause::Conflict && tries < TRIES => {}
+            Err(error) if error.cause == CallCause::Conflict && tries < TRIES => {}
             other => return other.map(drop),
         }
     }

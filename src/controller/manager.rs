@@ -7,10 +7,10 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 
 use super::backoff::{backoff, jittered};
-use super::cluster::{Cause, Cluster, ClusterError};
 use super::election::Leadership;
 use super::lists;
 use super::options::Options;
+use super::problem::{Cause, Problem};
 use super::secret::{Content, MANAGED_BY, RENEW, Secret};
 use super::status::{State, status};
 use super::unknown;
@@ -23,6 +23,7 @@ use crate::certificates::stored::Stored;
 use crate::certificates::time::rfc3339;
 use crate::certificates::trust::Ca;
 use crate::certificates::unwritten::Unwritten;
+use crate::cluster::Cluster;
 use crate::server::{Clock, ManagedCertificate};
 
 /// The pause while a rotation is in progress.
@@ -51,7 +52,7 @@ pub(super) struct Manager {
     /// The unknown CAs of the Secret that are in the log.
     unknown: BTreeSet<String>,
     notes: Vec<String>,
-    error: Option<ClusterError>,
+    error: Option<Problem>,
     failures: u32,
 }
 
@@ -75,7 +76,7 @@ impl Manager {
         clock: Clock,
         leadership: watch::Receiver<Leadership>,
     ) -> Manager {
-        certificate.show_counters(COUNTED.map(Step::name), Cause::ALL.map(Cause::name));
+        certificate.show_counters(COUNTED.map(Step::name), Cause::all().map(Cause::name));
         Manager {
             cluster,
             certificate,
@@ -114,7 +115,7 @@ impl Manager {
         let result = self.advance().await;
         let pause = match &result {
             Ok(pause) => *pause,
-            Err(error) if error.cause == Cause::Conflict => SHORT_PAUSE,
+            Err(error) if error.is_conflict() => SHORT_PAUSE,
             Err(_) => backoff(self.options.interval, self.failures),
         };
         self.record(result.err());
@@ -122,7 +123,7 @@ impl Manager {
         pause
     }
 
-    async fn advance(&mut self) -> Result<Duration, ClusterError> {
+    async fn advance(&mut self) -> Result<Duration, Problem> {
         for _ in 0..MAX_STEPS {
             let snapshot = self.read().await?;
             let Content::Managed(stored) = &snapshot.secret.content else { return Err(self.foreign_secret()) };
@@ -143,7 +144,7 @@ impl Manager {
     }
 
     /// Reads the webhook configurations, then the Secret, then the Lease.
-    async fn read(&mut self) -> Result<Snapshot, ClusterError> {
+    async fn read(&mut self) -> Result<Snapshot, Problem> {
         let names = self.options.webhook_configurations.clone();
         let names = &names;
         let mut webhook_configurations = WebhookConfiguration::read_all(&self.cluster, names).await?;
@@ -185,11 +186,11 @@ impl Manager {
     }
 
     /// Records the CAs of an intact Secret and no others that it cannot get any more, unless another process changed the lists since they were read.
-    async fn tidy(&self, stored: &Stored, snapshot: &Snapshot) -> Result<(), ClusterError> {
+    async fn tidy(&self, stored: &Stored, snapshot: &Snapshot) -> Result<(), Problem> {
         let tidied = snapshot.introduced.tidied(stored, &snapshot.unwritten);
         let Some(tidied) = tidied.filter(|tidied| *tidied != snapshot.listed) else { return Ok(()) };
         let change = |now: &Introduced| if *now == snapshot.listed { tidied.clone() } else { now.clone() };
-        lists::write(&self.cluster, self.lease(), change).await
+        Ok(lists::write(&self.cluster, self.lease(), change).await?)
     }
 
     fn lease(&self) -> lists::Name<'_> {
@@ -229,7 +230,7 @@ impl Manager {
     }
 
     /// Takes a step: one write, after a new CA is recorded.
-    async fn take(&self, step: Step, stored: &Stored, snapshot: &Snapshot) -> Result<(), ClusterError> {
+    async fn take(&self, step: Step, stored: &Stored, snapshot: &Snapshot) -> Result<(), Problem> {
         if step == Step::Publish {
             for configuration in &snapshot.webhook_configurations {
                 if configuration.publish(&self.cluster, &stored.bundle).await? {
@@ -241,8 +242,7 @@ impl Manager {
         }
         let applied = self.with_view(stored, snapshot, |view| apply(step, &self.options.wanted, view));
         let names = self.options.wanted.names.join(", ");
-        let issue_error =
-            |error| ClusterError { cause: Cause::Issue, sentence: format!("cannot issue a certificate for {names}: {error}") };
+        let issue_error = |error| Problem { cause: Cause::Issue, sentence: format!("cannot issue a certificate for {names}: {error}") };
         let Some(next) = applied.map_err(issue_error)? else { return Ok(()) };
         // A CA that is not recorded yet would be unknown to the other replicas.
         if !snapshot.introduced.records(&next.bundle) {
@@ -260,7 +260,7 @@ impl Manager {
         Ok(())
     }
 
-    fn foreign_secret(&self) -> ClusterError {
+    fn foreign_secret(&self) -> Problem {
         let (namespace, name) = (&self.options.namespace, &self.options.name);
         let (label, value) = MANAGED_BY;
         let served = if self.certificate.served().is_some() { "; the current certificate stays in use" } else { "" };
@@ -268,11 +268,11 @@ impl Manager {
             "the secret \"{namespace}/{name}\" is not managed by netpol (it does not have the label {label}={value}) and is not \
              changed{served}: delete it, or set --tls-secret to another name"
         );
-        ClusterError { cause: Cause::Foreign, sentence }
+        Problem { cause: Cause::Foreign, sentence }
     }
 
     /// Records the result of an attempt and logs a change.
-    fn record(&mut self, error: Option<ClusterError>) {
+    fn record(&mut self, error: Option<Problem>) {
         if let Some(error) = &error {
             self.certificate.count_failure(error.cause.name());
             self.failures = self.failures.saturating_add(1);
@@ -280,7 +280,7 @@ impl Manager {
             self.failures = 0;
         }
         // After a conflict, the next attempt follows immediately.
-        let error = error.filter(|error| error.cause != Cause::Conflict);
+        let error = error.filter(|error| !error.is_conflict());
         match (&self.error, &error) {
             (before, Some(after)) if before.as_ref() != Some(after) => {
                 tracing::warn!(cause = after.cause.name(), "cannot manage the certificate: {after}");
@@ -295,10 +295,11 @@ impl Manager {
         let leadership = self.leadership.borrow().clone();
         self.certificate.set_leader(leadership.is_leader());
         let served = self.certificate.served();
+        let sentences = self.error.iter().map(|error| &*error.sentence).chain(leadership.error.iter().map(|error| &*error.sentence));
         let state = State {
             webhook_configurations: self.webhook_configurations.as_deref(),
             served: served.as_deref(),
-            errors: self.error.iter().chain(&leadership.error).collect(),
+            errors: sentences.collect(),
             notes: self.notes.clone(),
         };
         let (status, is_degraded) = status(&state, self.now());

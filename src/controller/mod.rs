@@ -11,24 +11,20 @@
 //! | file | content |
 //! |---|---|
 //! | `options` | the configuration |
-//! | `kubeconfig`, `proxy` | the cluster that is configured, and the proxy to reach it |
-//! | `cluster`, `backoff` | calls of the API server and their errors; pauses between attempts |
+//! | `problem`, `backoff` | what keeps the certificate from being managed; pauses between attempts |
 //! | `secret`, `webhook_configurations` | the objects that are read and written |
 //! | `election` | the Lease that decides which replica leads |
 //! | `lists` | the lists of CAs in the annotations of the Lease |
 //! | `manager` | the loop that reads, serves, plans and writes |
-//! | `status`, `unknown`, `sentence` | sentences for `/readyz`; CAs that netpol did not introduce; errors of libraries as sentences |
+//! | `status`, `unknown` | sentences for `/readyz`; CAs that netpol did not introduce |
 
 mod backoff;
-mod cluster;
 mod election;
-mod kubeconfig;
 mod lists;
 mod manager;
 mod options;
-mod proxy;
+mod problem;
 mod secret;
-mod sentence;
 mod status;
 mod unknown;
 mod webhook_configurations;
@@ -39,15 +35,18 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-pub use cluster::{Cause, Cluster, ClusterError};
 pub use options::{Options, Timing};
+pub use problem::{Cause, Problem};
 pub use secret::{Content, MANAGED_BY, PublicSecret, RENEW, Secret};
 pub use webhook_configurations::{Webhook, WebhookConfiguration};
 
+use crate::cluster::Cluster;
 use crate::server::{Clock, ManagedCertificate};
 use election::{Election, Leadership};
 use manager::Manager;
 
+/// The field manager of every write.
+pub const FIELD_MANAGER: &str = "netpol-certificates";
 /// How long the release of the Lease may take at shutdown.
 const RELEASE: Duration = Duration::from_secs(3);
 

@@ -6,8 +6,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::{Value, json};
 
-use super::cluster::{Cluster, ClusterError, ObjectRef};
 use crate::certificates::stored::{CA, CA_KEY, CERT, KEY, NEXT_CA_KEY, Renewal, Stored};
+use crate::cluster::{CallError, Cluster, Collection, ObjectRef};
 use crate::documents::values::{map, set, text};
 
 /// The label that marks a Secret as managed by netpol, and its value.
@@ -72,7 +72,7 @@ impl PublicSecret {
     ///
     /// # Errors
     /// The call of the API server failed.
-    pub async fn read(cluster: &Cluster, namespace: &str, name: &str) -> Result<Option<PublicSecret>, ClusterError> {
+    pub async fn read(cluster: &Cluster, namespace: &str, name: &str) -> Result<Option<PublicSecret>, CallError> {
         let Some(object) = cluster.get(&object(namespace, name)).await? else { return Ok(None) };
         let mut data = data(&object);
         Ok(Some(PublicSecret {
@@ -85,7 +85,8 @@ impl PublicSecret {
 }
 
 fn object<'t>(namespace: &'t str, name: &'t str) -> ObjectRef<'t> {
-    ObjectRef { api: "/api/v1", namespace: Some(namespace), resource: "secrets", name, is_secret: true }
+    let collection = Collection { api: "/api/v1", namespace: Some(namespace), resource: "secrets" };
+    ObjectRef { collection, name, is_secret: true }
 }
 
 fn is_managed(object: &Value) -> bool {
@@ -97,7 +98,7 @@ impl Secret {
     ///
     /// # Errors
     /// The call of the API server failed.
-    pub async fn read(cluster: &Cluster, namespace: &str, name: &str) -> Result<Secret, ClusterError> {
+    pub async fn read(cluster: &Cluster, namespace: &str, name: &str) -> Result<Secret, CallError> {
         let object = cluster.get(&object(namespace, name)).await?;
         Ok(Secret::parse(namespace, name, object))
     }
@@ -130,7 +131,7 @@ impl Secret {
         (namespace, name): (&str, &str),
         stored: &Stored,
         owner: Option<&Owner>,
-    ) -> Result<(), ClusterError> {
+    ) -> Result<(), CallError> {
         let target = object(namespace, name);
         match &self.object {
             None => {

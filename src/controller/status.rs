@@ -2,7 +2,6 @@
 
 use std::time::SystemTime;
 
-use super::cluster::ClusterError;
 use super::webhook_configurations::{Webhook, WebhookConfiguration};
 use crate::certificates::pair::Pair;
 use crate::certificates::trust::{Untrusted, verify};
@@ -15,8 +14,8 @@ pub(super) struct State<'f> {
     pub(super) webhook_configurations: Option<&'f [WebhookConfiguration]>,
     /// The certificate that is served.
     pub(super) served: Option<&'f Pair>,
-    /// The current errors of all tasks.
-    pub(super) errors: Vec<&'f ClusterError>,
+    /// The current errors of all tasks, as sentences.
+    pub(super) errors: Vec<&'f str>,
     /// Other problems.
     pub(super) notes: Vec<String>,
 }
@@ -37,7 +36,7 @@ pub(super) fn status(state: &State<'_>, now: SystemTime) -> (CertificateStatus, 
             }
         }
     }
-    status.details.extend(state.errors.iter().map(|error| error.sentence.clone()));
+    status.details.extend(state.errors.iter().map(|error| (*error).to_owned()));
     status.details.extend(state.notes.iter().cloned());
     (status, is_degraded)
 }

@@ -8,8 +8,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::{Value, json};
 
-use super::cluster::{Cluster, ClusterError, ObjectRef};
 use crate::certificates::trust::{self, Bundle, Ca, same_cas};
+use crate::cluster::{CallError, Cluster, Collection, ObjectRef};
 use crate::documents::values::text;
 
 /// The two kinds of configurations.
@@ -40,7 +40,8 @@ pub struct Webhook {
 }
 
 fn object<'t>(resource: &'static str, name: &'t str) -> ObjectRef<'t> {
-    ObjectRef { api: "/apis/admissionregistration.k8s.io/v1", namespace: None, resource, name, is_secret: false }
+    let collection = Collection { api: "/apis/admissionregistration.k8s.io/v1", namespace: None, resource };
+    ObjectRef { collection, name, is_secret: false }
 }
 
 /// Names the configuration in messages.
@@ -56,7 +57,7 @@ impl WebhookConfiguration {
     ///
     /// # Errors
     /// A call of the API server failed.
-    pub async fn read_all(cluster: &Cluster, names: &[String]) -> Result<Vec<WebhookConfiguration>, ClusterError> {
+    pub async fn read_all(cluster: &Cluster, names: &[String]) -> Result<Vec<WebhookConfiguration>, CallError> {
         let mut all = Vec::new();
         for name in names {
             for resource in RESOURCES {
@@ -75,7 +76,7 @@ impl WebhookConfiguration {
     }
 
     /// Publishes a bundle to the webhooks that have a different one. Returns whether there were any.
-    pub(super) async fn publish(&self, cluster: &Cluster, bundle: &[Ca]) -> Result<bool, ClusterError> {
+    pub(super) async fn publish(&self, cluster: &Cluster, bundle: &[Ca]) -> Result<bool, CallError> {
         let stale = self.webhooks.iter().enumerate().filter(|(_, webhook)| !same_cas(&webhook.bundle, bundle));
         let encoded = BASE64.encode(trust::pem(bundle));
         let mut operations = Vec::new();

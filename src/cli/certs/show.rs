@@ -13,7 +13,8 @@ use crate::certificates::trust::{Bundle, Shown};
 use crate::cli::exit::{CommandResult, Failure, Status};
 use crate::cli::output::{Format, OutputArgs, Streams};
 use crate::cli::parse::{ObjectName, object_name, secret};
-use crate::controller::{Cluster, ClusterError, PublicSecret, WebhookConfiguration};
+use crate::cluster::{CallError, Chosen, Cluster};
+use crate::controller::{self, PublicSecret, WebhookConfiguration};
 use crate::server::tls;
 
 /// The arguments of `certs show`.
@@ -110,8 +111,8 @@ fn read(path: &Path) -> Result<Vec<u8>, Failure> {
 
 /// Reads the certificates and CAs in the cluster.
 async fn cluster(args: &Args, all: &mut Found) -> Result<(), Failure> {
-    let cluster = Cluster::find().map_err(|error| Failure::input(anyhow!(error)))?;
-    let failed = |error: ClusterError| Failure::internal(anyhow!(error));
+    let cluster = Cluster::find(&Chosen::default(), controller::FIELD_MANAGER).map_err(|error| Failure::input(anyhow!(error)))?;
+    let failed = |error: CallError| Failure::internal(anyhow!(error));
     if let Some(ObjectName { namespace, name }) = &args.tls_secret {
         let from = format!("the secret \"{namespace}/{name}\"");
         match PublicSecret::read(&cluster, namespace, name).await.map_err(failed)? {

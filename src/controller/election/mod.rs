@@ -13,9 +13,9 @@ use tokio::time::sleep;
 
 use self::lease::{Action, Memory, Observed, decide};
 use super::backoff::{backoff, jittered};
-use super::cluster::{Cause, Cluster, ClusterError, ObjectRef};
 use super::options::{Options, Timing};
 use super::secret::Owner;
+use crate::cluster::{CallCause, CallError, Cluster, Collection, ObjectRef};
 use crate::documents::values::{set, text};
 
 /// Whether this process leads.
@@ -26,7 +26,7 @@ pub(super) struct Leadership {
     /// The Lease, as the owner of the Secret.
     pub(super) owner: Option<Owner>,
     /// The error of the last attempt.
-    pub(super) error: Option<ClusterError>,
+    pub(super) error: Option<CallError>,
 }
 
 impl Leadership {
@@ -86,23 +86,23 @@ impl Election {
     /// Reads the Lease, and takes or renews it if possible. Returns the pause until the next attempt.
     async fn attempt(&mut self) -> Duration {
         let mut result = self.read_and_act().await;
-        if matches!(&result, Err(error) if error.cause == Cause::Conflict) {
+        if matches!(&result, Err(error) if error.cause == CallCause::Conflict) {
             // An annotation was written, or another candidate wrote first: the second read tells.
             result = self.read_and_act().await;
         }
         let error = match result {
             Ok(()) => None,
             // Another candidate wrote first, again.
-            Err(error) if error.cause == Cause::Conflict => None,
+            Err(error) if error.cause == CallCause::Conflict => None,
             Err(error) => Some(error),
         };
         self.failures = if error.is_some() { self.failures.saturating_add(1) } else { 0 };
-        let is_persistent = error.as_ref().is_some_and(|error| error.cause != Cause::Unreachable);
+        let is_persistent = error.as_ref().is_some_and(|error| error.cause != CallCause::Unreachable);
         self.announce(error);
         if is_persistent { backoff(self.timing.retry, self.failures) } else { self.timing.retry }
     }
 
-    async fn read_and_act(&mut self) -> Result<(), ClusterError> {
+    async fn read_and_act(&mut self) -> Result<(), CallError> {
         let Some(lease) = self.cluster.get(&object(&self.namespace, &self.name)).await? else { return self.create().await };
         let version = text(&lease, "/metadata/resourceVersion").unwrap_or_default();
         let observed = Observed { version, holder: text(&lease, "/spec/holderIdentity") };
@@ -113,7 +113,7 @@ impl Election {
     }
 
     /// Writes the Lease with this process as its holder.
-    async fn write(&mut self, mut lease: Value, action: Action) -> Result<(), ClusterError> {
+    async fn write(&mut self, mut lease: Value, action: Action) -> Result<(), CallError> {
         let now = micros(SystemTime::now());
         if action == Action::Take {
             let transitions = lease.pointer("/spec/leaseTransitions").and_then(Value::as_i64).unwrap_or_default();
@@ -129,7 +129,7 @@ impl Election {
     }
 
     /// Creates the Lease if the installation did not.
-    async fn create(&mut self) -> Result<(), ClusterError> {
+    async fn create(&mut self) -> Result<(), CallError> {
         let now = micros(SystemTime::now());
         let lease = json!({
             "apiVersion": "coordination.k8s.io/v1", "kind": "Lease",
@@ -142,7 +142,7 @@ impl Election {
         let sent = self.now();
         let object = object(&self.namespace, &self.name);
         let created = self.cluster.create(&object, &lease).await.map_err(|error| match error.cause {
-            Cause::Forbidden => ClusterError {
+            CallCause::Forbidden => CallError {
                 sentence: format!("{object} does not exist and cannot be created: {error}; alternatively, create it during installation"),
                 ..error
             },
@@ -151,7 +151,7 @@ impl Election {
         self.settle(sent, created)
     }
 
-    fn settle(&mut self, sent: Duration, written: Result<Value, ClusterError>) -> Result<(), ClusterError> {
+    fn settle(&mut self, sent: Duration, written: Result<Value, CallError>) -> Result<(), CallError> {
         match written {
             Ok(lease) => {
                 self.memory = Memory::written(text(&lease, "/metadata/resourceVersion").unwrap_or_default(), sent);
@@ -162,7 +162,7 @@ impl Election {
                 // A write without a response may have succeeded. The leader continues until its deadline, which is earlier than
                 // the expiry of the Lease.
                 // After a conflict, the next read tells who holds the Lease; the deadline ends this leadership in any case.
-                if !matches!(error.cause, Cause::Unreachable | Cause::Conflict) {
+                if !matches!(error.cause, CallCause::Unreachable | CallCause::Conflict) {
                     self.memory = self.memory.lost();
                 }
                 Err(error)
@@ -180,7 +180,7 @@ impl Election {
     }
 
     /// Updates the leadership. Receivers are notified only if the leader or the error has changed.
-    fn announce(&self, error: Option<ClusterError>) {
+    fn announce(&self, error: Option<CallError>) {
         let now = self.now();
         let until = self.memory.leads(now, &self.timing).then(|| self.memory.deadline(&self.timing)).flatten();
         let until = until.map(|until| self.started + until);
@@ -219,7 +219,7 @@ impl Election {
                 set(&mut lease, &["spec", "renewTime"], json!(micros(SystemTime::now())));
                 self.cluster.replace(&object, &lease).await?;
             }
-            Ok::<(), ClusterError>(())
+            Ok::<(), CallError>(())
         };
         match released.await {
             Ok(()) => tracing::info!(identity = self.identity, "released the lease"),
@@ -234,7 +234,8 @@ impl Election {
 
 /// Names the Lease.
 pub(super) fn object<'t>(namespace: &'t str, name: &'t str) -> ObjectRef<'t> {
-    ObjectRef { api: "/apis/coordination.k8s.io/v1", namespace: Some(namespace), resource: "leases", name, is_secret: false }
+    let collection = Collection { api: "/apis/coordination.k8s.io/v1", namespace: Some(namespace), resource: "leases" };
+    ObjectRef { collection, name, is_secret: false }
 }
 
 /// Formats a time as a Kubernetes `MicroTime`.

@@ -6,7 +6,7 @@ use super::paths::paths;
 use super::{Source, none, sources};
 
 /// The rooms under `src`, in order: each may name itself and the rooms before it.
-const ROOMS: [&str; 12] = [
+const ROOMS: [&str; 13] = [
     "documents",
     "policy",
     "canon",
@@ -17,6 +17,7 @@ const ROOMS: [&str; 12] = [
     "admission",
     "certificates",
     "server",
+    "cluster",
     "controller",
     "cli",
 ];
@@ -57,11 +58,11 @@ const IMPURE: [&str; 21] = [
 
 /// Crates, the rooms that may name them, and why no other room may.
 const ONLY_IN: [(&[&str], &[&str], &str); 4] = [
-    (&["kube", "kube_client", "kube_core", "k8s_openapi"], &["controller", "cli"], "no call is made while a request waits"),
+    (&["kube", "kube_client", "kube_core", "k8s_openapi"], &["cluster", "cli"], "no call is made while a request waits"),
     (&["clap", "clap_complete"], &["cli"], "flags, their values and their help belong to cli"),
     (&["axum", "tower", "tower_http", "hyper_util", "http_body_util"], &["server"], "one room serves HTTP"),
     // The requests of kube's client are built from the types of hyper.
-    (&["hyper", "http"], &["server", "controller"], "admission and verdict know status numbers, not HTTP types"),
+    (&["hyper", "http"], &["server", "cluster", "controller"], "admission and verdict know status numbers, not HTTP types"),
 ];
 
 fn room(source: &Source) -> Option<&str> {
@@ -110,7 +111,7 @@ fn no_room_names_a_later_one() {
     }
     none(
         &faults,
-        "the order is documents <- policy <- canon <- analysis <- verdict <- registration, audit <- admission, certificates <- server <- controller <- cli",
+        "the order is documents <- policy <- canon <- analysis <- verdict <- registration, audit <- admission, certificates <- server <- cluster <- controller <- cli",
     );
 }
 

@@ -12,8 +12,9 @@ use netpol::admission;
 use netpol::audit::Level;
 use netpol::canon::Canons;
 use netpol::certificates::plan::Wanted;
+use netpol::cluster::Cluster;
 use netpol::controller::Timing;
-use netpol::controller::{self, Cluster, Controller, Options};
+use netpol::controller::{self, Controller, Options};
 use netpol::server::tls::{CertificateFrom, TlsConfig, TlsMin};
 use netpol::server::{self, Clock, Config, Limits, ManagedCertificate, Parts, Running};
 use netpol::verdict::{Guard, Settings};
@@ -68,7 +69,7 @@ impl Timed {
         let (running, controller) = RUNTIME.block_on(async {
             let config_of_cluster = kube::Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await;
             let running = server::start(&config, parts).expect("the server starts");
-            let cluster = Cluster::from_config(config_of_cluster.expect("a configuration")).expect("a cluster");
+            let cluster = Cluster::from_config(config_of_cluster.expect("a configuration"), controller::FIELD_MANAGER).expect("a cluster");
             (running, controller::start(cluster, certificate, options, clock))
         });
         Timed { offset, admin: Api::plain(running.admin.port()), _running: running, _controller: controller }

@@ -22,15 +22,34 @@ pub(super) struct Found {
     pub(super) proxy: Option<Proxy>,
 }
 
+/// The kubeconfig and the context that a user chose.
+#[derive(Debug, Clone, Default)]
+pub struct Chosen {
+    /// The kubeconfig file, instead of those of `KUBECONFIG`.
+    pub kubeconfig: Option<PathBuf>,
+    /// The context, instead of the current one.
+    pub context: Option<String>,
+}
+
 /// Finds the cluster; `variable` returns an environment variable.
 ///
 /// # Errors
 /// There is no cluster, or its configuration is invalid. The error is a sentence.
-pub(super) fn find(variable: impl Fn(&str) -> Option<OsString>) -> Result<Found, String> {
+pub(super) fn find(chosen: &Chosen, variable: impl Fn(&str) -> Option<OsString>) -> Result<Found, String> {
     let is_pod = variable("KUBERNETES_SERVICE_HOST").is_some();
-    let paths = paths(variable("KUBECONFIG").as_deref(), env::home_dir(), is_pod);
+    let paths = match &chosen.kubeconfig {
+        Some(path) => vec![path.clone()],
+        None => paths(variable("KUBECONFIG").as_deref(), env::home_dir(), is_pod),
+    };
     let kubeconfig = read(&paths)?;
-    let Some(kubeconfig) = kubeconfig.filter(|kubeconfig| !kubeconfig.contexts.is_empty() || !kubeconfig.clusters.is_empty()) else {
+    if kubeconfig.is_none()
+        && let Some(path) = &chosen.kubeconfig
+    {
+        return Err(format!("the kubeconfig \"{}\" does not exist", path.display()));
+    }
+    let Some(kubeconfig) = kubeconfig.filter(|kubeconfig| {
+        chosen.kubeconfig.is_some() || chosen.context.is_some() || !kubeconfig.contexts.is_empty() || !kubeconfig.clusters.is_empty()
+    }) else {
         // In a pod, the API server is reached without a proxy.
         let config = Config::incluster().map_err(|error| {
             let paths: Vec<String> = paths.iter().map(|path| format!("\"{}\"", path.display())).collect();
@@ -42,7 +61,7 @@ pub(super) fn find(variable: impl Fn(&str) -> Option<OsString>) -> Result<Found,
         })?;
         return Ok(Found { config, proxy: None });
     };
-    let (cluster, user) = current(&kubeconfig)?;
+    let (cluster, user) = selected(&kubeconfig, chosen.context.as_ref())?;
     let mut config = configure(cluster, user)?;
     config.apply_debug_overrides();
     let text = |name: &str| variable(name).and_then(|value| value.into_string().ok());
@@ -88,13 +107,17 @@ fn read(paths: &[PathBuf]) -> Result<Option<Kubeconfig>, String> {
     Ok(merged)
 }
 
-/// Returns the cluster and the user of the current context. A user that does not exist has no credentials.
-fn current(kubeconfig: &Kubeconfig) -> Result<(&Cluster, AuthInfo), String> {
-    let Some(name) = &kubeconfig.current_context else {
+/// Returns the cluster and the user of the chosen or current context. A user that does not exist has no credentials.
+fn selected<'k>(kubeconfig: &'k Kubeconfig, context: Option<&String>) -> Result<(&'k Cluster, AuthInfo), String> {
+    let Some(name) = context.or(kubeconfig.current_context.as_ref()) else {
         return Err("the kubeconfig has no current context: run kubectl config use-context NAME".to_owned());
     };
-    let context = kubeconfig.contexts.iter().find(|context| context.name == *name).and_then(|context| context.context.as_ref());
-    let context = context.ok_or_else(|| format!("the kubeconfig has no context \"{name}\", which is its current context"))?;
+    let found = kubeconfig.contexts.iter().find(|context| context.name == *name).and_then(|context| context.context.as_ref());
+    let found = found.ok_or_else(|| match context {
+        Some(_) => format!("the kubeconfig has no context \"{name}\": kubectl config get-contexts lists them"),
+        None => format!("the kubeconfig has no context \"{name}\", which is its current context"),
+    });
+    let context = found?;
     let cluster = kubeconfig.clusters.iter().find(|cluster| cluster.name == context.cluster).and_then(|cluster| cluster.cluster.as_ref());
     let cluster =
         cluster.ok_or_else(|| format!("the kubeconfig has no cluster \"{}\", which the context \"{name}\" names", context.cluster))?;
@@ -167,7 +190,7 @@ mod tests {
         /// Finds the cluster with these files in `KUBECONFIG`, and other variables.
         fn find(&self, names: &[&str], variables: &[(&str, &str)]) -> Result<Found, String> {
             let list = env::join_paths(names.iter().map(|name| self.0.path().join(name))).unwrap();
-            find(|name| match name {
+            find(&Chosen::default(), |name| match name {
                 "KUBECONFIG" => Some(list.clone()),
                 _ => variables.iter().find(|(found, _)| *found == name).map(|(_, value)| (*value).into()),
             })

@@ -1,0 +1,24 @@
+//! The client of a cluster: how it is configured, and calls of its API server.
+//!
+//! Objects stay JSON, so fields that a newer cluster adds survive a write. This room knows no object: what is read and written, and why,
+//! is decided by the rooms that call it.
+//!
+//! | file | content |
+//! |---|---|
+//! | `client` | the calls |
+//! | `reference` | names of objects and collections, and the sentences of calls that fail |
+//! | `failure` | the causes of failures |
+//! | `kubeconfig`, `proxy` | the cluster that is configured, and the proxy to reach it |
+//! | `sentence` | errors of libraries as sentences |
+
+mod client;
+mod failure;
+mod kubeconfig;
+mod proxy;
+mod reference;
+mod sentence;
+
+pub use client::{Cluster, Form};
+pub use failure::{CallCause, CallError};
+pub use kubeconfig::Chosen;
+pub use reference::{Collection, ObjectRef};
