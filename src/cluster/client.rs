@@ -174,8 +174,13 @@ impl Cluster {
         self.call(Method::PATCH, path, Some(("application/json-patch+json", patch)), |status| object.error("patch", status)).await
     }
 
+    /// Returns the client of the library.
+    pub(super) fn client(&self) -> &Client {
+        &self.client
+    }
+
     /// Returns the error for a call without a response. It names the proxy, which may be what is wrong.
-    fn unreachable(&self, reason: &str) -> CallError {
+    pub(super) fn unreachable(&self, reason: &str) -> CallError {
         let through = self.proxy.as_ref().map(|proxy| format!(" through {proxy}")).unwrap_or_default();
         CallError { cause: CallCause::Unreachable, sentence: format!("cannot reach the API server {}{through}: {reason}", self.server) }
     }

@@ -6,19 +6,24 @@
 //! | file | content |
 //! |---|---|
 //! | `client` | the calls |
+//! | `watch`, `backoff` | follows a collection; pauses between attempts |
 //! | `reference` | names of objects and collections, and the sentences of calls that fail |
 //! | `failure` | the causes of failures |
 //! | `kubeconfig`, `proxy` | the cluster that is configured, and the proxy to reach it |
 //! | `sentence` | errors of libraries as sentences |
 
+mod backoff;
 mod client;
 mod failure;
 mod kubeconfig;
 mod proxy;
 mod reference;
 mod sentence;
+mod watch;
 
+pub use backoff::{backoff, jittered};
 pub use client::{Cluster, Form};
 pub use failure::{CallCause, CallError};
 pub use kubeconfig::Chosen;
 pub use reference::{Collection, ObjectRef};
+pub use watch::{Followed, News};

@@ -6,7 +6,6 @@ use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::watch;
 use tokio::time::sleep;
 
-use super::backoff::{backoff, jittered};
 use super::election::Leadership;
 use super::lists;
 use super::options::Options;
@@ -23,7 +22,7 @@ use crate::certificates::stored::Stored;
 use crate::certificates::time::rfc3339;
 use crate::certificates::trust::Ca;
 use crate::certificates::unwritten::Unwritten;
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, backoff, jittered};
 use crate::server::{Clock, ManagedCertificate};
 
 /// The pause while a rotation is in progress.

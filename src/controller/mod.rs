@@ -11,14 +11,13 @@
 //! | file | content |
 //! |---|---|
 //! | `options` | the configuration |
-//! | `problem`, `backoff` | what keeps the certificate from being managed; pauses between attempts |
+//! | `problem` | what keeps the certificate from being managed |
 //! | `secret`, `webhook_configurations` | the objects that are read and written |
 //! | `election` | the Lease that decides which replica leads |
 //! | `lists` | the lists of CAs in the annotations of the Lease |
 //! | `manager` | the loop that reads, serves, plans and writes |
 //! | `status`, `unknown` | sentences for `/readyz`; CAs that netpol did not introduce |
 
-mod backoff;
 mod election;
 mod lists;
 mod manager;
@@ -35,7 +34,8 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-pub use options::{Options, Timing};
+pub use election::{Candidate, Timing};
+pub use options::Options;
 pub use problem::{Cause, Problem};
 pub use secret::{Content, MANAGED_BY, PublicSecret, RENEW, Secret};
 pub use webhook_configurations::{Webhook, WebhookConfiguration};
@@ -60,9 +60,16 @@ pub struct Controller {
 
 /// Starts managing the certificate of a server.
 pub fn start(cluster: Cluster, certificate: ManagedCertificate, options: Options, clock: Clock) -> Controller {
+    let candidate = Candidate {
+        namespace: options.namespace.clone(),
+        name: options.name.clone(),
+        identity: options.identity.clone(),
+        timing: options.timing,
+        task: "manages the certificate",
+    };
     let (stop, stopped) = watch::channel(false);
     let (sender, leadership) = watch::channel(Leadership::default());
-    let election = Election::new(cluster.clone(), &options, stopped, sender);
+    let election = Election::new(cluster.clone(), candidate, stopped, sender);
     let manager = Manager::new(cluster, certificate, options, clock, leadership);
     Controller { stop, election: tokio::spawn(election.run()), manager: tokio::spawn(manager.run()) }
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::election::Timing;
 use crate::certificates::plan::Wanted;
 
 /// The configuration of the controller.
@@ -17,25 +18,8 @@ pub struct Options {
     pub wanted: Wanted,
     /// The identity of this process in the election. It must be unique.
     pub identity: String,
-    /// The interval at which the controller reads the cluster.
-    pub interval: Duration,
     /// The timing of the election.
     pub timing: Timing,
-}
-
-/// The timing of an election.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Timing {
-    /// How long a Lease belongs to its holder after its last change.
-    pub lease: Duration,
-    /// How long a leader that cannot renew the Lease continues to lead.
-    pub renew_deadline: Duration,
-    /// The interval at which the Lease is read and renewed.
-    pub retry: Duration,
-}
-
-impl Default for Timing {
-    fn default() -> Self {
-        Timing { lease: Duration::from_secs(15), renew_deadline: Duration::from_secs(10), retry: Duration::from_secs(2) }
-    }
+    /// The interval at which the controller reads the cluster.
+    pub interval: Duration,
 }

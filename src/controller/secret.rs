@@ -6,6 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::{Value, json};
 
+use super::election::Owner;
 use crate::certificates::stored::{CA, CA_KEY, CERT, KEY, NEXT_CA_KEY, Renewal, Stored};
 use crate::cluster::{CallError, Cluster, Collection, ObjectRef};
 use crate::documents::values::{map, set, text};
@@ -45,13 +46,6 @@ impl std::fmt::Debug for Redacted {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.write_str("(redacted)")
     }
-}
-
-/// The Lease that owns the Secret: when the Lease is deleted, the garbage collector deletes the Secret.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Owner {
-    pub(super) lease: String,
-    pub(super) uid: String,
 }
 
 /// The parts of a Secret that contain no private key.

@@ -15,6 +15,7 @@
 //! - `body/` reads a body within the memory that all bodies share.
 //! - `reload` checks files for changes.
 //! - `admin/` has the endpoints of the admin port; `metrics/` has the metrics.
+//! - `pages` is a small port for a process that serves no reviews.
 //! - `duration` parses durations as Go prints them.
 //!
 //! A request waits only for its own bytes, its share of memory, and the socket. State that all requests share is
@@ -29,6 +30,7 @@ pub mod duration;
 mod lifecycle;
 mod limits;
 mod metrics;
+pub mod pages;
 mod refusal;
 mod reload;
 mod review;

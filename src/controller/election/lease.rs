@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use super::super::options::Timing;
+use super::timing::Timing;
 
 /// The Lease as it was read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,6 +3,7 @@
 mod lease;
 #[cfg(test)]
 mod tests;
+mod timing;
 
 use std::time::{Duration, Instant, SystemTime};
 
@@ -12,10 +13,8 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 
 use self::lease::{Action, Memory, Observed, decide};
-use super::backoff::{backoff, jittered};
-use super::options::{Options, Timing};
-use super::secret::Owner;
-use crate::cluster::{CallCause, CallError, Cluster, Collection, ObjectRef};
+pub use self::timing::Timing;
+use crate::cluster::{CallCause, CallError, Cluster, Collection, ObjectRef, backoff, jittered};
 use crate::documents::values::{set, text};
 
 /// Whether this process leads.
@@ -36,13 +35,32 @@ impl Leadership {
     }
 }
 
-/// A candidate of the election.
+/// A Lease, as the owner of other objects: when the Lease is deleted, the garbage collector deletes them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Owner {
+    pub(super) lease: String,
+    pub(super) uid: String,
+}
+
+/// A candidate of an election.
+#[derive(Debug, Clone)]
+pub struct Candidate {
+    /// The namespace of the Lease.
+    pub namespace: String,
+    /// The name of the Lease.
+    pub name: String,
+    /// The identity of this process. It must be unique.
+    pub identity: String,
+    /// The timing.
+    pub timing: Timing,
+    /// What the leader does, for the log: `manages the certificate`.
+    pub task: &'static str,
+}
+
+/// Takes part in an election.
 pub(super) struct Election {
     cluster: Cluster,
-    namespace: String,
-    name: String,
-    identity: String,
-    timing: Timing,
+    candidate: Candidate,
     started: Instant,
     memory: Memory,
     failures: u32,
@@ -53,22 +71,11 @@ pub(super) struct Election {
 impl Election {
     pub(super) fn new(
         cluster: Cluster,
-        options: &Options,
+        candidate: Candidate,
         stopped: watch::Receiver<bool>,
         leadership: watch::Sender<Leadership>,
     ) -> Election {
-        Election {
-            cluster,
-            namespace: options.namespace.clone(),
-            name: options.name.clone(),
-            identity: options.identity.clone(),
-            timing: options.timing,
-            started: Instant::now(),
-            memory: Memory::default(),
-            failures: 0,
-            stopped,
-            leadership,
-        }
+        Election { cluster, candidate, started: Instant::now(), memory: Memory::default(), failures: 0, stopped, leadership }
     }
 
     /// Takes part in the election until it is stopped, then releases the Lease.
@@ -99,14 +106,14 @@ impl Election {
         self.failures = if error.is_some() { self.failures.saturating_add(1) } else { 0 };
         let is_persistent = error.as_ref().is_some_and(|error| error.cause != CallCause::Unreachable);
         self.announce(error);
-        if is_persistent { backoff(self.timing.retry, self.failures) } else { self.timing.retry }
+        if is_persistent { backoff(self.candidate.timing.retry, self.failures) } else { self.candidate.timing.retry }
     }
 
     async fn read_and_act(&mut self) -> Result<(), CallError> {
-        let Some(lease) = self.cluster.get(&object(&self.namespace, &self.name)).await? else { return self.create().await };
+        let Some(lease) = self.cluster.get(&self.lease()).await? else { return self.create().await };
         let version = text(&lease, "/metadata/resourceVersion").unwrap_or_default();
         let observed = Observed { version, holder: text(&lease, "/spec/holderIdentity") };
-        let (memory, action) = decide(&self.memory, &observed, &self.identity, self.now(), &self.timing);
+        let (memory, action) = decide(&self.memory, &observed, &self.candidate.identity, self.now(), &self.candidate.timing);
         self.memory = memory;
         self.remember_owner(&lease);
         if action == Action::Wait { Ok(()) } else { self.write(lease, action).await }
@@ -120,11 +127,11 @@ impl Election {
             set(&mut lease, &["spec", "acquireTime"], json!(now));
             set(&mut lease, &["spec", "leaseTransitions"], json!(transitions + 1));
         }
-        set(&mut lease, &["spec", "holderIdentity"], json!(self.identity));
-        set(&mut lease, &["spec", "leaseDurationSeconds"], json!(self.timing.lease.as_secs()));
+        set(&mut lease, &["spec", "holderIdentity"], json!(self.candidate.identity));
+        set(&mut lease, &["spec", "leaseDurationSeconds"], json!(self.candidate.timing.lease.as_secs()));
         set(&mut lease, &["spec", "renewTime"], json!(now));
         let sent = self.now();
-        let written = self.cluster.replace(&object(&self.namespace, &self.name), &lease).await;
+        let written = self.cluster.replace(&self.lease(), &lease).await;
         self.settle(sent, written)
     }
 
@@ -133,14 +140,14 @@ impl Election {
         let now = micros(SystemTime::now());
         let lease = json!({
             "apiVersion": "coordination.k8s.io/v1", "kind": "Lease",
-            "metadata": {"name": self.name, "namespace": self.namespace},
+            "metadata": {"name": self.candidate.name, "namespace": self.candidate.namespace},
             "spec": {
-                "holderIdentity": self.identity, "leaseDurationSeconds": self.timing.lease.as_secs(),
+                "holderIdentity": self.candidate.identity, "leaseDurationSeconds": self.candidate.timing.lease.as_secs(),
                 "acquireTime": now, "renewTime": now, "leaseTransitions": 0,
             },
         });
         let sent = self.now();
-        let object = object(&self.namespace, &self.name);
+        let object = self.lease();
         let created = self.cluster.create(&object, &lease).await.map_err(|error| match error.cause {
             CallCause::Forbidden => CallError {
                 sentence: format!("{object} does not exist and cannot be created: {error}; alternatively, create it during installation"),
@@ -172,7 +179,7 @@ impl Election {
 
     fn remember_owner(&self, lease: &Value) {
         let Some(uid) = text(lease, "/metadata/uid") else { return };
-        let owner = Owner { lease: self.name.clone(), uid: uid.to_owned() };
+        let owner = Owner { lease: self.candidate.name.clone(), uid: uid.to_owned() };
         self.leadership.send_if_modified(|leadership| {
             leadership.owner = Some(owner);
             false
@@ -182,7 +189,7 @@ impl Election {
     /// Updates the leadership. Receivers are notified only if the leader or the error has changed.
     fn announce(&self, error: Option<CallError>) {
         let now = self.now();
-        let until = self.memory.leads(now, &self.timing).then(|| self.memory.deadline(&self.timing)).flatten();
+        let until = self.memory.leads(now, &self.candidate.timing).then(|| self.memory.deadline(&self.candidate.timing)).flatten();
         let until = until.map(|until| self.started + until);
         self.leadership.send_if_modified(|leadership| {
             let was_leader = leadership.until.is_some();
@@ -191,12 +198,8 @@ impl Election {
                 tracing::warn!(cause = error.cause.name(), "leader election failed: {error}");
             }
             if was_leader != until.is_some() {
-                let message = if until.is_some() {
-                    "this server is the leader and manages the certificate"
-                } else {
-                    "this server is no longer the leader"
-                };
-                tracing::info!(identity = self.identity, "{message}");
+                let message = if until.is_some() { "this process is the leader" } else { "this process is no longer the leader" };
+                tracing::info!(identity = self.candidate.identity, task = self.candidate.task, "{message}");
             }
             (leadership.until, leadership.error) = (until, error);
             is_changed
@@ -211,10 +214,10 @@ impl Election {
         if !was_leader {
             return;
         }
-        let object = object(&self.namespace, &self.name);
+        let object = self.lease();
         let released = async {
             let Some(mut lease) = self.cluster.get(&object).await? else { return Ok(()) };
-            if text(&lease, "/spec/holderIdentity") == Some(&self.identity) {
+            if text(&lease, "/spec/holderIdentity") == Some(self.candidate.identity.as_str()) {
                 set(&mut lease, &["spec", "holderIdentity"], json!(""));
                 set(&mut lease, &["spec", "renewTime"], json!(micros(SystemTime::now())));
                 self.cluster.replace(&object, &lease).await?;
@@ -222,9 +225,13 @@ impl Election {
             Ok::<(), CallError>(())
         };
         match released.await {
-            Ok(()) => tracing::info!(identity = self.identity, "released the lease"),
-            Err(error) => tracing::warn!(%error, "cannot release the lease; another server takes over when it expires"),
+            Ok(()) => tracing::info!(identity = self.candidate.identity, "released the lease"),
+            Err(error) => tracing::warn!(%error, "cannot release the lease; another process takes over when it expires"),
         }
+    }
+
+    fn lease(&self) -> ObjectRef<'_> {
+        object(&self.candidate.namespace, &self.candidate.name)
     }
 
     fn now(&self) -> Duration {

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::super::options::Timing;
 use super::lease::{Action, Memory, Observed, decide};
+use super::timing::Timing;
 
 const TIMING: Timing = Timing { lease: Duration::from_secs(15), renew_deadline: Duration::from_secs(10), retry: Duration::from_secs(2) };
 

@@ -12,11 +12,9 @@ use super::readiness::Health;
 use crate::server::config::Clock;
 use crate::server::connection::Port;
 use crate::server::metrics::{Metrics, unix_seconds};
+use crate::server::pages::OPEN_METRICS;
 use crate::server::refusal::text;
 use crate::server::review::Desk;
-
-/// The content type of OpenMetrics.
-const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// What the admin port reports on.
 #[derive(Clone)]

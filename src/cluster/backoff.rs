@@ -6,12 +6,12 @@ use std::time::Duration;
 const MAX: Duration = Duration::from_secs(30);
 
 /// Returns the pause after a number of consecutive failures: it doubles with each one, up to 30 s.
-pub(super) fn backoff(pause: Duration, failures: u32) -> Duration {
+pub fn backoff(pause: Duration, failures: u32) -> Duration {
     (pause * 2u32.saturating_pow(failures.min(5))).min(MAX)
 }
 
 /// Changes a pause randomly by up to 10 %, so that replicas do not call the API server at the same time.
-pub(super) fn jittered(pause: Duration) -> Duration {
+pub fn jittered(pause: Duration) -> Duration {
     let mut random = [0; 1];
     // Without random numbers, there is no jitter.
     let _ = aws_lc_rs::rand::fill(&mut random);
