@@ -83,7 +83,7 @@ impl ManagedCertificateArgs {
 
 /// Returns a name for this process in the leader election. The random part distinguishes two processes on
 /// one host: with the same name, both would lead.
-fn identity() -> Result<String, Failure> {
+pub(super) fn identity() -> Result<String, Failure> {
     let mut random = [0; 4];
     aws_lc_rs::rand::fill(&mut random).map_err(|_| Failure::internal(anyhow!("cannot get random numbers from the system")))?;
     let host = std::env::var("HOSTNAME").or_else(|_| std::fs::read_to_string("/proc/sys/kernel/hostname")).unwrap_or_default();

@@ -5,6 +5,7 @@
 //! | file | content |
 //! |---|---|
 //! | `serve`, `managed_certificate` | `netpol serve`; its flags for the managed certificate |
+//! | `controller` | `netpol controller` |
 //! | `review/`, `check/` | `netpol review` and `netpol check`, which evaluate files |
 //! | `render/` | `netpol render`: manifests for a cluster |
 //! | `canon/` | `netpol canon`: what one canon changes in comparison with another |
@@ -23,6 +24,7 @@ pub mod certs;
 pub mod check;
 pub mod choices;
 pub mod completions;
+pub mod controller;
 pub mod exit;
 pub mod explain;
 pub mod input;
@@ -65,6 +67,8 @@ pub enum Command {
     Serve(Box<serve::Args>),
     /// Show the verdict of the webhook on an AdmissionReview or on manifests.
     Review(Box<review::Args>),
+    /// Run the drift controller.
+    Controller(Box<controller::Args>),
     /// Compare manifests with the canon.
     Check(Box<check::Args>),
     /// Print the canon or the installation as manifests.
@@ -108,6 +112,7 @@ fn run(command: Command, streams: &mut Streams) -> CommandResult {
     match command {
         Command::Serve(args) => serve::run(&args),
         Command::Review(args) => review::run(&args, streams),
+        Command::Controller(args) => controller::run(&args),
         Command::Check(args) => check::run(&args, streams),
         Command::Render(args) => render::run(&args, streams),
         Command::Canon(args) => canon::run(&args, streams),

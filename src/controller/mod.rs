@@ -1,4 +1,6 @@
-//! Manages the server's certificate: stores it in a Secret, renews it, and publishes its CA bundle to the webhook configurations.
+//! The loops that keep a cluster in order: the managed certificate, described here, and the drift controller in [`drift`].
+//!
+//! The managed certificate: stores it in a Secret, renews it, and publishes its CA bundle to the webhook configurations.
 //!
 //! ```text
 //! every replica:  read `webhook_configurations`, `secret`, `lists` ─► serve the trusted certificate ─► report the `status`
@@ -10,7 +12,8 @@
 //!
 //! | file | content |
 //! |---|---|
-//! | `options` | the configuration |
+//! | `drift/` | the drift controller |
+//! | `options` | the configuration of the managed certificate |
 //! | `problem` | what keeps the certificate from being managed |
 //! | `secret`, `webhook_configurations` | the objects that are read and written |
 //! | `election` | the Lease that decides which replica leads |
@@ -18,6 +21,7 @@
 //! | `manager` | the loop that reads, serves, plans and writes |
 //! | `status`, `unknown` | sentences for `/readyz`; CAs that netpol did not introduce |
 
+pub mod drift;
 mod election;
 mod lists;
 mod manager;

@@ -5,27 +5,10 @@ configuration. Kubernetes expands variables in arguments, so `$(` is escaped.
 {{- define "netpol.args" -}}
 {{- $root := . -}}
 {{- $values := .Values -}}
-{{- $verdicts := $values.verdicts -}}
 {{- $args := list
   (printf "--listen=%s:%d" $values.ports.address (int64 $values.ports.webhook))
   (printf "--admin-listen=%s:%d" $values.ports.address (int64 $values.ports.admin)) -}}
-{{- range $values.namespaces }}{{ $args = append $args (printf "--namespace=%s" .) }}{{ end -}}
-{{- range include "netpol.canons" . | fromYamlArray }}{{ $args = append $args (printf "--canon=%s" .) }}{{ end -}}
-{{- if $values.canon.name }}{{ $args = append $args (printf "--canon-name=%s" $values.canon.name) }}{{ end -}}
-{{- $args = concat $args (list
-  (printf "--enforcement=%s" $verdicts.enforcement)
-  (printf "--ungranted-labels=%s" $verdicts.ungrantedLabels)
-  (printf "--extra-policies=%s" $verdicts.extraPolicies)
-  (printf "--foreign-policies=%s" $verdicts.foreignPolicies)
-  (printf "--neighbors=%s" $verdicts.neighbors)
-  (printf "--network-annotations=%s" $verdicts.networkAnnotations)
-  (printf "--host-network=%s" $verdicts.hostNetwork)
-  (printf "--workloads=%s" $verdicts.workloads)) -}}
-{{- range $verdicts.foreignKinds }}{{ $args = append $args (printf "--foreign-kind=%s" .) }}{{ end -}}
-{{- range $verdicts.pluginWriters }}{{ $args = append $args (printf "--plugin-writer=%s" .) }}{{ end -}}
-{{- range $verdicts.networkAnnotationKeys }}{{ $args = append $args (printf "--network-annotation=%s" .) }}{{ end -}}
-{{- range $verdicts.namespaceControllers }}{{ $args = append $args (printf "--namespace-controller=%s" .) }}{{ end -}}
-{{- range $verdicts.breakGlassGroups }}{{ $args = append $args (printf "--break-glass-group=%s" .) }}{{ end -}}
+{{- $args = concat $args (include "netpol.judgeArgs" . | fromJsonArray) -}}
 {{- if eq $values.certificates.mode "selfManaged" -}}
 {{- $args = concat $args (list
   (printf "--tls-secret=%s/%s" .Release.Namespace (include "netpol.tlsSecret" .))
@@ -57,4 +40,53 @@ configuration. Kubernetes expands variables in arguments, so `$(` is escaped.
 {{- range $escaped }}
 - {{ toRawJson . }}
 {{- end -}}
+{{- end -}}
+
+{{/*
+Returns the arguments of `netpol controller`.
+*/}}
+{{- define "netpol.controllerArgs" -}}
+{{- $values := .Values -}}
+{{- $controller := $values.controller -}}
+{{- $args := list
+  (printf "--mode=%s" $controller.mode)
+  (printf "--repair-attempts=%d" (int64 $controller.repairAttempts))
+  (printf "--probe-interval=%s" $controller.probeInterval)
+  (printf "--lease=%s/%s" .Release.Namespace (include "netpol.controllerName" .))
+  (printf "--registration=%s" (include "netpol.fullname" .))
+  (printf "--admin-listen=%s:%d" $values.ports.address (int64 $values.ports.admin)) -}}
+{{- $args = concat $args (include "netpol.judgeArgs" . | fromJsonArray) -}}
+{{- $args = concat $args (list
+  (printf "--log-format=%s" $values.log.format)
+  (printf "--log=%s" $values.log.filter)) -}}
+{{- range prepend $args "controller" }}
+- {{ replace "$(" "$$(" . | toRawJson }}
+{{- end -}}
+{{- end -}}
+
+{{/*
+Returns the arguments that verdicts depend on, which the servers and the controller have in common.
+*/}}
+{{- define "netpol.judgeArgs" -}}
+{{- $values := .Values -}}
+{{- $verdicts := $values.verdicts -}}
+{{- $args := list -}}
+{{- range $values.namespaces }}{{ $args = append $args (printf "--namespace=%s" .) }}{{ end -}}
+{{- range include "netpol.canons" . | fromYamlArray }}{{ $args = append $args (printf "--canon=%s" .) }}{{ end -}}
+{{- if $values.canon.name }}{{ $args = append $args (printf "--canon-name=%s" $values.canon.name) }}{{ end -}}
+{{- $args = concat $args (list
+  (printf "--enforcement=%s" $verdicts.enforcement)
+  (printf "--ungranted-labels=%s" $verdicts.ungrantedLabels)
+  (printf "--extra-policies=%s" $verdicts.extraPolicies)
+  (printf "--foreign-policies=%s" $verdicts.foreignPolicies)
+  (printf "--neighbors=%s" $verdicts.neighbors)
+  (printf "--network-annotations=%s" $verdicts.networkAnnotations)
+  (printf "--host-network=%s" $verdicts.hostNetwork)
+  (printf "--workloads=%s" $verdicts.workloads)) -}}
+{{- range $verdicts.foreignKinds }}{{ $args = append $args (printf "--foreign-kind=%s" .) }}{{ end -}}
+{{- range $verdicts.pluginWriters }}{{ $args = append $args (printf "--plugin-writer=%s" .) }}{{ end -}}
+{{- range $verdicts.networkAnnotationKeys }}{{ $args = append $args (printf "--network-annotation=%s" .) }}{{ end -}}
+{{- range $verdicts.namespaceControllers }}{{ $args = append $args (printf "--namespace-controller=%s" .) }}{{ end -}}
+{{- range $verdicts.breakGlassGroups }}{{ $args = append $args (printf "--break-glass-group=%s" .) }}{{ end -}}
+{{- toRawJson $args -}}
 {{- end -}}

@@ -41,6 +41,32 @@ app.kubernetes.io/name: {{ printf "%s-test" (include "netpol.name" .) | quote }}
 app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end -}}
 
+{{/* The name of the objects of the controller. */}}
+{{- define "netpol.controllerName" -}}
+{{- printf "%s-controller" (include "netpol.fullname" .) -}}
+{{- end -}}
+
+{{/* Labels of the objects of the controller. They differ from the labels of the servers, because the Service selects those. */}}
+{{- define "netpol.controllerLabels" -}}
+{{- $ours := include "netpol.labels" . | fromYaml -}}
+{{- merge (include "netpol.controllerSelector" . | fromYaml) $ours | toYaml -}}
+{{- end -}}
+
+{{- define "netpol.controllerSelector" -}}
+app.kubernetes.io/name: {{ printf "%s-controller" (include "netpol.name" .) | quote }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
+{{- end -}}
+
+{{/* The kinds of policies of other APIs: their plural names, by API group. */}}
+{{- define "netpol.foreignKinds" -}}
+{{- $kinds := .Files.Get "files/foreign-kinds.yaml" | fromYaml -}}
+{{- range .Values.verdicts.foreignKinds -}}
+{{- $parts := splitList "/" . -}}
+{{- $_ := set $kinds (first $parts) (append (get $kinds (first $parts) | default list) (last $parts)) -}}
+{{- end -}}
+{{- toYaml $kinds -}}
+{{- end -}}
+
 {{- define "netpol.serviceAccount" -}}
 {{- .Values.serviceAccount.name | default (include "netpol.fullname" .) -}}
 {{- end -}}

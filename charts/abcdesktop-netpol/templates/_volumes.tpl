@@ -8,14 +8,25 @@
 {{- end -}}
 {{- end -}}
 
+{{/* The canon of your own, for the servers and the controller. */}}
+{{- define "netpol.canonMounts" -}}
+{{- if include "netpol.canonConfigMap" . -}}
+{{- list (dict "name" "canon" "mountPath" "/etc/netpol/canon" "readOnly" true) | toYaml -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "netpol.canonVolumes" -}}
+{{- with include "netpol.canonConfigMap" . -}}
+{{- list (dict "name" "canon" "configMap" (dict "name" .)) | toYaml -}}
+{{- end -}}
+{{- end -}}
+
 {{- define "netpol.mounts" -}}
 {{- $mounts := list -}}
 {{- if ne .Values.certificates.mode "selfManaged" -}}
 {{- $mounts = append $mounts (dict "name" "tls" "mountPath" "/etc/netpol/tls" "readOnly" true) -}}
 {{- end -}}
-{{- if include "netpol.canonConfigMap" . -}}
-{{- $mounts = append $mounts (dict "name" "canon" "mountPath" "/etc/netpol/canon" "readOnly" true) -}}
-{{- end -}}
+{{- $mounts = concat $mounts (include "netpol.canonMounts" . | fromYamlArray) -}}
 {{- if .Values.tls.clientCA.configMap -}}
 {{- $mounts = append $mounts (dict "name" "client-ca" "mountPath" "/etc/netpol/client-ca" "readOnly" true) -}}
 {{- end -}}
@@ -30,9 +41,7 @@
 {{- if ne .Values.certificates.mode "selfManaged" -}}
 {{- $volumes = append $volumes (dict "name" "tls" "secret" (dict "secretName" (include "netpol.tlsSecret" .) "defaultMode" 288)) -}}
 {{- end -}}
-{{- with include "netpol.canonConfigMap" . -}}
-{{- $volumes = append $volumes (dict "name" "canon" "configMap" (dict "name" .)) -}}
-{{- end -}}
+{{- $volumes = concat $volumes (include "netpol.canonVolumes" . | fromYamlArray) -}}
 {{- with .Values.tls.clientCA.configMap -}}
 {{- $volumes = append $volumes (dict "name" "client-ca" "configMap" (dict "name" .)) -}}
 {{- end -}}

@@ -6,6 +6,7 @@ use std::path::Path;
 use netpol::canon::{BUILT_IN, Canons, DEFAULT};
 use netpol::documents::reading;
 use netpol::registration::{NeighborTerm, pod_condition};
+use netpol::verdict::foreign::KINDS;
 use serde_json::{Map, Value, json};
 
 use crate::support::command::netpol;
@@ -53,6 +54,16 @@ fn the_chart_has_the_pod_conditions_of_the_built_in_canons() {
         conditions.into_iter().map(|(expression, canons)| json!({"canons": canons, "expression": expression})).collect();
     let head = "# templates/_webhooks.tpl replaces the placeholder network-annotations.\n";
     compare(&chart().join("files/pod-conditions.yaml"), &format!("{HEAD}{head}{}", reading::write(&json!(conditions)).unwrap()));
+}
+
+/// The kinds of policies of other APIs, which the controller lists.
+#[test]
+fn the_chart_has_the_foreign_kinds_of_the_program() {
+    let mut groups: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for kind in KINDS {
+        groups.entry(kind.group).or_default().push(kind.resource);
+    }
+    compare(&chart().join("files/foreign-kinds.yaml"), &format!("{HEAD}{}", reading::write(&json!(groups)).unwrap()));
 }
 
 /// The webhooks, with placeholders for values.

@@ -1,0 +1,215 @@
+//! The tasks of the controller, and the loop that plans.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
+
+use super::act::{Outcome, act};
+use super::events::{Events, Regarding};
+use super::metrics::Metrics;
+use super::report::{Line, Outcome as Reported, Reports};
+use super::status::Status;
+use super::stores::Shared;
+use super::tell::{Teller, Told, kind};
+use super::{DriftOptions, Mode, foreign, probe, watches};
+use crate::cluster::Cluster;
+use crate::controller::election::{Election, Leadership};
+use crate::drift::{Action, Memory, Plan, Section, Severity, Target, plan};
+use crate::verdict::Guard;
+
+/// Changes that arrive within this time are planned together.
+const TOGETHER: Duration = Duration::from_millis(50);
+/// How often a plan is made while repairs wait.
+const TICK: Duration = Duration::from_secs(1);
+/// How long the release of the Lease may take at shutdown.
+const RELEASE: Duration = Duration::from_secs(3);
+
+/// Why the controller ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// It was asked to.
+    Asked,
+    /// A task ended, which none should: the process must be restarted.
+    Broken,
+}
+
+/// Runs the controller until `stop` is done. `status` gets its state.
+pub async fn run(cluster: Cluster, guard: Arc<Guard>, options: DriftOptions, status: Arc<Status>, stop: impl Future<Output = ()>) -> Ended {
+    let namespaces: Vec<String> = guard.canons.namespaces().map(str::to_owned).collect();
+    let shared = Shared::new(watches::stores(&namespaces));
+    status.watch(shared.clone());
+    let mut tasks = JoinSet::new();
+    watches::start(&mut tasks, &cluster, &shared, &namespaces, &options.registration);
+    foreign::start(&mut tasks, &cluster, &shared, &guard);
+    let (events, writer) = Events::start(cluster.clone(), options.candidate.identity.clone());
+    tasks.spawn(writer);
+    let (stop_election, stopped) = watch::channel(false);
+    let (sender, leadership) = watch::channel(Leadership::default());
+    let candidate = options.candidate.clone();
+    let mut election = tokio::spawn(Election::new(cluster.clone(), candidate, stopped, sender).run());
+    let lease = Regarding {
+        api_version: "coordination.k8s.io/v1",
+        kind: "Lease",
+        namespace: options.candidate.namespace.clone(),
+        name: options.candidate.name.clone(),
+        uid: String::new(),
+    };
+    let probes = probe::start(&mut tasks, &cluster, &shared, Arc::clone(&guard), options.probe_interval, leadership.clone());
+    let mut conductor = Conductor {
+        reports: Reports::new(cluster.clone()),
+        cluster,
+        guard,
+        options,
+        shared,
+        leadership,
+        teller: Teller { events, lease },
+        told: Told::default(),
+        memory: Memory::default(),
+        probes,
+        status,
+    };
+    tasks.spawn(async move { conductor.run().await });
+    let ended = tokio::select! {
+        () = stop => Ended::Asked,
+        // A task that panics ends the process: without it, the others would look healthy.
+        _ = tasks.join_next() => Ended::Broken,
+        _ = &mut election => return Ended::Broken,
+    };
+    tasks.shutdown().await;
+    stop_election.send_replace(true);
+    let _ = timeout(RELEASE, &mut election).await;
+    election.abort();
+    ended
+}
+
+/// Plans whenever something changed.
+struct Conductor {
+    cluster: Cluster,
+    guard: Arc<Guard>,
+    options: DriftOptions,
+    shared: Shared,
+    leadership: watch::Receiver<Leadership>,
+    teller: Teller,
+    told: Told,
+    memory: Memory,
+    probes: watch::Receiver<probe::Results>,
+    reports: Reports,
+    status: Arc<Status>,
+}
+
+impl Conductor {
+    async fn run(&mut self) {
+        let mut ticks = interval(TICK);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let (mut is_waiting, mut was_leader) = (true, false);
+        loop {
+            let is_changed = tokio::select! {
+                () = self.shared.changed() => {
+                    sleep(TOGETHER).await;
+                    true
+                }
+                _ = ticks.tick() => false,
+            };
+            self.status.alive();
+            let is_leader = self.leadership.borrow().is_leader();
+            self.status.metrics().set_leader(is_leader);
+            if !is_changed && !is_waiting && is_leader == was_leader {
+                continue;
+            }
+            if is_leader && !was_leader {
+                // What another leader told and did is not known.
+                (self.told, self.memory) = (Told::default(), Memory::default());
+            }
+            was_leader = is_leader;
+            is_waiting = self.step(is_leader).await;
+        }
+    }
+
+    /// Makes one plan, tells and acts. Returns whether something waits for a later plan, without a change.
+    async fn step(&mut self, is_leader: bool) -> bool {
+        let mut snapshot = self.shared.lock().snapshot();
+        self.probes.borrow().add_to(&mut snapshot);
+        let mut planned = plan(&snapshot, &self.guard, self.options.repair, &self.memory, self.shared.now());
+        drop(snapshot);
+        let is_acting = is_leader && self.options.mode == Mode::Repair;
+        if !is_acting {
+            // Nothing was tried, so nothing is remembered and nothing is suspended.
+            planned.suspended.clear();
+        }
+        self.status.metrics().show(&planned);
+        self.teller.tell(&mut self.told, &planned, is_leader);
+        let mut is_waiting = false;
+        if is_acting {
+            self.memory = std::mem::take(&mut planned.memory);
+            is_waiting = !planned.findings.is_empty();
+            for action in &planned.actions {
+                // Each write may take seconds.
+                if !self.leadership.borrow().is_leader() {
+                    return true;
+                }
+                self.act(action).await;
+            }
+        }
+        if is_leader {
+            is_waiting |= self.report(&planned).await;
+        }
+        self.status.planned(&planned);
+        is_waiting
+    }
+
+    async fn act(&self, action: &Action) {
+        let outcome = act(&self.cluster, action).await;
+        let target = match action {
+            Action::Create { .. } => Target::NetworkPolicy,
+            Action::Patch { target, .. } => *target,
+        };
+        self.status.metrics().count_repair(kind(target), outcome.name());
+        if let Outcome::Failed(error) = &outcome {
+            tracing::debug!(cause = error.cause.name(), "a repair failed");
+        }
+        self.teller.repaired(action, &outcome);
+    }
+
+    /// Writes the reports of the guarded namespaces. Returns whether one has to be tried again.
+    async fn report(&mut self, planned: &Plan) -> bool {
+        let mut is_left = false;
+        for namespace in self.guard.canons.namespaces() {
+            let lines = lines(planned, namespace);
+            is_left |= self.reports.write(namespace, &lines).await;
+        }
+        is_left
+    }
+}
+
+/// Returns the lines of the report of a namespace: its own findings, and those about the cluster.
+fn lines(plan: &Plan, namespace: &str) -> Vec<Line> {
+    let is_here = |object: &crate::drift::Object| object.namespace.is_empty() || object.namespace == namespace;
+    let mut lines: Vec<Line> = Vec::new();
+    for finding in plan.findings.iter().filter(|finding| is_here(&finding.object)) {
+        let outcome = match finding.severity {
+            Severity::Error => Reported::Fail,
+            Severity::Warning => Reported::Warn,
+            Severity::Note => continue,
+        };
+        let object = match finding.object.kind.as_str() {
+            "NetworkPolicy" => Some(("networking.k8s.io/v1", "NetworkPolicy", finding.object.name.clone())),
+            "Pod" => Some(("v1", "Pod", finding.object.name.clone())),
+            _ => None,
+        };
+        lines.push(Line { outcome, rule: finding.id, object, message: finding.message.clone() });
+    }
+    for skipped in &plan.not_evaluated {
+        lines.push(Line { outcome: Reported::Error, rule: skipped.section.name(), object: None, message: skipped.reason.clone() });
+    }
+    for section in Section::ALL {
+        let is_ok = !plan.findings.iter().any(|finding| finding.section == section && is_here(&finding.object))
+            && !plan.not_evaluated.iter().any(|skipped| skipped.section == section);
+        if is_ok {
+            lines.push(Line { outcome: Reported::Pass, rule: section.name(), object: None, message: String::new() });
+        }
+    }
+    lines
+}

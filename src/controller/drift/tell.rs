@@ -1,0 +1,138 @@
+//! Tells what changed since the plan before: in the log, and as events.
+
+use std::collections::BTreeMap;
+
+use super::act::Outcome;
+use super::events::{Event, Events, Reason, Regarding};
+use crate::drift::{Action, Finding, Object, Plan, Section, Suspended, Target};
+
+/// What is said only once.
+#[derive(Debug, Default)]
+pub(super) struct Told {
+    findings: BTreeMap<(Section, Object, &'static str), String>,
+    suspended: BTreeMap<(String, String), u32>,
+    not_evaluated: Vec<String>,
+}
+
+/// Where it is told.
+#[derive(Debug)]
+pub(super) struct Teller {
+    /// The events; `None` while this process does not lead.
+    pub(super) events: Events,
+    /// The Lease of the controller: events about objects of no namespace are about it.
+    pub(super) lease: Regarding,
+}
+
+impl Teller {
+    /// Tells the findings that the plan before did not have, and those that ended.
+    pub(super) fn tell(&self, told: &mut Told, plan: &Plan, is_leader: bool) {
+        let mut found = BTreeMap::new();
+        for finding in &plan.findings {
+            let key = (finding.section, finding.object.clone(), finding.id);
+            if told.findings.get(&key) != Some(&finding.message) {
+                self.found(finding, is_leader);
+            }
+            found.insert(key, finding.message.clone());
+        }
+        for ((_, object, id), _) in told.findings.iter().filter(|(key, _)| !found.contains_key(*key)) {
+            tracing::info!(id, kind = object.kind, namespace = object.namespace, name = object.name, "no longer found");
+        }
+        told.findings = found;
+        let reasons: Vec<String> = plan.not_evaluated.iter().map(|skipped| format!("{}: {}", skipped.section.name(), skipped.reason)).collect();
+        for reason in reasons.iter().filter(|reason| !told.not_evaluated.contains(reason)) {
+            tracing::warn!("not evaluated: {reason}");
+        }
+        told.not_evaluated = reasons;
+        let mut suspended = BTreeMap::new();
+        for object in &plan.suspended {
+            let key = (object.key.namespace.clone(), object.key.name.clone());
+            if !told.suspended.contains_key(&key) {
+                self.suspended(object, is_leader);
+            }
+            suspended.insert(key, object.attempts);
+        }
+        told.suspended = suspended;
+    }
+
+    fn found(&self, finding: &Finding, is_leader: bool) {
+        let Object { kind, namespace, name } = &finding.object;
+        match finding.severity {
+            crate::drift::Severity::Note => tracing::info!(id = finding.id, kind, namespace, name, "{}", finding.message),
+            _ => tracing::warn!(id = finding.id, kind, namespace, name, "{}", finding.message),
+        }
+        let reason = match (finding.section, finding.id) {
+            (_, "policy-missing" | "namespace-without-policies") => Reason::PolicyMissing,
+            (Section::Policies, _) => Reason::DriftDetected,
+            (Section::Pods, _) => Reason::PodNotLabeled,
+            (Section::Registration | Section::Certificate, _) => Reason::RegistrationWeakened,
+            (Section::Probe, _) => Reason::ProbeFailed,
+            (Section::Canon | Section::Neighbors | Section::ForeignPolicies, _) => return,
+        };
+        if is_leader && finding.severity != crate::drift::Severity::Note {
+            self.events.tell(Event { reason, regarding: self.regarding(&finding.object), note: finding.message.clone() });
+        }
+    }
+
+    fn suspended(&self, suspended: &Suspended, is_leader: bool) {
+        let Suspended { key, attempts, writer } = suspended;
+        let by = match writer {
+            Some(writer) => format!("\"{}\" changed it last ({}, {})", writer.manager, writer.operation, writer.time),
+            None => "another client changes it".to_owned(),
+        };
+        let note = format!(
+            "{} \"{}\" drifts again after {attempts} repairs, so it is not repaired until it has been without drift for 30 minutes: {by}",
+            kind(key.target),
+            key.name
+        );
+        tracing::warn!(namespace = key.namespace, name = key.name, "{note}");
+        if is_leader {
+            let object = Object::new(kind(key.target), &key.namespace, &key.name);
+            self.events.tell(Event { reason: Reason::RepairSuspended, regarding: self.regarding(&object), note });
+        }
+    }
+
+    /// Tells how a repair ended.
+    pub(super) fn repaired(&self, action: &Action, outcome: &Outcome) {
+        let (target, namespace, name) = match action {
+            Action::Create { namespace, name, .. } => (Target::NetworkPolicy, namespace, name),
+            Action::Patch { target, namespace, name, .. } => (*target, namespace, name),
+        };
+        let object = Object::new(kind(target), namespace, name);
+        let (reason, note) = match (outcome, action) {
+            (Outcome::Late, _) => {
+                tracing::info!(namespace, name, "the {} changed before it was repaired", kind(target));
+                return;
+            }
+            (Outcome::Failed(error), _) => (Reason::RepairFailed, format!("cannot repair {} \"{name}\": {error}", kind(target))),
+            (Outcome::Done, Action::Create { .. }) => (Reason::DriftRepaired, format!("created the canonical {} \"{name}\"", kind(target))),
+            (Outcome::Done, _) if target == Target::Pod => (Reason::PodLabeled, format!("pod \"{name}\" has the labels that it is granted")),
+            (Outcome::Done, _) => (Reason::DriftRepaired, format!("{} \"{name}\" means what the canon says again", kind(target))),
+        };
+        match outcome {
+            Outcome::Failed(_) => tracing::warn!(namespace, name, "{note}"),
+            _ => tracing::info!(namespace, name, "{note}"),
+        }
+        self.events.tell(Event { reason, regarding: self.regarding(&object), note });
+    }
+
+    /// Returns the object of an event.
+    fn regarding(&self, object: &Object) -> Regarding {
+        let (api_version, kind) = match object.kind.as_str() {
+            "NetworkPolicy" => ("networking.k8s.io/v1", "NetworkPolicy"),
+            "Pod" => ("v1", "Pod"),
+            _ => return self.lease.clone(),
+        };
+        if object.namespace.is_empty() {
+            return self.lease.clone();
+        }
+        Regarding { api_version, kind, namespace: object.namespace.clone(), name: object.name.clone(), uid: String::new() }
+    }
+}
+
+/// Returns the kind of an object that is repaired.
+pub(super) fn kind(target: Target) -> &'static str {
+    match target {
+        Target::NetworkPolicy => "NetworkPolicy",
+        Target::Pod => "Pod",
+    }
+}
