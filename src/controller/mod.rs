@@ -19,6 +19,7 @@
 //! | `election` | the Lease that decides which replica leads |
 //! | `lists` | the lists of CAs in the annotations of the Lease |
 //! | `manager` | the loop that reads, serves, plans and writes |
+//! | `registrations` | whether the registrations make API servers send what the servers judge |
 //! | `status`, `unknown` | sentences for `/readyz`; CAs that netpol did not introduce |
 
 pub mod drift;
@@ -27,13 +28,16 @@ mod lists;
 mod manager;
 mod options;
 mod problem;
+mod registrations;
 mod secret;
 mod status;
 mod unknown;
 mod webhook_configurations;
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -46,6 +50,7 @@ pub use webhook_configurations::{Webhook, WebhookConfiguration};
 
 use crate::cluster::Cluster;
 use crate::server::{Clock, ManagedCertificate};
+use crate::verdict::Guard;
 use election::{Election, Leadership};
 use manager::Manager;
 
@@ -62,8 +67,8 @@ pub struct Controller {
     manager: JoinHandle<()>,
 }
 
-/// Starts managing the certificate of a server.
-pub fn start(cluster: Cluster, certificate: ManagedCertificate, options: Options, clock: Clock) -> Controller {
+/// Starts managing the certificate of a server. Its registrations are compared with `guard`.
+pub fn start(cluster: Cluster, certificate: ManagedCertificate, guard: Arc<ArcSwap<Guard>>, options: Options, clock: Clock) -> Controller {
     let candidate = Candidate {
         namespace: options.namespace.clone(),
         name: options.name.clone(),
@@ -74,7 +79,7 @@ pub fn start(cluster: Cluster, certificate: ManagedCertificate, options: Options
     let (stop, stopped) = watch::channel(false);
     let (sender, leadership) = watch::channel(Leadership::default());
     let election = Election::new(cluster.clone(), candidate, stopped, sender);
-    let manager = Manager::new(cluster, certificate, options, clock, leadership);
+    let manager = Manager::new(cluster, certificate, guard, options, clock, leadership);
     Controller { stop, election: tokio::spawn(election.run()), manager: tokio::spawn(manager.run()) }
 }
 
