@@ -22,7 +22,7 @@ mod sentence;
 mod watch;
 
 pub use backoff::{backoff, jittered};
-pub use client::{Cluster, Form};
+pub use client::{Cluster, Form, Response};
 pub use failure::{CallCause, CallError};
 pub use kubeconfig::Chosen;
 pub use reference::{Collection, ObjectRef};

@@ -92,9 +92,7 @@ fn error(collection: &Collection<'_>, what: &str, verb: &str, status: &Status, s
         404 => (CallCause::Missing, format!("{what} does not exist")),
         409 => (CallCause::Conflict, format!("another client changed {what} at the same time")),
         // A test of a JSON patch failed.
-        422 if status.message.contains("test failed") => {
-            (CallCause::Conflict, format!("another client changed {what} at the same time"))
-        }
+        422 if status.message.contains("test failed") => (CallCause::Conflict, format!("another client changed {what} at the same time")),
         410 => (CallCause::Expired, format!("the API server no longer has the version of {what} to continue from")),
         429 | 500.. => (CallCause::Unreachable, format!("the API server currently cannot {verb} {what}: {}", status.reason)),
         _ => (CallCause::Refused, format!("the API server rejects the request to {verb} {what}: {said}")),

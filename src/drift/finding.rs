@@ -85,6 +85,24 @@ pub struct NotEvaluated {
     pub reason: String,
 }
 
+impl Section {
+    /// All sections, in the order in which they are shown.
+    pub const ALL: [Section; 6] =
+        [Section::Canon, Section::Policies, Section::Pods, Section::Probe, Section::Neighbors, Section::ForeignPolicies];
+
+    /// Returns the name of the section in outputs and metrics.
+    pub fn name(self) -> &'static str {
+        match self {
+            Section::Canon => "canon",
+            Section::Policies => "policies",
+            Section::Pods => "pods",
+            Section::Probe => "probe",
+            Section::Neighbors => "neighbors",
+            Section::ForeignPolicies => "foreign-policies",
+        }
+    }
+}
+
 impl Object {
     /// Returns an object of a namespace, or of none if `namespace` is empty.
     pub fn new(kind: &str, namespace: &str, name: &str) -> Object {

@@ -33,7 +33,7 @@ pub struct Pods {
 }
 
 /// The foreign policies of one kind: those of one namespace, or all of the cluster.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct ForeignList {
     /// The API group.
     pub group: String,

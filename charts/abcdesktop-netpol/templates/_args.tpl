@@ -28,6 +28,7 @@ configuration. Kubernetes expands variables in arguments, so `$(` is escaped.
   (printf "--listen=%s:%d" $values.ports.address (int64 $values.ports.webhook))
   (printf "--admin-listen=%s:%d" $values.ports.address (int64 $values.ports.admin)) -}}
 {{- $args = concat $args (include "netpol.judgeArgs" . | fromJsonArray) -}}
+{{- if $values.canon.name }}{{ $args = append $args (printf "--canon-name=%s" $values.canon.name) }}{{ end -}}
 {{- if eq $values.certificates.mode "selfManaged" -}}
 {{- $args = concat $args (list
   (printf "--tls-secret=%s/%s" .Release.Namespace (include "netpol.tlsSecret" .))
@@ -89,9 +90,7 @@ Returns the arguments that verdicts depend on, which the servers and the control
 {{- define "netpol.judgeArgs" -}}
 {{- $values := .Values -}}
 {{- $verdicts := $values.verdicts -}}
-{{- $args := list -}}
-{{- $args = include "netpol.registeredArgs" . | fromJsonArray -}}
-{{- if $values.canon.name }}{{ $args = append $args (printf "--canon-name=%s" $values.canon.name) }}{{ end -}}
+{{- $args := include "netpol.registeredArgs" . | fromJsonArray -}}
 {{- $args = concat $args (list
   (printf "--enforcement=%s" $verdicts.enforcement)
   (printf "--ungranted-labels=%s" $verdicts.ungrantedLabels)

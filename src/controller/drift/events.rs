@@ -26,7 +26,7 @@ const REMEMBERED: usize = 1_024;
 
 /// Why an event is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Reason {
+pub(super) enum Reason {
     /// A policy drifted.
     DriftDetected,
     /// A drifted policy was repaired.
@@ -77,44 +77,44 @@ impl Reason {
 
 /// The object that an event is about. It is in a namespace, because events about others would all be in `default`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Regarding {
+pub(super) struct Regarding {
     /// Its API version: `networking.k8s.io/v1`.
-    pub api_version: &'static str,
+    pub(super) api_version: &'static str,
     /// Its kind.
-    pub kind: &'static str,
+    pub(super) kind: &'static str,
     /// Its namespace.
-    pub namespace: String,
+    pub(super) namespace: String,
     /// Its name.
-    pub name: String,
+    pub(super) name: String,
     /// Its uid; empty if it does not exist.
-    pub uid: String,
+    pub(super) uid: String,
 }
 
 /// Something to tell.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Event {
+pub(super) struct Event {
     /// Why.
-    pub reason: Reason,
+    pub(super) reason: Reason,
     /// About what.
-    pub regarding: Regarding,
+    pub(super) regarding: Regarding,
     /// A sentence. It contains no value that must not be printed.
-    pub note: String,
+    pub(super) note: String,
 }
 
 /// Accepts events. Clones share one queue.
 #[derive(Debug, Clone)]
-pub struct Events(mpsc::Sender<Event>);
+pub(super) struct Events(mpsc::Sender<Event>);
 
 impl Events {
     /// Starts the task that writes events. `controller` is the name of the process in events, `instance` its identity.
-    pub fn start(cluster: Cluster, instance: String) -> (Events, impl Future<Output = ()>) {
+    pub(super) fn start(cluster: Cluster, instance: String) -> (Events, impl Future<Output = ()>) {
         let (sender, queue) = mpsc::channel(QUEUE);
         let writer = Writer { cluster, instance, started: Instant::now(), quota: Quota::new(), series: HashMap::new(), count: 0 };
         (Events(sender), writer.run(queue))
     }
 
     /// Tells an event, unless the queue is full.
-    pub fn tell(&self, event: Event) {
+    pub(super) fn tell(&self, event: Event) {
         // Losing events is better than waiting for a slow API server: the log has the same sentences.
         let _ = self.0.try_send(event);
     }

@@ -90,10 +90,10 @@ impl Metrics {
         self.repairs.get_or_create(&[("kind", kind), ("outcome", outcome)]).inc();
     }
 
-    /// Shows the result of the last probe.
-    pub(super) fn set_probe(&self, result: Word) {
+    /// Shows the result of the last probe, if this process sent one.
+    pub(super) fn set_probe(&self, result: Option<Word>) {
         for each in PROBES {
-            self.probe.get_or_create(&[("result", each)]).set(i64::from(each == result));
+            self.probe.get_or_create(&[("result", each)]).set(i64::from(Some(each) == result));
         }
     }
 

@@ -9,7 +9,6 @@ use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
 use super::act::{Outcome, act};
 use super::events::{Events, Regarding};
-use super::metrics::Metrics;
 use super::report::{Line, Outcome as Reported, Reports};
 use super::status::Status;
 use super::stores::Shared;
@@ -130,16 +129,17 @@ impl Conductor {
 
     /// Makes one plan, tells and acts. Returns whether something waits for a later plan, without a change.
     async fn step(&mut self, is_leader: bool) -> bool {
-        let mut snapshot = self.shared.lock().snapshot();
-        self.probes.borrow().add_to(&mut snapshot);
+        let snapshot = self.shared.lock().snapshot();
         let mut planned = plan(&snapshot, &self.guard, self.options.repair, &self.memory, self.shared.now());
         drop(snapshot);
+        self.probes.borrow().add_to(&mut planned);
         let is_acting = is_leader && self.options.mode == Mode::Repair;
         if !is_acting {
             // Nothing was tried, so nothing is remembered and nothing is suspended.
             planned.suspended.clear();
         }
         self.status.metrics().show(&planned);
+        self.status.metrics().set_probe(self.probes.borrow().word());
         self.teller.tell(&mut self.told, &planned, is_leader);
         let mut is_waiting = false;
         if is_acting {

@@ -38,7 +38,8 @@ impl Teller {
             tracing::info!(id, kind = object.kind, namespace = object.namespace, name = object.name, "no longer found");
         }
         told.findings = found;
-        let reasons: Vec<String> = plan.not_evaluated.iter().map(|skipped| format!("{}: {}", skipped.section.name(), skipped.reason)).collect();
+        let reasons: Vec<String> =
+            plan.not_evaluated.iter().map(|skipped| format!("{}: {}", skipped.section.name(), skipped.reason)).collect();
         for reason in reasons.iter().filter(|reason| !told.not_evaluated.contains(reason)) {
             tracing::warn!("not evaluated: {reason}");
         }
@@ -64,7 +65,6 @@ impl Teller {
             (_, "policy-missing" | "namespace-without-policies") => Reason::PolicyMissing,
             (Section::Policies, _) => Reason::DriftDetected,
             (Section::Pods, _) => Reason::PodNotLabeled,
-            (Section::Registration | Section::Certificate, _) => Reason::RegistrationWeakened,
             (Section::Probe, _) => Reason::ProbeFailed,
             (Section::Canon | Section::Neighbors | Section::ForeignPolicies, _) => return,
         };
@@ -105,7 +105,9 @@ impl Teller {
             }
             (Outcome::Failed(error), _) => (Reason::RepairFailed, format!("cannot repair {} \"{name}\": {error}", kind(target))),
             (Outcome::Done, Action::Create { .. }) => (Reason::DriftRepaired, format!("created the canonical {} \"{name}\"", kind(target))),
-            (Outcome::Done, _) if target == Target::Pod => (Reason::PodLabeled, format!("pod \"{name}\" has the labels that it is granted")),
+            (Outcome::Done, _) if target == Target::Pod => {
+                (Reason::PodLabeled, format!("pod \"{name}\" has the labels that it is granted"))
+            }
             (Outcome::Done, _) => (Reason::DriftRepaired, format!("{} \"{name}\" means what the canon says again", kind(target))),
         };
         match outcome {
