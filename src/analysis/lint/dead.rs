@@ -2,14 +2,16 @@
 
 use super::finding::{Evidence, Finding, Place};
 use super::labels::is_of_nothing;
+use super::peers::evidence;
 use super::rules::{LintRule, Severity};
-use super::scene::{About, Scene, TooMany};
+use super::sample::is_plainly_alive;
+use super::scene::{About, Scene, TooMany, written};
 use crate::analysis::connection::NamedPolicy;
 use crate::analysis::matching::{self, Match};
 use crate::analysis::ports::PortSet;
 use crate::policy::rule::Rule;
 use crate::policy::traffic::PeerSet;
-use crate::policy::{Allowed, Beyond, Direction, Policy, words};
+use crate::policy::{Allowed, Beyond, Direction};
 
 /// A rule without which the policies allow the same, for pods with any labels. All such rules can be removed together: the later of
 /// two equal rules is dead.
@@ -20,8 +22,12 @@ pub(super) fn covered(scene: &Scene<'_>) -> Vec<Finding> {
         for (index, named) in scene.policies().collect::<Vec<_>>().into_iter().rev() {
             for (number, rule) in written(&named.policy, direction).iter().enumerate().rev() {
                 let about = |witness| About { policy: Some(index), place: Place::of_rule(direction, number), witness, ..About::default() };
-                let ports = words::ports_of(&rule.ports);
-                let (found, covers) = beyond_the_others(scene, &alive, (index, number), direction);
+                let found = if is_plainly_alive(scene, &alive, (index, number), direction) {
+                    continue;
+                } else {
+                    beyond_the_others(scene, &alive, (index, number), direction)
+                };
+                let (found, covers) = found;
                 match found {
                     Beyond::Grants(_) => continue,
                     Beyond::NotProven => {
@@ -33,21 +39,20 @@ pub(super) fn covered(scene: &Scene<'_>) -> Vec<Finding> {
                 if let Some(alive) = alive.get_mut(index).and_then(|rules| rules.get_mut(number)) {
                     *alive = false;
                 }
-                let by = if covers.is_empty() {
-                    "it allows nothing".to_owned()
-                } else {
-                    format!("{} allow{} it already", covers.join(", "), if covers.len() == 1 { "s" } else { "" })
+                let by = match covers.as_slice() {
+                    [] => "it allows nothing".to_owned(),
+                    [only] => format!("{only} allows the same"),
+                    [first, more @ ..] if more.len() > 3 => format!("{first} and {} more rules allow the same", more.len()),
+                    several => format!("{} together allow the same", several.join(", ")),
                 };
-                let message = format!("is without effect: {by} ({ports}). Remove the rule, or correct the one that is too wide");
-                findings.push(scene.finding(LintRule::DeadRule, Severity::Warning, about(None), message));
+                let message = format!("is without effect: {by}. Remove it, or correct the rule that is too wide");
+                let peers = crate::analysis::peers_of(scene.input.policies, direction, index, number + 1);
+                let witness = (!covers.is_empty()).then(|| evidence(&named.policy, direction, rule, &peers));
+                findings.push(scene.finding(LintRule::DeadRule, Severity::Warning, about(witness), message));
             }
         }
     }
     findings
-}
-
-fn written(policy: &Policy, direction: Direction) -> &[Rule] {
-    policy.rules(direction).map(|rules| rules.written.as_slice()).unwrap_or_default()
 }
 
 /// Returns what one rule allows beyond the others that are alive, and the rules that overlap with it, in words.
@@ -75,7 +80,7 @@ fn beyond_the_others(scene: &Scene<'_>, alive: &[Vec<bool>], (of, number): (usiz
             });
         }
         // The policy itself isolates its pods also without the rule.
-        if index == of || written(&kept, direction).len() > 0 {
+        if index == of || !written(&kept, direction).is_empty() {
             others.push(kept);
         }
     }
@@ -101,6 +106,14 @@ fn may_meet(peer: &PeerSet, other: &PeerSet) -> bool {
     }
 }
 
+/// Returns whether a finding is about a policy of which every rule is dead.
+pub(super) fn is_all_dead(scene: &Scene<'_>, finding: &Finding, dead: &[(Option<usize>, Place)]) -> bool {
+    let index = finding.policies.first().copied();
+    let Some(policy) = index.and_then(|index| scene.policy(index)) else { return false };
+    let mut rules = Scene::rules(policy).peekable();
+    rules.peek().is_some() && rules.all(|(direction, number, _)| dead.contains(&(index, Place::of_rule(direction, number))))
+}
+
 /// A rule, or a port of a rule, that no other end allows: given the endpoints, no connection uses it.
 pub(super) fn one_sided(scene: &Scene<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
@@ -116,17 +129,17 @@ pub(super) fn one_sided(scene: &Scene<'_>) -> Vec<Finding> {
             let missing = used.open.less(&used.possible);
             let Some((from, to)) = used.pair.filter(|_| !missing.is_empty()) else { continue };
             let (does, other, cure) = match direction {
-                Direction::Egress => ("allows", "destination accepts", "Allow it there for ingress"),
-                Direction::Ingress => ("accepts", "source may open", "Allow it there for egress"),
+                Direction::Egress => ("allows", "destination accepts it", "Allow it there for ingress"),
+                Direction::Ingress => ("accepts", "source may open it", "Allow it there for egress"),
             };
             let (peers, side) = (crate::analysis::peers_of(scene.input.policies, direction, index, number + 1), direction.peers_field());
             let (lint, message) = if used.possible.is_empty() {
                 (
                     LintRule::DeadRule,
-                    format!("is without effect: it {does} {missing} {side} {peers}, which no {other}. {cure}, or remove the rule"),
+                    format!("is without effect: it {does} {missing} {side} {peers}, but no {other}. {cure}, or remove the rule"),
                 )
             } else {
-                (LintRule::OneSidedPort, format!("{does} {missing} {side} {peers}, which no {other}. {cure}, or remove the port here"))
+                (LintRule::OneSidedPort, format!("{does} {missing} {side} {peers}, but no {other}. {cure}, or remove the port"))
             };
             let witness = Some(Evidence { from, to, ports: missing.to_string() });
             let about = About { policy: Some(index), place: Place::of_rule(direction, number), witness, ..About::default() };

@@ -10,7 +10,7 @@
 //! | `scene` | the input, prepared |
 //! | `peers`, `namespaces` | rules about peers, and about the namespaces of peers |
 //! | `labels` | rules about labels that policies select and grants give |
-//! | `dead`, `redundant` | rules and policies that change nothing |
+//! | `dead`, `sample`, `redundant` | rules and policies that change nothing |
 //! | `pods` | rules about the connections of identities |
 //! | `ignore` | the findings that annotations ignore |
 
@@ -23,6 +23,7 @@ mod peers;
 mod pods;
 mod redundant;
 mod rules;
+mod sample;
 mod scene;
 
 #[cfg(test)]
@@ -46,7 +47,10 @@ pub struct Lint {
 
 /// Evaluates every rule.
 pub fn lint(input: Input<'_>) -> Lint {
-    let scene = Scene::new(input);
+    of(&Scene::new(input))
+}
+
+fn of(scene: &Scene<'_>) -> Lint {
     let checks: [fn(&Scene<'_>) -> Vec<Finding>; 14] = [
         peers::or_instead_of_and,
         peers::metadata_address,
@@ -63,8 +67,12 @@ pub fn lint(input: Input<'_>) -> Lint {
         dead::one_sided,
         redundant::redundant,
     ];
-    let findings = checks.iter().flat_map(|check| check(&scene)).collect();
-    let (mut findings, mut ignored) = ignore::separate(&scene, findings);
+    let mut findings: Vec<Finding> = checks.iter().flat_map(|check| check(scene)).collect();
+    // That a policy of dead rules is redundant says nothing in addition.
+    let dead: Vec<(Option<usize>, Place)> =
+        findings.iter().filter(|it| it.rule == LintRule::DeadRule).map(|it| (it.policies.first().copied(), it.place.clone())).collect();
+    findings.retain(|finding| finding.rule != LintRule::RedundantPolicy || !dead::is_all_dead(scene, finding, &dead));
+    let (mut findings, mut ignored) = ignore::separate(scene, findings);
     findings.sort_by(order);
     ignored.sort_by(|left, right| order(&left.finding, &right.finding));
     number(findings.iter_mut().chain(ignored.iter_mut().map(|ignored| &mut ignored.finding)));

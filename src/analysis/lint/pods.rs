@@ -5,8 +5,10 @@ use super::rules::{LintRule, Severity};
 use super::scene::{About, Class, Scene, TooMany};
 use crate::analysis::connection::{Connection, Side};
 use crate::analysis::endpoint::End;
+use crate::analysis::matching::{self, Match};
 use crate::analysis::ports::PortSet;
 use crate::policy::Direction;
+use crate::policy::rule::Rule;
 
 /// An identity whose pods can connect to each other.
 pub(super) fn reaches_own_kind(scene: &Scene<'_>) -> Vec<Finding> {
@@ -25,7 +27,7 @@ pub(super) fn reaches_own_kind(scene: &Scene<'_>) -> Vec<Finding> {
             policies.iter().filter_map(|index| scene.input.policies.get(*index)).map(|named| named.name.as_str()).collect();
         let name = class.name();
         let message = format!(
-            "pods of {name} can connect to each other on {} ({}). If only other pods need that, exclude {name} from the peers",
+            "its pods can connect to each other on {} ({}). If only other pods need that, exclude these from the peers",
             found.allowed,
             names.join(" and ")
         );
@@ -75,11 +77,11 @@ pub(super) fn no_dns_path(scene: &Scene<'_>) -> Vec<Finding> {
             Ok(Reaches { ports: true, .. }) => {}
             Ok(Reaches { anything, .. }) => {
                 let (severity, remark) = if anything {
-                    (Severity::Warning, "It opens other connections, for which it needs addresses")
+                    (Severity::Warning, "It opens other connections")
                 } else {
-                    (Severity::Info, "It opens no connection, so this may be intended")
+                    (Severity::Info, "It opens no connection at all")
                 };
-                let message = format!("{} is isolated for egress, and no policy opens port 53 of a DNS server. {remark}", class.name());
+                let message = format!("isolated for egress, and port 53 is open to nothing: names do not resolve. {remark}");
                 let place = Place { endpoint: Some(class.endpoint.id.clone()), ..Place::default() };
                 let (first, others) = (policies.first().copied(), policies.get(1..).unwrap_or_default());
                 let about = About { policy: first, others, place, ..About::default() };
@@ -97,16 +99,19 @@ struct Reaches {
 }
 
 fn reaches(scene: &Scene<'_>, class: &Class<'_>, ports: &PortSet) -> Result<Reaches, TooMany> {
-    let mut anything = false;
-    for to in &scene.classes {
+    let mut reaches = Reaches { ports: false, anything: false };
+    let policies = class.isolated_by(Direction::Egress).iter().filter_map(|index| scene.policy(*index)?.rules(Direction::Egress));
+    let rules: Vec<&Rule> = policies.flat_map(|rules| &rules.written).collect();
+    for to in scene.classes.iter().filter(|to| rules.iter().any(|rule| matching::peers(&rule.peers, &to.end) != Match::No)) {
         let found = scene.connection(class, to, &[])?;
         let open = found.allowed.or(&found.depends);
-        anything |= !open.is_empty();
-        if !open.and(ports).is_empty() {
-            return Ok(Reaches { ports: true, anything });
+        reaches.anything |= !open.is_empty();
+        reaches.ports |= !open.and(ports).is_empty();
+        if reaches.ports {
+            break;
         }
     }
-    Ok(Reaches { ports: false, anything })
+    Ok(reaches)
 }
 
 /// A policy with rules in both directions. In the chains of a pod that such a policy selects, kube-router and the products that contain
@@ -119,22 +124,22 @@ pub(super) fn mixed_directions(scene: &Scene<'_>) -> Vec<Finding> {
     };
     let is_mixed = |index: usize| has_rules(index, Direction::Ingress) && has_rules(index, Direction::Egress);
     let mut findings = Vec::new();
-    for (index, named) in scene.policies().filter(|(index, _)| is_mixed(*index)) {
+    for (index, _) in scene.policies().filter(|(index, _)| is_mixed(*index)) {
         let place = Place::default();
         let Ok(leaks) = leaks(scene, index, is_mixed) else {
             findings.push(scene.not_evaluated(LintRule::MixedDirections, Some(index)));
             continue;
         };
-        let witness = leaks.into_iter().next();
-        let (severity, opens) = match &witness {
-            Some(leak) => (Severity::Warning, format!("Here it would also open {}", leak)),
-            None => (Severity::Info, "Here that opens nothing".to_owned()),
+        let (severity, opens) = match leaks.as_slice() {
+            [] => (Severity::Info, "nothing here".to_owned()),
+            [only] => (Severity::Warning, only.to_string()),
+            [first, more @ ..] => (Severity::Warning, format!("{first}, and connections of {} more pairs", more.len())),
         };
         let message = format!(
-            "has rules for ingress and for egress. kube-router (also in k3s) applies the rules of both directions to connections between pods that \
-             the policy selects. {opens}. Split it into one policy for each direction: {0}-ingress, {0}-egress",
-            named.name
+            "has rules in both directions, and kube-router (also in k3s) applies both to connections between its pods. That also opens {opens}. \
+             Use one policy for each direction"
         );
+        let witness = leaks.into_iter().next();
         let about = About { policy: Some(index), place, witness, ..About::default() };
         findings.push(scene.finding(LintRule::MixedDirections, severity, about, message));
     }
