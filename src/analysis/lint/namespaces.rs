@@ -50,8 +50,7 @@ pub(super) fn unset_label(scene: &Scene<'_>) -> Vec<Finding> {
         }
         let pods = if peer.pods.is_all() { "every pod".to_owned() } else { format!("pods {}", peer.pods) };
         let message = format!(
-            "{pods} in namespaces {}: no namespace has the label {} until an administrator sets it. Use {NAMESPACE_NAME_KEY}, which \
-             Kubernetes sets",
+            "selects {pods} in namespaces {}, but no known namespace has these labels, and Kubernetes does not set {}. Use {NAMESPACE_NAME_KEY}",
             peer.namespaces,
             needed.join(", "),
         );

@@ -22,9 +22,10 @@ pub(super) fn or_instead_of_and(scene: &Scene<'_>) -> Vec<Finding> {
         for (direction, number, rule) in Scene::rules(&named.policy) {
             let Some((own, other)) = meant_together(scene, &named.policy, rule) else { continue };
             let (namespaces, pods) = (&other.selector, &own.selector);
+            let none = if scene.knows_pods_of(&named.policy.home) { ", where there are none" } else { "" };
             let message = format!(
-                "allows every pod in namespaces {namespaces}: peer {} adds pods {pods} of the own namespace, where there are none, and restricts \
-                 nothing. Write both selectors in one peer",
+                "allows every pod in namespaces {namespaces}: peer {} does not restrict that, it adds pods {pods} of the own namespace{none}. Write \
+                 both selectors in one peer",
                 own.number + 1
             );
             let stranger = format!("a pod without {pods} in namespaces {namespaces}");

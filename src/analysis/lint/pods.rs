@@ -131,7 +131,7 @@ pub(super) fn mixed_directions(scene: &Scene<'_>) -> Vec<Finding> {
             continue;
         };
         let (severity, opens) = match leaks.as_slice() {
-            [] => (Severity::Info, "nothing here".to_owned()),
+            [] => (Severity::Info, "nothing between known pods".to_owned()),
             [only] => (Severity::Warning, only.to_string()),
             [first, more @ ..] => (Severity::Warning, format!("{first}, and connections of {} more pairs", more.len())),
         };

@@ -268,10 +268,14 @@ pub(crate) fn allow_the_same(left: &[Value], right: &[Value]) -> bool {
         pods().all(|pod| isolated(&left, pod) == isolated(&right, pod))
             && readings(direction).all(|http| {
                 let [left, right] = [&left, &right].map(|set| set.iter().map(|it| (it, it.table(direction, http))).collect::<Vec<_>>());
-                let open = |set: &[(&Model, Vec<Mask>)], pod, peer: usize| {
-                    set.iter().filter(|(it, _)| it.isolates(pod, direction)).fold(0, |open, (_, table)| open | table[peer])
+                let open = |set: &[(&Model, Vec<Mask>)], pod| {
+                    let mut open = vec![0; PEERS.len()];
+                    for (_, table) in set.iter().filter(|(it, _)| it.isolates(pod, direction)) {
+                        open.iter_mut().zip(table).for_each(|(open, ports)| *open |= ports);
+                    }
+                    open
                 };
-                pods().all(|pod| (0..PEERS.len()).all(|peer| open(&left, pod, peer) == open(&right, pod, peer)))
+                pods().all(|pod| open(&left, pod) == open(&right, pod))
             })
     })
 }
