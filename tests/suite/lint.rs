@@ -45,7 +45,16 @@ fn ids(report: &Value) -> Vec<&str> {
 fn the_text_groups_findings_by_rule() {
     let ran = shop(&[]);
     assert_eq!((ran.code, ran.err.as_str()), (1, ""));
-    insta::assert_snapshot!(ran.out, @"");
+    insta::assert_snapshot!(ran.out, @r"
+    open-peer: a rule that allows every peer
+      warning  web ingress rule 1 (standard input, document 1): allows TCP 443 from every pod of every namespace, and every address. List the peers that need it
+               witness: any pod in any namespace -> pods run=web TCP 443
+
+    no-dns-path: an identity that is isolated for egress and reaches no DNS server
+      info     shop/Deployment/web (web) (standard input, document 1): isolated for egress, and port 53 is open to nothing: names do not resolve. It opens no connection at all
+
+    2 findings: 0 errors, 1 warning, 1 info (2 policies in 1 file); 1 ignored by annotations
+    ");
 }
 
 #[test]

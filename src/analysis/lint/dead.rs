@@ -4,7 +4,7 @@ use super::finding::{Evidence, Finding, Place};
 use super::labels::is_of_nothing;
 use super::peers::evidence;
 use super::rules::{LintRule, Severity};
-use super::sample::is_plainly_alive;
+use super::sample::{Shown, shown};
 use super::scene::{About, Scene, TooMany, written};
 use crate::analysis::connection::NamedPolicy;
 use crate::analysis::matching::{self, Match};
@@ -22,32 +22,27 @@ pub(super) fn covered(scene: &Scene<'_>) -> Vec<Finding> {
         for (index, named) in scene.policies().collect::<Vec<_>>().into_iter().rev() {
             for (number, rule) in written(&named.policy, direction).iter().enumerate().rev() {
                 let about = |witness| About { policy: Some(index), place: Place::of_rule(direction, number), witness, ..About::default() };
-                let found = if is_plainly_alive(scene, &alive, (index, number), direction) {
-                    continue;
-                } else {
-                    beyond_the_others(scene, &alive, (index, number), direction)
-                };
-                let (found, covers) = found;
-                match found {
-                    Beyond::Grants(_) => continue,
-                    Beyond::NotProven => {
+                let by = match without(scene, &alive, (index, number), direction) {
+                    Without::Less => continue,
+                    Without::NotProven => {
                         findings.push(scene.not_evaluated(LintRule::DeadRule, Some(index)));
                         continue;
                     }
-                    Beyond::Nothing => {}
-                }
+                    Without::TheSame { by } => by,
+                };
                 if let Some(alive) = alive.get_mut(index).and_then(|rules| rules.get_mut(number)) {
                     *alive = false;
                 }
-                let by = match covers.as_slice() {
+                let names: Vec<String> = by.iter().map(|place| name_of(scene, *place, index, direction)).collect();
+                let by = match names.as_slice() {
                     [] => "it allows nothing".to_owned(),
                     [only] => format!("{only} allows the same"),
-                    [first, more @ ..] if more.len() > 3 => format!("{first} and {} more rules allow the same", more.len()),
+                    [first, more @ ..] if more.len() > 3 => format!("{first} and {} more rules together allow the same", more.len()),
                     several => format!("{} together allow the same", several.join(", ")),
                 };
                 let message = format!("is without effect: {by}. Remove it, or correct the rule that is too wide");
                 let peers = crate::analysis::peers_of(scene.input.policies, direction, index, number + 1);
-                let witness = (!covers.is_empty()).then(|| evidence(&named.policy, direction, rule, &peers));
+                let witness = (!names.is_empty()).then(|| evidence(&named.policy, direction, rule, &peers));
                 findings.push(scene.finding(LintRule::DeadRule, Severity::Warning, about(witness), message));
             }
         }
@@ -55,37 +50,58 @@ pub(super) fn covered(scene: &Scene<'_>) -> Vec<Finding> {
     findings
 }
 
-/// Returns what one rule allows beyond the others that are alive, and the rules that overlap with it, in words.
-fn beyond_the_others(scene: &Scene<'_>, alive: &[Vec<bool>], (of, number): (usize, usize), direction: Direction) -> (Beyond, Vec<String>) {
-    let Some((policy, rule)) = scene.policy(of).and_then(|policy| Some((policy, written(policy, direction).get(number)?))) else {
-        return (Beyond::NotProven, Vec::new());
+/// What the policies allow without a rule.
+enum Without {
+    /// Less than with it.
+    Less,
+    /// The same, because of these rules, each given by policy and index.
+    TheSame { by: Vec<(usize, usize)> },
+    /// The comparison takes too many steps.
+    NotProven,
+}
+
+fn without(scene: &Scene<'_>, alive: &[Vec<bool>], (of, number): (usize, usize), direction: Direction) -> Without {
+    let shared = match shown(scene, alive, (of, number), direction) {
+        Shown::Alive => return Without::Less,
+        Shown::SharedBy(shared) => shared,
     };
-    let mut others = Vec::new();
-    let mut covers = Vec::new();
+    let Some((policy, rule)) = scene.policy(of).and_then(|policy| Some((policy, written(policy, direction).get(number)?))) else {
+        return Without::NotProven;
+    };
+    let only = policy.only(direction, |index, _| index == number);
+    // The policy isolates its pods also without the rule.
+    let isolation = policy.only(direction, |_, _| false);
+    for place in shared {
+        let Some(other) = scene.policy(place.0).map(|other| other.only(direction, |index, _| index == place.1)) else { continue };
+        if Allowed::new([&isolation, &other]).beyond(&only) == Beyond::Nothing {
+            return Without::TheSame { by: vec![place] };
+        }
+    }
+    let mut others = vec![isolation];
+    let mut by = Vec::new();
     for ((index, named), alive) in scene.policies().zip(alive) {
         if named.policy.home != policy.home || !named.policy.subject.can_match_with(&policy.subject) {
             continue;
         }
-        let overlapping =
-            |other: usize, candidate: &Rule| alive.get(other) == Some(&true) && (index, other) != (of, number) && overlaps(rule, candidate);
-        let kept = named.policy.only(direction, overlapping);
-        for (other, candidate) in
-            written(&named.policy, direction).iter().enumerate().filter(|(other, candidate)| overlapping(*other, candidate))
-        {
-            let _ = candidate;
-            covers.push(if index == of {
-                format!("{direction} rule {}", other + 1)
-            } else {
-                format!("{} {direction} rule {}", named.name, other + 1)
-            });
-        }
-        // The policy itself isolates its pods also without the rule.
-        if index == of || !written(&kept, direction).is_empty() {
-            others.push(kept);
+        let is_other = |other: usize| alive.get(other) == Some(&true) && (index, other) != (of, number);
+        let rules = written(&named.policy, direction).iter().enumerate();
+        let overlapping: Vec<usize> = rules.filter(|(other, it)| is_other(*other) && overlaps(rule, it)).map(|(other, _)| other).collect();
+        if !overlapping.is_empty() {
+            others.push(named.policy.only(direction, |other, _| overlapping.contains(&other)));
+            by.extend(overlapping.into_iter().map(|other| (index, other)));
         }
     }
-    let only = policy.only(direction, |index, _| index == number);
-    (Allowed::new(&others).beyond(&only), covers)
+    match Allowed::new(&others).beyond(&only) {
+        Beyond::Grants(_) => Without::Less,
+        Beyond::Nothing => Without::TheSame { by },
+        Beyond::NotProven => Without::NotProven,
+    }
+}
+
+/// Returns the name of a rule: `ingress rule 1`, with its policy if that is another one.
+fn name_of(scene: &Scene<'_>, (policy, rule): (usize, usize), own: usize, direction: Direction) -> String {
+    let name = scene.input.policies.get(policy).filter(|_| policy != own).map(|named| format!("{} ", named.name)).unwrap_or_default();
+    format!("{name}{direction} rule {}", rule + 1)
 }
 
 /// Returns whether two rules may allow the same connection of the same pods. If unsure, they may.

@@ -11,10 +11,11 @@
 //! | `peers`, `namespaces` | rules about peers, and about the namespaces of peers |
 //! | `labels` | rules about labels that policies select and grants give |
 //! | `dead`, `sample`, `redundant` | rules and policies that change nothing |
-//! | `pods` | rules about the connections of identities |
+//! | `pods`, `directions` | rules about the connections of identities, and what kube-router adds to them |
 //! | `ignore` | the findings that annotations ignore |
 
 mod dead;
+mod directions;
 mod finding;
 mod ignore;
 mod labels;
@@ -56,7 +57,7 @@ fn of(scene: &Scene<'_>) -> Lint {
         peers::metadata_address,
         peers::open_peer,
         pods::reaches_own_kind,
-        pods::mixed_directions,
+        directions::mixed,
         pods::no_dns_path,
         namespaces::unset_label,
         namespaces::hard_coded,

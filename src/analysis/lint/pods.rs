@@ -3,7 +3,7 @@
 use super::finding::{Evidence, Finding, Place};
 use super::rules::{LintRule, Severity};
 use super::scene::{About, Class, Scene, TooMany};
-use crate::analysis::connection::{Connection, Side};
+use crate::analysis::connection::Connection;
 use crate::analysis::endpoint::End;
 use crate::analysis::matching::{self, Match};
 use crate::analysis::ports::PortSet;
@@ -112,67 +112,4 @@ fn reaches(scene: &Scene<'_>, class: &Class<'_>, ports: &PortSet) -> Result<Reac
         }
     }
     Ok(reaches)
-}
-
-/// A policy with rules in both directions. In the chains of a pod that such a policy selects, kube-router and the products that contain
-/// its policy controller also apply the rules of the other direction: its ingress rules open egress and its egress rules open ingress,
-/// between pods that the policy selects.
-pub(super) fn mixed_directions(scene: &Scene<'_>) -> Vec<Finding> {
-    let has_rules = |index: usize, direction| {
-        let rules = scene.policy(index).and_then(|policy| policy.rules(direction));
-        rules.is_some_and(|rules| !rules.written.is_empty())
-    };
-    let is_mixed = |index: usize| has_rules(index, Direction::Ingress) && has_rules(index, Direction::Egress);
-    let mut findings = Vec::new();
-    for (index, _) in scene.policies().filter(|(index, _)| is_mixed(*index)) {
-        let place = Place::default();
-        let Ok(leaks) = leaks(scene, index, is_mixed) else {
-            findings.push(scene.not_evaluated(LintRule::MixedDirections, Some(index)));
-            continue;
-        };
-        let (severity, opens) = match leaks.as_slice() {
-            [] => (Severity::Info, "nothing between known pods".to_owned()),
-            [only] => (Severity::Warning, only.to_string()),
-            [first, more @ ..] => (Severity::Warning, format!("{first}, and connections of {} more pairs", more.len())),
-        };
-        let message = format!(
-            "has rules in both directions, and kube-router (also in k3s) applies both to connections between its pods. That also opens {opens}. \
-             Use one policy for each direction"
-        );
-        let witness = leaks.into_iter().next();
-        let about = About { policy: Some(index), place, witness, ..About::default() };
-        findings.push(scene.finding(LintRule::MixedDirections, severity, about, message));
-    }
-    findings
-}
-
-/// Returns the connections that kube-router opens in addition because of one policy.
-fn leaks(scene: &Scene<'_>, policy: usize, is_mixed: impl Fn(usize) -> bool) -> Result<Vec<Evidence>, TooMany> {
-    let Some(of_policy) = scene.policy(policy) else { return Ok(Vec::new()) };
-    let selected: Vec<&Class<'_>> = scene.selected(of_policy).collect();
-    let mut leaks = Vec::new();
-    for from in &selected {
-        for to in &selected {
-            let found = scene.connection(from, to, &[])?;
-            // What rules of policies that select both ends open, by direction; kube-router matches blocks with the addresses of pods.
-            let both = |index: &usize| {
-                is_mixed(*index)
-                    && from.isolated_by(Direction::Egress).contains(index)
-                    && to.isolated_by(Direction::Ingress).contains(index)
-            };
-            let of = |side: &Side, only: Option<usize>| {
-                let crossing = side.grants.iter().filter(|granted| both(&granted.policy) && only.is_none_or(|only| only == granted.policy));
-                PortSet::union(crossing.map(|granted| &granted.possible))
-            };
-            let regular = found.egress.possible.and(&found.ingress.possible);
-            let egress = found.egress.possible.or(&of(&found.ingress, None));
-            let ingress = found.ingress.possible.or(&of(&found.egress, None));
-            let own = of(&found.ingress, Some(policy)).or(&of(&found.egress, Some(policy)));
-            let leak = egress.and(&ingress).less(&regular).and(&own);
-            if !leak.is_empty() {
-                leaks.push(Evidence { from: from.name(), to: to.name(), ports: leak.to_string() });
-            }
-        }
-    }
-    Ok(leaks)
 }

@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use super::finding::{Evidence, Finding};
 use super::labels::is_of_nothing;
 use super::rules::{LintRule, Severity};
-use super::scene::{About, Class, Scene, TooMany};
+use super::scene::{About, Class, Scene, TooMany, written};
 use crate::analysis::connection::{Granted, Side};
+use crate::analysis::matching::{self, Match};
 use crate::analysis::ports::PortSet;
 use crate::policy::Direction;
 
@@ -54,12 +55,14 @@ fn use_of(scene: &Scene<'_>, policy: usize, removed: &[bool]) -> Result<Use, Too
     let stays = |index: &usize| *index != policy && !removed.get(*index).copied().unwrap_or(false);
     let (mut by, mut example) = (BTreeSet::new(), None);
     for direction in Direction::BOTH.into_iter().filter(|direction| of_policy.rules(*direction).is_some()) {
+        let rules = written(of_policy, direction);
         for subject in scene.selected(of_policy).filter(|class| class.is_known()) {
             // Without any policy, everything would be open.
             if !subject.isolated_by(direction).iter().any(stays) {
                 return Ok(Use::Needed);
             }
-            for peer in &scene.classes {
+            let is_peer = |class: &&Class<'_>| rules.iter().any(|rule| matching::peers(&rule.peers, &class.end) != Match::No);
+            for peer in scene.classes.iter().filter(is_peer) {
                 let (from, to) = match direction {
                     Direction::Egress => (subject, peer),
                     Direction::Ingress => (peer, subject),

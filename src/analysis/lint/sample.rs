@@ -24,32 +24,43 @@ enum Peer {
     Other,
 }
 
-/// Returns whether some connection of a rule is allowed by no other rule that is alive. It is cheap, and decides for most rules.
-pub(super) fn is_plainly_alive(scene: &Scene<'_>, alive: &[Vec<bool>], (of, number): (usize, usize), direction: Direction) -> bool {
+/// What examples show about a rule.
+pub(super) enum Shown {
+    /// Some connection of the rule is allowed by no other rule that is alive.
+    Alive,
+    /// Some connection is allowed by these others too, given by policy and index: the first few.
+    SharedBy(Vec<(usize, usize)>),
+}
+
+/// Tries some connections of a rule. That is cheap, and decides for most rules.
+pub(super) fn shown(scene: &Scene<'_>, alive: &[Vec<bool>], (of, number): (usize, usize), direction: Direction) -> Shown {
+    let mut shared = Vec::new();
     let Some((policy, rule)) = scene.policy(of).and_then(|policy| Some((policy, written(policy, direction).get(number)?))) else {
-        return false;
+        return Shown::SharedBy(shared);
     };
     if policy.subject.is_empty() {
-        return false;
+        return Shown::SharedBy(shared);
     }
     let subject = example(&policy.subject);
-    let others: Vec<&Rule> = scene
-        .policies()
-        .zip(alive)
-        .filter(|((_, named), _)| {
-            named.policy.home == policy.home && named.policy.subject.matches(|key| subject.get(key).map(String::as_str))
-        })
-        .flat_map(|((index, named), alive)| {
-            let rules = written(&named.policy, direction).iter().zip(alive).enumerate();
-            rules.filter(move |(other, (_, alive))| **alive && (index, *other) != (of, number)).map(|(_, (rule, _))| rule)
-        })
-        .collect();
-    let ports = || rule.ports.numbers.ranges().iter().take(MOST).map(|(first, _)| *first);
-    rule.peer_sets()
-        .iter()
-        .take(MOST)
-        .filter_map(Peer::of)
-        .any(|peer| ports().any(|port| !others.iter().any(|other| other.ports.numbers.contains(port) && peer.is_of(other))))
+    let mut others: Vec<((usize, usize), &Rule)> = Vec::new();
+    for ((index, named), alive) in scene.policies().zip(alive) {
+        if named.policy.home == policy.home && named.policy.subject.matches(|key| subject.get(key).map(String::as_str)) {
+            let rules = written(&named.policy, direction).iter().zip(alive).enumerate().filter(|(_, (_, alive))| **alive);
+            others.extend(rules.map(|(other, (rule, _))| ((index, other), rule)).filter(|(place, _)| *place != (of, number)));
+        }
+    }
+    for peer in rule.peer_sets().iter().take(MOST).filter_map(Peer::of) {
+        for (port, _) in rule.ports.numbers.ranges().iter().take(MOST) {
+            let mut allowing = others.iter().filter(|(_, other)| other.ports.numbers.contains(*port) && peer.is_of(other)).peekable();
+            if allowing.peek().is_none() {
+                return Shown::Alive;
+            }
+            if shared.is_empty() {
+                shared = allowing.map(|(place, _)| *place).take(MOST).collect();
+            }
+        }
+    }
+    Shown::SharedBy(shared)
 }
 
 impl Peer {
