@@ -1,6 +1,7 @@
 //! `netpol lint`.
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 use std::fs;
 
 use netpol::analysis::lint::LintRule;
@@ -55,6 +56,29 @@ fn the_text_groups_findings_by_rule() {
 
     2 findings: 0 errors, 1 warning, 1 info (2 policies in 1 file); 1 ignored by annotations
     ");
+}
+
+#[test]
+fn only_what_is_in_the_files_is_known() {
+    let policies = netpol(&["render", "policies", "--canon", "abcdesktop-4.4"]).out;
+    let rules = |input: &str| -> BTreeSet<String> {
+        let report = report(&netpol_reading(&["lint", "-f", "-", "--output", "json"], input.as_bytes()));
+        report["findings"].as_array().unwrap().iter().map(|finding| finding["rule"].as_str().unwrap().to_owned()).collect()
+    };
+    let without_pods = rules(&policies);
+    for needs_pods in ["selects-nothing", "no-dns-path", "one-sided-port", "redundant-policy", "ungranted-label", "reaches-own-kind"] {
+        assert!(!without_pods.contains(needs_pods), "{needs_pods}");
+    }
+    assert!(without_pods.contains("dead-rule") && without_pods.contains("unset-namespace-label"));
+    let namespace =
+        |name: &str| format!("{{apiVersion: v1, kind: Namespace, metadata: {{name: {name}, labels: {{name: {name}}}}}}}\n---\n");
+    let desktop = "{apiVersion: apps/v1, kind: Deployment, metadata: {name: x}, spec: {template: {metadata: {labels: {type: x11server, netpol/ocuser: 'true'}}}}}\n---\n";
+    let all = [namespace("kube-monitor"), namespace("abcdesktop"), desktop.to_owned(), policies].concat();
+    let with_pods = rules(&all);
+    assert!(!with_pods.contains("unset-namespace-label"));
+    for found in ["selects-nothing", "one-sided-port", "reaches-own-kind", "mixed-directions", "hard-coded-namespace"] {
+        assert!(with_pods.contains(found), "{found}: {with_pods:?}");
+    }
 }
 
 #[test]
@@ -119,7 +143,7 @@ fn rewritten(page: &str) -> String {
             assert_eq!(lines.next(), Some("```text"));
             let found = netpol(&["lint", "--canon", canon]).out;
             let section = found.split("\n\n").find(|section| section.starts_with(&format!("{rule}: "))).unwrap_or_else(|| panic!("{rule}"));
-            written.push_str(&format!("```text\n{section}\n```\n"));
+            let _ = write!(written, "```text\n{section}\n```\n");
             assert!(lines.any(|line| line == "```"), "a block has no end");
         }
     }

@@ -135,12 +135,9 @@ pub(super) fn one_sided(scene: &Scene<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (index, named) in scene.policies().filter(|(_, named)| !is_of_nothing(scene, &named.policy)) {
         for (direction, number, rule) in Scene::rules(&named.policy) {
-            let used = match used(scene, index, named, direction, number, rule) {
-                Ok(used) => used,
-                Err(TooMany) => {
-                    findings.push(scene.not_evaluated(LintRule::OneSidedPort, Some(index)));
-                    return findings;
-                }
+            let Ok(used) = used(scene, index, named, direction, number, rule) else {
+                findings.push(scene.not_evaluated(LintRule::OneSidedPort, Some(index)));
+                return findings;
             };
             let missing = used.open.less(&used.possible);
             let Some((from, to)) = used.pair.filter(|_| !missing.is_empty()) else { continue };

@@ -182,10 +182,10 @@ impl<'w> Scene<'w> {
 
     /// Returns the finding that a check of a policy was not made.
     pub(super) fn not_evaluated(&self, rule: LintRule, policy: Option<usize>) -> Finding {
-        let place = Place { label: Some(rule.id().to_owned()), ..Place::default() };
-        let about = About { policy, place, ..About::default() };
+        let about = About { policy, ..About::default() };
         let message = format!("{rule} takes too many steps here, so it was not evaluated");
-        self.finding(LintRule::NotEvaluated, Severity::Warning, about, message)
+        let finding = self.finding(LintRule::NotEvaluated, Severity::Warning, about, message);
+        Finding { id: format!("{}/{rule}", finding.id), ..finding }
     }
 }
 

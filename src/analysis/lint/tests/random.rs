@@ -58,11 +58,7 @@ fn exactly_the_dead_rules_change_nothing_in_the_naive_model() {
         let policies = named(&specs);
         let found = lint(input(&policies, &[], &namespaces)).findings;
         prop_assert!(found.iter().all(|finding| finding.rule != LintRule::NotEvaluated));
-        let place = |finding: &super::Finding| {
-            let list = if finding.place.direction.unwrap() == crate::policy::Direction::Ingress { "ingress" } else { "egress" };
-            (finding.policies[0], list, finding.place.rule.unwrap() - 1)
-        };
-        let rules: Vec<_> = found.iter().filter(|finding| finding.rule == LintRule::DeadRule).map(place).collect();
+        let rules = dead_rules(&found);
         dead.set(dead.get() + rules.len());
         let left = without(&specs, &rules);
         prop_assert!(allow_the_same(&specs, &left), "{:?} are not dead", rules);
@@ -83,6 +79,15 @@ fn exactly_the_dead_rules_change_nothing_in_the_naive_model() {
     assert!(dead.get() > 100 && alive.get() > 300, "{} dead, {} alive", dead.get(), alive.get());
 }
 
+/// Returns the dead rules: policy, direction and index.
+fn dead_rules(found: &[super::Finding]) -> Vec<(usize, &'static str, usize)> {
+    let place = |finding: &super::Finding| {
+        let list = if finding.place.direction.unwrap() == crate::policy::Direction::Ingress { "ingress" } else { "egress" };
+        (finding.policies[0], list, finding.place.rule.unwrap() - 1)
+    };
+    found.iter().filter(|finding| finding.rule == LintRule::DeadRule).map(place).collect()
+}
+
 fn endpoint(index: usize, (a, b): (Option<&'static str>, Option<&'static str>)) -> Endpoint {
     let given: Vec<(&str, &str)> = [("a", a), ("b", b)].into_iter().filter_map(|(key, value)| Some((key, value?))).collect();
     let pods = Pods::labeled(Namespace::new(OWN, BTreeMap::new()), labels(&given));
@@ -99,11 +104,12 @@ fn open(policies: &[NamedPolicy], endpoints: &[Endpoint]) -> Vec<String> {
 
 #[test]
 fn exactly_the_redundant_policies_and_unused_rules_change_no_connection() {
-    let [redundant, needed, one_sided] = [(); 3].map(|()| Cell::new(0));
+    let [redundant, needed, one_sided, unused] = [(); 4].map(|()| Cell::new(0));
     let pods = vec((select(&VALUES[..]), select(&VALUES[..])), 2..5);
     let namespaces = BTreeMap::new();
     run(1_200, &(vec(spec(), 1..5), pods), |(specs, pods)| {
-        let policies = named(&specs.iter().map(explicit).collect::<Vec<_>>());
+        let specs: Vec<Value> = specs.iter().map(explicit).collect();
+        let policies = named(&specs);
         let endpoints: Vec<Endpoint> = pods.into_iter().enumerate().map(|(index, labels)| endpoint(index, labels)).collect();
         let found = lint(input(&policies, &endpoints, &namespaces)).findings;
         let of = |rule| found.iter().filter(|finding| finding.rule == rule).map(|finding| finding.policies[0]).collect::<Vec<_>>();
@@ -114,6 +120,9 @@ fn exactly_the_redundant_policies_and_unused_rules_change_no_connection() {
         };
         let before = open(&policies, &endpoints);
         prop_assert_eq!(&before, &open(&keep(&removed), &endpoints));
+        let rules = dead_rules(&found);
+        unused.set(unused.get() + rules.len());
+        prop_assert_eq!(&before, &open(&named(&without(&specs, &rules)), &endpoints), "{:?} are used", rules);
         // Dead rules are found first: a policy of nothing else is not said to be redundant.
         if of(LintRule::DeadRule).is_empty() && of(LintRule::SelectsNothing).is_empty() {
             for index in (0..policies.len()).filter(|index| !removed.contains(index)) {
@@ -132,6 +141,12 @@ fn exactly_the_redundant_policies_and_unused_rules_change_no_connection() {
         one_sided.set(one_sided.get() + of(LintRule::OneSidedPort).len());
         Ok(())
     });
-    println!("{} policies are redundant, {} are not; {} one-sided ports", redundant.get(), needed.get(), one_sided.get());
-    assert!(redundant.get() > 50 && needed.get() > 200 && one_sided.get() > 50);
+    println!(
+        "{} policies are redundant, {} are not; {} one-sided ports, {} dead rules",
+        redundant.get(),
+        needed.get(),
+        one_sided.get(),
+        unused.get()
+    );
+    assert!(unused.get() > 200 && redundant.get() > 50 && needed.get() > 200 && one_sided.get() > 50);
 }
