@@ -136,8 +136,8 @@ fn shortened(section: &str) -> String {
     let is_finding = |line: &str| !line.starts_with("   ");
     // The first line is the title.
     let end = section.lines().enumerate().filter(|(_, line)| is_finding(line)).nth(4).map(|(end, _)| end);
-    let kept = section.lines().take(end.unwrap_or(usize::MAX)).map(|line| format!("{line}\n")).collect::<String>();
-    if end.is_some() { kept + "  …\n" } else { kept }
+    let kept: Vec<&str> = section.lines().take(end.unwrap_or(usize::MAX)).chain(end.map(|_| "  …")).collect();
+    kept.join("\n") + "\n"
 }
 
 /// Returns `docs/lint.md` with the findings of each rule in its section.
