@@ -155,6 +155,10 @@ fn labels_and_addresses_are_endpoints() {
     run=audit             -
     3 endpoints, 1 connection (1 policy in 1 file)
     ");
+    for address in ["fd00:1:2:3:4:5:6:7", "fd00:1:2:3:4:5:6:7/128", "fd00:1:2:3:4:5:6:0/124"] {
+        let ran = shop(&["--from", "db", "--to", address]);
+        assert!(ran.code == 0 && ran.out.contains("fd00:1:2:3:4:5:6:"), "{}", ran.err);
+    }
     let ran = netpol(&["reach", "--from", "*@name=kube-monitor", "--to", "pyos"]);
     assert!(ran.out.contains("*@name=kube-monitor  -"), "{}", ran.out);
 }
