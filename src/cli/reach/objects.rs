@@ -23,6 +23,8 @@ const WORKLOADS: [(&str, &str, &str); 7] = [
     ("batch", "CronJob", "/spec/jobTemplate/spec/template"),
 ];
 
+const TWICE: &str = "another document has the same namespace and name; leave out one of them";
+
 /// What manifests contain.
 #[derive(Debug, Default)]
 pub(super) struct Objects {
@@ -38,7 +40,11 @@ pub(super) struct Objects {
 pub(super) fn read(manifests: &[Manifest], own: &str) -> Result<Objects, Vec<String>> {
     let mut objects = Objects::default();
     let mut problems = Vec::new();
+    let mut names = BTreeSet::new();
     for manifest in manifests.iter().filter(|manifest| manifest.group.is_empty() && manifest.kind == "Namespace") {
+        if !names.insert(("", manifest.name())) {
+            problems.push(placed(manifest, TWICE));
+        }
         match labels(&manifest.object) {
             Ok(labels) => {
                 objects.namespaces.insert(manifest.name().to_owned(), Namespace::new(manifest.name(), labels));
@@ -50,6 +56,11 @@ pub(super) fn read(manifests: &[Manifest], own: &str) -> Result<Objects, Vec<Str
     for manifest in manifests {
         let namespace = manifest.namespace.as_deref().unwrap_or(own);
         if manifest.is_network_policy() {
+            // A cluster has only one of them. Policies that have only a `generateName` get different names.
+            let name = manifest.object.pointer("/metadata/name").and_then(Value::as_str);
+            if name.is_some_and(|name| !names.insert((namespace, name))) {
+                problems.push(placed(manifest, TWICE));
+            }
             let empty = Value::Object(serde_json::Map::new());
             let spec = manifest.object.get("spec").unwrap_or(&empty);
             match Policy::parse(&Node::from(spec), Home { namespace, written_for: None }) {

@@ -87,6 +87,10 @@ impl Facts {
         let reached = world.reach(&addresses).unwrap_or_else(|fault| panic!("{name}: {fault}"));
         for ([from, to, port], verdict) in parsed {
             self.check(name, &reached, (from, to, port), verdict);
+            let explained = world.explain(from, to, port);
+            if explained != verdict {
+                self.wrong.push(format!("{name}: {from} > {to} {port}: expected {verdict:?}, netpol explain says {explained:?}"));
+            }
         }
     }
 

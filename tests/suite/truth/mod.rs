@@ -1,4 +1,5 @@
-//! What suites that were written elsewhere expect of NetworkPolicies, as tables in `tests/truth`, against `netpol reach`.
+//! What suites that were written elsewhere expect of NetworkPolicies, as tables in `tests/truth`, against `netpol reach`, and single
+//! connections also against `netpol explain`.
 //!
 //! Each table states facts of one suite in the form below. A fact is a connection between two pods, or between a pod and an address,
 //! on a port: `open`, `closed`, or `depends` if network plugins treat it differently. A pod and itself are never compared, as in

@@ -69,8 +69,7 @@ impl World {
         for endpoint in &endpoints {
             args.extend(["--from", endpoint, "--to", endpoint]);
         }
-        let documents: Vec<String> = self.documents.iter().map(Value::to_string).collect();
-        let ran = netpol_reading(&args, documents.join("\n---\n").as_bytes());
+        let ran = netpol_reading(&args, self.manifests().as_bytes());
         if ran.code == 2 {
             return Err(ran.err);
         }
@@ -83,6 +82,25 @@ impl World {
             reached.entry((end("from"), end("to"))).or_default().push(ports);
         }
         Ok(Reached(reached))
+    }
+
+    /// Returns what `netpol explain` says about a port.
+    pub(super) fn explain(&self, from: &str, to: &str, port: &str) -> Verdict {
+        let name = |end: &str| if end.contains('/') { id(end) } else { end.to_owned() };
+        let to = format!("{}:{port}", name(to));
+        let args = ["explain", &name(from), &to, "-f", "-", "-n", "default", "--output", "json"];
+        let ran = netpol_reading(&args, self.manifests().as_bytes());
+        let report: Value = serde_json::from_str(&ran.out).unwrap_or_else(|_| panic!("{}", ran.err));
+        match (report["verdict"].as_str(), ran.code) {
+            (Some("allowed"), 0) => Verdict::Open,
+            (Some("denied"), 1) => Verdict::Closed,
+            (Some("depends"), 1) => Verdict::Depends,
+            _ => panic!("{} {report}", ran.code),
+        }
+    }
+
+    fn manifests(&self) -> String {
+        self.documents.iter().map(Value::to_string).collect::<Vec<_>>().join("\n---\n")
     }
 }
 

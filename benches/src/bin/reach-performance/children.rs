@@ -12,6 +12,8 @@ use std::time::{Duration, Instant};
 pub(crate) struct Used {
     /// From its start to its end.
     pub(crate) time: Duration,
+    /// The time that its threads ran.
+    pub(crate) cpu: Duration,
     /// The largest resident set in bytes.
     pub(crate) memory: u64,
     /// Whether it was stopped at the limit.
@@ -35,15 +37,20 @@ pub(crate) fn run(command: &mut Command, limit: Duration) -> Result<Used, String
         let usage = unsafe { usage.assume_init() };
         // The receiver waits for this message.
         let _ = ended.send(());
-        (found, status, usage.ru_maxrss, time)
+        (found, status, usage, time)
     });
     let stopped = end.recv_timeout(limit).is_err();
     if stopped {
         child.kill().map_err(|error| error.to_string())?;
     }
-    let (found, status, kibibytes, time) = waiter.join().map_err(|_| "the waiting thread panicked".to_owned())?;
+    let (found, status, usage, time) = waiter.join().map_err(|_| "the waiting thread panicked".to_owned())?;
     if found != pid || !(stopped || libc::WIFEXITED(status) && libc::WEXITSTATUS(status) == 0) {
         return Err(format!("{name} failed"));
     }
-    Ok(Used { time, memory: u64::try_from(kibibytes).unwrap_or_default() * 1024, stopped })
+    let ran = |time: libc::timeval| {
+        Duration::from_secs(u64::try_from(time.tv_sec).unwrap_or_default())
+            + Duration::from_micros(u64::try_from(time.tv_usec).unwrap_or_default())
+    };
+    let cpu = ran(usage.ru_utime) + ran(usage.ru_stime);
+    Ok(Used { time, cpu, memory: u64::try_from(usage.ru_maxrss).unwrap_or_default() * 1024, stopped })
 }

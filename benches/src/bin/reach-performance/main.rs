@@ -135,13 +135,20 @@ fn measure(settings: &Settings) -> Result<(), String> {
     if settings.write { page::write(&results) } else { Ok(()) }
 }
 
-/// Returns the median of the times, and that of the memory. If a run was stopped, the result is that run.
+/// Returns the medians of the runs. If one was stopped, the result is that run.
 fn median(runs: &[Used]) -> Option<Used> {
-    let mut times: Vec<Duration> = runs.iter().map(|used| used.time).collect();
-    let mut memory: Vec<u64> = runs.iter().map(|used| used.memory).collect();
-    times.sort();
-    memory.sort_unstable();
-    let middle = runs.len() / 2;
-    let usual = times.get(middle).zip(memory.get(middle)).map(|(time, memory)| Used { time: *time, memory: *memory, stopped: false });
-    runs.iter().find(|used| used.stopped).copied().or(usual)
+    if let Some(stopped) = runs.iter().find(|used| used.stopped) {
+        return Some(*stopped);
+    }
+    let middle = |mut values: Vec<u128>| {
+        values.sort_unstable();
+        values.get(values.len() / 2).copied()
+    };
+    let time = |of: fn(&Used) -> Duration| {
+        let nanoseconds = middle(runs.iter().map(|used| of(used).as_nanos()).collect())?;
+        Some(Duration::from_nanos(u64::try_from(nanoseconds).ok()?))
+    };
+    let memory = middle(runs.iter().map(|used| u128::from(used.memory)).collect())?;
+    let (time, cpu, memory) = (time(|used| used.time)?, time(|used| used.cpu)?, u64::try_from(memory).ok()?);
+    Some(Used { time, cpu, memory, stopped: false })
 }
