@@ -18,7 +18,7 @@ pub(super) struct Table {
     pub(super) ports: BTreeMap<String, String>,
     pub(super) cases: Vec<Case>,
     #[serde(default)]
-    pub(super) peers: Vec<Peer>,
+    pub(super) peers: Vec<Meant>,
     #[serde(default)]
     pub(super) portlists: Vec<(Value, String, Value)>,
     #[serde(default)]
@@ -73,7 +73,7 @@ pub(super) struct Step {
 /// The pods that a peer of a policy in a namespace means, and pods that it does not mean.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Peer {
+pub(super) struct Meant {
     #[serde(rename = "in")]
     pub(super) namespace: String,
     pub(super) peer: Value,
