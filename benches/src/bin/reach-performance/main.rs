@@ -126,6 +126,9 @@ fn measure(settings: &Settings) -> Result<(), String> {
             }
         }
         let [netpol, other] = used.map(|rounds| median(&rounds));
+        if netpol.is_none() && other.is_none() {
+            break;
+        }
         let measured = Measured { size, netpol, other };
         eprintln!("{}", page::row(&measured));
         clusters.push(measured);
