@@ -36,3 +36,4 @@ mod review;
 mod server;
 mod support;
 mod threat_model;
+mod truth;

@@ -155,6 +155,10 @@ fn labels_and_addresses_are_endpoints() {
     run=audit             -
     3 endpoints, 1 connection (1 policy in 1 file)
     ");
+    for address in ["fd00:1:2:3:4:5:6:7", "fd00:1:2:3:4:5:6:7/128", "fd00:1:2:3:4:5:6:0/124"] {
+        let ran = shop(&["--from", "db", "--to", address]);
+        assert!(ran.code == 0 && ran.out.contains("fd00:1:2:3:4:5:6:"), "{}", ran.err);
+    }
     let ran = netpol(&["reach", "--from", "*@name=kube-monitor", "--to", "pyos"]);
     assert!(ran.out.contains("*@name=kube-monitor  -"), "{}", ran.out);
 }
@@ -175,6 +179,14 @@ fn bad_input_is_one_sentence_and_exit_code_2() {
     let twice = format!("{SHOP}---\n{{apiVersion: v1, kind: Pod, metadata: {{name: db, namespace: bank}}}}\n");
     let ran = netpol_reading(&["reach", "-f", "-", "--to", "db"], twice.as_bytes());
     fails(ran, "db can be any of several endpoints; write one of: bank/Pod/db, shop/Pod/db");
+    let again = format!("{SHOP}---\n{{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {{name: db, namespace: shop}}}}\n");
+    let ran = netpol_reading(&["reach", "-f", "-", "-n", "shop"], again.as_bytes());
+    fails(ran, "NetworkPolicy \"db\" (standard input, document 8): another document has the same namespace and name");
+    let again = format!("{SHOP}---\n{{apiVersion: v1, kind: Namespace, metadata: {{name: bank}}}}\n");
+    fails(
+        netpol_reading(&["reach", "-f", "-"], again.as_bytes()),
+        "Namespace \"bank\" (standard input, document 8): another document has the same",
+    );
     let invalid = "{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {name: p}, spec: {ingress: [{ports: [{port: 0}]}]}}";
     let ran = netpol_reading(&["reach", "-f", "-"], invalid.as_bytes());
     fails(ran, "NetworkPolicy \"p\" (standard input, document 1): spec.ingress[0].ports[0].port: must be from 1 to 65535");

@@ -40,7 +40,7 @@ pub(super) struct Objects {
 /// Returns every problem, with its place.
 pub(super) fn read(manifests: &[Manifest], own: &str) -> Result<Objects, Vec<String>> {
     let mut objects = Objects::default();
-    let mut problems = Vec::new();
+    let mut problems = named_twice(manifests, own);
     for manifest in manifests.iter().filter(|manifest| manifest.group.is_empty() && manifest.kind == "Namespace") {
         match labels(&manifest.object) {
             Ok(labels) => {
@@ -87,6 +87,21 @@ pub(super) fn read(manifests: &[Manifest], own: &str) -> Result<Objects, Vec<Str
     objects.endpoints.sort_by(|left, right| left.id.cmp(&right.id));
     objects.endpoints.extend(addresses(&objects.policies));
     Ok(objects)
+}
+
+/// Returns a problem for each policy and namespace that has the name of an earlier one: a cluster has only one of them. Policies that
+/// have only a `generateName` get different names.
+fn named_twice(manifests: &[Manifest], own: &str) -> Vec<String> {
+    let (mut names, mut problems) = (BTreeSet::new(), Vec::new());
+    for manifest in manifests {
+        let is_namespace = manifest.group.is_empty() && manifest.kind == "Namespace";
+        let namespace = if is_namespace { None } else { Some(manifest.namespace.as_deref().unwrap_or(own)) };
+        let name = manifest.object.pointer("/metadata/name").and_then(Value::as_str);
+        if (is_namespace || manifest.is_network_policy()) && name.is_some_and(|name| !names.insert((namespace, name))) {
+            problems.push(placed(manifest, "another document has the same namespace and name; leave out one of them"));
+        }
+    }
+    problems
 }
 
 /// Returns what a user must know about the manifests.

@@ -1,6 +1,7 @@
 //! The endpoints and the port that an argument names.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::str::FromStr;
 
 use anyhow::anyhow;
@@ -58,7 +59,8 @@ pub(crate) fn endpoints(text: &str, world: &World) -> Result<Vec<Endpoint>, Fail
             .map(|endpoint| vec![endpoint])
             .map_err(|fault| Failure::input(anyhow!("{}: {fault}", printable(text))));
     }
-    if text.starts_with(|first: char| first.is_ascii_digit() || first == ':') || text.contains("::") {
+    let is_address = text.split('/').next().is_some_and(|address| address.parse::<IpAddr>().is_ok());
+    if is_address || text.starts_with(|first: char| first.is_ascii_digit() || first == ':') || text.contains("::") {
         match Addresses::parse(text) {
             Ok(addresses) => return Ok(parts(world, &addresses)),
             // A name may begin with a digit.

@@ -53,6 +53,7 @@ const NOT_RUN: &[(&str, &str)] = &[
     ("logcli", "needs a Loki"),
     ("rust-audit-info", "needs the release build: scripts/image"),
     ("scripts/performance", "takes an hour"),
+    ("scripts/reach-performance", "takes minutes"),
     ("xargs -r kubectl get", READS),
     ("helm template ./chart", "stands for a chart of the reader"),
     ("helm install", "is rendered instead"),
