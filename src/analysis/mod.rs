@@ -13,11 +13,13 @@
 //! | `reach` | what they allow between all pairs of many endpoints |
 //! | `closest`, `opening` | the rule that is closest to allowing a connection; the labels that open it |
 //! | `identities` | the endpoints of a canon |
+//! | `lint/` | mistakes in policies and grants, proven by evaluating them |
 
 mod closest;
 mod connection;
 mod endpoint;
 pub mod identities;
+pub mod lint;
 mod matching;
 mod opening;
 mod parts;

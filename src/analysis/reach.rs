@@ -59,21 +59,7 @@ impl Flow {
 impl<'w> Reach<'w> {
     /// Evaluates policies for every pair of endpoints.
     pub fn new(policies: &'w [NamedPolicy], endpoints: &'w [Endpoint]) -> Reach<'w> {
-        let keys = Keys::of(policies);
-        let mut known: BTreeMap<Pods, usize> = BTreeMap::new();
-        let mut members: Vec<End> = Vec::new();
-        let mut classes = Vec::with_capacity(endpoints.len());
-        for endpoint in endpoints {
-            let end = keys.relevant(&endpoint.end);
-            let class = match &end {
-                End::Pods(pods) => *known.entry(pods.clone()).or_insert(members.len()),
-                End::Addresses(_) => members.len(),
-            };
-            if class == members.len() {
-                members.push(end);
-            }
-            classes.push(class);
-        }
+        let Classes { of_endpoint: classes, ends: members } = Classes::new(policies, endpoints);
         let isolated = |direction| members.iter().map(|end| isolating(policies, end, direction)).collect::<Vec<_>>();
         let (egress, ingress) = (isolated(Direction::Egress), isolated(Direction::Ingress));
         let row = |(from, egress): (&End, &Vec<usize>)| {
@@ -110,6 +96,35 @@ impl<'w> Reach<'w> {
         let class = |endpoint: usize| self.classes.get(endpoint).copied();
         let found = class(from).zip(class(to)).and_then(|(from, to)| self.flows.get(from)?.get(to));
         found.cloned().unwrap_or_else(Flow::none)
+    }
+}
+
+/// The classes of endpoints that policies cannot tell apart.
+pub(crate) struct Classes {
+    /// The class of each endpoint.
+    pub(crate) of_endpoint: Vec<usize>,
+    /// What the members of each class are, with only what policies read of them.
+    pub(crate) ends: Vec<End>,
+}
+
+impl Classes {
+    pub(crate) fn new(policies: &[NamedPolicy], endpoints: &[Endpoint]) -> Classes {
+        let keys = Keys::of(policies);
+        let mut known: BTreeMap<Pods, usize> = BTreeMap::new();
+        let mut ends: Vec<End> = Vec::new();
+        let mut of_endpoint = Vec::with_capacity(endpoints.len());
+        for endpoint in endpoints {
+            let end = keys.relevant(&endpoint.end);
+            let class = match &end {
+                End::Pods(pods) => *known.entry(pods.clone()).or_insert(ends.len()),
+                End::Addresses(_) => ends.len(),
+            };
+            if class == ends.len() {
+                ends.push(end);
+            }
+            of_endpoint.push(class);
+        }
+        Classes { of_endpoint, ends }
     }
 }
 

@@ -9,6 +9,7 @@
 //! | `render/` | `netpol render`: manifests for a cluster |
 //! | `canon/` | `netpol canon`: what one canon changes in comparison with another |
 //! | `reach/`, `explain/` | `netpol reach` and `netpol explain`: which endpoints can connect, and why |
+//! | `lint/` | `netpol lint`: mistakes in policies and grants |
 //! | `audit/`, `certs/`, `completions` | `netpol audit`, `netpol certs` and `netpol completions` |
 //! | `judge_args` | every flag that a verdict depends on |
 //! | `parse`, `choices` | the values of flags |
@@ -27,6 +28,7 @@ pub mod exit;
 pub mod explain;
 pub mod input;
 pub mod judge_args;
+pub mod lint;
 pub mod logging;
 pub mod managed_certificate;
 pub mod manifests;
@@ -75,6 +77,8 @@ pub enum Command {
     Reach(Box<reach::Args>),
     /// Show why one endpoint can or cannot connect to another, and which label would open it.
     Explain(Box<explain::Args>),
+    /// Find mistakes in policies and grants.
+    Lint(Box<lint::Args>),
     /// Show and verify audit logs.
     Audit(audit::Args),
     /// Issue and inspect certificates.
@@ -113,6 +117,7 @@ fn run(command: Command, streams: &mut Streams) -> CommandResult {
         Command::Canon(args) => canon::run(&args, streams),
         Command::Reach(args) => reach::run(&args, streams),
         Command::Explain(args) => explain::run(&args, streams),
+        Command::Lint(args) => lint::run(&args, streams),
         Command::Audit(args) => audit::run(&args, streams),
         Command::Certs(args) => certs::run(&args, streams),
         Command::Completions(args) => completions::run(&args, definition(), streams),

@@ -1,6 +1,7 @@
 //! `netpol reach`: which endpoints can connect.
 //!
-//! - `source` reads policies and endpoints from a canon or from files; `objects` reads the objects in files.
+//! - `source` reads policies and endpoints from a canon or from files; `objects` reads the objects in files; `written` is what
+//!   they say besides their meaning.
 //! - `refer` finds the endpoints and the port that an argument names.
 //! - `matrix` is the result: the connections from some endpoints to some endpoints.
 //! - `report` is its form in JSON; `text` and `tables` print it.
@@ -12,6 +13,7 @@ mod report;
 pub(crate) mod source;
 mod tables;
 mod text;
+mod written;
 
 use clap::ValueEnum;
 

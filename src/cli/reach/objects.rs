@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use serde_json::Value;
 
+use super::written::Written;
 use crate::analysis::{End, Endpoint, NamedPolicy, Namespace, PodPorts, Pods, addresses};
 use crate::cli::manifests::Manifest;
 use crate::cli::manifests::display::{KindAndName, printable};
@@ -29,6 +30,8 @@ pub(super) struct Objects {
     pub(super) policies: Vec<NamedPolicy>,
     pub(super) endpoints: Vec<Endpoint>,
     pub(super) namespaces: BTreeMap<String, Namespace>,
+    /// How each policy is written, by its index.
+    pub(super) written: Vec<Written>,
 }
 
 /// Reads manifests. Objects without a namespace are in `own`.
@@ -53,7 +56,10 @@ pub(super) fn read(manifests: &[Manifest], own: &str) -> Result<Objects, Vec<Str
             let empty = Value::Object(serde_json::Map::new());
             let spec = manifest.object.get("spec").unwrap_or(&empty);
             match Policy::parse(&Node::from(spec), Home { namespace, written_for: None }) {
-                Ok(policy) => objects.policies.push(NamedPolicy { name: manifest.name().to_owned(), policy }),
+                Ok(policy) => {
+                    objects.policies.push(NamedPolicy { name: manifest.name().to_owned(), policy });
+                    objects.written.push(Written::new(&manifest.object, Some(manifest.place.clone())));
+                }
                 Err(faults) => problems.extend(faults.iter().map(|fault| placed(manifest, &fault.to_string()))),
             }
             continue;

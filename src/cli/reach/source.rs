@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use anyhow::anyhow;
 
 use super::objects;
+use super::written::Written;
 use crate::analysis::{Endpoint, NamedPolicy, Namespace, identities};
 use crate::canon::Canons;
 use crate::cli::exit::Failure;
@@ -43,6 +44,8 @@ pub(crate) struct World {
     pub(crate) is_canon: bool,
     /// What was evaluated, in words.
     pub(crate) about: String,
+    /// How each policy is written, by its index. If it is not known, there is no entry.
+    pub(crate) written: Vec<Written>,
 }
 
 impl SourceArgs {
@@ -67,7 +70,9 @@ impl SourceArgs {
             let (policies, endpoints) = identities::of_canon(&canons, own);
             let about = format!("canon {}, namespace {own}", canons.first().source);
             let namespaces = [(own.to_owned(), namespace.clone())].into();
-            return Ok(World { policies, endpoints, namespace, namespaces, is_canon: true, about });
+            let canonical = canons.first().policies(own).into_iter().flat_map(|policies| policies.by_name.values());
+            let written = canonical.map(|canonical| Written::new(&canonical.manifest, None)).collect();
+            return Ok(World { policies, endpoints, namespace, namespaces, is_canon: true, about, written });
         }
         let manifests = manifests::read_manifests(input::read(&self.files, streams)?, &[])?;
         let found = objects::read(&manifests, own).map_err(|problems| Failure::input(anyhow!("cannot read {}", problems.join("\n  "))))?;
@@ -76,6 +81,7 @@ impl SourceArgs {
         }
         let about = format!("{} in {}", Count(found.policies.len(), "policy"), Count(self.files.len(), "file"));
         let namespace = found.namespaces.get(own).cloned().unwrap_or(namespace);
-        Ok(World { policies: found.policies, endpoints: found.endpoints, namespace, namespaces: found.namespaces, is_canon: false, about })
+        let objects::Objects { policies, endpoints, namespaces, written } = found;
+        Ok(World { policies, endpoints, namespace, namespaces, is_canon: false, about, written })
     }
 }
