@@ -68,6 +68,14 @@ pub fn connection(policies: &[NamedPolicy], from: &End, to: &End, itself: bool) 
     between(policies, (from, of(from, Direction::Egress)), (to, of(to, Direction::Ingress)), itself)
 }
 
+/// Returns whether some ports, or without ports any port, are open for certain. The same as [`connection`] says, in less time.
+pub(crate) fn is_open(policies: &[NamedPolicy], from: &End, to: &End, ports: Option<&PortSet>) -> bool {
+    let of = |direction, subject, peer| side(policies, direction, isolating(policies, subject, direction), (subject, peer)).allowed;
+    let is_met = |allowed: &PortSet| ports.map_or(!allowed.is_empty(), |ports| ports.is_subset(allowed));
+    let egress = of(Direction::Egress, from, to);
+    is_met(&egress) && is_met(&egress.and(&of(Direction::Ingress, to, from)))
+}
+
 /// The same for ends whose isolating policies are known.
 pub(crate) fn between(
     policies: &[NamedPolicy],

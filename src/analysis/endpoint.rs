@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::parts::cidrs;
 use super::ports::{PortSet, point};
 use crate::documents::fault::{Fault, Faults, Path};
+use crate::documents::text::escaped;
 use crate::policy::addresses::{Cidr, Family};
 use crate::policy::ports::{NamedPort, PROTOCOLS, Protocol};
 use crate::policy::ranges::RangeSet;
@@ -78,6 +79,20 @@ pub struct PodPorts {
 pub struct Addresses {
     pub(crate) family: Family,
     pub(crate) set: RangeSet<u128>,
+}
+
+/// The maximum length of a name in Kubernetes, in characters. Longer text from a file is cut.
+const MAX_NAME: usize = 253;
+
+impl Endpoint {
+    /// Returns the id in words that can be printed: cut, with control characters escaped. Addresses that are no few CIDRs are those
+    /// that they lack: `0.0.0.0/0 except 10.0.0.0/8`.
+    pub fn title(&self) -> String {
+        match &self.end {
+            End::Addresses(addresses) => addresses.in_words(),
+            End::Pods(_) => escaped(&self.id, MAX_NAME),
+        }
+    }
 }
 
 impl Namespace {
@@ -166,6 +181,14 @@ impl Addresses {
     #[must_use]
     pub fn others(&self) -> Addresses {
         Addresses { family: self.family, set: self.family.every_address().less(&self.set) }
+    }
+
+    fn in_words(&self) -> String {
+        let (cidrs, lacking) = (self.cidrs(), self.others().cidrs());
+        if lacking.is_empty() || lacking.len() >= cidrs.len() {
+            return cidrs.join(",");
+        }
+        format!("{} except {}", self.whole().cidrs().join(","), lacking.join(","))
     }
 
     /// Returns the CIDRs that the addresses consist of, in order.

@@ -12,12 +12,14 @@
 //! | `connection` | what policies allow between two endpoints, and which rules do |
 //! | `reach` | what they allow between all pairs of many endpoints |
 //! | `closest`, `opening` | the rule that is closest to allowing a connection; the labels that open it |
+//! | `explanation` | why a connection is allowed or denied, in sentences |
 //! | `identities` | the endpoints of a canon |
 //! | `lint/` | mistakes in policies and grants, proven by evaluating them |
 
 mod closest;
 mod connection;
 mod endpoint;
+mod explanation;
 pub mod identities;
 pub mod lint;
 mod matching;
@@ -33,6 +35,7 @@ mod tests;
 pub use closest::{Closest, Lack, closest, peers_of};
 pub use connection::{Connection, Granted, NamedPolicy, Side, connection};
 pub use endpoint::{Addresses, End, Endpoint, Namespace, PodPorts, Pods};
+pub use explanation::{Asked, Explanation, Opens, RuleInWords, SideExplanation, Verdict};
 pub use opening::{LabelChange, SideOf, Wish, changed, opening};
 pub use ports::PortSet;
 pub use reach::{Flow, Reach, addresses, divided};

@@ -1,8 +1,9 @@
 //! The smallest change of labels that opens a connection.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::connection::{Connection, NamedPolicy, connection};
+use super::connection::{Connection, NamedPolicy, connection, is_open};
 use super::endpoint::{End, Pods};
 use super::ports::PortSet;
 use crate::policy::{Policy, Selector};
@@ -43,12 +44,6 @@ pub struct Wish<'w> {
     pub ports: Option<&'w PortSet>,
 }
 
-impl Wish<'_> {
-    fn is_met(&self, allowed: &PortSet) -> bool {
-        self.ports.map_or(!allowed.is_empty(), |ports| ports.is_subset(allowed))
-    }
-}
-
 /// Returns the smallest changes of labels with which the wish is met, of those that `rank` puts first. `rank` returns `None`
 /// for a change that must not be proposed. Every change was evaluated. `None` if no change of up to two labels opens the ports.
 pub fn opening(policies: &[NamedPolicy], wish: Wish<'_>, rank: impl Fn(&LabelChange) -> Option<usize>) -> Option<Vec<LabelChange>> {
@@ -65,7 +60,8 @@ pub fn opening(policies: &[NamedPolicy], wish: Wish<'_>, rank: impl Fn(&LabelCha
     let mut tried = 0;
     let mut opens = |chosen: &[&LabelChange]| {
         tried += 1;
-        tried <= MAX_TRIED && wish.is_met(&changed(policies, wish, chosen).allowed)
+        let (from, to) = ends(wish, chosen);
+        tried <= MAX_TRIED && is_open(policies, &from, &to, wish.ports)
     };
     let changes: Vec<&LabelChange> = changes.iter().map(|(_, change)| change).collect();
     if let Some(one) = changes.iter().find(|change| opens(&[change])) {
@@ -84,18 +80,28 @@ pub fn opening(policies: &[NamedPolicy], wish: Wish<'_>, rank: impl Fn(&LabelCha
 
 /// Returns the connection after a change of labels.
 pub fn changed(policies: &[NamedPolicy], wish: Wish<'_>, changes: &[&LabelChange]) -> Connection {
-    let with = |end: &End, side: SideOf| {
-        let End::Pods(pods) = end else { return end.clone() };
+    let (from, to) = ends(wish, changes);
+    connection(policies, &from, &to, wish.itself)
+}
+
+/// Returns both ends after a change of labels.
+fn ends<'w>(wish: Wish<'w>, changes: &[&LabelChange]) -> (Cow<'w, End>, Cow<'w, End>) {
+    let with = |end: &'w End, side: SideOf| {
+        let is_here = |change: &&&LabelChange| change.side == side || wish.itself;
+        let End::Pods(pods) = end else { return Cow::Borrowed(end) };
+        if !changes.iter().any(|change| is_here(&change)) {
+            return Cow::Borrowed(end);
+        }
         let mut pods = pods.clone();
-        for change in changes.iter().filter(|change| change.side == side || wish.itself) {
+        for change in changes.iter().filter(is_here) {
             match &change.value {
                 Some(value) => pods.labels.insert(change.key.clone(), value.clone()),
                 None => pods.labels.remove(&change.key),
             };
         }
-        End::Pods(pods)
+        Cow::Owned(End::Pods(pods))
     };
-    connection(policies, &with(wish.from, SideOf::Source), &with(wish.to, SideOf::Destination), wish.itself)
+    (with(wish.from, SideOf::Source), with(wish.to, SideOf::Destination))
 }
 
 /// Returns every change of one label that a selector may notice.

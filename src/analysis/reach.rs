@@ -75,6 +75,16 @@ impl<'w> Reach<'w> {
         self.endpoints
     }
 
+    /// Returns the class of an endpoint: endpoints of one class are those that policies cannot tell apart.
+    pub fn class(&self, endpoint: usize) -> Option<usize> {
+        self.classes.get(endpoint).copied()
+    }
+
+    /// Returns the policies that isolate an endpoint in a direction, as indexes.
+    pub fn isolated_by(&self, endpoint: usize, direction: Direction) -> Vec<usize> {
+        self.endpoints.get(endpoint).map(|endpoint| isolating(self.policies, &endpoint.end, direction)).unwrap_or_default()
+    }
+
     /// Returns the number of classes.
     pub fn classes(&self) -> usize {
         self.flows.len()

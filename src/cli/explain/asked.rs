@@ -2,58 +2,45 @@
 
 use anyhow::anyhow;
 
-use crate::analysis::{Addresses, Connection, Endpoint, PortSet, connection};
+use crate::analysis::{Addresses, Asked, Connection, PortSet, connection};
 use crate::cli::exit::Failure;
 use crate::cli::manifests::display::printable;
 use crate::cli::reach::refer::{self, Port};
 use crate::cli::reach::source::World;
 
-/// A connection that is asked about.
-pub(super) struct Asked {
-    pub(super) from: Endpoint,
-    pub(super) to: Endpoint,
-    /// The names of both in messages.
-    pub(super) names: (String, String),
-    /// The port; `None` for any port.
-    pub(super) port: Option<PortSet>,
-    pub(super) found: Connection,
-}
-
-impl Asked {
-    /// Finds both endpoints and evaluates the connection.
-    ///
-    /// # Errors
-    /// Returns an error if an endpoint is not known, if policies do not treat all addresses of one alike, or if other policies
-    /// decide.
-    pub(super) fn new(from: &str, to: &str, world: &World) -> Result<Asked, Failure> {
-        let (to, port) = split(to, world);
-        let sources = refer::endpoints(from, world)?;
-        let targets = refer::endpoints(to, world)?;
-        let pairs = sources.iter().flat_map(|from| targets.iter().map(move |to| (from, to)));
-        let mut asked: Option<Asked> = None;
-        for (source, target) in pairs {
-            if source.outside && target.outside {
-                let message = "neither is a pod of the namespace, so these policies do not decide";
-                return Err(Failure::input(anyhow!("{} and {}: {message}", printable(from), printable(to))));
+/// Finds both endpoints and evaluates the connection.
+///
+/// # Errors
+/// Returns an error if an endpoint is not known, if policies do not treat all addresses of one alike, or if other policies
+/// decide.
+pub(super) fn asked(from: &str, to: &str, world: &World) -> Result<Asked, Failure> {
+    let (to, port) = split(to, world);
+    let sources = refer::endpoints(from, world)?;
+    let targets = refer::endpoints(to, world)?;
+    let pairs = sources.iter().flat_map(|from| targets.iter().map(move |to| (from, to)));
+    let mut first: Option<Asked> = None;
+    for (source, target) in pairs {
+        if source.outside && target.outside {
+            let message = "neither is a pod of the namespace, so these policies do not decide";
+            return Err(Failure::input(anyhow!("{} and {}: {message}", printable(from), printable(to))));
+        }
+        let found = connection(&world.policies, &source.end, &target.end, source.id == target.id);
+        match &first {
+            None => {
+                let names = (printable(from), printable(to));
+                first = Some(Asked { from: source.clone(), to: target.clone(), names, port: port.clone(), found });
             }
-            let found = connection(&world.policies, &source.end, &target.end, source.id == target.id);
-            match &asked {
-                None => {
-                    let names = (printable(from), printable(to));
-                    asked = Some(Asked { from: source.clone(), to: target.clone(), names, port: port.clone(), found });
-                }
-                Some(first) if is_same(&first.found, &found, port.as_ref()) => {}
-                Some(_) => {
-                    let several = if sources.len() > 1 { &sources } else { &targets };
-                    let name = if sources.len() > 1 { from } else { to };
-                    let ids: Vec<&str> = several.iter().map(|endpoint| endpoint.id.as_str()).collect();
-                    let message = format!("policies tell parts of {} apart; write one of: {}", printable(name), ids.join(" or "));
-                    return Err(Failure::input(anyhow!(message)));
-                }
+            Some(known) if is_same(&known.found, &found, port.as_ref()) => {}
+            Some(_) => {
+                let several = if sources.len() > 1 { &sources } else { &targets };
+                let name = if sources.len() > 1 { from } else { to };
+                let ids: Vec<&str> = several.iter().map(|endpoint| endpoint.id.as_str()).collect();
+                let message = format!("policies tell parts of {} apart; write one of: {}", printable(name), ids.join(" or "));
+                return Err(Failure::input(anyhow!(message)));
             }
         }
-        asked.ok_or_else(|| Failure::input(anyhow!("{} has no address", printable(to))))
     }
+    first.ok_or_else(|| Failure::input(anyhow!("{} has no address", printable(to))))
 }
 
 /// Returns whether two connections allow the same of the port that is asked about.

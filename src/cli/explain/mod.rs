@@ -1,16 +1,15 @@
 //! `netpol explain`: why one endpoint can or cannot connect to another, and which label would open it.
 //!
-//! - `asked` finds what the arguments name; `report` is the result, also in JSON; `text` prints it.
+//! - `asked` finds what the arguments name; `text` prints the explanation.
 
 mod asked;
-mod report;
 mod text;
 
 use super::exit::{CommandResult, Failure, Status};
 use super::output::{Format, OutputArgs, Streams};
 use super::reach::source::SourceArgs;
-use asked::Asked;
-use report::{Report, Verdict};
+use crate::analysis::{Explanation, Verdict};
+use asked::asked;
 
 /// The arguments of `explain`.
 #[derive(Debug, clap::Args)]
@@ -59,14 +58,14 @@ pub struct Args {
 /// Returns an error, and writes nothing, if an input cannot be read or an endpoint is not known.
 pub fn run(args: &Args, streams: &mut Streams) -> CommandResult {
     let world = args.source.load(streams)?;
-    let asked = Asked::new(&args.from, &args.to, &world)?;
-    let report = Report::new(&world.policies, &asked, &args.source.canons()?);
+    let asked = asked(&args.from, &args.to, &world)?;
+    let explanation = Explanation::new(&world.policies, &asked, &args.source.canons()?);
     match args.output.output {
         Format::Json => {
-            let text = serde_json::to_string_pretty(&report).map_err(Failure::internal)?;
+            let text = serde_json::to_string_pretty(&explanation).map_err(Failure::internal)?;
             writeln!(streams.out, "{text}")?;
         }
-        Format::Text => text::write(&report, &mut streams.out)?,
+        Format::Text => text::write(&explanation, &mut streams.out)?,
     }
-    Ok(if report.verdict == Verdict::Allowed { Status::Clean } else { Status::Findings })
+    Ok(if explanation.verdict == Verdict::Allowed { Status::Clean } else { Status::Findings })
 }

@@ -58,7 +58,7 @@ pub(super) fn read(manifests: &[Manifest], own: &str) -> Result<Objects, Vec<Str
             match Policy::parse(&Node::from(spec), Home { namespace, written_for: None }) {
                 Ok(policy) => {
                     objects.policies.push(NamedPolicy { name: manifest.name().to_owned(), policy });
-                    objects.written.push(Written::new(&manifest.object, Some(manifest.place.clone())));
+                    objects.written.push(Written::new(&manifest.object, namespace, Some(manifest.place.clone())));
                 }
                 Err(faults) => problems.extend(faults.iter().map(|fault| placed(manifest, &fault.to_string()))),
             }
@@ -89,17 +89,12 @@ pub(super) fn read(manifests: &[Manifest], own: &str) -> Result<Objects, Vec<Str
     Ok(objects)
 }
 
-/// Returns what a user must know about the manifests.
-pub(super) fn warnings(manifests: &[Manifest], policies: &[NamedPolicy]) -> Vec<String> {
+/// Returns what is in the manifests, but is not evaluated, as sentences.
+pub(super) fn not_evaluated(manifests: &[Manifest]) -> Vec<String> {
     let is_foreign =
         |manifest: &&Manifest| foreign::KINDS.iter().any(|kind| kind.group == manifest.group && kind.resource == manifest.resource.plural);
     let foreign = manifests.iter().filter(is_foreign);
-    let mut warnings: Vec<String> =
-        foreign.map(|manifest| format!("{} is a policy of another API, which is not evaluated", KindAndName(manifest))).collect();
-    if policies.is_empty() {
-        warnings.push("there is no NetworkPolicy in these files, so every connection is allowed".to_owned());
-    }
-    warnings
+    foreign.map(|manifest| format!("{} is a policy of another API, which is not evaluated", KindAndName(manifest))).collect()
 }
 
 fn placed(manifest: &Manifest, problem: &str) -> String {

@@ -46,6 +46,8 @@ pub(crate) struct World {
     pub(crate) about: String,
     /// How each policy is written, by its index. If it is not known, there is no entry.
     pub(crate) written: Vec<Written>,
+    /// What was not evaluated, as sentences.
+    pub(crate) not_evaluated: Vec<String>,
 }
 
 impl SourceArgs {
@@ -71,17 +73,21 @@ impl SourceArgs {
             let about = format!("canon {}, namespace {own}", canons.first().source);
             let namespaces = [(own.to_owned(), namespace.clone())].into();
             let canonical = canons.first().policies(own).into_iter().flat_map(|policies| policies.by_name.values());
-            let written = canonical.map(|canonical| Written::new(&canonical.manifest, None)).collect();
-            return Ok(World { policies, endpoints, namespace, namespaces, is_canon: true, about, written });
+            let written = canonical.map(|canonical| Written::new(&canonical.manifest, own, None)).collect();
+            return Ok(World { policies, endpoints, namespace, namespaces, is_canon: true, about, written, not_evaluated: Vec::new() });
         }
         let manifests = manifests::read_manifests(input::read(&self.files, streams)?, &[])?;
         let found = objects::read(&manifests, own).map_err(|problems| Failure::input(anyhow!("cannot read {}", problems.join("\n  "))))?;
-        for warning in objects::warnings(&manifests, &found.policies) {
-            streams.warn(&warning);
+        let not_evaluated = objects::not_evaluated(&manifests);
+        for sentence in &not_evaluated {
+            streams.warn(sentence);
+        }
+        if found.policies.is_empty() {
+            streams.warn("there is no NetworkPolicy in these files, so every connection is allowed");
         }
         let about = format!("{} in {}", Count(found.policies.len(), "policy"), Count(self.files.len(), "file"));
         let namespace = found.namespaces.get(own).cloned().unwrap_or(namespace);
         let objects::Objects { policies, endpoints, namespaces, written } = found;
-        Ok(World { policies, endpoints, namespace, namespaces, is_canon: false, about, written })
+        Ok(World { policies, endpoints, namespace, namespaces, is_canon: false, about, written, not_evaluated })
     }
 }
