@@ -147,7 +147,7 @@ impl Place<'_> {
 }
 
 /// Returns labels that a selector accepts.
-fn example(selector: &Selector) -> BTreeMap<String, String> {
+pub(crate) fn example(selector: &Selector) -> BTreeMap<String, String> {
     let entries = selector.entries().iter();
     entries.filter_map(|(key, values)| Some((key.to_string(), values.example()?.to_string()))).collect()
 }

@@ -30,7 +30,7 @@ mod reach;
 mod reason;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use closest::{Closest, Lack, closest, peers_of};
 pub use connection::{Connection, Granted, NamedPolicy, Side, connection};

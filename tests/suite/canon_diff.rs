@@ -3,11 +3,10 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use netpol::canon::BUILT_IN;
 use serde_json::Value;
 
 use crate::support::command::{Ran, netpol};
-use crate::support::root;
+use crate::support::{canons, root};
 
 /// Returns a policy in one line.
 fn policy(name: &str, spec: &str) -> String {
@@ -62,7 +61,7 @@ fn differs(from: &str, to: &str) -> String {
 
 #[test]
 fn a_canon_means_the_same_as_itself() {
-    for name in BUILT_IN {
+    for name in canons() {
         let ran = netpol(&["canon", "diff", name, name]);
         assert_eq!((ran.code, ran.out), (0, format!("same: {name} and {name} mean the same\n")));
     }

@@ -5,7 +5,7 @@ use std::fs;
 use serde_json::{Value, json};
 
 use crate::support::command::{Ran, netpol, netpol_reading};
-use crate::support::shared;
+use crate::support::{HARDENED, canons, shared};
 
 fn check(args: &[&str], input: &str) -> Ran {
     netpol_reading(&[&["check"], args, &["-"]].concat(), input.as_bytes())
@@ -45,12 +45,16 @@ fn canonical(name: &str) -> Value {
 
 #[test]
 fn the_output_of_render_is_clean() {
-    for canon in netpol::canon::BUILT_IN {
+    for canon in canons() {
         for namespace in ["abcdesktop", "desktops"] {
             let args = ["--canon", canon, "--namespace", namespace];
             let ran = check(&args, &rendered(&args));
             assert_eq!((ran.code, ran.err.as_str()), (0, ""));
-            let policies = if canon == "abcdesktop-3.3" { 26 } else { 27 };
+            let policies = match canon {
+                "abcdesktop-3.3" => 26,
+                HARDENED => 28,
+                _ => 27,
+            };
             assert_eq!(ran.out, format!("clean: {policies} of {policies} policies match the canon {canon}\n"));
         }
     }

@@ -25,6 +25,7 @@ mod examples;
 mod explain;
 mod house;
 mod image;
+mod lint;
 mod reach;
 mod readme;
 mod reference;

@@ -7,6 +7,7 @@ use netpol::canon::Canon;
 use netpol::canon::documents::Documents;
 use serde_json::Value;
 
+use crate::support::canons;
 use crate::support::command::{command, netpol};
 
 #[test]
@@ -39,7 +40,7 @@ fn one_policy_is_yaml_for_kubectl() {
 
 #[test]
 fn rendered_policies_are_an_equal_canon() {
-    for canon in netpol::canon::BUILT_IN {
+    for canon in canons() {
         let ran = netpol(&["render", "policies", "--canon", canon, "--namespace", "desktops"]);
         assert_eq!(ran.code, 0);
         let namespaces = ["desktops".to_owned()];
@@ -55,7 +56,7 @@ fn rendered_policies_are_an_equal_canon() {
 #[test]
 fn a_rendered_canon_is_an_equal_canon() {
     let namespaces = ["desktops".to_owned()];
-    for name in netpol::canon::BUILT_IN {
+    for name in canons() {
         let ran = netpol(&["render", "canon", name]);
         assert_eq!((ran.code, ran.err.as_str()), (0, ""));
         assert!(ran.out.contains("# Isolates every pod"), "comments are kept");

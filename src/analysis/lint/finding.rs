@@ -1,6 +1,6 @@
 //! A finding of `netpol lint`, and its parts.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use serde::Serialize;
 
@@ -81,8 +81,11 @@ impl Place {
     pub(super) fn id(&self) -> String {
         let mut id = String::new();
         if let Some(direction) = self.direction {
-            let numbers = self.rule.iter().chain(&self.peer).map(|number| format!("-{number}"));
-            id.push_str(&format!("/{direction}{}", numbers.collect::<String>()));
+            // Writing to a string cannot fail.
+            let _ = write!(id, "/{direction}");
+            for number in self.rule.iter().chain(&self.peer) {
+                let _ = write!(id, "-{number}");
+            }
         }
         for name in self.endpoint.iter().chain(&self.grant).chain(&self.label) {
             id.push('/');

@@ -18,11 +18,8 @@ pub(super) fn is_of_nothing(scene: &Scene<'_>, policy: &Policy) -> bool {
 pub(super) fn selects_nothing(scene: &Scene<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (index, named) in scene.policies().filter(|(_, named)| is_of_nothing(scene, &named.policy)) {
-        let source = if scene.input.canon.is_some() { "no identity of the canon is" } else { "no pod in the input is" };
-        let message = format!(
-            "selects pods {}, and {source} such a pod. Correct the podSelector, grant the label to the pods that need the policy, or remove the policy",
-            named.policy.subject
-        );
+        let source = if scene.input.canon.is_some() { "no identity of the canon" } else { "no known pod" };
+        let message = format!("selects {}: {source} has these labels. Correct the podSelector, or remove the policy", named.policy.subject);
         let about = About { policy: Some(index), ..About::default() };
         findings.push(scene.finding(LintRule::SelectsNothing, Severity::Warning, about, message));
     }
@@ -38,9 +35,8 @@ pub(super) fn ungranted(scene: &Scene<'_>) -> Vec<Finding> {
         let policy = &named.policy;
         let mut report = |key: &str, place: Place| {
             let place = Place { label: Some(key.to_owned()), ..place };
-            let message = format!(
-                "requires the label {key}, which no grant gives, so no pod of the namespace may have it. Grant the label, or remove it from the policy"
-            );
+            let message =
+                format!("no grant gives the label {key}, so no pod of the namespace may have it. Grant it, or remove it from the policy");
             let about = About { policy: Some(index), place, ..About::default() };
             let finding = || scene.finding(LintRule::UngrantedLabel, Severity::Warning, about, message);
             findings.entry((index, key.to_owned())).or_insert_with(finding);
@@ -85,17 +81,14 @@ pub(super) fn unused_grant(scene: &Scene<'_>) -> Vec<Finding> {
             About { place, ..About::default() }
         };
         if unused.len() == grant.labels.len() && !grant.selector.is_all() && !selectors.iter().any(reads) {
-            let message = format!(
-                "no policy selects pods {}, or a label that they are granted. Remove the grant, or write the policy",
-                grant.selects
-            );
+            let message =
+                format!("no policy selects {}, or a label that these pods are granted. Remove the grant, or add the policy", grant.selects);
             findings.push(scene.finding(LintRule::UnusedGrant, Severity::Warning, about(None), message));
             continue;
         }
         for key in unused {
-            let message = format!(
-                "gives the label {key}, but no policy treats its pods differently because of it. Remove the label from the grant, or write the policy"
-            );
+            let message =
+                format!("no policy treats these pods differently because of the label {key}. Remove it from the grant, or add the policy");
             findings.push(scene.finding(LintRule::UnusedGrant, Severity::Warning, about(Some(key)), message));
         }
     }

@@ -10,11 +10,12 @@
 //! | `scene` | the input, prepared |
 //! | `peers`, `namespaces` | rules about peers, and about the namespaces of peers |
 //! | `labels` | rules about labels that policies select and grants give |
-//! | `dead`, `redundant` | rules and policies that change nothing |
-//! | `pods` | rules about the connections of identities |
+//! | `dead`, `sample`, `redundant` | rules and policies that change nothing |
+//! | `pods`, `directions` | rules about the connections of identities, and what kube-router adds to them |
 //! | `ignore` | the findings that annotations ignore |
 
 mod dead;
+mod directions;
 mod finding;
 mod ignore;
 mod labels;
@@ -23,6 +24,7 @@ mod peers;
 mod pods;
 mod redundant;
 mod rules;
+mod sample;
 mod scene;
 
 #[cfg(test)]
@@ -46,13 +48,16 @@ pub struct Lint {
 
 /// Evaluates every rule.
 pub fn lint(input: Input<'_>) -> Lint {
-    let scene = Scene::new(input);
+    of(&Scene::new(input))
+}
+
+fn of(scene: &Scene<'_>) -> Lint {
     let checks: [fn(&Scene<'_>) -> Vec<Finding>; 14] = [
         peers::or_instead_of_and,
         peers::metadata_address,
         peers::open_peer,
         pods::reaches_own_kind,
-        pods::mixed_directions,
+        directions::mixed,
         pods::no_dns_path,
         namespaces::unset_label,
         namespaces::hard_coded,
@@ -63,8 +68,12 @@ pub fn lint(input: Input<'_>) -> Lint {
         dead::one_sided,
         redundant::redundant,
     ];
-    let findings = checks.iter().flat_map(|check| check(&scene)).collect();
-    let (mut findings, mut ignored) = ignore::separate(&scene, findings);
+    let mut findings: Vec<Finding> = checks.iter().flat_map(|check| check(scene)).collect();
+    // That a policy of dead rules is redundant says nothing in addition.
+    let dead: Vec<(Option<usize>, Place)> =
+        findings.iter().filter(|it| it.rule == LintRule::DeadRule).map(|it| (it.policies.first().copied(), it.place.clone())).collect();
+    findings.retain(|finding| finding.rule != LintRule::RedundantPolicy || !dead::is_all_dead(scene, finding, &dead));
+    let (mut findings, mut ignored) = ignore::separate(scene, findings);
     findings.sort_by(order);
     ignored.sort_by(|left, right| order(&left.finding, &right.finding));
     number(findings.iter_mut().chain(ignored.iter_mut().map(|ignored| &mut ignored.finding)));

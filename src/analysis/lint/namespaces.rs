@@ -7,7 +7,7 @@ use crate::canon::CAPABILITY_PREFIX;
 use crate::policy::rule::Peers;
 use crate::policy::selector::NAMESPACE_NAME_KEY;
 use crate::policy::traffic::PeerSet;
-use crate::policy::{Direction, Selector, words};
+use crate::policy::{Selector, words};
 
 /// A peer with selectors, and its place.
 struct Peer<'w> {
@@ -48,11 +48,9 @@ pub(super) fn unset_label(scene: &Scene<'_>) -> Vec<Finding> {
         if needed.is_empty() || is_set(peer.namespaces) {
             continue;
         }
-        let side = if peer.place.direction == Some(Direction::Ingress) { "from" } else { "to" };
+        let pods = if peer.pods.is_all() { "every pod".to_owned() } else { format!("pods {}", peer.pods) };
         let message = format!(
-            "allows {} namespaces {}, but nothing sets the label {}: until an administrator sets it, the peer selects nothing, and whoever may label a \
-             namespace can make it a peer. Select namespaces by {NAMESPACE_NAME_KEY}, which Kubernetes sets",
-            if peer.pods.is_all() { format!("{side} every pod in") } else { format!("{side} pods {} in", peer.pods) },
+            "selects {pods} in namespaces {}, but no known namespace has these labels, and Kubernetes does not set {}. Use {NAMESPACE_NAME_KEY}",
             peer.namespaces,
             needed.join(", "),
         );
@@ -73,15 +71,16 @@ pub(super) fn hard_coded(scene: &Scene<'_>) -> Vec<Finding> {
         // Grants give capability labels only to pods of the guarded namespace, so a peer with such a label is meant to be there.
         let granted = granted_label(scene, peer.pods);
         let reason = if names.contains(&peer.home) {
-            format!("names its own namespace, {}", peer.home)
-        } else if let (Some(name), Some(label)) = (names.first(), granted) {
-            format!("names the namespace {name} for pods with the label {label}, which only pods of the policy's namespace are granted")
+            format!("names its own namespace, {}, by {}", peer.home, peer.namespaces)
+        } else if let (Some(_), Some(label)) = (names.first(), granted) {
+            format!(
+                "selects namespaces {} for pods with the label {label}, which only pods of the own namespace are granted",
+                peer.namespaces
+            )
         } else {
             continue;
         };
-        let message = format!(
-            "{reason}. If abcdesktop is installed in another namespace, the peer selects nothing. Use a peer without a namespaceSelector"
-        );
+        let message = format!("{reason}. In another namespace it selects nothing. Leave out the namespaceSelector");
         let about = About { policy: Some(peer.policy), place: peer.place, ..About::default() };
         findings.push(scene.finding(LintRule::HardCodedNamespace, Severity::Warning, about, message));
     }

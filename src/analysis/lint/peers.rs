@@ -1,6 +1,7 @@
 //! Rules about the peers of one rule: who is allowed that should not be.
 
 use super::finding::{Evidence, Finding, Place};
+use super::labels::is_of_nothing;
 use super::rules::{LintRule, Severity};
 use super::scene::{About, Scene};
 use crate::analysis::ports::PortSet;
@@ -20,12 +21,11 @@ pub(super) fn or_instead_of_and(scene: &Scene<'_>) -> Vec<Finding> {
     for (index, named) in scene.policies() {
         for (direction, number, rule) in Scene::rules(&named.policy) {
             let Some((own, other)) = meant_together(scene, &named.policy, rule) else { continue };
-            let side = direction.peers_field();
             let (namespaces, pods) = (&other.selector, &own.selector);
+            let none = if scene.knows_pods_of(&named.policy.home) { ", where there are none" } else { "" };
             let message = format!(
-                "peer {} allows {side} every pod in namespaces {namespaces}, and peer {} only adds pods {pods} of the own namespace. One peer with both \
-                 selectors allows only pods {pods} in namespaces {namespaces}",
-                other.number + 1,
+                "allows every pod in namespaces {namespaces}: peer {} does not restrict that, it adds pods {pods} of the own namespace{none}. Write \
+                 both selectors in one peer",
                 own.number + 1
             );
             let stranger = format!("a pod without {pods} in namespaces {namespaces}");
@@ -71,7 +71,7 @@ fn is_known(scene: &Scene<'_>, policy: &Policy, pods: &Selector) -> bool {
 /// A rule that allows every peer: all pods of the cluster, and usually all addresses.
 pub(super) fn open_peer(scene: &Scene<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for (index, named) in scene.policies().filter(|(_, named)| !named.policy.subject.is_empty()) {
+    for (index, named) in scene.policies().filter(|(_, named)| !is_of_nothing(scene, &named.policy)) {
         for (direction, number, rule) in Scene::rules(&named.policy).filter(|(.., rule)| rule.ports.len() > 0) {
             let Some((peer, everyone)) = rule.peer_sets().iter().enumerate().find_map(|(peer, set)| Some((peer, open(set, direction)?)))
             else {
@@ -79,12 +79,12 @@ pub(super) fn open_peer(scene: &Scene<'_>) -> Vec<Finding> {
             };
             let ports = words::ports_of(&rule.ports);
             let (place, everyone) = match &rule.peers {
-                Peers::Everyone => (Place::of_rule(direction, number), "everyone: every pod of every namespace, and every address"),
+                Peers::Everyone => (Place::of_rule(direction, number), "every pod of every namespace, and every address"),
                 Peers::Listed(_) => (Place::of_peer(direction, number, peer), everyone),
             };
             let (severity, cure) = match direction {
                 Direction::Ingress => (Severity::Warning, "List the peers that need it"),
-                Direction::Egress => (Severity::Info, "List the peers that it needs, or an ipBlock for addresses outside of the cluster"),
+                Direction::Egress => (Severity::Info, "List the peers that are needed; for the outside of the cluster, an ipBlock"),
             };
             let message = format!("allows {ports} {} {everyone}. {cure}", direction.peers_field());
             let witness = Some(evidence(&named.policy, direction, rule, "any pod in any namespace"));
@@ -114,7 +114,7 @@ fn open(peer: &PeerSet, direction: Direction) -> Option<&'static str> {
 pub(super) fn metadata_address(scene: &Scene<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     let web = PortSet::one("TCP", 80).unwrap_or_else(PortSet::none);
-    for (index, named) in scene.policies().filter(|(_, named)| !named.policy.subject.is_empty()) {
+    for (index, named) in scene.policies().filter(|(_, named)| !is_of_nothing(scene, &named.policy)) {
         for (direction, number, rule) in Scene::rules(&named.policy).filter(|(direction, ..)| *direction == Direction::Egress) {
             let contains = |set: &PeerSet| matches!(set, PeerSet::Addresses(Family::V4, addresses) if addresses.contains(METADATA));
             let ports = PortSet::of(&rule.ports.numbers);
@@ -124,12 +124,11 @@ pub(super) fn metadata_address(scene: &Scene<'_>) -> Vec<Finding> {
                 Peers::Listed(_) => Place::of_peer(direction, number, peer),
             };
             let (severity, remark) = if web.is_subset(&ports) {
-                (Severity::Error, "There, cloud providers give out the credentials of the node")
+                (Severity::Error, ", where cloud providers give out the credentials of the node")
             } else {
-                (Severity::Info, "Cloud providers give out the credentials of the node there, on TCP 80")
+                (Severity::Info, " (cloud providers use TCP 80)")
             };
-            let message =
-                format!("allows {ports} to 169.254.169.254. {remark}. Use an ipBlock for 0.0.0.0/0 with except 169.254.169.254/32");
+            let message = format!("allows {ports} to 169.254.169.254{remark}. Use ipBlock 0.0.0.0/0 with except 169.254.169.254/32");
             let witness = Some(evidence(&named.policy, direction, rule, "169.254.169.254"));
             let about = About { policy: Some(index), place, witness, ..About::default() };
             findings.push(scene.finding(LintRule::MetadataAddress, severity, about, message));
@@ -139,7 +138,7 @@ pub(super) fn metadata_address(scene: &Scene<'_>) -> Vec<Finding> {
 }
 
 /// Returns the connection of a rule with one of its peers.
-fn evidence(policy: &Policy, direction: Direction, rule: &Rule, peer: &str) -> Evidence {
+pub(super) fn evidence(policy: &Policy, direction: Direction, rule: &Rule, peer: &str) -> Evidence {
     let subject = if policy.subject.is_all() { "any pod of the namespace".to_owned() } else { format!("pods {}", policy.subject) };
     let (from, to) = match direction {
         Direction::Ingress => (peer.to_owned(), subject),

@@ -33,9 +33,9 @@ impl fmt::Display for Severity {
     }
 }
 
-/// Declares the rules: variant, id, highest severity, title.
+/// Declares the rules: variant, id, highest severity, title, what to do.
 macro_rules! rules {
-    ($($variant:ident: $id:literal, $severity:ident, $title:literal;)+) => {
+    ($($variant:ident: $id:literal, $severity:ident, $title:literal, $mend:literal;)+) => {
         /// A rule of `netpol lint`. `docs/lint.md` has one section for each.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum LintRule {
@@ -66,27 +66,50 @@ macro_rules! rules {
                     $(LintRule::$variant => $title,)+
                 }
             }
+
+            /// Returns what to do about it, in Markdown.
+            pub fn mend(self) -> &'static str {
+                match self {
+                    $(LintRule::$variant => $mend,)+
+                }
+            }
         }
     };
 }
 
 rules! {
-    OrInsteadOfAnd: "or-instead-of-and", Error, "two peers where one peer with both selectors was probably meant";
-    MetadataAddress: "metadata-address", Error, "a rule that opens the metadata address of cloud providers, 169.254.169.254";
-    OpenPeer: "open-peer", Warning, "a rule that allows every peer";
-    ReachesOwnKind: "reaches-own-kind", Warning, "an identity whose pods can connect to each other";
-    MixedDirections: "mixed-directions", Warning, "a policy with rules in both directions, of which kube-router opens more";
-    UnsetNamespaceLabel: "unset-namespace-label", Warning, "a peer that selects namespaces by a label that nothing sets";
-    HardCodedNamespace: "hard-coded-namespace", Warning, "a peer that names the namespace of its own policy";
-    UngrantedLabel: "ungranted-label", Warning, "a selector that requires a capability label that no grant gives";
-    UnusedGrant: "unused-grant", Warning, "a grant, or a label of a grant, that no policy uses";
-    SelectsNothing: "selects-nothing", Warning, "a policy that selects no pod";
-    DeadRule: "dead-rule", Warning, "a rule without which every connection stays the same";
-    OneSidedPort: "one-sided-port", Warning, "a port that only one end of the connection allows";
-    NoDnsPath: "no-dns-path", Warning, "an identity that is isolated for egress and reaches no DNS server";
-    RedundantPolicy: "redundant-policy", Info, "a policy without which every connection stays the same";
-    LintIgnore: "lint-ignore", Warning, "an annotation lint-ignore that is not valid or has no effect";
-    NotEvaluated: "not-evaluated", Warning, "a rule of lint that took too many steps";
+    OrInsteadOfAnd: "or-instead-of-and", Error, "two peers where one peer with both selectors was probably meant",
+        "Write both selectors in one peer: a `podSelector` below the `namespaceSelector`, without a `-` before it.";
+    MetadataAddress: "metadata-address", Error, "a rule that opens the metadata address of cloud providers, 169.254.169.254",
+        "Use an `ipBlock` for `0.0.0.0/0` with `except: [169.254.169.254/32]`, or list the addresses that are needed.";
+    OpenPeer: "open-peer", Warning, "a rule that allows every peer",
+        "List the peers that need the connection. For the outside of the cluster, use an `ipBlock`.";
+    ReachesOwnKind: "reaches-own-kind", Warning, "an identity whose pods can connect to each other",
+        "If only other pods need the connection, exclude these pods from the peers, for example with `matchExpressions` and `NotIn`.";
+    MixedDirections: "mixed-directions", Warning, "a policy with rules in both directions, of which kube-router opens more",
+        "Split the policy into two with the same `podSelector`: one with the ingress rules, one with the egress rules.";
+    UnsetNamespaceLabel: "unset-namespace-label", Warning, "a peer that selects namespaces by a label that nothing sets",
+        "Select the namespace by `kubernetes.io/metadata.name`, which Kubernetes sets and no user can change.";
+    HardCodedNamespace: "hard-coded-namespace", Warning, "a peer that names the namespace of its own policy",
+        "Leave out the `namespaceSelector`: a peer with only a `podSelector` selects pods of the policy's own namespace.";
+    UngrantedLabel: "ungranted-label", Warning, "a selector that requires a capability label that no grant gives",
+        "Grant the label to the pods that need it, or remove it from the policy.";
+    UnusedGrant: "unused-grant", Warning, "a grant, or a label of a grant, that no policy uses",
+        "Remove the label or the grant, or add the policy that uses it.";
+    SelectsNothing: "selects-nothing", Warning, "a policy that selects no pod",
+        "Correct the `podSelector`, or remove the policy.";
+    DeadRule: "dead-rule", Warning, "a rule without which every connection stays the same",
+        "Remove the rule. If it was meant to restrict something, correct the wider rule. If the other end should allow it, add it there.";
+    OneSidedPort: "one-sided-port", Warning, "a port that only one end of the connection allows",
+        "Remove the port, or allow it at the other end too.";
+    NoDnsPath: "no-dns-path", Warning, "an identity that is isolated for egress and reaches no DNS server",
+        "Allow egress to the DNS server on TCP and UDP 53. If the pods resolve no names, ignore the finding.";
+    RedundantPolicy: "redundant-policy", Info, "a policy without which every connection stays the same",
+        "Remove the policy, or correct the policies that are too wide.";
+    LintIgnore: "lint-ignore", Warning, "an annotation lint-ignore that is not valid or has no effect",
+        "Write the ids, a blank and the reason, or remove the annotation.";
+    NotEvaluated: "not-evaluated", Warning, "a rule of lint that took too many steps",
+        "Evaluate fewer policies or endpoints at once.";
 }
 
 impl LintRule {

@@ -1,5 +1,6 @@
 //! What the rules read: policies, endpoints and grants, prepared once.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 
 use super::finding::{Evidence, Finding, Place};
@@ -39,7 +40,7 @@ pub(super) struct Scene<'w> {
     pub(super) input: Input<'w>,
     pub(super) classes: Vec<Class<'w>>,
     /// How many pairs of classes may still be evaluated.
-    left: std::cell::Cell<usize>,
+    left: Cell<usize>,
 }
 
 /// Endpoints that policies cannot tell apart.
@@ -80,6 +81,11 @@ impl Class<'_> {
 
 impl<'w> Scene<'w> {
     pub(super) fn new(input: Input<'w>) -> Scene<'w> {
+        Scene::within(input, MOST_PAIRS)
+    }
+
+    /// The same with another limit on pairs of classes.
+    pub(super) fn within(input: Input<'w>, most_pairs: usize) -> Scene<'w> {
         let Classes { of_endpoint, ends } = Classes::new(input.policies, input.endpoints);
         let mut members: Vec<Vec<&'w Endpoint>> = vec![Vec::new(); ends.len()];
         for (endpoint, class) in input.endpoints.iter().zip(of_endpoint) {
@@ -96,7 +102,7 @@ impl<'w> Scene<'w> {
         let mut classes: Vec<Class<'w>> = ends.into_iter().zip(members).filter_map(class).collect();
         // Connections with what is outside settle most questions, because only one end has policies.
         classes.sort_by_key(|class| !class.endpoint.outside);
-        Scene { input, classes, left: std::cell::Cell::new(MOST_PAIRS) }
+        Scene { input, classes, left: Cell::new(most_pairs) }
     }
 
     /// Returns every policy with its index.
@@ -110,10 +116,9 @@ impl<'w> Scene<'w> {
 
     /// Returns every rule of a policy with its direction and its index.
     pub(super) fn rules(policy: &'w Policy) -> impl Iterator<Item = (Direction, usize, &'w Rule)> {
-        Direction::BOTH.into_iter().flat_map(move |direction| {
-            let written = policy.rules(direction).map(|rules| rules.written.as_slice()).unwrap_or_default();
-            written.iter().enumerate().map(move |(index, rule)| (direction, index, rule))
-        })
+        Direction::BOTH
+            .into_iter()
+            .flat_map(move |direction| written(policy, direction).iter().enumerate().map(move |(index, rule)| (direction, index, rule)))
     }
 
     /// Returns the classes that a policy selects, by its namespace and its `podSelector`.
@@ -177,11 +182,16 @@ impl<'w> Scene<'w> {
 
     /// Returns the finding that a check of a policy was not made.
     pub(super) fn not_evaluated(&self, rule: LintRule, policy: Option<usize>) -> Finding {
-        let place = Place { label: Some(rule.id().to_owned()), ..Place::default() };
-        let about = About { policy, place, ..About::default() };
+        let about = About { policy, ..About::default() };
         let message = format!("{rule} takes too many steps here, so it was not evaluated");
-        self.finding(LintRule::NotEvaluated, Severity::Warning, about, message)
+        let finding = self.finding(LintRule::NotEvaluated, Severity::Warning, about, message);
+        Finding { id: format!("{}/{rule}", finding.id), ..finding }
     }
+}
+
+/// Returns the rules of a policy in a direction, as they are written.
+pub(super) fn written(policy: &Policy, direction: Direction) -> &[Rule] {
+    policy.rules(direction).map(|rules| rules.written.as_slice()).unwrap_or_default()
 }
 
 /// What a finding is about.

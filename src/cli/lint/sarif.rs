@@ -25,6 +25,7 @@ fn descriptor(rule: LintRule) -> Value {
     json!({
         "id": rule.id(),
         "shortDescription": {"text": rule.title()},
+        "help": {"text": rule.mend().replace('`', ""), "markdown": rule.mend()},
         "defaultConfiguration": {"level": level(rule.severity())},
     })
 }

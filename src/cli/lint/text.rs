@@ -29,13 +29,19 @@ fn write_finding(reported: &Reported<'_>, out: &mut dyn Write) -> io::Result<()>
         Severity::Warning => WARN,
         Severity::Info => NAME,
     };
-    let about: Vec<String> =
-        finding.policy.iter().map(|name| printable(name)).chain([finding.place.to_string()]).filter(|part| !part.is_empty()).collect();
+    // A finding about an endpoint names one of its policies, because that can have the annotation.
+    let (name, place) = (finding.policy.as_deref().map(printable), finding.place.to_string());
+    let about = match (&finding.place.endpoint, name) {
+        (Some(endpoint), Some(name)) => format!("{} ({name})", printable(endpoint)),
+        (_, None) => place,
+        (None, Some(name)) if place.is_empty() => name,
+        (None, Some(name)) => format!("{name} {place}"),
+    };
     let file = match (&reported.file, reported.document) {
         (Some(file), Some(document)) => format!(" ({file}, document {document})"),
         _ => String::new(),
     };
-    writeln!(out, "  {style}{:<7}{style:#}  {}{file}: {}", finding.severity, about.join(" "), finding.message)?;
+    writeln!(out, "  {style}{:<7}{style:#}  {}{file}: {}", finding.severity, about, finding.message)?;
     if let Some(witness) = &finding.witness {
         writeln!(out, "           witness: {witness}")?;
     }
