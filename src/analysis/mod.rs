@@ -10,10 +10,12 @@
 //! | `parts` | the parts of all addresses that policies tell apart; addresses as CIDRs |
 //! | `matching`, `reason` | whether a rule applies to an endpoint; why that is not certain |
 //! | `connection` | what policies allow between two endpoints, and which rules do |
+//! | `classes` | pods that policies cannot tell apart |
 //! | `reach` | what they allow between all pairs of many endpoints |
 //! | `closest`, `opening` | the rule that is closest to allowing a connection; the labels that open it |
 //! | `identities` | the endpoints of a canon |
 
+mod classes;
 mod closest;
 mod connection;
 mod endpoint;
@@ -28,6 +30,7 @@ mod reason;
 #[cfg(test)]
 mod tests;
 
+pub use classes::{Classes, Reader, by_class, by_key};
 pub use closest::{Closest, Lack, closest, peers_of};
 pub use connection::{Connection, Granted, NamedPolicy, Side, connection};
 pub use endpoint::{Addresses, End, Endpoint, Namespace, PodPorts, Pods};

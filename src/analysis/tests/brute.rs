@@ -11,7 +11,7 @@ use proptest::sample::{select, subsequence};
 use proptest::test_runner::TestCaseError;
 use serde_json::Value;
 
-use super::super::{Addresses, End, Endpoint, Flow, NamedPolicy, Namespace, PodPorts, Pods, PortSet, Reach, divided};
+use super::super::{Addresses, End, Endpoint, Flow, NamedPolicy, Namespace, PodPorts, Pods, PortSet, Reach, by_class, divided};
 use super::{flow, labels, policy};
 use crate::policy::tests::model::{
     ADDRESSES, EVERY_PORT, Mask, NAMESPACES, NUMBERS, PROTOCOLS, TEAMS, VALUES, bit, in_cidr, items, mask, selects,
@@ -270,13 +270,20 @@ fn connections_agree_with_brute_force() {
             .map(|(index, place)| Endpoint {
                 id: index.to_string(),
                 kind: "Pod".to_owned(),
-                object: None,
+                object: Some((String::new(), index.to_string())),
                 end: end(place, &policies),
                 outside: matches!(place, Place::Address(_)),
             })
             .collect();
         let reach = Reach::new(&policies, &endpoints);
         shared.set(shared.get() + endpoints.len() - reach.classes());
+        let classes = by_class(&policies, &endpoints, |_| false);
+        let by_class = Reach::new(&policies, &classes.endpoints);
+        let class = |index: usize| {
+            let (id, pods) = (index.to_string(), &classes.pods);
+            let has = |class: &Endpoint| class.id == id || pods.get(&class.id).is_some_and(|names| names.contains(&id));
+            classes.endpoints.iter().position(has).unwrap()
+        };
         for (from, source) in places.iter().enumerate() {
             for (to, target) in places.iter().enumerate() {
                 if matches!((source, target), (Place::Address(_), Place::Address(_))) {
@@ -286,6 +293,10 @@ fn connections_agree_with_brute_force() {
                 count(&pairs);
                 let (all, some) = expected(&world, source, target, from == to);
                 let found = reach.flow(from, to);
+                let is_single = matches!(&endpoints[from].end, End::Pods(Pods { single: true, .. }));
+                if from != to || !is_single {
+                    prop_assert_eq!(&by_class.flow(class(from), class(to)), &found);
+                }
                 let alone = flow(&policies, &endpoints[from].end, &endpoints[to].end, from == to);
                 prop_assert_eq!(&found.allowed, &alone.allowed);
                 prop_assert_eq!(&found.depends, &alone.depends);

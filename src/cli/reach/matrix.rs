@@ -1,6 +1,9 @@
 //! The connections from some endpoints to some endpoints.
 
+use std::collections::BTreeMap;
+
 use super::refer::Port;
+use super::text::title;
 use crate::analysis::{Endpoint, Flow, Reach};
 
 /// What is printed: the connections from some endpoints to some endpoints.
@@ -10,6 +13,8 @@ pub(super) struct Matrix<'e> {
     pub(super) from: Vec<usize>,
     pub(super) to: Vec<usize>,
     pub(super) port: Option<Port>,
+    /// The names of the pods of each endpoint that is several pods, by its id.
+    pub(super) pods: BTreeMap<String, Vec<String>>,
     /// What was evaluated, in words.
     pub(super) about: String,
 }
@@ -17,6 +22,13 @@ pub(super) struct Matrix<'e> {
 impl<'e> Matrix<'e> {
     pub(super) fn endpoint(&self, index: usize) -> Option<&'e Endpoint> {
         self.reach.endpoints().get(index)
+    }
+
+    /// Returns the endpoint with an index in words: `shop/Pod/web-1 (+11)` for twelve pods.
+    pub(super) fn title(&self, index: usize) -> String {
+        let Some(endpoint) = self.endpoint(index) else { return String::new() };
+        let more = self.pods.get(&endpoint.id).map_or(0, |pods| pods.len().saturating_sub(1));
+        if more == 0 { title(endpoint) } else { format!("{} (+{more})", title(endpoint)) }
     }
 
     pub(super) fn flow(&self, from: usize, to: usize) -> Flow {

@@ -13,11 +13,13 @@ pub(crate) mod source;
 mod tables;
 mod text;
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use clap::ValueEnum;
 
 use super::exit::{CommandResult, Failure, Status};
 use super::output::Streams;
-use crate::analysis::{Endpoint, Reach};
+use crate::analysis::{Classes, Endpoint, Reach, by_class};
 use matrix::Matrix;
 use refer::Port;
 use source::{SourceArgs, World};
@@ -64,12 +66,26 @@ pub struct Args {
     #[arg(long, value_name = "PORT")]
     port: Option<Port>,
 
+    /// Endpoints for pods that policies cannot tell apart.
+    #[arg(long, value_name = "HOW", value_enum, default_value_t)]
+    by: By,
+
     /// Output format.
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t, env = "NETPOL_OUTPUT")]
     output: Format,
 
     #[command(flatten)]
     source: SourceArgs,
+}
+
+/// Which pods are one endpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+enum By {
+    /// One endpoint for all of them in a namespace, with the name of the first and the number of the others.
+    #[default]
+    Class,
+    /// One endpoint for each pod.
+    Pod,
 }
 
 /// The format of the output.
@@ -92,11 +108,19 @@ enum Format {
 /// Returns an error, and writes nothing, if an input cannot be read or an endpoint is not known.
 pub fn run(args: &Args, streams: &mut Streams) -> CommandResult {
     let world = args.source.load(streams)?;
-    let World { policies, mut endpoints, about, .. } = world.clone();
-    let from = chosen(&args.from, &world, &mut endpoints)?;
-    let to = chosen(&args.to, &world, &mut endpoints)?;
-    let reach = Reach::new(&policies, &endpoints);
-    let matrix = Matrix { reach, from, to, port: args.port.clone(), about };
+    let (from, to) = (named(&args.from, &world)?, named(&args.to, &world)?);
+    let Classes { mut endpoints, pods } = match args.by {
+        By::Class => {
+            let own: BTreeSet<&str> = from.iter().chain(&to).flatten().map(|endpoint| endpoint.id.as_str()).collect();
+            by_class(&world.policies, &world.endpoints, |endpoint| own.contains(endpoint.id.as_str()))
+        }
+        By::Pod => Classes { endpoints: world.endpoints.clone(), pods: BTreeMap::new() },
+    };
+    let all: Vec<usize> = (0..endpoints.len()).collect();
+    let from = from.map_or_else(|| all.clone(), |from| indexes(from, &mut endpoints));
+    let to = to.map_or(all, |to| indexes(to, &mut endpoints));
+    let reach = Reach::new(&world.policies, &endpoints);
+    let matrix = Matrix { reach, from, to, port: args.port.clone(), pods, about: world.about };
     match args.output {
         Format::Json => {
             let text = serde_json::to_string_pretty(&report::Report::new(&matrix)).map_err(Failure::internal)?;
@@ -109,23 +133,24 @@ pub fn run(args: &Args, streams: &mut Streams) -> CommandResult {
     Ok(Status::Clean)
 }
 
-/// Returns the indexes of the endpoints that arguments name; without arguments, of all endpoints of the world.
-fn chosen(texts: &[String], world: &World, endpoints: &mut Vec<Endpoint>) -> Result<Vec<usize>, Failure> {
-    if texts.is_empty() {
-        return Ok((0..world.endpoints.len()).collect());
-    }
-    let mut chosen = Vec::new();
-    for found in texts.iter().map(|text| refer::endpoints(text, world)) {
-        for endpoint in found? {
-            let known = endpoints.iter().position(|known| known.id == endpoint.id);
-            let index = known.unwrap_or(endpoints.len());
-            if known.is_none() {
-                endpoints.push(endpoint);
-            }
-            if !chosen.contains(&index) {
-                chosen.push(index);
-            }
+/// Returns the endpoints that arguments name; `None` without arguments, which means all.
+fn named(texts: &[String], world: &World) -> Result<Option<Vec<Endpoint>>, Failure> {
+    let found = texts.iter().map(|text| refer::endpoints(text, world)).collect::<Result<Vec<_>, Failure>>()?;
+    Ok((!texts.is_empty()).then(|| found.into_iter().flatten().collect()))
+}
+
+/// Returns the indexes of endpoints, each once. Adds those that are not known.
+fn indexes(named: Vec<Endpoint>, endpoints: &mut Vec<Endpoint>) -> Vec<usize> {
+    let mut indexes = Vec::new();
+    for endpoint in named {
+        let known = endpoints.iter().position(|known| known.id == endpoint.id);
+        let index = known.unwrap_or(endpoints.len());
+        if known.is_none() {
+            endpoints.push(endpoint);
+        }
+        if !indexes.contains(&index) {
+            indexes.push(index);
         }
     }
-    Ok(chosen)
+    indexes
 }

@@ -24,6 +24,9 @@ struct Listed<'r> {
     namespace: Option<&'r str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     name: Option<&'r str>,
+    /// The names of the pods, if there are several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pods: Option<&'r [String]>,
 }
 
 #[derive(Debug, Serialize)]
@@ -38,9 +41,9 @@ struct Connection<'r> {
 }
 
 impl<'r> Report<'r> {
-    pub(super) fn new(matrix: &Matrix<'r>) -> Report<'r> {
+    pub(super) fn new(matrix: &'r Matrix<'r>) -> Report<'r> {
         let shown: BTreeSet<usize> = matrix.from.iter().chain(&matrix.to).copied().collect();
-        let endpoints = shown.into_iter().filter_map(|index| matrix.endpoint(index)).map(listed).collect();
+        let endpoints = shown.into_iter().filter_map(|index| matrix.endpoint(index)).map(|endpoint| listed(matrix, endpoint)).collect();
         let mut connections = Vec::new();
         for (from, to, flow) in matrix.connections() {
             let entry = |ports: &PortSet, reasons: Vec<String>| {
@@ -58,10 +61,10 @@ impl<'r> Report<'r> {
     }
 }
 
-fn listed(endpoint: &Endpoint) -> Listed<'_> {
+fn listed<'r>(matrix: &'r Matrix<'r>, endpoint: &'r Endpoint) -> Listed<'r> {
     let (namespace, name) = match &endpoint.object {
         Some((namespace, name)) => (Some(namespace.as_str()), Some(name.as_str())),
         None => (None, None),
     };
-    Listed { id: &endpoint.id, kind: &endpoint.kind, namespace, name }
+    Listed { id: &endpoint.id, kind: &endpoint.kind, namespace, name, pods: matrix.pods.get(&endpoint.id).map(Vec::as_slice) }
 }
