@@ -48,6 +48,7 @@ impl<'w> Reader<'w> {
             labels: keep(&pods.labels, &self.of_pods),
             ports: if self.ports.is_empty() { None } else { pods.ports.as_ref().map(|ports| ports.only(&self.ports)) },
             addresses: pods.addresses.as_ref().map(|addresses| self.representatives(addresses)),
+            blocks: pods.blocks,
             host_network: pods.host_network,
             single: false,
         })

@@ -173,7 +173,7 @@ fn pods_of_one_class(args: &[&str]) -> Ran {
 #[test]
 fn pods_that_policies_do_not_tell_apart_are_one_endpoint() {
     let ran = pods_of_one_class(&["--to", "db", "--port", "5432"]);
-    assert!(ran.out.contains("\nshop/Pod/web-1 (+2)  TCP 5432\n"), "{}", ran.out);
+    assert!(ran.out.contains("\nshop/Pod/web-1 (+2)\n  -> shop/Pod/db  TCP 5432\n"), "{}", ran.out);
     let report = json(&pods_of_one_class(&["--output", "json"]));
     let web: Vec<&Value> =
         report["endpoints"].as_array().unwrap().iter().filter(|it| it["name"].as_str().unwrap_or_default().starts_with("web-")).collect();

@@ -30,6 +30,9 @@ pub(super) struct Report {
     pub(super) ingress: SideReport,
     pub(super) would_open: Vec<Opens>,
     pub(super) caveats: Vec<String>,
+    /// What a Service stands for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) service: Option<String>,
     /// The port or the ports in words.
     #[serde(skip)]
     pub(super) shown: String,
@@ -89,7 +92,18 @@ impl Report {
         let would_open = if verdict == Verdict::Allowed { Vec::new() } else { would_open(policies, asked, canons) };
         let (from, to) = asked.names.clone();
         let (egress, ingress) = (side(&found.egress), side(&found.ingress));
-        Report { verdict, from, to, ports: allowed.by_protocol().collect(), egress, ingress, would_open, caveats, shown }
+        Report {
+            verdict,
+            from,
+            to,
+            ports: allowed.by_protocol().collect(),
+            egress,
+            ingress,
+            would_open,
+            caveats,
+            service: asked.note.clone(),
+            shown,
+        }
     }
 }
 

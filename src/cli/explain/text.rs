@@ -13,6 +13,9 @@ pub(super) fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
         Verdict::Depends => ("depends", WARN),
     };
     writeln!(out, "{style}{word:<7}{style:#}  {} -> {}  {}", report.from, report.to, report.shown)?;
+    if let Some(service) = &report.service {
+        writeln!(out, "  service  {service}")?;
+    }
     writeln!(out, "  egress   {}", report.egress.sentence)?;
     writeln!(out, "  ingress  {}", report.ingress.sentence)?;
     if report.verdict == Verdict::Denied && report.egress.allowed && report.ingress.allowed {

@@ -1,14 +1,22 @@
 //! `netpol reach`: which endpoints can connect.
 //!
-//! - `source` reads policies and endpoints from a canon or from files; `objects` reads the objects in files.
-//! - `refer` finds the endpoints and the port that an argument names.
+//! - `source` reads policies and endpoints from a canon, from files or from a cluster: `objects` are those of files, `live` reads a
+//!   cluster. `pods` is what is read of a pod, `services` the Services.
+//! - `refer` finds the endpoints and the port that an argument names; `nearest` proposes names.
 //! - `matrix` is the result: the connections from some endpoints to some endpoints.
-//! - `report` is its form in JSON; `text` and `tables` print it.
+//! - `diff/` compares two sources.
+//! - `report` is its form in JSON; `text`, `tables` and `graph` print it.
 
+mod diff;
+mod graph;
+mod live;
 mod matrix;
+mod nearest;
 mod objects;
+mod pods;
 pub(crate) mod refer;
 mod report;
+pub(crate) mod services;
 pub(crate) mod source;
 mod tables;
 mod text;
@@ -66,6 +74,13 @@ pub struct Args {
     #[arg(long, value_name = "PORT")]
     port: Option<Port>,
 
+    /// Compare two of: a built-in canon, a file or folder, live (the cluster).
+    ///
+    /// Prints the connections that are added, removed or changed from A to B. Files of `--file` belong to both sides. A side
+    /// without pods has those of the other; if neither has any, both have the identities of `--canon`.
+    #[arg(long, num_args = 2, value_names = ["A", "B"], conflicts_with = "live")]
+    diff: Option<Vec<String>>,
+
     /// Endpoints for pods that policies cannot tell apart.
     #[arg(long, value_name = "HOW", value_enum, default_value_t)]
     by: By,
@@ -100,6 +115,10 @@ enum Format {
     Csv,
     /// A table for documents.
     Markdown,
+    /// A graph for Graphviz.
+    Dot,
+    /// A graph for Mermaid, for documents.
+    Mermaid,
 }
 
 /// Prints the connections.
@@ -107,20 +126,29 @@ enum Format {
 /// # Errors
 /// Returns an error, and writes nothing, if an input cannot be read or an endpoint is not known.
 pub fn run(args: &Args, streams: &mut Streams) -> CommandResult {
+    if let Some([before, after]) = args.diff.as_deref() {
+        return diff::run(args, [before, after], streams);
+    }
     let world = args.source.load(streams)?;
     let (from, to) = (named(&args.from, &world)?, named(&args.to, &world)?);
+    let own: BTreeSet<&str> = from.iter().chain(&to).flatten().map(|endpoint| endpoint.id.as_str()).collect();
+    let is_own = |endpoint: &Endpoint| own.contains(endpoint.id.as_str());
+    // What is between two endpoints elsewhere is shown only if an argument names one of them.
+    let marked = world.endpoints.iter().map(|endpoint| {
+        let outside = endpoint.outside || (world.is_elsewhere(endpoint) && !is_own(endpoint));
+        Endpoint { outside, ..endpoint.clone() }
+    });
+    let marked: Vec<Endpoint> = marked.collect();
     let Classes { mut endpoints, pods } = match args.by {
-        By::Class => {
-            let own: BTreeSet<&str> = from.iter().chain(&to).flatten().map(|endpoint| endpoint.id.as_str()).collect();
-            by_class(&world.policies, &world.endpoints, |endpoint| own.contains(endpoint.id.as_str()))
-        }
-        By::Pod => Classes { endpoints: world.endpoints.clone(), pods: BTreeMap::new() },
+        By::Class => by_class(&world.policies, &marked, is_own),
+        By::Pod => Classes { endpoints: marked, pods: BTreeMap::new() },
     };
-    let all: Vec<usize> = (0..endpoints.len()).collect();
-    let from = from.map_or_else(|| all.clone(), |from| indexes(from, &mut endpoints));
-    let to = to.map_or(all, |to| indexes(to, &mut endpoints));
+    let known = endpoints.len();
+    let (from, to) = (from.map(|from| indexes(&from, &mut endpoints)), to.map(|to| indexes(&to, &mut endpoints)));
     let reach = Reach::new(&world.policies, &endpoints);
-    let matrix = Matrix { reach, from, to, port: args.port.clone(), pods, about: world.about };
+    let all: Vec<usize> = (0..known).filter(|index| is_shown(*index, &reach, &world)).collect();
+    let (from, to) = (from.unwrap_or_else(|| all.clone()), to.unwrap_or(all));
+    let matrix = Matrix { reach, from, to, port: args.port.clone(), pods, left_out: world.left_out.clone(), about: world.about.clone() };
     match args.output {
         Format::Json => {
             let text = serde_json::to_string_pretty(&report::Report::new(&matrix)).map_err(Failure::internal)?;
@@ -129,6 +157,8 @@ pub fn run(args: &Args, streams: &mut Streams) -> CommandResult {
         Format::Text => text::write(&matrix, streams)?,
         Format::Csv => tables::csv(&matrix, &mut streams.out)?,
         Format::Markdown => tables::markdown(&matrix, &mut streams.out)?,
+        Format::Dot => graph::dot(&matrix, &mut streams.out)?,
+        Format::Mermaid => graph::mermaid(&matrix, &mut streams.out)?,
     }
     Ok(Status::Clean)
 }
@@ -139,14 +169,22 @@ fn named(texts: &[String], world: &World) -> Result<Option<Vec<Endpoint>>, Failu
     Ok((!texts.is_empty()).then(|| found.into_iter().flatten().collect()))
 }
 
+/// Returns whether an endpoint is shown unless arguments name others: one elsewhere, only if it connects to or from one that is not.
+fn is_shown(index: usize, reach: &Reach<'_>, world: &World) -> bool {
+    let is_elsewhere = |index: usize| reach.endpoints().get(index).is_some_and(|endpoint| world.is_elsewhere(endpoint));
+    let is_object = |index: usize| reach.endpoints().get(index).is_some_and(|endpoint| endpoint.object.is_some());
+    let connects = |other: usize| !reach.flow(index, other).is_empty() || !reach.flow(other, index).is_empty();
+    !is_elsewhere(index) || (0..reach.endpoints().len()).any(|other| is_object(other) && !is_elsewhere(other) && connects(other))
+}
+
 /// Returns the indexes of endpoints, each once. Adds those that are not known.
-fn indexes(named: Vec<Endpoint>, endpoints: &mut Vec<Endpoint>) -> Vec<usize> {
+fn indexes(named: &[Endpoint], endpoints: &mut Vec<Endpoint>) -> Vec<usize> {
     let mut indexes = Vec::new();
     for endpoint in named {
         let known = endpoints.iter().position(|known| known.id == endpoint.id);
         let index = known.unwrap_or(endpoints.len());
         if known.is_none() {
-            endpoints.push(endpoint);
+            endpoints.push(endpoint.clone());
         }
         if !indexes.contains(&index) {
             indexes.push(index);

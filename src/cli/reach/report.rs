@@ -5,15 +5,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use super::matrix::Matrix;
-use crate::analysis::{Endpoint, PortSet};
+use crate::analysis::{Endpoint, Flow, PortSet};
 
 const SCHEMA: &str = "netpol.abcdesktop.io/reach/v1";
 
 #[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub(super) struct Report<'r> {
     schema: &'static str,
     endpoints: Vec<Listed<'r>>,
     connections: Vec<Connection<'r>>,
+    /// What could not be read, as sentences.
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    left_out: &'r [String],
 }
 
 #[derive(Debug, Serialize)]
@@ -34,30 +38,41 @@ struct Listed<'r> {
 struct Connection<'r> {
     from: &'r str,
     to: &'r str,
+    #[serde(flatten)]
+    open: Open,
+}
+
+/// Ports that are open, or that depend.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Open {
     ports: BTreeMap<&'static str, Vec<String>>,
     depends_on_plugin: bool,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     reasons: Vec<String>,
 }
 
+impl Open {
+    /// Returns the ports of a flow: those that are open, and those that depend.
+    pub(super) fn of(flow: &Flow) -> Vec<Open> {
+        let entry = |ports: &PortSet, reasons: Vec<String>| {
+            let depends_on_plugin = !reasons.is_empty();
+            (!ports.is_empty()).then(|| Open { ports: ports.by_protocol().collect(), depends_on_plugin, reasons })
+        };
+        let reasons = flow.reasons.iter().map(ToString::to_string).collect();
+        entry(&flow.allowed, Vec::new()).into_iter().chain(entry(&flow.depends, reasons)).collect()
+    }
+}
+
 impl<'r> Report<'r> {
     pub(super) fn new(matrix: &'r Matrix<'r>) -> Report<'r> {
         let shown: BTreeSet<usize> = matrix.from.iter().chain(&matrix.to).copied().collect();
         let endpoints = shown.into_iter().filter_map(|index| matrix.endpoint(index)).map(|endpoint| listed(matrix, endpoint)).collect();
-        let mut connections = Vec::new();
-        for (from, to, flow) in matrix.connections() {
-            let entry = |ports: &PortSet, reasons: Vec<String>| {
-                let depends_on_plugin = !reasons.is_empty();
-                Connection { from: &from.id, to: &to.id, ports: ports.by_protocol().collect(), depends_on_plugin, reasons }
-            };
-            if !flow.allowed.is_empty() {
-                connections.push(entry(&flow.allowed, Vec::new()));
-            }
-            if !flow.depends.is_empty() {
-                connections.push(entry(&flow.depends, flow.reasons.iter().map(ToString::to_string).collect()));
-            }
-        }
-        Report { schema: SCHEMA, endpoints, connections }
+        let of = |(from, to, flow): (&'r Endpoint, &'r Endpoint, Flow)| {
+            Open::of(&flow).into_iter().map(|open| Connection { from: &from.id, to: &to.id, open })
+        };
+        let connections = matrix.connections().flat_map(of).collect();
+        Report { schema: SCHEMA, endpoints, connections, left_out: &matrix.left_out }
     }
 }
 

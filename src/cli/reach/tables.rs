@@ -39,7 +39,7 @@ pub(super) fn markdown(matrix: &Matrix<'_>, out: &mut dyn Write) -> io::Result<(
 }
 
 /// Returns text in which nothing has a meaning in a table of Markdown.
-fn escaped(text: &str) -> String {
+pub(super) fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {
         if matches!(character, '|' | '*' | '_' | '`' | '<' | '>' | '[' | ']' | '\\' | '#' | '~') {
