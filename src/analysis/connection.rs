@@ -137,6 +137,10 @@ fn side(policies: &[NamedPolicy], direction: Direction, isolated_by: Vec<usize>,
                 resolved.reasons.extend(match peer {
                     // The reason is that of the whole connection.
                     End::Pods(pods) if pods.host_network => None,
+                    // Then only an address that is not known leaves it open.
+                    End::Pods(pods) if pods.blocks == Some(true) => {
+                        Some(Reason::Address { policy: named.name.clone(), direction, rule: place + 1 })
+                    }
                     _ => Some(Reason::Block { policy: named.name.clone(), direction, rule: place + 1 }),
                 });
             }

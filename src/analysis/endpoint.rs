@@ -50,6 +50,8 @@ pub struct Pods {
     pub ports: Option<PodPorts>,
     /// The addresses; `None` if they are not known.
     pub addresses: Option<Vec<IpAddr>>,
+    /// Whether the network plugin matches blocks with the addresses of pods; `None` if that is not known (rule 25).
+    pub blocks: Option<bool>,
     /// Whether the pods use the network of their nodes. Most network plugins then treat them as nodes (`semantics.md` rule 27).
     pub host_network: bool,
     /// Whether this is one pod, so that a connection with itself never leaves it (rule 29).
@@ -107,7 +109,7 @@ impl Namespace {
 impl Pods {
     /// Returns pods with these labels, of which nothing else is known.
     pub fn labeled(namespace: Namespace, labels: BTreeMap<String, String>) -> Pods {
-        Pods { namespace, labels, ports: None, addresses: None, host_network: false, single: false }
+        Pods { namespace, labels, ports: None, addresses: None, blocks: None, host_network: false, single: false }
     }
 }
 
@@ -120,6 +122,12 @@ impl PodPorts {
         let list = if is_init { &mut self.of_init_containers } else { &mut self.of_containers };
         list.push(((protocol, Arc::from(name)), number));
         Some(())
+    }
+
+    /// Returns the numbers of the ports with a name, also those of restartable init containers, as a Service finds them.
+    pub fn numbers(&self, protocol: &str, name: &str) -> impl Iterator<Item = u16> {
+        let all = self.of_containers.iter().chain(&self.of_init_containers);
+        all.filter(move |((of, known), _)| of.name() == protocol && **known == *name).map(|(_, number)| *number)
     }
 
     /// Returns the same without the names that are not in `names`, sorted.

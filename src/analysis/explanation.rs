@@ -26,6 +26,8 @@ pub struct Asked {
     pub port: Option<PortSet>,
     /// What policies allow.
     pub found: Connection,
+    /// What a Service stands for, as a sentence.
+    pub note: Option<String>,
 }
 
 /// Whether a connection is allowed.
@@ -60,6 +62,9 @@ pub struct Explanation {
     pub would_open: Vec<Opens>,
     /// Why something depends, as sentences.
     pub caveats: Vec<String>,
+    /// What a Service stands for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub service: Option<String>,
     /// The port or the ports in words.
     #[serde(skip)]
     pub shown: String,
@@ -136,7 +141,18 @@ impl Explanation {
         let caveats: Vec<String> = if depends.is_empty() { Vec::new() } else { found.reasons.iter().map(ToString::to_string).collect() };
         let (from, to) = asked.names.clone();
         let (egress, ingress) = (side(&found.egress), side(&found.ingress));
-        Explanation { verdict, from, to, ports: allowed.by_protocol().collect(), egress, ingress, would_open: Vec::new(), caveats, shown }
+        Explanation {
+            verdict,
+            from,
+            to,
+            ports: allowed.by_protocol().collect(),
+            egress,
+            ingress,
+            would_open: Vec::new(),
+            caveats,
+            service: asked.note.clone(),
+            shown,
+        }
     }
 
     /// Returns whether it is denied although each end allows some ports.

@@ -159,6 +159,50 @@ fn labels_and_addresses_are_endpoints() {
     assert!(ran.out.contains("*@name=kube-monitor  -"), "{}", ran.out);
 }
 
+/// Three pods that the policy of the shop does not tell apart.
+fn pods_of_one_class(args: &[&str]) -> Ran {
+    let pod = |number: u32| {
+        format!(
+            "{{apiVersion: v1, kind: Pod, metadata: {{name: web-{number}, namespace: shop, labels: {{run: web, number: '{number}'}}}}}}\n---\n"
+        )
+    };
+    let text: String = (1..=3).map(pod).chain([SHOP.trim_start().to_owned()]).collect();
+    netpol_reading(&[&["reach", "-f", "-", "-n", "shop"], args].concat(), text.as_bytes())
+}
+
+#[test]
+fn pods_that_policies_do_not_tell_apart_are_one_endpoint() {
+    let ran = pods_of_one_class(&["--to", "db", "--port", "5432"]);
+    assert!(ran.out.contains("\nshop/Pod/web-1 (+2)\n  -> shop/Pod/db  TCP 5432\n"), "{}", ran.out);
+    let report = json(&pods_of_one_class(&["--output", "json"]));
+    let web: Vec<&Value> =
+        report["endpoints"].as_array().unwrap().iter().filter(|it| it["name"].as_str().unwrap_or_default().starts_with("web-")).collect();
+    assert_eq!(
+        web,
+        [
+            &serde_json::json!({"id": "shop/Pod/web-1", "kind": "Pod", "namespace": "shop", "name": "web-1", "pods": ["web-1", "web-2", "web-3"]})
+        ]
+    );
+    // Two pods of an endpoint can connect.
+    assert!(
+        lines(&report)
+            .contains(&r#"shop/Pod/web-1 shop/Pod/web-1 {"SCTP":["1-65535"],"TCP":["1-65535"],"UDP":["1-65535"]} false"#.to_owned())
+    );
+}
+
+#[test]
+fn each_pod_is_an_endpoint_if_asked_for() {
+    let report = json(&pods_of_one_class(&["--by", "pod", "--output", "json"]));
+    let to_db: Vec<String> =
+        lines(&report).into_iter().filter(|line| line.starts_with("shop/Pod/web") && line.contains(" shop/Pod/db ")).collect();
+    assert_eq!(to_db.len(), 3, "{to_db:?}");
+    assert!(report["endpoints"].as_array().unwrap().iter().all(|it| it.get("pods").is_none()));
+    // A pod that an argument names is not one of several.
+    let ran = pods_of_one_class(&["--from", "web-2", "--port", "7/SCTP", "--output", "csv"]);
+    assert!(ran.out.contains("\nshop/Pod/web-2,shop/Pod/db,SCTP,7,false\n"), "{}", ran.out);
+    assert!(ran.out.contains("\nshop/Pod/web-2,shop/Pod/web-1,SCTP,7,false\n") && !ran.out.contains("web-3"), "{}", ran.out);
+}
+
 #[test]
 fn bad_input_is_one_sentence_and_exit_code_2() {
     let fails = |ran: Ran, expected: &str| {

@@ -12,6 +12,9 @@ pub(super) fn write(explanation: &Explanation, out: &mut dyn Write) -> io::Resul
         Verdict::Depends => ("depends", WARN),
     };
     writeln!(out, "{style}{word:<7}{style:#}  {} -> {}  {}", explanation.from, explanation.to, explanation.shown)?;
+    if let Some(service) = &explanation.service {
+        writeln!(out, "  service  {service}")?;
+    }
     writeln!(out, "  egress   {}", explanation.egress.sentence)?;
     writeln!(out, "  ingress  {}", explanation.ingress.sentence)?;
     if explanation.is_without_common_port() {

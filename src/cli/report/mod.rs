@@ -34,6 +34,9 @@ Examples:
   The page of manifests, as a build publishes it:
     SOURCE_DATE_EPOCH=1795000000 netpol report -f netpol.yaml -f pod.yaml -o report.html
 
+  The page of the cluster:
+    netpol report --live -o report.html
+
   The data of the page:
     netpol report -o - | grep -o '{\"canon\".*}' | jq '.connections | length'")]
 pub struct Args {
@@ -58,6 +61,7 @@ pub fn run(args: &Args, streams: &mut Streams) -> CommandResult {
     let canons = args.source.canons()?;
     let lint = findings(&world, world.is_canon.then_some(&canons));
     let manifests: Vec<&serde_json::Value> = world.written.iter().map(|written| &written.manifest).collect();
+    let not_evaluated: Vec<String> = world.left_out.iter().chain(&world.not_evaluated).cloned().collect();
     let time = args.time.unwrap_or_else(Timestamp::now);
     let page = render(&Input {
         about: &world.about,
@@ -69,7 +73,7 @@ pub fn run(args: &Args, streams: &mut Streams) -> CommandResult {
         is_canon: world.is_canon,
         namespace: &world.namespace.name,
         lint: &lint,
-        not_evaluated: &world.not_evaluated,
+        not_evaluated: &not_evaluated,
     });
     if args.file == STDIN {
         streams.out.write_all(page.as_bytes())?;

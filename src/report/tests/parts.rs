@@ -35,12 +35,17 @@ fn long_text_loses_its_middle() {
     assert_eq!(shortened("abcdef", 6), "abcdef");
     assert_eq!(shortened("abcdefg", 6), "abc…fg");
     assert_eq!(shortened("ééééééé", 3), "é…é");
-    assert_eq!((count(1, "policy"), count(2, "policy"), count(0, "endpoint")), ("1 policy".into(), "2 policies".into(), "0 endpoints".into()));
+    assert_eq!(
+        (count(1, "policy"), count(2, "policy"), count(0, "endpoint")),
+        ("1 policy".into(), "2 policies".into(), "0 endpoints".into())
+    );
 }
 
 #[test]
 fn ports_are_short_in_a_cell() {
-    let ports = |list: &[(&str, u16)]| PortSet::union(&list.iter().map(|(protocol, port)| PortSet::one(protocol, *port).unwrap()).collect::<Vec<_>>());
+    let ports = |list: &[(&str, u16)]| {
+        PortSet::union(&list.iter().map(|(protocol, port)| PortSet::one(protocol, *port).unwrap()).collect::<Vec<_>>())
+    };
     let flow = |allowed: PortSet, depends: PortSet| short(&Flow { allowed, depends, reasons: [].into() }, 2);
     let none = PortSet::none;
     assert_eq!(flow(ports(&[("TCP", 80), ("UDP", 53)]), none()), "80 53/udp");
@@ -75,7 +80,6 @@ spec:
   policyTypes:
   - Ingress
 ";
-    let lines: Vec<(usize, Direction, usize)> =
-        [(7, Direction::Egress, 1), (11, Direction::Egress, 2), (15, Direction::Ingress, 1)].into();
+    let lines: Vec<(usize, Direction, usize)> = [(7, Direction::Egress, 1), (11, Direction::Egress, 2), (15, Direction::Ingress, 1)].into();
     assert_eq!(rule_lines(text), lines);
 }

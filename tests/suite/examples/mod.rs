@@ -42,6 +42,7 @@ const CHANGES: &str = "changes a cluster";
 const NOT_RUN: &[(&str, &str)] = &[
     ("netpol serve", "runs until it is stopped: tests/suite/server starts it"),
     ("netpol certs show --tls-secret", READS),
+    ("netpol report --live", READS),
     ("netpol certs show --connect", "needs a server: tests/suite/certs.rs starts one"),
     ("netpol completions zsh", "writes to a folder that only zsh knows"),
     ("cargo run", "builds the program"),
