@@ -3,10 +3,10 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::connection::{Connection, NamedPolicy, connection, is_open};
+use super::connection::{Connection, NamedPolicy, Part, connection, is_open};
 use super::endpoint::{End, Pods};
 use super::ports::PortSet;
-use crate::policy::{Policy, Selector};
+use crate::policy::{Direction, Policy, Selector};
 
 /// The most changes that are evaluated.
 const MAX_TRIED: usize = 20_000;
@@ -57,21 +57,38 @@ pub fn opening(policies: &[NamedPolicy], wish: Wish<'_>, rank: impl Fn(&LabelCha
         changes.extend(candidates(policies, side, pods).into_iter().filter_map(|change| Some((rank(&change)?, change))));
     }
     changes.sort();
-    let mut tried = 0;
-    let mut opens = |chosen: &[&LabelChange]| {
-        tried += 1;
+    let changes: Vec<LabelChange> = changes.into_iter().map(|(_, change)| change).collect();
+    // Most tries share an end with others, so the policies of each end are looked for once.
+    let base = (Part::new(Cow::Borrowed(wish.from), Direction::Egress), Part::new(Cow::Borrowed(wish.to), Direction::Ingress));
+    let after = |chosen: &[&LabelChange]| {
         let (from, to) = ends(wish, chosen);
-        tried <= MAX_TRIED && is_open(policies, &from, &to, wish.ports)
+        let part = |end, direction| matches!(end, Cow::Owned(_)).then(|| Part::new(end, direction));
+        (part(from, Direction::Egress), part(to, Direction::Ingress))
     };
-    let changes: Vec<&LabelChange> = changes.iter().map(|(_, change)| change).collect();
-    if let Some(one) = changes.iter().find(|change| opens(&[change])) {
-        return Some(vec![(*one).clone()]);
+    let singles: Vec<_> = changes.iter().map(|change| after(&[change])).collect();
+    let mut tried = 0;
+    let mut opens = |from: Option<&Part<'_>>, to: Option<&Part<'_>>| {
+        tried += 1;
+        tried <= MAX_TRIED && is_open(policies, from.unwrap_or(&base.0), to.unwrap_or(&base.1), wish.ports)
+    };
+    for (change, (from, to)) in changes.iter().zip(&singles) {
+        if opens(from.as_ref(), to.as_ref()) {
+            return Some(vec![change.clone()]);
+        }
     }
-    for (place, first) in changes.iter().enumerate() {
-        for second in changes.iter().take(place) {
-            let is_same_label = first.side == second.side && first.key == second.key;
-            if !is_same_label && opens(&[second, first]) {
-                return Some(vec![(*second).clone(), (*first).clone()]);
+    for (place, (first, one)) in changes.iter().zip(&singles).enumerate() {
+        for (second, other) in changes.iter().zip(&singles).take(place) {
+            let is_open = if first.side != second.side {
+                let (source, destination) = if first.side == SideOf::Source { (one, other) } else { (other, one) };
+                opens(source.0.as_ref(), destination.1.as_ref())
+            } else if first.key != second.key {
+                let (from, to) = after(&[second, first]);
+                opens(from.as_ref(), to.as_ref())
+            } else {
+                false
+            };
+            if is_open {
+                return Some(vec![second.clone(), first.clone()]);
             }
         }
     }

@@ -105,9 +105,9 @@ pub(super) fn of_policy<'f>(model: &Model<'f>, policy: usize) -> impl Iterator<I
     findings.filter(move |(_, finding)| finding.policy.is_some() && finding.policies.first() == Some(&policy))
 }
 
-/// Returns a line with the findings of a policy.
+/// Returns a line with the findings of a policy that are about no rule of it; its rules have marks of their own.
 pub(super) fn about_policy(model: &Model<'_>, policy: usize) -> Markup {
-    let found = of_policy(model, policy);
+    let found = of_policy(model, policy).filter(|(_, finding)| finding.place.rule.is_none());
     html! { @if found.clone().next().is_some() { p.marks { (links(found)) } } }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::io::{self, Write};
 
 use super::matrix::Matrix;
-use crate::analysis::{Endpoint, Flow};
+use crate::analysis::Flow;
 use crate::cli::manifests::display::{Count, printable};
 use crate::cli::output::{NAME, Streams, WARN};
 

@@ -176,7 +176,8 @@ impl Browser {
 
     /// Writes what the window shows, or a part of the page from the top of one element to the end of another.
     pub(super) fn screenshot(&mut self, file: &Path, part: Option<(&str, &str)>) {
-        let mut params = json!({"format": "png"});
+        let is_webp = file.extension().is_some_and(|extension| extension == "webp");
+        let mut params = if is_webp { json!({"format": "webp", "quality": 80}) } else { json!({"format": "png"}) };
         if let Some((first, last)) = part {
             let top = self.evaluate(&format!("document.querySelector('{first}').getBoundingClientRect().top + scrollY")).as_f64().unwrap();
             let end =

@@ -1,6 +1,6 @@
 //! `netpol report`: the file, and the page in a real browser.
 //!
-//! `NETPOL_BLESS=1` writes the screenshot of the README, `docs/report.png`. Every run writes others to `target/report`.
+//! `NETPOL_BLESS=1` writes the screenshot of the README, `docs/report.webp`. Every run writes others to `target/report`.
 
 mod browser;
 mod file;
