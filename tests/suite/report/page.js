@@ -56,6 +56,10 @@
     }
     for (const header of all('th')) check(header.scope, 'a header cell has no scope');
     for (const table of all('table')) check(table.caption || table.closest('details'), 'a table has no caption');
+    for (const text of all('caption, p, dd, td, h3')) {
+      const narrow = text.checkVisibility() && !text.closest('.matrix') && text.textContent.length > 12 && text.getBoundingClientRect().width < 90;
+      check(!narrow, 'a text is squeezed: ' + text.textContent.slice(0, 60));
+    }
     for (const graph of all('svg')) {
       check(graph.getAttribute('role') === 'img' && graph.querySelector('title').textContent && graph.querySelector('desc').textContent.length > 20,
         'the graph has no text');
