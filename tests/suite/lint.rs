@@ -131,6 +131,15 @@ fn report_of_files() -> Value {
     report(&shop(&["--output", "json"]))
 }
 
+/// Returns the first three findings of a section.
+fn shortened(section: &str) -> String {
+    let is_finding = |line: &str| !line.starts_with("   ");
+    // The first line is the title.
+    let end = section.lines().enumerate().filter(|(_, line)| is_finding(line)).nth(4).map(|(end, _)| end);
+    let kept: Vec<&str> = section.lines().take(end.unwrap_or(usize::MAX)).chain(end.map(|_| "  …")).collect();
+    kept.join("\n") + "\n"
+}
+
 /// Returns `docs/lint.md` with the findings of each rule in its section.
 fn rewritten(page: &str) -> String {
     let (mut written, mut rule) = (String::new(), "");
@@ -143,7 +152,7 @@ fn rewritten(page: &str) -> String {
             assert_eq!(lines.next(), Some("```text"));
             let found = netpol(&["lint", "--canon", canon]).out;
             let section = found.split("\n\n").find(|section| section.starts_with(&format!("{rule}: "))).unwrap_or_else(|| panic!("{rule}"));
-            let _ = write!(written, "```text\n{section}\n```\n");
+            let _ = write!(written, "```text\n{}```\n", shortened(section));
             assert!(lines.any(|line| line == "```"), "a block has no end");
         }
     }

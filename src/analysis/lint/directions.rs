@@ -31,7 +31,7 @@ pub(super) fn mixed(scene: &Scene<'_>) -> Vec<Finding> {
             [first, more @ ..] => (Severity::Warning, format!("{first}, and connections of {} more pairs", more.len())),
         };
         let message = format!(
-            "has rules in both directions, and kube-router (also in k3s) applies both to connections between its pods. That also opens {opens}. \
+            "has rules in both directions, and kube-router (k3s embeds it) applies both to connections between its pods. That also opens {opens}. \
              Use one policy for each direction"
         );
         let about = About { policy: Some(index), witness: of_policy.first().cloned(), ..About::default() };

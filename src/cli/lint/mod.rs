@@ -45,7 +45,7 @@ Examples:
     netpol lint -f netpol.yaml --output sarif > netpol.sarif
 
   The rules that found something:
-    netpol lint --output json | jq -r '.findings[].rule' | sort | uniq -c")]
+    netpol lint --output json | jq '[.findings[].rule] | unique'")]
 pub struct Args {
     /// Do not report this rule, or this finding (repeatable).
     #[arg(long = "allow", value_name = "ID", env = "NETPOL_LINT_ALLOW", value_delimiter = ',', value_parser = id)]

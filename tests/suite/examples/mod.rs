@@ -240,7 +240,7 @@ fn may_have_findings(words: &Words) -> bool {
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     matches!(
         words.as_slice(),
-        ["netpol", "review" | "check" | "explain", ..]
+        ["netpol", "review" | "check" | "explain" | "lint", ..]
             | ["netpol", "certs", "show", ..]
             | ["netpol", "canon", "diff", ..]
             | ["diff" | "grep", ..]

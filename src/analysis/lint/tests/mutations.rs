@@ -13,7 +13,14 @@ type Mutation = (&'static str, &'static str, &'static [&'static str]);
 const DB_PORT: &str = "ports: [{port: 5432}]\n---";
 const DB_EGRESS: &str = "  - {to: [{podSelector: {matchLabels: {run: db}}}], ports: [{port: 5432}]}\n";
 
-const MUTATIONS: [Mutation; 26] = [
+const MUTATIONS: [Mutation; 28] = [
+    // Pods of the own namespace that are known, and every pod of another one, are two peers.
+    ("monitor}}\n      podSelector: {matchLabels: {app: collector}}", "monitor}}", &[]),
+    (
+        "podSelector: {matchLabels: {netpol/mail: 'true'}}",
+        "podSelector: {matchLabels: {netpol/mail: 'true'}, matchExpressions: [{key: run, operator: NotIn, values: [web]}]}",
+        &["unused-grant/web/netpol/mail", "selects-nothing/mail-permits"],
+    ),
     ("kube-system}}\n      podSelector", "kube-system}}\n    - podSelector", &["or-instead-of-and/dns-permits/egress-1-1"]),
     (", except: [169.254.169.254/32]", "", &["metadata-address/mail-permits/egress-1-1"]),
     (", except: [169.254.169.254/32]}}], ports: [{port: 80}, ", "}}], ports: [", &["metadata-address/mail-permits/egress-1-1"]),
