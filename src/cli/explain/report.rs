@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::asked::Asked;
 use crate::analysis::{Closest, End, Endpoint, LabelChange, NamedPolicy, PortSet, Side, SideOf, Wish, closest, opening, peers_of};
 use crate::canon::{CAPABILITY_PREFIX, Canons};
+use crate::cli::reach::source::World;
 use crate::policy::Direction;
 
 /// Whether a connection is allowed.
@@ -30,6 +31,9 @@ pub(super) struct Report {
     pub(super) ingress: SideReport,
     pub(super) would_open: Vec<Opens>,
     pub(super) caveats: Vec<String>,
+    /// What could not be read.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) left_out: Vec<String>,
     /// What a Service stands for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) service: Option<String>,
@@ -71,7 +75,8 @@ pub(super) struct Opens {
 }
 
 impl Report {
-    pub(super) fn new(policies: &[NamedPolicy], asked: &Asked, canons: &Canons) -> Report {
+    pub(super) fn new(world: &World, asked: &Asked, canons: &Canons) -> Report {
+        let policies = &world.policies;
         let Asked { found, port, .. } = asked;
         let of_port = |set: &PortSet| port.as_ref().map_or_else(|| set.clone(), |port| set.and(port));
         let (allowed, depends) = (of_port(&found.allowed), of_port(&found.depends));
@@ -102,6 +107,7 @@ impl Report {
             would_open,
             caveats,
             service: asked.note.clone(),
+            left_out: world.left_out.clone(),
             shown,
         }
     }

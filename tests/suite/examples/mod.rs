@@ -43,6 +43,9 @@ const NOT_RUN: &[(&str, &str)] = &[
     ("netpol serve", "runs until it is stopped: tests/suite/server starts it"),
     ("netpol certs show --tls-secret", READS),
     ("netpol certs show --connect", "needs a server: tests/suite/certs.rs starts one"),
+    ("netpol reach --live", READS),
+    ("netpol reach --diff live", READS),
+    ("netpol explain --live", READS),
     ("netpol completions zsh", "writes to a folder that only zsh knows"),
     ("cargo run", "builds the program"),
     ("cargo test", "is this test"),
@@ -242,6 +245,7 @@ fn may_have_findings(words: &Words) -> bool {
         ["netpol", "review" | "check" | "explain", ..]
             | ["netpol", "certs", "show", ..]
             | ["netpol", "canon", "diff", ..]
+            | ["netpol", "reach", "--diff", ..]
             | ["diff" | "grep", ..]
     )
 }
