@@ -62,6 +62,9 @@ pub struct Explanation {
     pub would_open: Vec<Opens>,
     /// Why something depends, as sentences.
     pub caveats: Vec<String>,
+    /// What could not be read, as sentences; for the caller to set.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<String>,
     /// What a Service stands for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub service: Option<String>,
@@ -151,6 +154,7 @@ impl Explanation {
             would_open: Vec::new(),
             caveats,
             service: asked.note.clone(),
+            left_out: Vec::new(),
             shown,
         }
     }

@@ -42,8 +42,11 @@ struct Read<T> {
 /// # Errors
 /// No cluster is configured, or it does not answer, or policies may not be read.
 pub(super) fn read(chosen: &Chosen, own: &[String]) -> Result<Live, Failure> {
-    let cluster = Cluster::find(chosen, MANAGER).map_err(|error| Failure::input(anyhow!(error)))?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::internal)?;
+    // The client starts a task.
+    let entered = runtime.enter();
+    let cluster = Cluster::find(chosen, MANAGER).map_err(|error| Failure::input(anyhow!(error)))?;
+    drop(entered);
     runtime.block_on(read_all(&cluster, own)).map_err(|error| Failure::internal(anyhow!(error)))
 }
 

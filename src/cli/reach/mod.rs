@@ -41,12 +41,16 @@ Without --file, the endpoints are those of the first canon: each identity with t
 labels that it is granted, other pods that its policies select, a pod of the
 namespace and a pod of another namespace without labels (abcdesktop/*, */*), and
 the addresses that policies tell apart. What is between two endpoints outside of the
-namespace is not shown, because other policies may apply to it. With --file, they are the Pods and the pods
-of workloads in the files, with the labels that the files have, and the addresses.
+namespace is not shown, because other policies may apply to it. With --file, they are
+the Pods and the pods of workloads in the files, with the labels that the files have,
+and the addresses. With --live, they are the pods of the namespaces of --namespace, and
+the pods of other namespaces that can connect to or from these. Pods that policies
+cannot tell apart are one endpoint: shop/Pod/web-1 (+11) is twelve pods.
 
 \"depends\" is what network plugins treat differently, or what is not known: netpol
-does not guess. Only NetworkPolicies are evaluated. The exit code is 0, and 2 if an
-input cannot be read or an endpoint is not known.
+does not guess. Only NetworkPolicies are evaluated. The exit code is 0; 1 if --diff
+finds a difference; 2 if an input cannot be read or an endpoint is not known; 3 if the
+cluster does not answer or denies access to its policies.
 
 Examples:
   Who reaches whom under the release 4.4:
@@ -60,6 +64,18 @@ Examples:
 
   The connections between the pods of files:
     netpol reach -f netpol.yaml -f pod.yaml --output csv
+
+  Who reaches whom in the cluster of the kubeconfig:
+    netpol reach --live -n abcdesktop
+
+  What a change of policies changes, for the identities of the canon:
+    netpol reach --diff abcdesktop-4.4 abcdesktop
+
+  What a file would change in the cluster:
+    netpol reach --diff live netpol.yaml
+
+  A graph:
+    netpol reach --to desktop --output mermaid
 
   The same for programs:
     netpol reach --output json | jq '.connections[] | select(.to == \"pyos\").from'")]

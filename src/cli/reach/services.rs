@@ -89,7 +89,7 @@ impl Service {
     }
 
     /// Returns `NAMESPACE/Service/NAME`.
-    fn id(&self) -> String {
+    pub(super) fn id(&self) -> String {
         format!("{}/Service/{}", printable(&self.namespace), printable(&self.name))
     }
 
@@ -147,8 +147,12 @@ impl Service {
             return Err(Failure::input(anyhow!("{id}:{chosen} leads to the port {}, which no pod of it has", printable(name))));
         };
         let is_one = targets.iter().all(|(_, port)| port.as_ref() == Some(first));
-        let ports = if is_one { first.to_string() } else { "several ports".to_owned() };
-        let note = format!("{id}:{chosen} leads to {ports} of {}; policies see the port of the pod", Count(targets.len(), "pod"));
+        let several = if is_one { "" } else { " and other ports" };
+        let note = format!(
+            "{id}:{chosen} leads to {first}{several} of {}; policies see that port, and whether they see the address of the Service \
+             depends on the network plugin",
+            Count(targets.len(), "pod")
+        );
         Ok(Resolved { targets, note })
     }
 }

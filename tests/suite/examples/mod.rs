@@ -44,6 +44,9 @@ const NOT_RUN: &[(&str, &str)] = &[
     ("netpol certs show --tls-secret", READS),
     ("netpol report --live", READS),
     ("netpol certs show --connect", "needs a server: tests/suite/certs.rs starts one"),
+    ("netpol reach --live", READS),
+    ("netpol reach --diff live", READS),
+    ("netpol explain --live", READS),
     ("netpol completions zsh", "writes to a folder that only zsh knows"),
     ("cargo run", "builds the program"),
     ("cargo test", "is this test"),
@@ -243,6 +246,7 @@ fn may_have_findings(words: &Words) -> bool {
         ["netpol", "review" | "check" | "explain" | "lint", ..]
             | ["netpol", "certs", "show", ..]
             | ["netpol", "canon", "diff", ..]
+            | ["netpol", "reach", "--diff", ..]
             | ["diff" | "grep", ..]
     )
 }

@@ -1,11 +1,12 @@
 //! Both sides of a comparison, with the same endpoints.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
 use anyhow::{Context as _, anyhow};
 
+use super::super::services::Service;
 use super::super::source::{SourceArgs, World};
 use crate::analysis::{Endpoint, NamedPolicy, addresses, identities};
 use crate::canon::{BUILT_IN, Canons};
@@ -59,9 +60,10 @@ impl Sides {
         let [before, after] = &self.worlds;
         let mut all = before.clone();
         all.policies.extend(after.policies.iter().cloned());
-        all.endpoints
-            .extend(after.endpoints.iter().filter(|endpoint| before.endpoints.iter().all(|known| known.id != endpoint.id)).cloned());
-        all.services.extend(after.services.iter().cloned());
+        let known: BTreeSet<&str> = before.endpoints.iter().map(|endpoint| endpoint.id.as_str()).collect();
+        all.endpoints.extend(after.endpoints.iter().filter(|endpoint| !known.contains(endpoint.id.as_str())).cloned());
+        let known: BTreeSet<String> = before.services.iter().map(Service::id).collect();
+        all.services.extend(after.services.iter().filter(|service| !known.contains(&service.id())).cloned());
         for (name, namespace) in &after.namespaces {
             all.namespaces.entry(name.clone()).or_insert_with(|| namespace.clone());
         }
@@ -90,6 +92,10 @@ fn side(source: &SourceArgs, name: &str, common: &[Manifest], streams: &mut Stre
 
 /// Returns the file that a path names, or the manifests in the folder that it names.
 fn files(path: &str) -> Result<Vec<String>, Failure> {
+    if path != input::STDIN && !Path::new(path).exists() {
+        let canons = BUILT_IN.join(", ");
+        return Err(Failure::input(anyhow!("there is no file or folder {path}, and it is neither a built-in canon ({canons}) nor live")));
+    }
     if !Path::new(path).is_dir() {
         return Ok(vec![path.to_owned()]);
     }
@@ -153,8 +159,7 @@ fn take(from: &World, to: &mut Side) {
     to.world.endpoints.clone_from(&from.endpoints);
     to.world.services.clone_from(&from.services);
     to.world.shown.clone_from(&from.shown);
-    let namespaces: BTreeMap<_, _> = from.namespaces.iter().map(|(name, namespace)| (name.clone(), namespace.clone())).collect();
-    to.world.namespaces.extend(namespaces);
+    to.world.namespaces.extend(from.namespaces.clone());
     if to.canons.is_some() {
         let own = to.world.namespace.name.clone();
         to.world.policies.extend(from.policies.iter().filter(|named| *named.policy.home != *own).cloned());
