@@ -81,7 +81,7 @@ pub enum Command {
     Explain(Box<explain::Args>),
     /// Find mistakes in policies and grants.
     Lint(Box<lint::Args>),
-    /// Write one HTML page that shows who reaches whom, why, and what is odd about the policies.
+    /// Write an HTML page that shows who reaches whom, and why.
     Report(Box<report::Args>),
     /// Show and verify audit logs.
     Audit(audit::Args),

@@ -2,8 +2,8 @@
 
 use maud::{Markup, html};
 
+use super::links::{self, of_finding};
 use super::model::{Group, Model};
-use super::policies;
 use super::text::{Text, count};
 use crate::analysis::lint::{Finding, Severity};
 
@@ -18,11 +18,6 @@ pub(super) fn mark(severity: Severity) -> Markup {
         Severity::Info => "●",
     };
     html! { span class={ "mark " (severity.word()) } { span aria-hidden="true" { (sign) } " " (severity.word()) } }
-}
-
-/// Returns the anchor of a finding, by its index.
-fn anchor(index: usize) -> String {
-    format!("f{index}")
 }
 
 pub(super) fn findings(model: &Model<'_>) -> Markup {
@@ -52,7 +47,7 @@ fn rule(model: &Model<'_>, found: &[(usize, &Finding)]) -> Markup {
         @if let Some((_, first)) = found.first() {
             table.findings {
                 caption { code { (first.rule.id()) } " — " (first.rule.title()) }
-                tbody { @for (index, finding) in found { tr id=(anchor(*index)) tabindex="-1" { (columns(model, finding)) } } }
+                tbody { @for (index, finding) in found { tr id=(of_finding(*index)) tabindex="-1" { (columns(model, finding)) } } }
             }
         }
     }
@@ -63,7 +58,7 @@ fn columns(model: &Model<'_>, finding: &Finding) -> Markup {
     let place = finding.place.to_string();
     html! {
         th scope="row" {
-            @if let Some(policy) = policy { (policies::links(model, &[*policy])) br; }
+            @if let Some(policy) = policy { (links::policies(model, &[*policy])) br; }
             @if !place.is_empty() { span.place { (Text(&place)) } }
         }
         td {
@@ -78,7 +73,7 @@ fn links<'f>(found: impl Iterator<Item = (usize, &'f Finding)>) -> Markup {
     html! {
         @for (position, (index, finding)) in found.enumerate() {
             @if position > 0 { ", " }
-            (mark(finding.severity)) " " a href={ "#" (anchor(index)) } { (finding.rule.id()) }
+            (mark(finding.severity)) " " a href={ "#" (of_finding(index)) } { (finding.rule.id()) }
         }
     }
 }
@@ -115,7 +110,7 @@ pub(super) fn about_policy(model: &Model<'_>, policy: usize) -> Markup {
 pub(super) fn margin(found: &[(usize, &Finding)]) -> Markup {
     html! {
         @for (index, finding) in found {
-            " " a.note href={ "#" (anchor(*index)) } { (mark(finding.severity)) " " (finding.rule.id()) }
+            " " a.note href={ "#" (of_finding(*index)) } { (mark(finding.severity)) " " (finding.rule.id()) }
         }
     }
 }

@@ -2,9 +2,9 @@
 
 use maud::{Markup, html};
 
+use super::links::of_group;
 use super::model::{MOST_IN_MATRIX, Model, in_words, short};
 use super::reasons::Reasons;
-use super::sections;
 use super::text::{Text, count};
 
 /// The most ports that a cell lists.
@@ -67,7 +67,7 @@ fn table(model: &Model<'_>, reasons: &Reasons) -> Markup {
 /// Returns a link to what is said about a group. Only the links of rows are in the tab order: those of columns lead to the same.
 fn link(model: &Model<'_>, group: usize, is_row: bool) -> Markup {
     let tabindex = (!is_row).then_some("-1");
-    html! { a href={ "#" (sections::anchor(group)) } tabindex=[tabindex] { bdi { (Text(&model.short_title(group))) } } }
+    html! { a href={ "#" (of_group(group)) } tabindex=[tabindex] { bdi { (Text(&model.short_title(group))) } } }
 }
 
 fn cell(model: &Model<'_>, reasons: &Reasons, (from, to): (usize, usize), edge: Option<&str>) -> Markup {

@@ -10,6 +10,7 @@
 //! | `model` | the endpoints in groups, and the connections between them |
 //! | `reasons` | why each connection is open or denied: equal reasons of one endpoint once |
 //! | `drift` | the policies in comparison with the canon |
+//! | `links` | anchors and links within the page |
 //! | `page`, `state` | the document with its head; its summary |
 //! | `findings`, `matrix`, `sections`, `policies` | the parts of the page |
 //! | `graph/` | the graph as SVG |
@@ -20,6 +21,7 @@ mod drift;
 mod findings;
 mod graph;
 mod input;
+mod links;
 mod matrix;
 mod model;
 mod page;

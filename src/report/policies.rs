@@ -3,30 +3,12 @@
 use maud::{Markup, html};
 
 use super::findings;
+use super::links::{name, of_policy};
 use super::model::Model;
 use super::text::Text;
 use crate::analysis::lint::Finding;
 use crate::documents::reading;
 use crate::policy::Direction;
-
-fn anchor(policy: usize) -> String {
-    format!("p{policy}")
-}
-
-/// Returns the names of policies, given by their indexes, as links.
-pub(super) fn links(model: &Model<'_>, policies: &[usize]) -> Markup {
-    html! {
-        @if policies.is_empty() { "no policy" }
-        @for (position, index) in policies.iter().enumerate() {
-            @if position > 0 { ", " }
-            a href={ "#" (anchor(*index)) } { bdi { (Text(name(model, *index))) } }
-        }
-    }
-}
-
-fn name<'m>(model: &'m Model<'_>, policy: usize) -> &'m str {
-    model.input.policies.get(policy).map_or("", |named| named.name.as_str())
-}
 
 pub(super) fn policies(model: &Model<'_>) -> Markup {
     html! {
@@ -47,8 +29,8 @@ fn policy(model: &Model<'_>, index: usize) -> Markup {
         .collect();
     let home = model.input.policies.get(index).map_or("", |named| &*named.policy.home);
     html! {
-        article aria-labelledby=(anchor(index)) {
-            h3 id=(anchor(index)) tabindex="-1" { bdi { (Text(name(model, index))) } @if home != model.input.namespace { " " small { (Text(home)) } } }
+        article aria-labelledby=(of_policy(index)) {
+            h3 id=(of_policy(index)) tabindex="-1" { bdi { (Text(name(model, index))) } @if home != model.input.namespace { " " small { (Text(home)) } } }
             (findings::about_policy(model, index))
             p.hint { "Isolates: " @if isolated.is_empty() { "no endpoint of this page" } @else { (Text(&isolated.join(", "))) } "." }
             (yaml(model, index))

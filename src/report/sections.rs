@@ -3,8 +3,8 @@
 use maud::{Markup, html};
 
 use super::findings;
+use super::links::{self, of_group};
 use super::model::{Group, Model, in_words};
-use super::policies;
 use super::reasons::{Entry, Reasons, Way, Why};
 use super::text::{Text, count};
 use crate::analysis::{End, Verdict};
@@ -12,11 +12,6 @@ use crate::canon::CAPABILITY_PREFIX;
 
 /// The most names that one line lists.
 const MOST_NAMES: usize = 40;
-
-/// Returns the anchor of what is said about a group.
-pub(super) fn anchor(group: usize) -> String {
-    format!("e{group}")
-}
 
 pub(super) fn sections(model: &Model<'_>, reasons: &Reasons) -> Markup {
     let is_inside = |group: &usize| !model.is_outside(*group);
@@ -35,7 +30,7 @@ pub(super) fn sections(model: &Model<'_>, reasons: &Reasons) -> Markup {
                 p.hint { "Policies that are not known may apply to these endpoints, so connections between them are not considered." }
                 ul.outside {
                     @for group in groups().filter(|group| !is_inside(group)) {
-                        li id=(anchor(group)) { b { bdi { (Text(model.title(group))) } } " — " (kind(model, group)) ". " (reached(model, group)) }
+                        li id=(of_group(group)) { b { bdi { (Text(model.title(group))) } } " — " (kind(model, group)) ". " (reached(model, group)) }
                     }
                 }
             }
@@ -55,8 +50,8 @@ fn inside(model: &Model<'_>, reasons: &Reasons, group: usize) -> Markup {
         .map(|(from, _, flow)| (from, in_words(flow)))
         .collect();
     html! {
-        article aria-labelledby=(anchor(group)) {
-            h3 id=(anchor(group)) { bdi { (Text(&found.title)) } }
+        article aria-labelledby=(of_group(group)) {
+            h3 id=(of_group(group)) { bdi { (Text(&found.title)) } }
             dl {
                 dt { "Kind" }
                 dd { (kind(model, group)) }
@@ -66,7 +61,7 @@ fn inside(model: &Model<'_>, reasons: &Reasons, group: usize) -> Markup {
                     dd { (names(found.members.iter().filter_map(|index| model.input.endpoints.get(*index)).map(|endpoint| endpoint.title()))) }
                 }
                 dt { "Isolated by" }
-                dd { "egress: " (policies::links(model, &found.egress)) "; ingress: " (policies::links(model, &found.ingress)) }
+                dd { "egress: " (links::policies(model, &found.egress)) "; ingress: " (links::policies(model, &found.ingress)) }
                 (findings::about_endpoint(model, found))
             }
             (table(model, &found.title, Way::To, of(Way::To, false)))

@@ -21,11 +21,12 @@ The page has the findings of netpol lint, the connections of netpol reach as a t
 and as a graph, the explanations of netpol explain, the policies, and the data as
 JSON. It is complete in one file, requests nothing and runs no script, so it can be
 mailed, archived or published by a build. The same input and the same time give
-the same bytes. With --file, policies with the names of the canon are compared with it.
+the same bytes. With --file and --live, policies with the names of the canon are
+compared with it.
 
 The exit code is 0 if the page was written, whatever it shows: netpol lint and netpol
 check have exit codes for findings. It is 2 if an input cannot be read or is not
-valid, and 3 if the page cannot be written.
+valid, and 3 if the cluster does not answer or the page cannot be written.
 
 Examples:
   The page of the built-in canon:
