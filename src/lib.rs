@@ -5,10 +5,10 @@
 //! verdict needs ([`json_skim`] skips the rest) and writes the response; [`verdict`] judges the facts by the
 //! [`canon`], with [`policy`] for what a NetworkPolicy means; [`audit`] records denials. [`registration`]
 //! generates the webhook configurations that make the API server send reviews. [`analysis`] tells which endpoints
-//! can connect, for commands. [`cli`] reads flags, files and the clock.
+//! can connect, for commands, and [`report`] makes a page of it. [`cli`] reads flags, files and the clock.
 //!
-//! The rooms in reading order: [`documents`], [`policy`], [`canon`], [`analysis`], [`verdict`], [`registration`], [`audit`],
-//! [`admission`], [`certificates`], [`server`], [`cluster`], [`controller`], [`cli`]. Each knows only the rooms before it.
+//! The rooms in reading order: [`documents`], [`policy`], [`canon`], [`analysis`], [`report`], [`verdict`], [`registration`],
+//! [`audit`], [`admission`], [`certificates`], [`server`], [`cluster`], [`controller`], [`cli`]. Each knows only the rooms before it.
 //!
 //! Deliberately absent from the request path: calls to the API server, locks, and typed Kubernetes objects, which
 //! would drop or ignore the fields that a newer Kubernetes adds.
@@ -24,5 +24,6 @@ pub mod controller;
 pub mod documents;
 pub mod policy;
 pub mod registration;
+pub mod report;
 pub mod server;
 pub mod verdict;

@@ -10,6 +10,7 @@
 //! | `canon/` | `netpol canon`: what one canon changes in comparison with another |
 //! | `reach/`, `explain/` | `netpol reach` and `netpol explain`: which endpoints can connect, and why |
 //! | `lint/` | `netpol lint`: mistakes in policies and grants |
+//! | `report/` | `netpol report`: a page for people |
 //! | `audit/`, `certs/`, `completions` | `netpol audit`, `netpol certs` and `netpol completions` |
 //! | `judge_args` | every flag that a verdict depends on |
 //! | `parse`, `choices` | the values of flags |
@@ -37,6 +38,7 @@ pub mod parse;
 pub mod program;
 pub mod reach;
 pub mod render;
+pub mod report;
 pub mod review;
 pub mod serve;
 pub mod words;
@@ -79,6 +81,8 @@ pub enum Command {
     Explain(Box<explain::Args>),
     /// Find mistakes in policies and grants.
     Lint(Box<lint::Args>),
+    /// Write an HTML page that shows who reaches whom, and why.
+    Report(Box<report::Args>),
     /// Show and verify audit logs.
     Audit(audit::Args),
     /// Issue and inspect certificates.
@@ -118,6 +122,7 @@ fn run(command: Command, streams: &mut Streams) -> CommandResult {
         Command::Reach(args) => reach::run(&args, streams),
         Command::Explain(args) => explain::run(&args, streams),
         Command::Lint(args) => lint::run(&args, streams),
+        Command::Report(args) => report::run(&args, streams),
         Command::Audit(args) => audit::run(&args, streams),
         Command::Certs(args) => certs::run(&args, streams),
         Command::Completions(args) => completions::run(&args, definition(), streams),

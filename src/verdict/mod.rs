@@ -20,13 +20,15 @@
 //! | `namespaces` | the judge of neighbor namespaces |
 //! | `annotations`, `foreign` | the annotations and the foreign policy kinds that are known |
 //! | `finding`, `judgment` | what a judge found; its findings with the changes of labels |
-//! | `sentence`, `words`, `restore` | the sentence of a finding; parts of sentences; the command that restores a policy |
+//! | `sentence`, `words` | the sentence of a finding; parts of sentences |
+//! | `restore`, `explain` | the command that restores a policy; the command that explains what a label opens |
 //! | `conclude` | the verdict from the findings |
 
 pub mod annotations;
 mod bindings;
 mod conclude;
 mod ctx;
+mod explain;
 pub mod facts;
 mod finding;
 pub mod foreign;

@@ -31,6 +31,7 @@ mod readme;
 mod reference;
 mod registration;
 mod render;
+mod report;
 mod reports;
 mod review;
 mod server;

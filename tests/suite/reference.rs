@@ -6,7 +6,7 @@ use std::fs;
 use crate::support::command::command;
 use crate::support::root;
 
-const COMMANDS: [&str; 21] = [
+const COMMANDS: [&str; 22] = [
     "",
     "serve",
     "review",
@@ -18,6 +18,7 @@ const COMMANDS: [&str; 21] = [
     "reach",
     "explain",
     "lint",
+    "report",
     "render install",
     "render policies",
     "render registration",

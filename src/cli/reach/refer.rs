@@ -6,6 +6,8 @@ use std::str::FromStr;
 
 use anyhow::anyhow;
 
+use super::nearest::nearest;
+use super::services;
 use super::source::World;
 use crate::analysis::identities;
 use crate::analysis::{Addresses, End, Endpoint, Namespace, Pods, PortSet, divided};
@@ -17,9 +19,6 @@ use crate::policy::selector::NAMESPACE_NAME_KEY;
 /// The argument that means every address.
 const WORLD: &str = "world";
 
-/// The most names in a message.
-const MAX_NAMES: usize = 5;
-
 /// Short names of kinds, as in `kubectl`.
 const SHORT: [(&str, &str); 6] =
     [("po", "pod"), ("deploy", "deployment"), ("sts", "statefulset"), ("ds", "daemonset"), ("rs", "replicaset"), ("cj", "cronjob")];
@@ -29,6 +28,9 @@ const SHORT: [(&str, &str); 6] =
 pub(crate) struct Port {
     /// The port as a set.
     pub(crate) set: PortSet,
+    /// `TCP`, `UDP` or `SCTP`.
+    pub(crate) protocol: String,
+    pub(crate) number: u16,
 }
 
 impl FromStr for Port {
@@ -38,8 +40,10 @@ impl FromStr for Port {
     fn from_str(text: &str) -> Result<Port, String> {
         let (number, protocol) = text.split_once('/').unwrap_or((text, "TCP"));
         let is_number = !number.is_empty() && number.bytes().all(|digit| digit.is_ascii_digit());
-        let set = number.parse().ok().filter(|_| is_number).and_then(|number| PortSet::one(&protocol.to_ascii_uppercase(), number));
-        set.map(|set| Port { set }).ok_or_else(|| "write a port number from 1 to 65535, with /UDP or /SCTP if it is not TCP".to_owned())
+        let protocol = protocol.to_ascii_uppercase();
+        let number = number.parse().ok().filter(|_| is_number);
+        let port = number.and_then(|number| Some(Port { set: PortSet::one(&protocol, number)?, protocol, number }));
+        port.ok_or_else(|| "write a port number from 1 to 65535, with /UDP or /SCTP if it is not TCP".to_owned())
     }
 }
 
@@ -71,10 +75,13 @@ pub(crate) fn endpoints(text: &str, world: &World) -> Result<Vec<Endpoint>, Fail
             Err(_) => {}
         }
     }
+    if let Some(service) = services::find(text, world)? {
+        return Ok(service.pods(world)?.into_iter().cloned().collect());
+    }
     let found: Vec<&Endpoint> = world.endpoints.iter().filter(|endpoint| is_name_of(text, endpoint)).collect();
     match found.as_slice() {
         [one] => Ok(vec![(*one).clone()]),
-        [] => Err(Failure::input(anyhow!("there is no endpoint {}{}", printable(text), nearest(text, world)))),
+        [] => Err(Failure::input(anyhow!("there is no endpoint {}{}", printable(text), nearest_to(text, world)))),
         several => {
             let ids: Vec<String> = several.iter().map(|endpoint| printable(&endpoint.id)).collect();
             Err(Failure::input(anyhow!("{} can be any of several endpoints; write one of: {}", printable(text), ids.join(", "))))
@@ -110,26 +117,11 @@ fn is_name_of(text: &str, endpoint: &Endpoint) -> bool {
 }
 
 /// Returns the ids that are most like a text.
-fn nearest(text: &str, world: &World) -> String {
-    let likeness = |endpoint: &Endpoint| {
-        let name = endpoint.object.as_ref().map_or(endpoint.id.as_str(), |(_, name)| name.as_str());
-        strsim::jaro_winkler(text, name).max(strsim::jaro_winkler(text, &endpoint.id))
-    };
-    let mut near: Vec<(f64, &str)> = world
-        .endpoints
-        .iter()
-        .map(|endpoint| (likeness(endpoint), endpoint.id.as_str()))
-        .filter(|(likeness, _)| *likeness > 0.75)
-        .collect();
-    near.sort_by(|left, right| right.0.total_cmp(&left.0));
-    let names = |ids: &mut dyn Iterator<Item = &str>| ids.take(MAX_NAMES).map(printable).collect::<Vec<_>>().join(", ");
-    if near.is_empty() {
-        let all = world.endpoints.iter().map(|endpoint| endpoint.id.as_str());
-        let more = world.endpoints.len().saturating_sub(MAX_NAMES);
-        let more = if more > 0 { format!(" and {more} more (netpol reach lists them)") } else { String::new() };
-        return format!("; the endpoints are {}{more}", names(&mut all.into_iter()));
-    }
-    format!("; did you mean {}?", names(&mut near.into_iter().map(|(_, id)| id)))
+fn nearest_to(text: &str, world: &World) -> String {
+    let name = |endpoint: &'_ Endpoint| endpoint.object.as_ref().map(|(_, name)| name.clone()).unwrap_or_else(|| endpoint.id.clone());
+    let names: Vec<(String, String)> = world.endpoints.iter().map(|endpoint| (endpoint.id.clone(), name(endpoint))).collect();
+    let known: Vec<(&str, &str)> = names.iter().map(|(id, name)| (id.as_str(), name.as_str())).collect();
+    nearest(text, &known, "endpoints")
 }
 
 /// Returns the pods that a text describes by labels: `run=web,tier=x@team=y`. Without `@`, they are in the namespace of the world.
@@ -150,9 +142,10 @@ fn labeled(text: &str, world: &World) -> Result<Endpoint, String> {
         None => identities::text(&labels),
         Some(of_namespace) => format!("{}@{}", identities::text(&labels), identities::text(&of_namespace)),
     };
+    let pods = Pods { blocks: world.blocks, ..Pods::labeled(namespace, labels) };
     // The policies of a canon are those of one namespace.
-    let outside = world.is_canon && namespace.name != world.namespace.name;
-    Ok(Endpoint { id, kind: "Labels".to_owned(), object: None, end: End::Pods(Pods::labeled(namespace, labels)), outside })
+    let outside = world.is_canon && pods.namespace.name != world.namespace.name;
+    Ok(Endpoint { id, kind: "Labels".to_owned(), object: None, end: End::Pods(pods), outside })
 }
 
 /// Returns the name of a namespace that neither the endpoints nor the policies know.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::io::{self, Write};
 
 use super::matrix::Matrix;
-use crate::analysis::{Addresses, End, Endpoint, Flow};
+use crate::analysis::Flow;
 use crate::cli::manifests::display::{Count, printable};
 use crate::cli::output::{NAME, Streams, WARN};
 
@@ -39,7 +39,7 @@ pub(super) fn write(matrix: &Matrix<'_>, streams: &mut Streams) -> io::Result<()
 
 /// Returns the cells of the table, with the names of columns and rows.
 fn rows(matrix: &Matrix<'_>) -> Vec<Vec<String>> {
-    let name = |index: &usize| matrix.endpoint(*index).map(title).unwrap_or_default();
+    let name = |index: &usize| matrix.title(*index);
     let mut rows = vec![std::iter::once("from \\ to".to_owned()).chain(matrix.to.iter().map(name)).collect()];
     for from in &matrix.from {
         let cells = matrix.to.iter().map(|to| cell(&matrix.flow(*from, *to)));
@@ -60,13 +60,13 @@ fn widths(rows: &[Vec<String>]) -> Vec<usize> {
 
 /// Writes each source with its connections below it.
 fn write_list(matrix: &Matrix<'_>, out: &mut dyn Write) -> io::Result<()> {
-    let names: Vec<String> = matrix.to.iter().filter_map(|index| matrix.endpoint(*index)).map(title).collect();
+    let names: Vec<String> = matrix.to.iter().map(|index| matrix.title(*index)).collect();
     let width = names.iter().map(|name| name.chars().count()).filter(|width| *width <= USUAL_WIDTH / 2).max().unwrap_or_default();
     for from in &matrix.from {
         let flows: Vec<(&String, Flow)> = names.iter().zip(matrix.to.iter().map(|to| matrix.flow(*from, *to))).collect();
         let open = flows.iter().filter(|(_, flow)| !flow.is_empty());
         let nothing = if open.clone().next().is_none() { "  no connections" } else { "" };
-        writeln!(out, "{NAME}{}{NAME:#}{nothing}", matrix.endpoint(*from).map(title).unwrap_or_default())?;
+        writeln!(out, "{NAME}{}{NAME:#}{nothing}", matrix.title(*from))?;
         for (name, flow) in open {
             writeln!(out, "  -> {name:<width$}  {}", cell(flow))?;
         }
@@ -82,22 +82,6 @@ pub(super) fn cell(flow: &Flow) -> String {
         (true, false) => format!("depends: {}", flow.depends),
         (false, false) => format!("{}; depends: {}", flow.allowed, flow.depends),
     }
-}
-
-/// Returns an endpoint in words. Addresses that are no few CIDRs are those that they lack: `0.0.0.0/0 except 10.0.0.0/8`.
-pub(crate) fn title(endpoint: &Endpoint) -> String {
-    match &endpoint.end {
-        End::Addresses(addresses) => in_words(addresses),
-        End::Pods(_) => printable(&endpoint.id),
-    }
-}
-
-fn in_words(addresses: &Addresses) -> String {
-    let (cidrs, lacking) = (addresses.cidrs(), addresses.others().cidrs());
-    if lacking.is_empty() || lacking.len() >= cidrs.len() {
-        return cidrs.join(",");
-    }
-    format!("{} except {}", addresses.whole().cidrs().join(","), lacking.join(","))
 }
 
 fn terminal_width() -> Option<usize> {

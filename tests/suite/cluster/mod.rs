@@ -3,6 +3,7 @@
 //! `harness` starts etcd, kube-apiserver and kube-controller-manager once for the whole run and contains no assertions about
 //! `netpol`. Every denial is tested twice: the request is denied in a guarded namespace and succeeds in an unguarded one.
 
+mod analysis;
 mod bypass_attempts;
 mod canons;
 mod certificates;

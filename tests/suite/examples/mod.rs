@@ -42,7 +42,11 @@ const CHANGES: &str = "changes a cluster";
 const NOT_RUN: &[(&str, &str)] = &[
     ("netpol serve", "runs until it is stopped: tests/suite/server starts it"),
     ("netpol certs show --tls-secret", READS),
+    ("netpol report --live", READS),
     ("netpol certs show --connect", "needs a server: tests/suite/certs.rs starts one"),
+    ("netpol reach --live", READS),
+    ("netpol reach --diff live", READS),
+    ("netpol explain --live", READS),
     ("netpol completions zsh", "writes to a folder that only zsh knows"),
     ("cargo run", "builds the program"),
     ("cargo test", "is this test"),
@@ -243,6 +247,7 @@ fn may_have_findings(words: &Words) -> bool {
         ["netpol", "review" | "check" | "explain" | "lint", ..]
             | ["netpol", "certs", "show", ..]
             | ["netpol", "canon", "diff", ..]
+            | ["netpol", "reach", "--diff", ..]
             | ["diff" | "grep", ..]
     )
 }

@@ -6,11 +6,12 @@ use super::paths::paths;
 use super::{Source, none, sources};
 
 /// The rooms under `src`, in order: each may name itself and the rooms before it.
-const ROOMS: [&str; 13] = [
+const ROOMS: [&str; 14] = [
     "documents",
     "policy",
     "canon",
     "analysis",
+    "report",
     "verdict",
     "registration",
     "audit",
@@ -23,7 +24,7 @@ const ROOMS: [&str; 13] = [
 ];
 
 /// Rooms without I/O, clock, async, threads and log: their results depend on their arguments alone.
-const PURE: [&str; 6] = ["documents", "policy", "analysis", "verdict", "registration", "admission"];
+const PURE: [&str; 7] = ["documents", "policy", "analysis", "report", "verdict", "registration", "admission"];
 
 /// A room without I/O and clock whose values include dates and keys, and whose keys are random.
 const CERTIFICATES: &str = "certificates";
@@ -111,7 +112,7 @@ fn no_room_names_a_later_one() {
     }
     none(
         &faults,
-        "the order is documents <- policy <- canon <- analysis <- verdict <- registration, audit <- admission, certificates <- server <- cluster <- controller <- cli",
+        "the order is documents <- policy <- canon <- analysis <- report <- verdict <- registration, audit <- admission, certificates <- server <- cluster <- controller <- cli",
     );
 }
 
@@ -125,7 +126,7 @@ fn pure_rooms_do_no_io_and_read_no_clock() {
             }
         }
     }
-    none(&faults, "results of documents, policy, analysis, verdict, registration and admission depend on their arguments alone");
+    none(&faults, "results of documents, policy, analysis, report, verdict, registration and admission depend on their arguments alone");
 }
 
 #[test]

@@ -1,74 +1,130 @@
-//! The explanation of a connection, in the form of `--output json`.
+//! The explanation of a connection: sentences, and the form of `netpol explain --output json`.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use serde::Serialize;
 
-use super::asked::Asked;
-use crate::analysis::{Closest, End, Endpoint, LabelChange, NamedPolicy, PortSet, Side, SideOf, Wish, closest, opening, peers_of};
+use super::closest::{Closest, closest, peers_of};
+use super::connection::{Connection, NamedPolicy, Side};
+use super::endpoint::{End, Endpoint};
+use super::opening::{LabelChange, SideOf, Wish, opening};
+use super::ports::PortSet;
 use crate::canon::{CAPABILITY_PREFIX, Canons};
 use crate::policy::Direction;
+
+/// A connection that is asked about.
+#[derive(Debug, Clone)]
+pub struct Asked {
+    /// The endpoint that opens the connection.
+    pub from: Endpoint,
+    /// The endpoint that accepts it.
+    pub to: Endpoint,
+    /// The names of both in sentences.
+    pub names: (String, String),
+    /// The port; `None` for any port.
+    pub port: Option<PortSet>,
+    /// What policies allow.
+    pub found: Connection,
+    /// What a Service stands for, as a sentence.
+    pub note: Option<String>,
+}
 
 /// Whether a connection is allowed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub(super) enum Verdict {
+pub enum Verdict {
+    /// A port is open for certain.
     Allowed,
+    /// No port is open.
     Denied,
+    /// A port may be open.
     Depends,
 }
 
+/// Why a connection is allowed or denied.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Report {
-    pub(super) verdict: Verdict,
-    pub(super) from: String,
-    pub(super) to: String,
+pub struct Explanation {
+    /// Whether it is allowed.
+    pub verdict: Verdict,
+    /// The name of the source.
+    pub from: String,
+    /// The name of the destination.
+    pub to: String,
     /// The ports that are open; with a port, only that one.
-    pub(super) ports: BTreeMap<&'static str, Vec<String>>,
-    pub(super) egress: SideReport,
-    pub(super) ingress: SideReport,
-    pub(super) would_open: Vec<Opens>,
-    pub(super) caveats: Vec<String>,
+    pub ports: BTreeMap<&'static str, Vec<String>>,
+    /// What the policies of the source say.
+    pub egress: SideExplanation,
+    /// What the policies of the destination say.
+    pub ingress: SideExplanation,
+    /// The labels that open it together; empty if it is allowed or no such change was found.
+    pub would_open: Vec<Opens>,
+    /// Why something depends, as sentences.
+    pub caveats: Vec<String>,
+    /// What could not be read, as sentences; for the caller to set.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<String>,
+    /// What a Service stands for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub service: Option<String>,
     /// The port or the ports in words.
     #[serde(skip)]
-    pub(super) shown: String,
+    pub shown: String,
 }
 
+/// What the policies of one end say.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct SideReport {
-    pub(super) allowed: bool,
-    pub(super) isolated_by: Vec<String>,
-    pub(super) granted_by: Vec<RuleReport>,
+pub struct SideExplanation {
+    /// Whether the port, or without one any port, is allowed for certain.
+    pub allowed: bool,
+    /// The names of the policies that isolate the pod; empty if every connection is allowed.
+    pub isolated_by: Vec<String>,
+    /// The rules that allow the connection, or may allow it.
+    pub granted_by: Vec<RuleInWords>,
+    /// The closest rule, if no rule allows it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) closest: Option<RuleReport>,
+    pub closest: Option<RuleInWords>,
     /// One sentence.
     #[serde(skip)]
-    pub(super) sentence: String,
+    pub sentence: String,
 }
 
+/// One rule of a policy.
 #[derive(Debug, Serialize)]
-pub(super) struct RuleReport {
-    pub(super) policy: String,
-    pub(super) rule: usize,
+pub struct RuleInWords {
+    /// The name of the policy.
+    pub policy: String,
+    /// The number of the rule, from 1.
+    pub rule: usize,
     /// The peers of the rule, in words.
-    pub(super) selector: String,
-    pub(super) ports: String,
+    pub selector: String,
+    /// The ports, in words.
+    pub ports: String,
 }
 
 /// A label that opens the connection, with the other labels of the list.
 #[derive(Debug, Serialize)]
-pub(super) struct Opens {
+pub struct Opens {
     /// `KEY=VALUE`, or `KEY-` if it must be removed.
-    pub(super) label: String,
-    pub(super) side: &'static str,
+    pub label: String,
+    /// `source` or `destination`.
+    pub side: &'static str,
     /// The grants that give it.
-    pub(super) grants: Vec<String>,
+    pub grants: Vec<String>,
 }
 
-impl Report {
-    pub(super) fn new(policies: &[NamedPolicy], asked: &Asked, canons: &Canons) -> Report {
+impl Explanation {
+    /// Explains a connection, and searches for labels that open it if it is not allowed. `canons` have the grants of labels.
+    pub fn new(policies: &[NamedPolicy], asked: &Asked, canons: &Canons) -> Explanation {
+        let explanation = Explanation::without_search(policies, asked);
+        let is_allowed = explanation.verdict == Verdict::Allowed;
+        Explanation { would_open: if is_allowed { Vec::new() } else { would_open(policies, asked, canons) }, ..explanation }
+    }
+
+    /// Explains a connection. The search for labels that open it takes most of the time, and is left out.
+    pub fn without_search(policies: &[NamedPolicy], asked: &Asked) -> Explanation {
         let Asked { found, port, .. } = asked;
         let of_port = |set: &PortSet| port.as_ref().map_or_else(|| set.clone(), |port| set.and(port));
         let (allowed, depends) = (of_port(&found.allowed), of_port(&found.depends));
@@ -84,17 +140,68 @@ impl Report {
             (None, Verdict::Allowed) if depends.is_empty() => allowed.to_string(),
             (None, Verdict::Allowed) => format!("{allowed}; depends: {depends}"),
         };
-        let side = |side: &Side| SideReport::new(policies, asked, side);
+        let side = |side: &Side| SideExplanation::new(policies, asked, side);
         let caveats: Vec<String> = if depends.is_empty() { Vec::new() } else { found.reasons.iter().map(ToString::to_string).collect() };
-        let would_open = if verdict == Verdict::Allowed { Vec::new() } else { would_open(policies, asked, canons) };
         let (from, to) = asked.names.clone();
         let (egress, ingress) = (side(&found.egress), side(&found.ingress));
-        Report { verdict, from, to, ports: allowed.by_protocol().collect(), egress, ingress, would_open, caveats, shown }
+        Explanation {
+            verdict,
+            from,
+            to,
+            ports: allowed.by_protocol().collect(),
+            egress,
+            ingress,
+            would_open: Vec::new(),
+            caveats,
+            service: asked.note.clone(),
+            left_out: Vec::new(),
+            shown,
+        }
+    }
+
+    /// Returns whether it is denied although each end allows some ports.
+    pub fn is_without_common_port(&self) -> bool {
+        self.verdict == Verdict::Denied && self.egress.allowed && self.ingress.allowed
+    }
+
+    /// Returns what would allow it, in words; `None` if it is allowed.
+    pub fn to_allow(&self) -> Option<String> {
+        if self.verdict == Verdict::Allowed {
+            return None;
+        }
+        if self.would_open.is_empty() {
+            return Some("no change of up to two labels was found that keeps both identities".to_owned());
+        }
+        let labels: Vec<String> = self.would_open.iter().map(ToString::to_string).collect();
+        let opens = match (self.egress.allowed, self.ingress.allowed) {
+            (false, false) => "both directions",
+            (false, true) => "egress",
+            (true, false) => "ingress",
+            (true, true) => "it",
+        };
+        let verb = if labels.len() == 1 { "opens" } else { "open" };
+        Some(format!("{} {verb} {opens}", labels.join(" and ")))
     }
 }
 
-impl SideReport {
-    fn new(policies: &[NamedPolicy], asked: &Asked, side: &Side) -> SideReport {
+impl fmt::Display for Opens {
+    /// `the label netpol/memcached=true on the source (granted to pyos)`
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(key) = self.label.strip_suffix('-') {
+            return write!(formatter, "removing the label {key} of the {}", self.side);
+        }
+        write!(formatter, "the label {} on the {}", self.label, self.side)?;
+        // Only capability labels are granted.
+        match self.grants.join(", ") {
+            _ if !self.label.starts_with(CAPABILITY_PREFIX) => Ok(()),
+            none if none.is_empty() => formatter.write_str(" (granted to no identity)"),
+            grants => write!(formatter, " (granted to {grants})"),
+        }
+    }
+}
+
+impl SideExplanation {
+    fn new(policies: &[NamedPolicy], asked: &Asked, side: &Side) -> SideExplanation {
         // Without a port, only rules for ports that are open in both directions matter, if there is such a port.
         let open = asked.found.allowed.or(&asked.found.depends);
         let any = if open.is_empty() { PortSet::every() } else { open };
@@ -106,8 +213,8 @@ impl SideReport {
         };
         let allowed = !side.allowed.and(ports).is_empty();
         let granted = side.grants.iter().filter(|granted| !granted.possible.and(ports).is_empty());
-        let granted_by: Vec<RuleReport> = granted
-            .map(|granted| RuleReport {
+        let granted_by: Vec<RuleInWords> = granted
+            .map(|granted| RuleInWords {
                 policy: name(granted.policy).to_owned(),
                 rule: granted.rule,
                 selector: peers_of(policies, side.direction, granted.policy, granted.rule),
@@ -116,7 +223,7 @@ impl SideReport {
             .collect();
         let found = if granted_by.is_empty() { closest(policies, side, (&subject.end, &peer.end), ports) } else { None };
         let isolated_by: Vec<String> = side.isolated_by.iter().map(|index| name(*index).to_owned()).collect();
-        let closest = found.as_ref().map(|found| RuleReport {
+        let closest = found.as_ref().map(|found| RuleInWords {
             policy: name(found.policy).to_owned(),
             rule: found.rule,
             selector: found.peers.clone(),
@@ -136,7 +243,7 @@ impl SideReport {
             let rules = granted_by.iter().map(|it| format!("{} rule {} allows {} {to} {}", it.policy, it.rule, it.ports, it.selector));
             format!("{word}: {}", rules.collect::<Vec<_>>().join("; "))
         };
-        SideReport { allowed, isolated_by, granted_by, closest, sentence }
+        SideExplanation { allowed, isolated_by, granted_by, closest, sentence }
     }
 }
 
@@ -156,7 +263,7 @@ fn not_isolated(subject: &Endpoint, name: &str, direction: Direction) -> String 
 }
 
 /// Returns how the closest rule misses the connection.
-fn almost(found: &Closest, rule: &RuleReport, direction: Direction, peer: &str, port: Option<&PortSet>) -> String {
+fn almost(found: &Closest, rule: &RuleInWords, direction: Direction, peer: &str, port: Option<&PortSet>) -> String {
     let (policy, number, to) = (&rule.policy, rule.rule, preposition(direction));
     if found.is_for_the_peer() {
         format!("denied: {policy} rule {number} allows only {} {to} {peer}", rule.ports)
