@@ -96,12 +96,11 @@ pub fn by_key<K: Ord>(endpoints: &[Endpoint], key: impl Fn(&Endpoint) -> Option<
             Some(key) => *known.entry((key, endpoint.outside)).or_insert(members.len()),
             None => members.len(),
         };
-        match members.get_mut(place) {
-            Some(members) => members.extend(names),
-            None => {
-                members.push(names.into_iter().collect());
-                classes.endpoints.push(endpoint.clone());
-            }
+        if let Some(members) = members.get_mut(place) {
+            members.extend(names);
+        } else {
+            members.push(names.into_iter().collect());
+            classes.endpoints.push(endpoint.clone());
         }
     }
     for (endpoint, names) in classes.endpoints.iter_mut().zip(members).filter(|(_, names)| names.len() > 1) {

@@ -5,8 +5,9 @@ use anyhow::anyhow;
 use crate::analysis::{Addresses, Asked, Connection, End, Endpoint, PortSet, connection};
 use crate::cli::exit::Failure;
 use crate::cli::manifests::display::printable;
-use crate::cli::reach::refer::{self, Port};
-use crate::cli::reach::services::{self, Resolved};
+use crate::cli::reach::port::Port;
+use crate::cli::reach::refer;
+use crate::cli::reach::resolve::{self, Resolved};
 use crate::cli::reach::source::World;
 
 /// The endpoints that the second argument names, each with the port that is asked about.
@@ -58,8 +59,8 @@ pub(super) fn asked(from: &str, to: &str, world: &World) -> Result<Asked, Failur
 
 /// Returns the endpoints that an argument names. A Service is its pods.
 fn targets(text: &str, port: Option<&Port>, world: &World) -> Result<Targets, Failure> {
-    if let Some(service) = services::find(text, world)? {
-        let Resolved { targets, note } = service.resolve(port, world)?;
+    if let Some(service) = resolve::find(text, world)? {
+        let Resolved { targets, note } = resolve::resolve(service, port, world)?;
         return Ok(Targets { ends: targets.into_iter().map(|(pod, port)| (pod.clone(), port)).collect(), note: Some(note) });
     }
     let port = port.map(|port| port.set.clone());

@@ -39,7 +39,7 @@ Examples:
     netpol explain -f netpol.yaml -f pod.yaml pod/directory 10.96.0.10:53/UDP
 
   Whether a pod of the cluster reaches a Service:
-    netpol explain --live deploy/pyos service/memcached:11211")]
+    netpol explain --live pod/pyos-od-5d9c7-x8k2p service/memcached:11211")]
 pub struct Args {
     /// The endpoint that opens the connection: an id, NAME, KIND/NAME, labels, an address, a CIDR or world.
     #[arg(value_name = "FROM")]

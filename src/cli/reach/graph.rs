@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::io::{self, Write};
 
 use super::matrix::Matrix;
+use super::text::name;
 use crate::analysis::PortSet;
 
 /// Writes a directed graph for Graphviz. The edge of ports that depend is dashed.
@@ -13,7 +14,7 @@ pub(super) fn dot(matrix: &Matrix<'_>, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "  rankdir=LR;")?;
     writeln!(out, "  node [shape=box];")?;
     for index in nodes(matrix) {
-        writeln!(out, "  n{index} [label={}];", quoted(&matrix.title(index)))?;
+        writeln!(out, "  n{index} [label={}];", quoted(&name(matrix, index)))?;
     }
     edges(matrix, |from, to, ports, depends| {
         let style = if depends { ", style=dashed" } else { "" };
@@ -26,7 +27,7 @@ pub(super) fn dot(matrix: &Matrix<'_>, out: &mut dyn Write) -> io::Result<()> {
 pub(super) fn mermaid(matrix: &Matrix<'_>, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "flowchart LR")?;
     for index in nodes(matrix) {
-        writeln!(out, "  n{index}[\"{}\"]", escaped(&matrix.title(index)))?;
+        writeln!(out, "  n{index}[\"{}\"]", escaped(&name(matrix, index)))?;
     }
     edges(matrix, |from, to, ports, depends| {
         let arrow = if depends { "-.->" } else { "-->" };
@@ -56,12 +57,9 @@ fn edges(matrix: &Matrix<'_>, mut edge: impl FnMut(usize, usize, &PortSet, bool)
 
 /// Returns text in which nothing has a meaning in a label of Mermaid.
 fn escaped(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            '"' | '#' | '<' | '>' | '&' | '`' | '*' | '_' => escaped.push_str(&format!("#{};", u32::from(character))),
-            other => escaped.push(other),
-        }
-    }
-    escaped
+    let of = |character: char| match character {
+        '"' | '#' | '<' | '>' | '&' | '`' | '*' | '_' => format!("#{};", u32::from(character)),
+        other => other.to_string(),
+    };
+    text.chars().map(of).collect()
 }

@@ -155,7 +155,9 @@ async fn read_namespaces(cluster: &Cluster, own: &[String], live: &mut Live) -> 
     let read = |object: Value| Some((text(&object, "/metadata/name")?.to_owned(), labels_of(&object)));
     let denied = match cluster.list(&collection, Form::Metadata, "", read).await {
         Ok((found, _)) => {
-            found.into_iter().for_each(|(name, labels)| live.objects.add_namespace(&name, labels));
+            for (name, labels) in found {
+                live.objects.add_namespace(&name, labels);
+            }
             let missing: Vec<String> = own.iter().filter(|name| !live.objects.namespaces.contains_key(*name)).cloned().collect();
             if !missing.is_empty() {
                 live.left_out.push(format!("there is no namespace {} in this cluster (--namespace names others)", listed(&missing)));

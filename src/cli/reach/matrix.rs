@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::refer::Port;
+use super::port::Port;
 use crate::analysis::{Endpoint, Flow, Reach};
 
 /// What is printed: the connections from some endpoints to some endpoints.
@@ -23,13 +23,6 @@ pub(super) struct Matrix<'e> {
 impl<'e> Matrix<'e> {
     pub(super) fn endpoint(&self, index: usize) -> Option<&'e Endpoint> {
         self.reach.endpoints().get(index)
-    }
-
-    /// Returns the endpoint with an index in words: `shop/Pod/web-1 (+11)` for twelve pods.
-    pub(super) fn title(&self, index: usize) -> String {
-        let Some(endpoint) = self.endpoint(index) else { return String::new() };
-        let more = self.pods.get(&endpoint.id).map_or(0, |pods| pods.len().saturating_sub(1));
-        if more == 0 { endpoint.title() } else { format!("{} (+{more})", endpoint.title()) }
     }
 
     pub(super) fn flow(&self, from: usize, to: usize) -> Flow {

@@ -1,16 +1,15 @@
-//! The endpoints and the port that an argument names.
+//! The endpoints that an argument names.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::str::FromStr;
 
 use anyhow::anyhow;
 
 use super::nearest::nearest;
-use super::services;
+use super::resolve;
 use super::source::World;
 use crate::analysis::identities;
-use crate::analysis::{Addresses, End, Endpoint, Namespace, Pods, PortSet, divided};
+use crate::analysis::{Addresses, End, Endpoint, Namespace, Pods, divided};
 use crate::cli::exit::Failure;
 use crate::cli::manifests::display::printable;
 use crate::documents::names::{label_key_fault, label_value_fault};
@@ -22,30 +21,6 @@ const WORLD: &str = "world";
 /// Short names of kinds, as in `kubectl`.
 const SHORT: [(&str, &str); 6] =
     [("po", "pod"), ("deploy", "deployment"), ("sts", "statefulset"), ("ds", "daemonset"), ("rs", "replicaset"), ("cj", "cronjob")];
-
-/// A port, as an argument.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Port {
-    /// The port as a set.
-    pub(crate) set: PortSet,
-    /// `TCP`, `UDP` or `SCTP`.
-    pub(crate) protocol: String,
-    pub(crate) number: u16,
-}
-
-impl FromStr for Port {
-    type Err = String;
-
-    /// Parses `443` or `53/UDP`.
-    fn from_str(text: &str) -> Result<Port, String> {
-        let (number, protocol) = text.split_once('/').unwrap_or((text, "TCP"));
-        let is_number = !number.is_empty() && number.bytes().all(|digit| digit.is_ascii_digit());
-        let protocol = protocol.to_ascii_uppercase();
-        let number = number.parse().ok().filter(|_| is_number);
-        let port = number.and_then(|number| Some(Port { set: PortSet::one(&protocol, number)?, protocol, number }));
-        port.ok_or_else(|| "write a port number from 1 to 65535, with /UDP or /SCTP if it is not TCP".to_owned())
-    }
-}
 
 /// Returns the endpoints that an argument names: one, or each part of addresses that policies tell apart.
 ///
@@ -75,11 +50,11 @@ pub(crate) fn endpoints(text: &str, world: &World) -> Result<Vec<Endpoint>, Fail
             Err(_) => {}
         }
     }
-    if let Some(service) = services::find(text, world)? {
-        return Ok(service.pods(world)?.into_iter().cloned().collect());
+    if let Some(service) = resolve::find(text, world)? {
+        return Ok(resolve::pods(service, world)?.into_iter().cloned().collect());
     }
     let found: Vec<&Endpoint> = world.endpoints.iter().filter(|endpoint| is_name_of(text, endpoint)).collect();
-    match found.as_slice() {
+    match preferred(found, world).as_slice() {
         [one] => Ok(vec![(*one).clone()]),
         [] => Err(Failure::input(anyhow!("there is no endpoint {}{}", printable(text), nearest_to(text, world)))),
         several => {
@@ -87,6 +62,12 @@ pub(crate) fn endpoints(text: &str, world: &World) -> Result<Vec<Endpoint>, Fail
             Err(Failure::input(anyhow!("{} can be any of several endpoints; write one of: {}", printable(text), ids.join(", "))))
         }
     }
+}
+
+/// Returns the endpoint in the namespaces that are shown whole, if there is one, and otherwise all.
+fn preferred<'w>(found: Vec<&'w Endpoint>, world: &World) -> Vec<&'w Endpoint> {
+    let near: Vec<&Endpoint> = found.iter().copied().filter(|endpoint| !world.is_elsewhere(endpoint)).collect();
+    if near.len() == 1 { near } else { found }
 }
 
 fn is_named(text: &str, world: &World) -> bool {
@@ -118,7 +99,7 @@ fn is_name_of(text: &str, endpoint: &Endpoint) -> bool {
 
 /// Returns the ids that are most like a text.
 fn nearest_to(text: &str, world: &World) -> String {
-    let name = |endpoint: &'_ Endpoint| endpoint.object.as_ref().map(|(_, name)| name.clone()).unwrap_or_else(|| endpoint.id.clone());
+    let name = |endpoint: &Endpoint| endpoint.object.as_ref().map_or_else(|| endpoint.id.clone(), |(_, name)| name.clone());
     let names: Vec<(String, String)> = world.endpoints.iter().map(|endpoint| (endpoint.id.clone(), name(endpoint))).collect();
     let known: Vec<(&str, &str)> = names.iter().map(|(id, name)| (id.as_str(), name.as_str())).collect();
     nearest(text, &known, "endpoints")

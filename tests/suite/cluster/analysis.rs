@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::net::TcpListener;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
@@ -18,7 +18,7 @@ fn admin() -> PathBuf {
 }
 
 /// Runs a command with a kubeconfig.
-fn live(command: &str, namespace: &str, kubeconfig: &PathBuf, args: &[&str]) -> Ran {
+fn live(command: &str, namespace: &str, kubeconfig: &Path, args: &[&str]) -> Ran {
     netpol(&[&[command, "--live", "-n", namespace, "--kubeconfig", kubeconfig.to_str().expect("a path")], args].concat())
 }
 

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use super::super::By;
-use super::super::refer::Port;
+use super::super::args::By;
+use super::super::port::Port;
 use super::super::report::Open;
 use super::super::source::World;
 use super::sides::Sides;

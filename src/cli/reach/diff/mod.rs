@@ -6,8 +6,7 @@ mod changes;
 mod print;
 mod sides;
 
-use super::Args;
-use super::Format;
+use super::args::{Args, Format};
 use super::refer;
 use crate::analysis::Endpoint;
 use crate::cli::exit::{CommandResult, Failure, Status};
