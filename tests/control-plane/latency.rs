@@ -49,7 +49,7 @@ fn main() {
     let all = Guard::start("latency-all", "abcdesktop", &[]);
     all.register_for_all_pods();
     in_process();
-    let open = needed.scene().open;
+    let open = needed.scene().open.clone();
     let way = |what, namespace: &str, labels| Way { what, namespace: namespace.to_owned(), labels };
     // The first one is what the others are compared with.
     let ways = [
