@@ -213,6 +213,30 @@ impl JudgeArgs {
         flags
     }
 
+    /// Returns the flags that the registration depends on too, if they are not the defaults, in the form `--flag=value`.
+    pub fn registered_flags(&self) -> Vec<String> {
+        let defaults = Settings::default();
+        let flags = |canons: Vec<String>, settings: &Settings| {
+            let mut all: Vec<(&str, Vec<String>)> = vec![("namespace", settings.namespaces.clone()), ("canon", canons)];
+            for (flag, action) in [
+                ("foreign-policies", &settings.foreign_policies),
+                ("neighbors", &settings.neighbors),
+                ("network-annotations", &settings.network_annotations),
+            ] {
+                all.push((flag, vec![word(action)]));
+            }
+            all.push(("foreign-kind", settings.foreign_kinds.iter().map(ToString::to_string).collect()));
+            all.push(("plugin-writer", settings.plugin_writers.clone()));
+            all.push(("network-annotation", settings.network_annotation_keys.clone()));
+            all.push(("namespace-controller", settings.namespace_controllers.clone()));
+            all
+        };
+        let own = flags(self.canon.canons.clone(), &self.registered.settings(&self.canon));
+        let default = flags(DEFAULT.map(str::to_owned).to_vec(), &defaults);
+        let others = own.into_iter().zip(default).filter(|(own, default)| own != default);
+        others.flat_map(|((flag, values), _)| values.into_iter().map(move |value| format!("--{flag}={value}"))).collect()
+    }
+
     /// Reads and compiles the canons, and returns them with the settings. `warn` is as in [`CanonArgs::load`].
     ///
     /// # Errors
@@ -303,6 +327,21 @@ mod tests {
             .count();
         let written: std::collections::BTreeSet<&str> = others.iter().map(|flag| flag.split('=').next().unwrap()).collect();
         assert_eq!(written.len(), known);
+    }
+
+    #[test]
+    fn flags_of_the_registration_are_those_that_are_not_defaults() {
+        let flags = |args: &[&str]| parse(args).unwrap().registered_flags();
+        assert_eq!(flags(&["--enforcement=warn", "--break-glass-group=admins"]), [""; 0]);
+        let all = [
+            "--namespace=a",
+            "--namespace=b",
+            "--canon=abcdesktop-4.4",
+            "--neighbors=deny",
+            "--foreign-kind=example.org/flows",
+            "--plugin-writer=x y",
+        ];
+        assert_eq!(flags(&all), all);
     }
 
     #[test]

@@ -6,10 +6,12 @@ use std::time::Duration;
 use anyhow::anyhow;
 
 use super::exit::Failure;
+use super::judge_args::JudgeArgs;
 use super::parse::{ObjectName, lifetime, object_name, secret};
 use crate::certificates::plan::Wanted;
 use crate::controller::Options;
 use crate::controller::Timing;
+use crate::documents::text::quoted;
 
 /// The interval between two checks of the Secret and the webhook configurations.
 const CHECK_INTERVAL: Duration = Duration::from_secs(5);
@@ -51,10 +53,14 @@ impl ManagedCertificateArgs {
     }
 
     /// Returns the shell command that shows the certificate, and whether API servers accept it.
-    pub fn show_command(&self) -> String {
+    pub fn show_command(&self, judge: &JudgeArgs) -> String {
         let secret = self.tls_secret.iter().map(|secret| format!(" --tls-secret {}/{}", secret.namespace, secret.name));
         let registrations = self.registrations.iter().map(|name| format!(" --registration {name}"));
-        format!("netpol certs show{}", secret.chain(registrations).collect::<String>())
+        let mut flags = String::new();
+        if !self.registrations.is_empty() {
+            flags.extend(judge.registered_flags().iter().map(|flag| format!(" {}", quoted(flag))));
+        }
+        format!("netpol certs show{}{flags}", secret.chain(registrations).collect::<String>())
     }
 
     /// Returns the options of the controller for a certificate with these names, or `None` if `--tls-secret` is

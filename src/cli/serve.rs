@@ -193,7 +193,8 @@ async fn serve(args: &Args, guard: Guard) -> CommandResult {
         )),
     };
     let judge: server::Judge = Arc::new(admission::answer);
-    let parts = Parts { clock: Arc::clone(&clock), guard, judge, audit_level: args.audit.audit_level, audit: Some(audit) };
+    let parts =
+        Parts { clock: Arc::clone(&clock), guard: Arc::clone(&guard), judge, audit_level: args.audit.audit_level, audit: Some(audit) };
     let config = args.config();
     let started = server::start(&config, parts);
     let server = started.map_err(|error| if error.is_input() { Failure::input(error) } else { Failure::internal(error) })?;
@@ -201,7 +202,7 @@ async fn serve(args: &Args, guard: Guard) -> CommandResult {
     let controller = managed.zip(certificate).map(|((options, cluster), certificate)| {
         let secret = format!("{}/{}", options.namespace, options.name);
         tracing::info!(admin = %server.admin, secret, "waiting for a certificate in the Secret; the webhook port opens when there is one");
-        controller::start(cluster, certificate, options, clock)
+        controller::start(cluster, certificate, guard, options, clock)
     });
     let ready = |server: &Running| {
         tracing::info!(
@@ -293,7 +294,9 @@ async fn reload_on(mut hangup: Signal, handle: Handle) {
 impl Args {
     fn config(&self) -> Config {
         let certificate = match (&self.tls.tls_cert, &self.tls.tls_key) {
-            _ if self.tls.managed.is_given() => CertificateFrom::Managed(ManagedCertificate::new(self.tls.managed.show_command())),
+            _ if self.tls.managed.is_given() => {
+                CertificateFrom::Managed(ManagedCertificate::new(self.tls.managed.show_command(&self.judge)))
+            }
             (Some(cert), Some(key)) => CertificateFrom::Files { cert: cert.clone(), key: key.clone() },
             _ => CertificateFrom::Itself { dir: self.tls.self_signed_dir.clone(), names: self.tls.tls_names.clone() },
         };

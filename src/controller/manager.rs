@@ -1,8 +1,10 @@
 //! Reads the cluster, serves the trusted certificate and, if this process leads, takes the steps of the plan.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
+use arc_swap::ArcSwap;
 use tokio::sync::watch;
 use tokio::time::sleep;
 
@@ -11,6 +13,7 @@ use super::election::Leadership;
 use super::lists;
 use super::options::Options;
 use super::problem::{Cause, Problem};
+use super::registrations::Registrations;
 use super::secret::{Content, MANAGED_BY, RENEW, Secret};
 use super::status::{State, status};
 use super::unknown;
@@ -25,6 +28,7 @@ use crate::certificates::trust::Ca;
 use crate::certificates::unwritten::Unwritten;
 use crate::cluster::Cluster;
 use crate::server::{Clock, ManagedCertificate};
+use crate::verdict::Guard;
 
 /// The pause while a rotation is in progress.
 const SHORT_PAUSE: Duration = Duration::from_secs(1);
@@ -43,6 +47,7 @@ pub(super) struct Manager {
     leadership: watch::Receiver<Leadership>,
     published_since: PublishedSince,
     started: Instant,
+    registrations: Registrations,
     /// None until they were read once.
     webhook_configurations: Option<Vec<WebhookConfiguration>>,
     /// The introduced CAs as the Lease listed them last, in case the Lease is replaced.
@@ -72,6 +77,7 @@ impl Manager {
     pub(super) fn new(
         cluster: Cluster,
         certificate: ManagedCertificate,
+        guard: Arc<ArcSwap<Guard>>,
         options: Options,
         clock: Clock,
         leadership: watch::Receiver<Leadership>,
@@ -83,6 +89,7 @@ impl Manager {
             options,
             clock,
             leadership,
+            registrations: Registrations::new(guard),
             published_since: PublishedSince::default(),
             started: Instant::now(),
             webhook_configurations: None,
@@ -147,7 +154,10 @@ impl Manager {
     async fn read(&mut self) -> Result<Snapshot, Problem> {
         let names = self.options.webhook_configurations.clone();
         let names = &names;
-        let mut webhook_configurations = WebhookConfiguration::read_all(&self.cluster, names).await?;
+        let read = WebhookConfiguration::read_all(&self.cluster, names).await;
+        self.registrations.observe(read.as_deref().ok(), &self.options.wanted.names);
+        self.certificate.set_registration(&self.registrations.states());
+        let mut webhook_configurations = read?;
         let mut secret = Secret::read(&self.cluster, &self.options.namespace, &self.options.name).await?;
         let listed = lists::read(&self.cluster, self.lease()).await?;
         let introduced = self.remembered(&listed);
@@ -301,6 +311,7 @@ impl Manager {
             served: served.as_deref(),
             errors: sentences.collect(),
             notes: self.notes.clone(),
+            registrations: self.registrations.sentences(),
         };
         let (status, is_degraded) = status(&state, self.now());
         self.certificate.set_status(status, is_degraded);

@@ -16,6 +16,7 @@
 //! | `election` | the Lease that decides which replica leads |
 //! | `lists` | the lists of CAs in the annotations of the Lease |
 //! | `manager` | the loop that reads, serves, plans and writes |
+//! | `registrations` | whether the registrations make API servers send what the servers judge |
 //! | `status`, `unknown` | sentences for `/readyz`; CAs that netpol did not introduce |
 
 mod backoff;
@@ -24,13 +25,16 @@ mod lists;
 mod manager;
 mod options;
 mod problem;
+mod registrations;
 mod secret;
 mod status;
 mod unknown;
 mod webhook_configurations;
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -42,6 +46,7 @@ pub use webhook_configurations::{Webhook, WebhookConfiguration};
 
 use crate::cluster::Cluster;
 use crate::server::{Clock, ManagedCertificate};
+use crate::verdict::Guard;
 use election::{Election, Leadership};
 use manager::Manager;
 
@@ -58,12 +63,12 @@ pub struct Controller {
     manager: JoinHandle<()>,
 }
 
-/// Starts managing the certificate of a server.
-pub fn start(cluster: Cluster, certificate: ManagedCertificate, options: Options, clock: Clock) -> Controller {
+/// Starts managing the certificate of a server. Its registrations are compared with `guard`.
+pub fn start(cluster: Cluster, certificate: ManagedCertificate, guard: Arc<ArcSwap<Guard>>, options: Options, clock: Clock) -> Controller {
     let (stop, stopped) = watch::channel(false);
     let (sender, leadership) = watch::channel(Leadership::default());
     let election = Election::new(cluster.clone(), &options, stopped, sender);
-    let manager = Manager::new(cluster, certificate, options, clock, leadership);
+    let manager = Manager::new(cluster, certificate, guard, options, clock, leadership);
     Controller { stop, election: tokio::spawn(election.run()), manager: tokio::spawn(manager.run()) }
 }
 

@@ -18,6 +18,8 @@ pub(super) struct State<'f> {
     pub(super) errors: Vec<&'f str>,
     /// Other problems.
     pub(super) notes: Vec<String>,
+    /// What the registrations lack, or that they lack nothing.
+    pub(super) registrations: Vec<String>,
 }
 
 /// Returns the status for `/readyz`, and whether the managed certificate is degraded.
@@ -27,15 +29,12 @@ pub(super) fn status(state: &State<'_>, now: SystemTime) -> (CertificateStatus, 
     match state.webhook_configurations {
         None => status.unready.push("the secret and the webhook configurations have not been read yet".to_owned()),
         Some(all) => {
-            let missing = all.iter().filter(|configuration| !configuration.exists);
-            status
-                .details
-                .extend(missing.map(|missing| format!("{missing} does not exist, so API servers do not use it to call this server")));
             if let Some(pair) = state.served {
                 status.unready.extend(all.iter().filter_map(|configuration| distrust(configuration, pair, now)));
             }
         }
     }
+    status.details.extend(state.registrations.iter().cloned());
     status.details.extend(state.errors.iter().map(|error| (*error).to_owned()));
     status.details.extend(state.notes.iter().cloned());
     (status, is_degraded)

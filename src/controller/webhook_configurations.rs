@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use crate::certificates::trust::{self, Bundle, Ca, same_cas};
 use crate::cluster::{CallError, Cluster, Collection, ObjectRef};
 use crate::documents::values::text;
+use crate::registration;
 
 /// The two kinds of configurations.
 const RESOURCES: [&str; 2] = [MUTATING, "validatingwebhookconfigurations"];
@@ -24,8 +25,8 @@ pub struct WebhookConfiguration {
     version: String,
     /// Its webhooks; empty if it does not exist.
     pub webhooks: Vec<Webhook>,
-    /// Whether it exists.
-    pub exists: bool,
+    /// The object as the API server returned it; `None` if it does not exist.
+    pub content: Option<Value>,
 }
 
 /// A webhook of a configuration.
@@ -68,11 +69,17 @@ impl WebhookConfiguration {
         Ok(all)
     }
 
+    /// Returns the mutating and the validating configuration of each name, if both were read.
+    pub fn pairs(all: &[WebhookConfiguration]) -> impl Iterator<Item = (&str, registration::Found<'_>)> {
+        let (pairs, _) = all.as_chunks::<2>();
+        pairs.iter().map(|[mutating, validating]| (mutating.name.as_str(), [mutating.content.as_ref(), validating.content.as_ref()]))
+    }
+
     fn parse(resource: &'static str, name: &str, content: Option<&Value>) -> WebhookConfiguration {
         let webhooks = content.and_then(|content| content.get("webhooks")).and_then(Value::as_array);
         let version = content.and_then(|content| text(content, "/metadata/resourceVersion")).unwrap_or_default().to_owned();
         let webhooks = webhooks.into_iter().flatten().map(Webhook::parse).collect();
-        WebhookConfiguration { resource, name: name.to_owned(), version, webhooks, exists: content.is_some() }
+        WebhookConfiguration { resource, name: name.to_owned(), version, webhooks, content: content.cloned() }
     }
 
     /// Publishes a bundle to the webhooks that have a different one. Returns whether there were any.

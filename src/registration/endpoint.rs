@@ -10,6 +10,7 @@ use rustls_pki_types::pem::PemObject;
 use serde_json::{Map, Value, json};
 
 use crate::documents::names::is_dns_label;
+use crate::documents::values::text;
 
 /// The default name of both configurations and of the Service.
 pub const DEFAULT_NAME: &str = "abcdesktop-netpol";
@@ -99,6 +100,41 @@ impl Endpoint {
             return Err(fault("it must have a host"));
         }
         Ok(Endpoint::Url(format!("https://{trimmed}")))
+    }
+
+    /// Returns the endpoint of a `clientConfig` that the API server returned, without the path of the stage; `None` if it has none.
+    pub(super) fn of_client_config(config: &Value) -> Option<Endpoint> {
+        if let Some(url) = text(config, "/url") {
+            let (url, _) = url.trim_end_matches('/').rsplit_once('/')?;
+            return Endpoint::url(url).ok();
+        }
+        let port = config.pointer("/service/port").map_or(Some(443), |port| u16::try_from(port.as_u64()?).ok())?;
+        let service = |field: &str| text(config, &format!("/service/{field}")).map(str::to_owned);
+        Some(Endpoint::Service { namespace: service("namespace")?, name: service("name")?, port })
+    }
+
+    /// Returns the endpoint that a name of a certificate stands for.
+    pub(super) fn at_host(host: &str) -> Endpoint {
+        let mut parts = host.split('.');
+        match (parts.next(), parts.next(), parts.next(), parts.next()) {
+            (Some(name), Some(namespace), Some("svc"), None) => {
+                Endpoint::Service { namespace: namespace.to_owned(), name: name.to_owned(), port: 443 }
+            }
+            _ if host.contains(':') => Endpoint::Url(format!("https://[{host}]")),
+            _ => Endpoint::Url(format!("https://{host}")),
+        }
+    }
+
+    /// Returns the name that the certificate of the server must have: an IPv6 address without brackets.
+    pub(super) fn host(&self) -> String {
+        match self {
+            Endpoint::Service { namespace, name, .. } => format!("{name}.{namespace}.svc"),
+            Endpoint::Url(url) => {
+                let authority = url.trim_start_matches("https://").split('/').next().unwrap_or_default();
+                let bare = authority.strip_prefix('[').and_then(|rest| rest.split(']').next());
+                bare.unwrap_or_else(|| authority.split(':').next().unwrap_or_default()).to_ascii_lowercase()
+            }
+        }
     }
 
     /// Returns the `clientConfig` of a webhook with this `path` (`/mutate`, `/validate`).

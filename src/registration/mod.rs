@@ -3,11 +3,13 @@
 //!
 //! Pure: the inputs are a canon and flags, the outputs are two manifests. `webhooks` has the rules, the failure
 //! policy and the timeout of each webhook, `conditions` has the CEL expressions, `pod_condition` has the one that is
-//! generated from the grants, and `endpoint` has the address of the server and the CA bundle.
+//! generated from the grants, and `endpoint` has the address of the server and the CA bundle. `compare` finds how a
+//! registration in a cluster is weaker than the one that these make.
 //!
 //! The manifests depend on the grants of the canon and the keys that its selectors read, so they must be rendered again after
 //! the canon changes.
 
+mod compare;
 mod conditions;
 mod endpoint;
 mod pod_condition;
@@ -16,6 +18,7 @@ mod webhooks;
 #[cfg(test)]
 mod tests;
 
+pub use compare::{Found, Kind, Weakness, found_endpoint, weaknesses};
 pub use conditions::NeighborTerm;
 pub use conditions::by_namespace_controller;
 pub use endpoint::{Authorities, DEFAULT_NAME, DEFAULT_NAMESPACE, Endpoint, EndpointError};

@@ -21,6 +21,9 @@ const MAX_LABELS: usize = 100;
 /// The most annotations of a pod that is not sent.
 const MAX_ANNOTATIONS: usize = 100;
 
+/// The name of the condition.
+pub(super) const NOT_PLAINLY_RIGHT: &str = "not-plainly-right";
+
 /// Which new pods the API server sends.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Send {
@@ -72,7 +75,7 @@ pub fn pod_condition(canons: &Canons, given: &[String]) -> Result<String, NoPodC
 
 /// Excludes new pods that are plainly right.
 pub(super) fn not_plainly_right(canons: &Canons, given: &[String]) -> Option<Condition> {
-    Some(Condition::new("not-plainly-right", pod_condition(canons, given).ok()?))
+    Some(Condition::new(NOT_PLAINLY_RIGHT, pod_condition(canons, given).ok()?))
 }
 
 /// The selectors of the grants, each once. In the condition, `selects` is the list of their values for a pod, and a position

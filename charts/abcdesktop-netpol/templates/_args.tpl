@@ -1,4 +1,23 @@
 {{/*
+Returns the flags that the registration depends on, as a JSON list: those of `netpol render registration`.
+*/}}
+{{- define "netpol.registeredArgs" -}}
+{{- $verdicts := .Values.verdicts -}}
+{{- $args := list -}}
+{{- range .Values.namespaces }}{{ $args = append $args (printf "--namespace=%s" .) }}{{ end -}}
+{{- range include "netpol.canons" . | fromYamlArray }}{{ $args = append $args (printf "--canon=%s" .) }}{{ end -}}
+{{- $args = concat $args (list
+  (printf "--foreign-policies=%s" $verdicts.foreignPolicies)
+  (printf "--neighbors=%s" $verdicts.neighbors)
+  (printf "--network-annotations=%s" $verdicts.networkAnnotations)) -}}
+{{- range $verdicts.foreignKinds }}{{ $args = append $args (printf "--foreign-kind=%s" .) }}{{ end -}}
+{{- range $verdicts.pluginWriters }}{{ $args = append $args (printf "--plugin-writer=%s" .) }}{{ end -}}
+{{- range $verdicts.networkAnnotationKeys }}{{ $args = append $args (printf "--network-annotation=%s" .) }}{{ end -}}
+{{- range $verdicts.namespaceControllers }}{{ $args = append $args (printf "--namespace-controller=%s" .) }}{{ end -}}
+{{- toRawJson $args -}}
+{{- end -}}
+
+{{/*
 Returns the arguments of `netpol serve`. Every flag is set, so that the description of a pod shows the complete
 configuration. Kubernetes expands variables in arguments, so `$(` is escaped.
 */}}
@@ -9,22 +28,14 @@ configuration. Kubernetes expands variables in arguments, so `$(` is escaped.
 {{- $args := list
   (printf "--listen=%s:%d" $values.ports.address (int64 $values.ports.webhook))
   (printf "--admin-listen=%s:%d" $values.ports.address (int64 $values.ports.admin)) -}}
-{{- range $values.namespaces }}{{ $args = append $args (printf "--namespace=%s" .) }}{{ end -}}
-{{- range include "netpol.canons" . | fromYamlArray }}{{ $args = append $args (printf "--canon=%s" .) }}{{ end -}}
+{{- $args = concat $args (include "netpol.registeredArgs" . | fromJsonArray) -}}
 {{- if $values.canon.name }}{{ $args = append $args (printf "--canon-name=%s" $values.canon.name) }}{{ end -}}
 {{- $args = concat $args (list
   (printf "--enforcement=%s" $verdicts.enforcement)
   (printf "--ungranted-labels=%s" $verdicts.ungrantedLabels)
   (printf "--extra-policies=%s" $verdicts.extraPolicies)
-  (printf "--foreign-policies=%s" $verdicts.foreignPolicies)
-  (printf "--neighbors=%s" $verdicts.neighbors)
-  (printf "--network-annotations=%s" $verdicts.networkAnnotations)
   (printf "--host-network=%s" $verdicts.hostNetwork)
   (printf "--workloads=%s" $verdicts.workloads)) -}}
-{{- range $verdicts.foreignKinds }}{{ $args = append $args (printf "--foreign-kind=%s" .) }}{{ end -}}
-{{- range $verdicts.pluginWriters }}{{ $args = append $args (printf "--plugin-writer=%s" .) }}{{ end -}}
-{{- range $verdicts.networkAnnotationKeys }}{{ $args = append $args (printf "--network-annotation=%s" .) }}{{ end -}}
-{{- range $verdicts.namespaceControllers }}{{ $args = append $args (printf "--namespace-controller=%s" .) }}{{ end -}}
 {{- range $verdicts.breakGlassGroups }}{{ $args = append $args (printf "--break-glass-group=%s" .) }}{{ end -}}
 {{- if eq $values.certificates.mode "selfManaged" -}}
 {{- $args = concat $args (list

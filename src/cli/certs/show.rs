@@ -11,10 +11,12 @@ use super::served;
 use crate::certificates::pem::certificates;
 use crate::certificates::trust::{Bundle, Shown};
 use crate::cli::exit::{CommandResult, Failure, Status};
+use crate::cli::judge_args::{CanonArgs, RegisteredArgs};
 use crate::cli::output::{Format, OutputArgs, Streams};
 use crate::cli::parse::{ObjectName, object_name, secret};
 use crate::cluster::{CallError, Chosen, Cluster};
 use crate::controller::{self, PublicSecret, WebhookConfiguration};
+use crate::registration::{Registration, Send, found_endpoint, weaknesses};
 use crate::server::tls;
 
 /// The arguments of `certs show`.
@@ -22,6 +24,9 @@ use crate::server::tls;
 #[command(after_long_help = "\
 Every certificate is verified against every CA. The exit code is 1 if a certificate has expired,
 is not valid yet, or is not trusted by a CA. No private key is shown.
+
+The exit code is also 1 if the webhook configurations of --registration make API servers send less
+than the servers judge. Use the same canon, namespaces and other flags as for `serve`.
 
 Examples:
   Check the certificate in the cluster, and whether API servers accept it:
@@ -61,6 +66,14 @@ pub(super) struct Args {
 
     #[command(flatten)]
     output: OutputArgs,
+
+    /// The canon and the namespaces of the servers.
+    #[command(flatten, next_help_heading = "Registration")]
+    canon: CanonArgs,
+
+    /// The other flags of the servers.
+    #[command(flatten)]
+    registered: RegisteredArgs,
 }
 
 /// The certificates, CAs, notes and problems found so far.
@@ -94,7 +107,7 @@ pub(super) fn run(args: &Args, streams: &mut Streams) -> CommandResult {
     }
     if args.tls_secret.is_some() || !args.registrations.is_empty() {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::internal)?;
-        runtime.block_on(cluster(args, &mut all))?;
+        runtime.block_on(cluster(args, &mut all, streams))?;
     }
     let Found { subjects, trust, notes, findings } = all;
     let inspection = Inspection::new(&subjects, &trust, notes, findings, SystemTime::now());
@@ -110,7 +123,7 @@ fn read(path: &Path) -> Result<Vec<u8>, Failure> {
 }
 
 /// Reads the certificates and CAs in the cluster.
-async fn cluster(args: &Args, all: &mut Found) -> Result<(), Failure> {
+async fn cluster(args: &Args, all: &mut Found, streams: &mut Streams) -> Result<(), Failure> {
     let cluster = Cluster::find(&Chosen::default(), controller::FIELD_MANAGER).map_err(|error| Failure::input(anyhow!(error)))?;
     let failed = |error: CallError| Failure::internal(anyhow!(error));
     if let Some(ObjectName { namespace, name }) = &args.tls_secret {
@@ -120,10 +133,9 @@ async fn cluster(args: &Args, all: &mut Found) -> Result<(), Failure> {
             Some(secret) => add_secret(&from, &secret, all),
         }
     }
-    for configuration in WebhookConfiguration::read_all(&cluster, &args.registrations).await.map_err(failed)? {
-        if !configuration.exists {
-            all.findings.push(format!("{configuration} does not exist"));
-        }
+    let configurations = WebhookConfiguration::read_all(&cluster, &args.registrations).await.map_err(failed)?;
+    add_weaknesses(args, &configurations, all, streams)?;
+    for configuration in configurations {
         for hook in &configuration.webhooks {
             let is_known = |known: &Trust| known.name == hook.server && known.cas == hook.bundle && known.from == configuration.to_string();
             if !all.trust.iter().any(is_known) {
@@ -148,4 +160,21 @@ fn add_secret(from: &str, secret: &PublicSecret, all: &mut Found) {
     if !secret.is_managed {
         all.notes.push(format!("{from} is not managed by netpol"));
     }
+}
+
+/// Adds what the registrations lack.
+fn add_weaknesses(args: &Args, configurations: &[WebhookConfiguration], all: &mut Found, streams: &mut Streams) -> Result<(), Failure> {
+    if configurations.is_empty() {
+        return Ok(());
+    }
+    let canons = args.canon.load(|warning| streams.warn(warning))?;
+    let settings = args.registered.settings(&args.canon);
+    let names: Vec<String> = all.subjects.iter().flat_map(|subject| subject.shown.names.iter().cloned()).collect();
+    for (name, found) in WebhookConfiguration::pairs(configurations) {
+        let endpoint = found_endpoint(found, &names);
+        let expected =
+            Registration { canons: &canons, settings: &settings, send: Send::Needed, name, endpoint: &endpoint, authorities: None };
+        all.findings.extend(weaknesses(&expected, found).into_iter().map(|weakness| weakness.sentence));
+    }
+    Ok(())
 }

@@ -1,5 +1,6 @@
 //! Metrics about changes of files, and about the managed certificate.
 
+use std::collections::BTreeSet;
 use std::time::SystemTime;
 
 use prometheus_client::metrics::gauge::Gauge;
@@ -43,10 +44,14 @@ impl Changes {
     }
 }
 
+/// The states of the registrations. Several can be true at the same time.
+const REGISTRATION: [Word; 7] = ["ok", "missing", "uncovered", "weakened", "ignore", "disagrees", "unknown"];
+
 /// The metrics of a managed certificate.
 #[derive(Debug, Default)]
 pub(crate) struct ManagedMetrics {
     pub(crate) changes: Changes,
+    registration: Gauges<1>,
     leader: Gauge,
     last_read: Gauge,
     ca_expiry: Gauge,
@@ -57,12 +62,21 @@ pub(crate) struct ManagedMetrics {
 impl ManagedMetrics {
     pub(super) fn register(&self, all: &mut Registry) {
         all.register("certificates_leader", "1 if this server writes the Secret and the caBundle", self.leader.clone());
+        let registration = "1 for each state of the registrations: ok, unknown, or what they lack";
+        all.register("registration", registration, self.registration.clone());
+        self.set_registration(&BTreeSet::from(["unknown"]));
         let last_read = "When the Secret and the webhook configurations were last read, as Unix time";
         all.register_with_unit("certificates_looked", last_read, Unit::Seconds, self.last_read.clone());
         let expiry = "When the signing CA expires, as Unix time";
         all.register_with_unit("ca_not_after", expiry, Unit::Seconds, self.ca_expiry.clone());
         all.register("certificates_steps", "Steps of certificate rotations, by step", self.steps.clone());
         all.register("certificates_failures", "Failures while managing the certificate, by cause", self.failures.clone());
+    }
+
+    pub(crate) fn set_registration(&self, states: &BTreeSet<Word>) {
+        for state in REGISTRATION {
+            self.registration.get_or_create(&[("state", state)]).set(i64::from(states.contains(state)));
+        }
     }
 
     pub(crate) fn set_leader(&self, is_leader: bool) {
@@ -89,5 +103,17 @@ impl ManagedMetrics {
         for cause in causes {
             show(&self.failures, [("cause", cause)]);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::registration::Kind;
+
+    #[test]
+    fn every_kind_of_weakness_has_its_state() {
+        assert!(Kind::STATES.iter().all(|state| REGISTRATION.contains(state)));
+        assert_eq!(REGISTRATION.len(), Kind::STATES.len() + 2);
     }
 }

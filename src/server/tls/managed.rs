@@ -1,5 +1,6 @@
 //! The managed certificate, from the server's side: the controller sets it and reports on it.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
@@ -58,6 +59,11 @@ impl ManagedCertificate {
     pub fn set_status(&self, status: CertificateStatus, is_degraded: bool) {
         self.0.metrics.changes.set_degraded("certificate", is_degraded);
         *self.0.status.lock().unwrap_or_else(PoisonError::into_inner) = status;
+    }
+
+    /// Sets the states of the registrations: see `netpol_registration` in docs/serving.md.
+    pub fn set_registration(&self, states: &BTreeSet<Word>) {
+        self.0.metrics.set_registration(states);
     }
 
     /// Sets whether this process writes the Secret.

@@ -51,7 +51,7 @@ impl Timed {
         let canon = Canons::load(&["abcdesktop".to_owned()], &settings.namespaces).expect("a canon");
         let guard = Arc::new(ArcSwap::from_pointee(Guard::new(Arc::new(canon), Arc::new(settings))));
         let judge: server::Judge = Arc::new(admission::answer);
-        let parts = Parts { clock: Arc::clone(&clock), guard, judge, audit_level: Level::Denied, audit: None };
+        let parts = Parts { clock: Arc::clone(&clock), guard: Arc::clone(&guard), judge, audit_level: Level::Denied, audit: None };
         let options = Options {
             namespace: installed.system.clone(),
             name: installed.name.to_owned(),
@@ -70,7 +70,7 @@ impl Timed {
             let config_of_cluster = kube::Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await;
             let running = server::start(&config, parts).expect("the server starts");
             let cluster = Cluster::from_config(config_of_cluster.expect("a configuration"), controller::FIELD_MANAGER).expect("a cluster");
-            (running, controller::start(cluster, certificate, options, clock))
+            (running, controller::start(cluster, certificate, guard, options, clock))
         });
         Timed { offset, admin: Api::plain(running.admin.port()), _running: running, _controller: controller }
     }

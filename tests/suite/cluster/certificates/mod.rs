@@ -10,3 +10,4 @@ mod rotation;
 mod secret;
 mod show;
 mod unknown_ca;
+mod watched;

@@ -11,7 +11,18 @@ use super::fixture::Installed;
 fn show(installed: &Installed, more: &[&str]) -> (Option<i32>, Value) {
     let secret = format!("{}/{}", installed.system, installed.name);
     let output = Command::new(env!("CARGO_BIN_EXE_netpol"))
-        .args(["certs", "show", "--output", "json", "--tls-secret", &secret, "--registration", installed.name])
+        .args([
+            "certs",
+            "show",
+            "--output",
+            "json",
+            "--tls-secret",
+            &secret,
+            "--registration",
+            installed.name,
+            "--namespace",
+            installed.name,
+        ])
         .args(more)
         .env_clear()
         .env("KUBECONFIG", plane().reaper.folder().join("admin.json"))

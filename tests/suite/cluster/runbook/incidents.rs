@@ -262,6 +262,10 @@ fn weakened_registration(on_call: &OnCall) {
     let same = on_call.run(section, "kubectl diff");
     assert_eq!(same, "", "the release is as Helm installed it");
     registration(|webhook| webhook["failurePolicy"] = Value::from("Ignore"));
+    on_call.logged("to mend it");
+    let said = on_call.run("netpolregistrationweakened", "to mend it");
+    assert!(said.contains("helm -n netpol-system get manifest abcdesktop-netpol | kubectl apply"), "{said}");
+    assert_selected("NetpolRegistrationWeakened", &on_call.forwarder.metrics());
     let found = on_call.finds(section, "kubectl diff");
     assert!(found.contains("-  failurePolicy: Ignore") && found.contains("+  failurePolicy: Fail"), "{found}");
     assert!(on_call.run(section, "--show-managed-fields").contains("manager: netpol-certificates"));
