@@ -2,12 +2,13 @@
 //! `netpol render registration` prints.
 //!
 //! Pure: the inputs are a canon and flags, the outputs are two manifests. `webhooks` has the rules, the failure
-//! policy and the timeout of each webhook, `conditions` has the CEL expressions, `pod_condition` has the one that is
-//! generated from the grants, and `endpoint` has the address of the server and the CA bundle.
+//! policy and the timeout of each webhook, `conditions` has the CEL expressions, `claim_conditions` those
+//! about claims, `pod_condition` has the one that is generated from the grants, and `endpoint` has the address of the server and the CA bundle.
 //!
 //! The manifests depend on the grants of the canon and the keys that its selectors read, so they must be rendered again after
 //! the canon changes.
 
+mod claim_conditions;
 mod conditions;
 mod endpoint;
 mod pod_condition;

@@ -11,6 +11,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::claim_conditions;
 use super::conditions::{self, Condition};
 use super::endpoint::{Authorities, Endpoint};
 use super::pod_condition::{Send, not_plainly_right};
@@ -62,7 +63,7 @@ impl<'a> Registration<'a> {
 
     /// Returns the conditions of a webhook for pods.
     fn of_pods(&self, updates: Condition) -> Vec<Condition> {
-        let new = (self.send == Send::Needed).then(|| not_plainly_right(self.canons, &self.settings.network_annotation_keys));
+        let new = (self.send == Send::Needed).then(|| not_plainly_right(self.canons, self.settings));
         std::iter::once(updates).chain(new.flatten()).collect()
     }
 
@@ -182,7 +183,28 @@ fn validating(registration: &Registration<'_>) -> Vec<Value> {
             failure_policy: FailurePolicy::Ignore,
             scope: Scope::Guarded,
             rules: workloads(),
-            conditions: vec![conditions::spec_changes(), conditions::selector_reads_no_capabilities()],
+            conditions: vec![
+                conditions::spec_changes(),
+                conditions::selector_reads_no_capabilities(),
+                claim_conditions::template_is_not_claimed(&settings.workload_controllers),
+            ],
+        },
+        Webhook {
+            name: "workload-claims",
+            failure_policy: FailurePolicy::of(settings.claims),
+            scope: Scope::Guarded,
+            rules: claimed_workloads(),
+            conditions: vec![
+                conditions::selector_reads_no_capabilities(),
+                claim_conditions::template_is_claimed(&settings.workload_controllers),
+            ],
+        },
+        Webhook {
+            name: "pod-claims",
+            failure_policy: FailurePolicy::of(settings.claims),
+            scope: Scope::Guarded,
+            rules: vec![rule("", &["pods", "pods/ephemeralcontainers"], UPDATE, "Namespaced")],
+            conditions: vec![claim_conditions::images_change()],
         },
         Webhook {
             name: "foreign-policies",
@@ -274,6 +296,13 @@ fn workloads() -> Vec<Value> {
         rule("apps", &["daemonsets", "deployments", "replicasets", "statefulsets"], WRITE, "Namespaced"),
         rule("batch", &["cronjobs", "jobs"], WRITE, "Namespaced"),
     ]
+}
+
+/// Returns the rules of workloads, and of the objects from which workloads take templates.
+fn claimed_workloads() -> Vec<Value> {
+    let mut rules = workloads();
+    rules.extend([rule("", &["podtemplates"], WRITE, "Namespaced"), rule("apps", &["controllerrevisions"], CREATE, "Namespaced")]);
+    rules
 }
 
 fn namespaces() -> Vec<Value> {

@@ -20,10 +20,12 @@ configuration. Kubernetes expands variables in arguments, so `$(` is escaped.
   (printf "--neighbors=%s" $verdicts.neighbors)
   (printf "--network-annotations=%s" $verdicts.networkAnnotations)
   (printf "--host-network=%s" $verdicts.hostNetwork)
-  (printf "--workloads=%s" $verdicts.workloads)) -}}
+  (printf "--workloads=%s" $verdicts.workloads)
+  (printf "--claims=%s" $verdicts.claims)) -}}
 {{- range $verdicts.foreignKinds }}{{ $args = append $args (printf "--foreign-kind=%s" .) }}{{ end -}}
 {{- range $verdicts.pluginWriters }}{{ $args = append $args (printf "--plugin-writer=%s" .) }}{{ end -}}
 {{- range $verdicts.networkAnnotationKeys }}{{ $args = append $args (printf "--network-annotation=%s" .) }}{{ end -}}
+{{- range $verdicts.workloadControllers }}{{ $args = append $args (printf "--workload-controller=%s" .) }}{{ end -}}
 {{- range $verdicts.namespaceControllers }}{{ $args = append $args (printf "--namespace-controller=%s" .) }}{{ end -}}
 {{- range $verdicts.breakGlassGroups }}{{ $args = append $args (printf "--break-glass-group=%s" .) }}{{ end -}}
 {{- if eq $values.certificates.mode "selfManaged" -}}
