@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::asked::Asked;
 use crate::analysis::{Closest, End, Endpoint, LabelChange, NamedPolicy, PortSet, Side, SideOf, Wish, closest, opening, peers_of};
-use crate::canon::{CAPABILITY_PREFIX, Canons};
+use crate::canon::{CAPABILITY_PREFIX, Canons, Grant};
 use crate::policy::Direction;
 
 /// Whether a connection is allowed.
@@ -65,6 +65,16 @@ pub(super) struct Opens {
     pub(super) side: &'static str,
     /// The grants that give it.
     pub(super) grants: Vec<String>,
+    /// Who may claim the identities of these grants, without those that everybody may claim.
+    pub(super) claims: Vec<Claimed>,
+}
+
+/// Who may claim the identity of a grant.
+#[derive(Debug, Serialize)]
+pub(super) struct Claimed {
+    pub(super) grant: String,
+    /// Users, groups and service accounts, in words.
+    pub(super) claimants: BTreeSet<String>,
 }
 
 impl Report {
@@ -168,9 +178,19 @@ fn almost(found: &Closest, rule: &RuleReport, direction: Direction, peer: &str, 
 
 /// Returns the smallest change of labels that opens the connection.
 fn would_open(policies: &[NamedPolicy], asked: &Asked, canons: &Canons) -> Vec<Opens> {
-    let granters = |change: &LabelChange| -> BTreeSet<String> {
-        let gives = canons.granters(&change.key).filter(|grant| grant.labels.get(&change.key) == change.value.as_ref());
-        gives.map(|grant| grant.name.clone()).collect()
+    let giving = |change: &LabelChange| -> Vec<&Grant> {
+        canons.granters(&change.key).filter(|grant| grant.labels.get(&change.key) == change.value.as_ref()).collect()
+    };
+    let granters = |change: &LabelChange| -> BTreeSet<String> { giving(change).iter().map(|grant| grant.name.clone()).collect() };
+    let claims = |change: &LabelChange| {
+        // Grants of several canons may have the same name.
+        let mut claims: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
+        for grant in giving(change) {
+            if let Some(stated) = &grant.limits.claims {
+                claims.entry(&grant.name).or_default().extend(stated.claimants());
+            }
+        }
+        claims.into_iter().map(|(grant, claimants)| Claimed { grant: grant.to_owned(), claimants }).collect()
     };
     // A pod with another identity is another pod.
     let rank = |change: &LabelChange| match (&change.value, change.key.starts_with(CAPABILITY_PREFIX)) {
@@ -185,6 +205,7 @@ fn would_open(policies: &[NamedPolicy], asked: &Asked, canons: &Canons) -> Vec<O
     let changes = opening(policies, wish, rank).unwrap_or_default();
     let opens = |change: LabelChange| Opens {
         grants: granters(&change).into_iter().collect(),
+        claims: claims(&change),
         side: match change.side {
             SideOf::Source => "source",
             SideOf::Destination => "destination",

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use super::report::{Report, Verdict};
+use super::report::{Claimed, Report, Verdict};
 use crate::canon::CAPABILITY_PREFIX;
 use crate::cli::output::{BAD, GOOD, WARN};
 
@@ -35,7 +35,7 @@ pub(super) fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
             let grants = match opens.grants.join(", ") {
                 _ if !opens.label.starts_with(CAPABILITY_PREFIX) => String::new(),
                 none if none.is_empty() => " (granted to no identity)".to_owned(),
-                grants => format!(" (granted to {grants})"),
+                grants => format!(" (granted to {grants}{})", claimed(&opens.claims)),
             };
             match opens.label.strip_suffix('-') {
                 Some(key) => format!("removing the label {key} of the {}", opens.side),
@@ -51,4 +51,13 @@ pub(super) fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     };
     let verb = if labels.len() == 1 { "opens" } else { "open" };
     writeln!(out, "  to allow: {} {verb} {opens}", labels.join(" and "))
+}
+
+/// Returns who may claim the identities of grants.
+fn claimed(claims: &[Claimed]) -> String {
+    let claimed = claims.iter().map(|Claimed { grant, claimants }| {
+        let claimants: Vec<&str> = claimants.iter().map(String::as_str).collect();
+        format!("; {grant} is only for {}", claimants.join(", "))
+    });
+    claimed.collect()
 }
