@@ -133,7 +133,7 @@ fn listed(claims: &Claims) -> String {
 
 /// Returns the expression that all images of a pod match one of the patterns.
 fn have_images(patterns: &[ImagePattern]) -> String {
-    let alternatives: Vec<String> = patterns.iter().map(|pattern| expression_of(pattern)).collect();
+    let alternatives: Vec<String> = patterns.iter().map(expression_of).collect();
     let pattern = literal(&format!("^(?s:{})$", alternatives.join("|")));
     let is_allowed = |image: &str| format!("[{image}].all(image, size(image) <= {MAX_IMAGE} && image.matches({pattern}))");
     let lists = ["containers", "initContainers", "ephemeralContainers"].map(|list| {

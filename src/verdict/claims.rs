@@ -206,6 +206,8 @@ fn images<'i>(named: Named<'_>, identity: &Identity<'_>, images: impl Iterator<I
 
 /// Returns the findings with the severity of the flag.
 fn with_severity(mut findings: Vec<Finding>, severity: Severity) -> Vec<Finding> {
-    findings.iter_mut().for_each(|finding| finding.severity = severity);
+    for finding in &mut findings {
+        finding.severity = severity;
+    }
     findings
 }

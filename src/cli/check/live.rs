@@ -32,8 +32,9 @@ pub(super) fn lacks_labels(manifest: &Manifest, judged: &Judged, namespace: &str
 /// Makes a service account or an image that the grant of a running pod does not allow a finding, whatever is done with new pods.
 pub(super) fn raise_claims(manifest: &Manifest, findings: &mut [verdict::Finding]) {
     if is_live_pod(manifest) {
-        let of_claims = findings.iter_mut().filter(|finding| finding.rule == Rule::Claim);
-        of_claims.for_each(|finding| finding.severity = Severity::Deny);
+        for finding in findings.iter_mut().filter(|finding| finding.rule == Rule::Claim) {
+            finding.severity = Severity::Deny;
+        }
     }
 }
 

@@ -13,6 +13,8 @@ use super::{default_guard, denied, guard as built_in, passes, put, warned};
 
 const PYOS: &str = "system:serviceaccount:abcdesktop:pyos-serviceaccount";
 const REPLICASETS: &str = "system:serviceaccount:kube-system:replicaset-controller";
+const DEPLOYMENTS: &str = "system:serviceaccount:kube-system:deployment-controller";
+const CRONJOBS: &str = "system:serviceaccount:kube-system:cronjob-controller";
 const GOOD: &str = "ghcr.io/abcdesktopio/pyos:4.4";
 const EVIL: &str = "registry.example/evil";
 
@@ -330,8 +332,6 @@ fn a_controller_creates_the_workloads_that_it_controls() {
         let group = if kind == "Job" { "batch" } else { "apps" };
         by_owner(Made::of("CREATE", group, resource, kind).object(object), owner).user(user, &[])
     };
-    const DEPLOYMENTS: &str = "system:serviceaccount:kube-system:deployment-controller";
-    const CRONJOBS: &str = "system:serviceaccount:kube-system:cronjob-controller";
     passes(&guard, &make("replicasets", "ReplicaSet", "Deployment", DEPLOYMENTS));
     denied(&guard, &make("replicasets", "ReplicaSet", "Deployment", "alice"), "claim");
     denied(&guard, &make("replicasets", "ReplicaSet", "CronJob", DEPLOYMENTS), "claim");

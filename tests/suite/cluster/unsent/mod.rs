@@ -81,9 +81,9 @@ impl Case {
     }
 
     /// Checks that both stages admit a pod unchanged and without a warning, whatever the settings are.
-    fn admits(&self, object: &Value, requester: &Requester, settings: Settings) {
+    fn admits(&self, object: &Value, requester: &Requester, settings: &Settings) {
         if let Err(response) = self.judge(object, requester, settings.clone()) {
-            let condition = pod_condition(&self.canons, &settings);
+            let condition = pod_condition(&self.canons, settings);
             panic!("a pod that is not sent: {response}\n{object}\n{requester:?}\n{settings:?}\n{condition:?}");
         }
     }
@@ -295,10 +295,10 @@ fn a_pod_that_is_not_sent_would_have_been_admitted_unchanged() {
                 if number == 0 {
                     settings = strict(case.settings.clone());
                 }
-                case.admits(&pod.object, &pod.requester, settings);
+                case.admits(&pod.object, &pod.requester, &settings);
             }
             if reply.ok() {
-                case.admits(&reply.body, &pod.requester, case.settings.clone());
+                case.admits(&reply.body, &pod.requester, &case.settings);
             }
         }
         if pod.is_plain {
