@@ -10,7 +10,7 @@ use super::connection::{Connection, NamedPolicy, Side};
 use super::endpoint::{End, Endpoint};
 use super::opening::{LabelChange, SideOf, Wish, opening};
 use super::ports::PortSet;
-use crate::canon::{CAPABILITY_PREFIX, Canons};
+use crate::canon::{CAPABILITY_PREFIX, Canons, Grant};
 use crate::policy::Direction;
 
 /// A connection that is asked about.
@@ -113,6 +113,17 @@ pub struct Opens {
     pub side: &'static str,
     /// The grants that give it.
     pub grants: Vec<String>,
+    /// Who may claim the identities of these grants, without those that everybody may claim.
+    pub claims: Vec<Claimed>,
+}
+
+/// Who may claim the identity of a grant.
+#[derive(Debug, Serialize)]
+pub struct Claimed {
+    /// The grant.
+    pub grant: String,
+    /// Users, groups and service accounts, in words.
+    pub claimants: BTreeSet<String>,
 }
 
 impl Explanation {
@@ -195,9 +206,18 @@ impl fmt::Display for Opens {
         match self.grants.join(", ") {
             _ if !self.label.starts_with(CAPABILITY_PREFIX) => Ok(()),
             none if none.is_empty() => formatter.write_str(" (granted to no identity)"),
-            grants => write!(formatter, " (granted to {grants})"),
+            grants => write!(formatter, " (granted to {grants}{})", claimed(&self.claims)),
         }
     }
+}
+
+/// Returns who may claim the identities of grants.
+fn claimed(claims: &[Claimed]) -> String {
+    let claimed = claims.iter().map(|Claimed { grant, claimants }| {
+        let claimants: Vec<&str> = claimants.iter().map(String::as_str).collect();
+        format!("; {grant} is only for {}", claimants.join(", "))
+    });
+    claimed.collect()
 }
 
 impl SideExplanation {
@@ -275,9 +295,19 @@ fn almost(found: &Closest, rule: &RuleInWords, direction: Direction, peer: &str,
 
 /// Returns the smallest change of labels that opens the connection.
 fn would_open(policies: &[NamedPolicy], asked: &Asked, canons: &Canons) -> Vec<Opens> {
-    let granters = |change: &LabelChange| -> BTreeSet<String> {
-        let gives = canons.granters(&change.key).filter(|grant| grant.labels.get(&change.key) == change.value.as_ref());
-        gives.map(|grant| grant.name.clone()).collect()
+    let giving = |change: &LabelChange| -> Vec<&Grant> {
+        canons.granters(&change.key).filter(|grant| grant.labels.get(&change.key) == change.value.as_ref()).collect()
+    };
+    let granters = |change: &LabelChange| -> BTreeSet<String> { giving(change).iter().map(|grant| grant.name.clone()).collect() };
+    let claims = |change: &LabelChange| {
+        // Grants of several canons may have the same name.
+        let mut claims: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
+        for grant in giving(change) {
+            if let Some(stated) = &grant.limits.claims {
+                claims.entry(&grant.name).or_default().extend(stated.claimants());
+            }
+        }
+        claims.into_iter().map(|(grant, claimants)| Claimed { grant: grant.to_owned(), claimants }).collect()
     };
     // A pod with another identity is another pod.
     let rank = |change: &LabelChange| match (&change.value, change.key.starts_with(CAPABILITY_PREFIX)) {
@@ -292,6 +322,7 @@ fn would_open(policies: &[NamedPolicy], asked: &Asked, canons: &Canons) -> Vec<O
     let changes = opening(policies, wish, rank).unwrap_or_default();
     let opens = |change: LabelChange| Opens {
         grants: granters(&change).into_iter().collect(),
+        claims: claims(&change),
         side: match change.side {
             SideOf::Source => "source",
             SideOf::Destination => "destination",

@@ -14,6 +14,7 @@
 //! | `changes`, `grant_changes` | what a canon changes in comparison with another one |
 //! | `policies`, `manifest` | the canonical policies of one namespace; a policy as a manifest |
 //! | `grants`, `identity` | which pods may have which labels; the grants that select a pod |
+//! | `claims` | who may claim an identity, as which account its pods run, and which images they have |
 //! | `neighbors` | the selectors of neighbor namespaces |
 //! | `error` | the error of a canon that cannot be used |
 
@@ -21,6 +22,7 @@ mod agreement;
 mod builtin;
 pub mod canons;
 mod changes;
+mod claims;
 mod compile;
 mod compiled;
 pub mod documents;
@@ -42,10 +44,11 @@ mod tests;
 pub use builtin::{BUILT_IN, DEFAULT};
 pub use canons::{Accepted, Canons, Version};
 pub use changes::{Changes, IsolationChange, PolicyChange, Renamed};
+pub use claims::{Account, Claims, ImagePattern, Limits};
 pub use compiled::Canon;
 pub use documents::Documents;
 pub use error::CanonError;
-pub use grant_changes::{GrantChange, Kind, PodLabel};
+pub use grant_changes::{GrantChange, Kind, PodLabel, ProtectedChange};
 pub use grants::Grant;
 pub use identity::Identity;
 pub use keys::{API_GROUP, BREAK_GLASS, CAPABILITY_PREFIX};

@@ -15,6 +15,7 @@
 //! | `wanted` | which facts of a request its verdict reads |
 //! | `facts/`, `text` | the fields of objects that verdicts read; a string of the body |
 //! | `ctx`, `judge` | the context of a verdict; passes the facts to the judge of their subject |
+//! | `claims`, `controllers` | who may claim an identity; the controllers that create the pods of workloads |
 //! | `pods/`, `bindings`, `workloads` | the judges of pods, of bindings, and of the objects that create pods |
 //! | `network_policies/`, `foreign_policies` | the judges of `NetworkPolicy` objects and of foreign policies |
 //! | `namespaces` | the judge of neighbor namespaces |
@@ -26,7 +27,9 @@
 
 pub mod annotations;
 mod bindings;
+mod claims;
 mod conclude;
+pub mod controllers;
 mod ctx;
 mod explain;
 pub mod facts;

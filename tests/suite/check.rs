@@ -360,3 +360,40 @@ fn unreadable_input_is_exit_code_2_without_output() {
         assert!(ran.err.contains(words), "{words}: {}", ran.err);
     }
 }
+
+/// A canon whose grant has limits.
+const LIMITED: &str = "{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {name: all}, spec: {podSelector: {}}}
+---
+{apiVersion: netpol.abcdesktop.io/v1alpha1, kind: Grants, metadata: {name: own}, grants: [
+  {name: web, podSelector: {matchLabels: {run: web}}, labels: {}, claims: {users: [alice]}, serviceAccountName: web, images: ['a.b/*']}]}
+";
+
+#[test]
+fn the_account_and_the_images_of_a_running_pod_are_findings_and_its_creator_is_not() {
+    let file = tempfile::NamedTempFile::with_suffix(".yaml").unwrap();
+    fs::write(file.path(), LIMITED).unwrap();
+    let pod = |account: &str, image: &str, live: bool| {
+        let mut pod = json!({
+            "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "web-1", "namespace": "abcdesktop", "labels": {"run": "web"}},
+            "spec": {"serviceAccountName": account, "containers": [{"name": "c", "image": image}]},
+        });
+        if live {
+            pod["metadata"]["uid"] = json!("0c1f6ef8");
+        }
+        pod.to_string()
+    };
+    let canon = file.path().to_str().unwrap();
+    let checked = |args: &[&str], input: &str| report(&[&["--canon", canon, "--partial"], args].concat(), input);
+    let deny = &["--claims", "deny"][..];
+    for args in [&[][..], deny] {
+        assert_eq!(findings(&checked(args, &pod("web", "a.b/c", true))), []);
+        for (account, image) in [("default", "a.b/c"), ("web", "x.y/c")] {
+            let found = checked(args, &pod(account, image, true));
+            assert_eq!((findings(&found), &found["clean"]), (vec![("claim", "web-1")], &json!(false)), "{account} {image}");
+        }
+    }
+    // A file is judged by the flag.
+    assert_eq!(checked(&[], &pod("default", "a.b/c", false))["clean"], true);
+    assert_eq!(checked(deny, &pod("default", "a.b/c", false))["clean"], false);
+    assert_eq!(findings(&checked(&["--claims", "allow"], &pod("default", "a.b/c", true))), []);
+}

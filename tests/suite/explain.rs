@@ -96,6 +96,36 @@ fn a_label_that_no_grant_gives_is_said_so() {
     assert!(!ran.out.contains("5ecret"));
 }
 
+/// A canon with a policy and a grant that has claims.
+const CLAIMED: &str = "{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {name: db}, spec: {podSelector: {matchLabels: {run: db}}, ingress: [{from: [{podSelector: {matchLabels: {netpol/db: 'true'}}}], ports: [{port: 80}]}]}}
+---
+{apiVersion: netpol.abcdesktop.io/v1alpha1, kind: Grants, metadata: {name: own}, grants: [
+  {name: web, podSelector: {matchLabels: {run: web}}, labels: {netpol/db: 'true'}, claims: {users: [alice], serviceAccounts: [maker]}},
+  {name: api, podSelector: {matchLabels: {run: api}}, labels: {netpol/db: 'true'}}]}
+";
+
+#[test]
+fn a_grant_with_claims_says_who_may_claim_it() {
+    let file = tempfile::NamedTempFile::with_suffix(".yaml").unwrap();
+    std::fs::write(file.path(), CLAIMED).unwrap();
+    let args = ["explain", "--canon", file.path().to_str().unwrap(), "run=other", "run=db:80"];
+    let ran = netpol(&args);
+    let last = ran.out.lines().last().unwrap();
+    assert_eq!(
+        last,
+        "  to allow: the label netpol/db=true on the source (granted to api, web; web is only for service account maker, user alice) opens ingress",
+        "{}",
+        ran.err
+    );
+    let report: Value = serde_json::from_str(&netpol(&[&args[..], &["--output", "json"]].concat()).out).unwrap();
+    assert_eq!(
+        report["wouldOpen"][0]["claims"],
+        serde_json::json!([{"grant": "web", "claimants": ["service account maker", "user alice"]}])
+    );
+    let page = std::fs::read_to_string(root().join("docs/analysis.md")).unwrap();
+    assert!(page.contains("`grant` and `claimants`"));
+}
+
 #[test]
 fn json_has_exactly_the_documented_fields() {
     let page = std::fs::read_to_string(root().join("docs/analysis.md")).unwrap();

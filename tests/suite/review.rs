@@ -334,3 +334,16 @@ fn the_workloads_of_the_release_pass() {
     assert_eq!((ran.code, ran.err.as_str()), (0, ""));
     assert!(ran.out.ends_with("27 objects: 8 allowed, 19 not judged\n"), "{}", ran.out);
 }
+
+#[test]
+fn who_may_claim_an_identity_is_judged_for_a_stated_user() {
+    let desktop = pod("desktop", &json!({"type": "x11server", "netpol/ocuser": "true"})).to_string();
+    let verdict = |args: &[&str]| verdicts(&[&["--claims", "deny"], args].concat(), &desktop).remove(0);
+    assert_eq!(verdict(&[])["verdict"], "allowed");
+    for args in [&["--as", "alice"][..], &["--as-group", "operators"]] {
+        let found = verdict(args);
+        assert_eq!((&found["verdict"], &found["rule"]), (&json!("denied"), &json!("claim")), "{args:?}");
+    }
+    assert_eq!(verdict(&["--as", "system:serviceaccount:abcdesktop:pyos-serviceaccount"])["verdict"], "allowed");
+    assert_eq!(verdict(&["--as-group", "system:masters"])["verdict"], "allowed");
+}

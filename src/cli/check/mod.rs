@@ -27,8 +27,9 @@ finding if it allows more than the canon. Pods, workloads, bindings, namespaces 
 policies of other APIs are evaluated as netpol review does; violations that a flag
 turns into warnings (--workloads, --foreign-policies …) are shown, but are not
 findings. A policy without a namespace is checked for every guarded namespace. A
-running pod (the output of kubectl get) that lacks granted labels is a finding. The
-exit code is 1 if there are findings.
+running pod (the output of kubectl get) that lacks granted labels, or has a service
+account or an image that its grant does not allow, is a finding. Who creates an
+object is not known, so it is not checked. The exit code is 1 if there are findings.
 
 Examples:
   netpol check netpol.yaml

@@ -19,7 +19,15 @@ use super::wait::{until, within};
 const POOL: usize = 160;
 
 /// The flags of a server that the registration has too. Not `--plugin-writer`: that tells what is not sent from what is admitted.
-const REGISTERED: [&str; 5] = ["--neighbors", "--foreign-policies", "--foreign-kind", "--network-annotations", "--network-annotation"];
+const REGISTERED: [&str; 7] = [
+    "--neighbors",
+    "--foreign-policies",
+    "--foreign-kind",
+    "--network-annotations",
+    "--network-annotation",
+    "--claims",
+    "--workload-controller",
+];
 
 /// A guard.
 pub(crate) struct Guard {
