@@ -17,7 +17,7 @@ use crate::cluster::harness::figures::note;
 const BATCH: usize = 50;
 const EVERY: Duration = Duration::from_millis(10);
 /// How long a client waits for an answer, and how long if it is asked again.
-const FIRST: Duration = Duration::from_millis(400);
+const FIRST: Duration = Duration::from_millis(250);
 const AGAIN: Duration = Duration::from_millis(1500);
 /// How many differences a message lists.
 const LISTED: usize = 30;

@@ -11,10 +11,13 @@
 //! | `refusals` | what the guard refuses opens nothing |
 //! | `newcomer` | pods that start while the plugin runs |
 //! | `missing` | controls: a missing policy changes exactly its connections |
+//! | `random` | random sets of policies |
+//! | `truth_tables` | the cases of the network policy tests of Kubernetes |
 //! | `place` | root, or a user namespace |
 //! | `namespace`, `node`, `host` | network namespaces, the network of a node, the pods and what is outside |
 //! | `plugin` | the network plugin |
 //! | `site` | a node with a plugin and its pods, in the network and in the API server |
+//! | `world` | three namespaces with three pods each, for tests of any policies |
 //! | `prediction`, `matrix` | what `netpol` says; what packets do, and the comparison |
 
 mod canonical;
@@ -30,5 +33,8 @@ mod page;
 mod place;
 mod plugin;
 mod prediction;
+mod random;
 mod refusals;
 mod site;
+mod truth_tables;
+mod world;

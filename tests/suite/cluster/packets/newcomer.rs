@@ -16,7 +16,7 @@ fn a_newcomer_is_isolated_at_once() {
         site.create(namespace, &pod("router", &[("run", "router-od")]));
         site.create(namespace, &pod("mongodb", &[("run", "mongodb-od")]));
         site.settle();
-        for index in 1..=5 {
+        for index in 1..=3 {
             let name = format!("desktop-{index}");
             site.create(namespace, &pod(&name, &[("type", "x11server")]));
             site.settle();

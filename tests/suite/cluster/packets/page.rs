@@ -44,13 +44,14 @@ fn text(prediction: &Prediction, measured: &Matrix, guarded: &str) -> String {
     let width = names.iter().map(String::len).max().unwrap_or_default();
     let [packets, reach] = [measured, &predicted].map(cells);
     let mut text = String::from("\n```text\n");
-    let grid = shown.len() * 3;
-    _ = writeln!(text, "{:width$}      {:grid$}   netpol reach", "", "packets");
-    let numbers: String = (1..=shown.len()).map(|number| format!("{number:>3}")).collect();
-    _ = writeln!(text, "{:width$}   {numbers}  {numbers}", "from \\ to");
+    let grid = shown.len() * 2;
+    _ = writeln!(text, "{:width$}     {:grid$}   netpol reach", "", "packets");
+    let letters: Vec<char> = ('a'..='z').take(shown.len()).collect();
+    let head: String = letters.iter().map(|letter| format!(" {letter}")).collect();
+    _ = writeln!(text, "{:width$}   {head}   {head}", "from \\ to");
     for (index, from) in shown.iter().enumerate() {
         let row = |cells: &Cells| -> String { shown.iter().map(|to| symbol(cells.get(&(*from, *to)), ports.len())).collect() };
-        _ = writeln!(text, "{:width$} {:>2}{}  {}", names[index], index + 1, row(&packets), row(&reach));
+        _ = writeln!(text, "{:width$} {} {}   {}", names[index], letters[index], row(&packets), row(&reach));
     }
     let open = measured.values().filter(|open| **open).count();
     let differing = measured.iter().filter(|(probe, open)| predicted[*probe] != **open).count();
@@ -106,8 +107,8 @@ fn cells(matrix: &Matrix) -> Cells {
 
 fn symbol(open: Option<&Vec<PortSet>>, asked: usize) -> &'static str {
     match open.map_or(0, Vec::len) {
-        0 => "  .",
-        count if count == asked => "  #",
-        _ => "  o",
+        0 => " .",
+        count if count == asked => " #",
+        _ => " o",
     }
 }

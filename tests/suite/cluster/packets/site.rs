@@ -21,7 +21,10 @@ const OPEN: Port = tcp(7);
 /// The port of the canary that is never open.
 const CLOSED: Port = tcp(9);
 /// How long a canary waits for an answer, before it asks again.
-const CANARY: Duration = Duration::from_millis(200);
+const CANARY: Duration = Duration::from_millis(100);
+
+/// How long one pod waits for the answer of another one.
+const ANSWER: Duration = Duration::from_millis(500);
 
 const STRATEGIC: &str = "application/strategic-merge-patch+json";
 const MERGE: &str = "application/merge-patch+json";
@@ -73,6 +76,8 @@ impl Site {
         let plugin = plugin::start(&node, &name);
         let canary = Canary { namespace, client, server, generation: 0 };
         let mut site = Site { name, hosts: Vec::new(), ports: ports.to_vec(), node, plugin, canary };
+        // Without the plugin, every port is open.
+        site.wait_for(CLOSED, false);
         site.settle();
         site
     }
@@ -118,13 +123,16 @@ impl Site {
         ] {
             plane().api.call(&Call::patch(path, MERGE, change)).expect("a change of the canary");
         }
-        for (port, answers) in [(CLOSED, false), (OPEN, true)] {
-            let (plugin, canary) = (&mut self.plugin, &self.canary);
-            until(&format!("the network plugin applies policies on {}", self.name), || {
-                assert!(plugin.ended().is_none(), "the network plugin ended: {}", plugin.tail());
-                (canary.answers(port) == answers).then_some(())
-            });
-        }
+        self.wait_for(OPEN, true);
+    }
+
+    /// Waits until a port of the canary answers, or does not.
+    fn wait_for(&mut self, port: Port, answers: bool) {
+        let (plugin, canary) = (&mut self.plugin, &self.canary);
+        until(&format!("the network plugin applies policies on {}", self.name), || {
+            assert!(plugin.ended().is_none(), "the network plugin ended: {}", plugin.tail());
+            (canary.answers(port) == answers).then_some(())
+        });
     }
 
     /// Returns whether a pod gets an answer from another one.
@@ -133,7 +141,7 @@ impl Site {
             let found = self.hosts.iter().find(|host| host.pod.as_ref().is_some_and(|pod| *pod == (namespace.to_owned(), name.to_owned())));
             found.unwrap_or_else(|| panic!("{namespace}/{name} does not run on {}", self.name))
         };
-        connects(of(from), of(to), port, Duration::from_millis(1500))
+        connects(of(from), of(to), port, ANSWER)
     }
 }
 
