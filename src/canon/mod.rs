@@ -13,6 +13,7 @@
 //! | `canons`, `agreement` | the accepted canons; whether canons can be accepted together |
 //! | `changes`, `grant_changes` | what a canon changes in comparison with another one |
 //! | `policies`, `manifest` | the canonical policies of one namespace; a policy as a manifest |
+//! | `split` | a canon of the same meaning with one direction per policy |
 //! | `grants`, `identity` | which pods may have which labels; the grants that select a pod |
 //! | `neighbors` | the selectors of neighbor namespaces |
 //! | `error` | the error of a canon that cannot be used |
@@ -35,6 +36,7 @@ mod metadata;
 mod neighbors;
 mod objects;
 mod policies;
+mod split;
 
 #[cfg(test)]
 mod tests;
@@ -52,3 +54,4 @@ pub use keys::{API_GROUP, BREAK_GLASS, CAPABILITY_PREFIX};
 pub use labels::Labels;
 pub use neighbors::NeighborSelector;
 pub use policies::{CanonicalPolicy, Policies};
+pub use split::split_directions;

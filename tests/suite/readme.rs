@@ -76,7 +76,7 @@ fn broken_links(file: &str) -> Vec<String> {
 }
 
 /// The documents for people, by their paths from the root of the package.
-const DOCUMENTS: [&str; 15] = [
+const DOCUMENTS: [&str; 16] = [
     "README.md",
     "ARCHITECTURE.md",
     "CHANGELOG.md",
@@ -88,6 +88,7 @@ const DOCUMENTS: [&str; 15] = [
     "docs/commands.md",
     "docs/image.md",
     "docs/performance.md",
+    "docs/plugins.md",
     "docs/runbook.md",
     "docs/semantics.md",
     "docs/serving.md",

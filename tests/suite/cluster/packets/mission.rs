@@ -29,8 +29,8 @@ fn a_client_of_memcached_gets_its_label_and_connects_and_a_thief_does_not() {
         // The guard has given the client its labels, and the client connects. Without a guard, it has no label and does not connect.
         assert!(scene.capabilities("client").contains(&"memcached".to_owned()));
         site.settle();
-        assert!(site.connects((guarded, "client"), (guarded, "cache"), MEMCACHED));
-        assert!(!site.connects((open, "client"), (open, "cache"), MEMCACHED));
+        assert!(site.is_open((guarded, "client"), (guarded, "cache"), MEMCACHED));
+        assert!(site.is_closed((open, "client"), (open, "cache"), MEMCACHED));
 
         // A thief forges the label. With a guard, its pod does not exist. Without a guard, it exists and connects.
         let thief = pod("thief", &[("app", "thief"), ("netpol/memcached", "true")]);
@@ -39,8 +39,8 @@ fn a_client_of_memcached_gets_its_label_and_connects_and_a_thief_does_not() {
         // Then it comes without the label, and does not connect.
         site.create(guarded, &pod("thief", &[("app", "thief")]));
         site.settle();
-        assert!(site.connects((open, "thief"), (open, "cache"), MEMCACHED));
-        assert!(!site.connects((guarded, "thief"), (guarded, "cache"), MEMCACHED));
+        assert!(site.is_open((open, "thief"), (open, "cache"), MEMCACHED));
+        assert!(site.is_closed((guarded, "thief"), (guarded, "cache"), MEMCACHED));
 
         // A policy that opens the cache to everyone, and one that opens the thief: with a guard, they are refused and nothing opens.
         let everyone = json!({"spec": {"ingress": [{"ports": [{"protocol": "TCP", "port": 11211}]}]}}).to_string();
@@ -54,10 +54,10 @@ fn a_client_of_memcached_gets_its_label_and_connects_and_a_thief_does_not() {
         site.create(open, &pod("stranger", &[("app", "stranger")]));
         site.create(guarded, &pod("stranger", &[("app", "stranger")]));
         site.settle();
-        assert!(site.connects((open, "stranger"), (open, "cache"), MEMCACHED));
-        assert!(!site.connects((guarded, "stranger"), (guarded, "cache"), MEMCACHED));
-        assert!(!site.connects((guarded, "thief"), (guarded, "cache"), MEMCACHED));
-        assert!(site.connects((guarded, "client"), (guarded, "cache"), MEMCACHED));
+        assert!(site.is_open((open, "stranger"), (open, "cache"), MEMCACHED));
+        assert!(site.is_closed((guarded, "stranger"), (guarded, "cache"), MEMCACHED));
+        assert!(site.is_closed((guarded, "thief"), (guarded, "cache"), MEMCACHED));
+        assert!(site.is_open((guarded, "client"), (guarded, "cache"), MEMCACHED));
 
         // What `netpol reach` says of every pair is what the packets do, in both namespaces.
         site.agrees("mission");

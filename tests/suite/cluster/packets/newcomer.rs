@@ -21,10 +21,10 @@ fn a_newcomer_is_isolated_at_once() {
             site.create(namespace, &pod(&name, &[("type", "x11server")]));
             site.settle();
             // The first connections that anybody opens to it or from it.
-            assert!(!site.connects((namespace, &name), (namespace, "mongodb"), tcp(27017)), "{name} reaches the database");
-            assert!(!site.connects((namespace, &name), (namespace, "router"), tcp(22)), "{name} is not isolated");
-            assert!(!site.connects((namespace, "mongodb"), (namespace, &name), tcp(6081)), "{name} can be reached by anybody");
-            assert!(site.connects((namespace, "router"), (namespace, &name), tcp(6081)), "the router does not reach {name}");
+            assert!(site.is_closed((namespace, &name), (namespace, "mongodb"), tcp(27017)), "{name} reaches the database");
+            assert!(site.is_closed((namespace, &name), (namespace, "router"), tcp(22)), "{name} is not isolated");
+            assert!(site.is_closed((namespace, "mongodb"), (namespace, &name), tcp(6081)), "{name} can be reached by anybody");
+            assert!(site.is_open((namespace, "router"), (namespace, &name), tcp(6081)), "the router does not reach {name}");
         }
         site.agrees("newcomers");
     });

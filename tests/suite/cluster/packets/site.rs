@@ -14,7 +14,7 @@ use crate::cluster::harness::guard::create_namespace;
 use crate::cluster::harness::plane::plane;
 use crate::cluster::harness::reaper::Process;
 use crate::cluster::harness::scene::{create, path, pod};
-use crate::cluster::harness::wait::until;
+use crate::cluster::harness::wait::{until, within};
 
 /// The port of the canary that is open for the newest generation.
 const OPEN: Port = tcp(7);
@@ -25,6 +25,8 @@ const CANARY: Duration = Duration::from_millis(100);
 
 /// How long one pod waits for the answer of another one.
 const ANSWER: Duration = Duration::from_millis(500);
+/// How long a connection that is allowed may take to open.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 const STRATEGIC: &str = "application/strategic-merge-patch+json";
 const MERGE: &str = "application/merge-patch+json";
@@ -135,13 +137,19 @@ impl Site {
         });
     }
 
-    /// Returns whether a pod gets an answer from another one.
-    pub(super) fn connects(&self, from: (&str, &str), to: (&str, &str), port: Port) -> bool {
-        let of = |(namespace, name): (&str, &str)| {
-            let found = self.hosts.iter().find(|host| host.pod.as_ref().is_some_and(|pod| *pod == (namespace.to_owned(), name.to_owned())));
-            found.unwrap_or_else(|| panic!("{namespace}/{name} does not run on {}", self.name))
-        };
-        connects(of(from), of(to), port, ANSWER)
+    /// Returns whether a pod gets an answer from another one, which it may ask for several times: packets get lost on a busy machine.
+    pub(super) fn is_open(&self, from: (&str, &str), to: (&str, &str), port: Port) -> bool {
+        within(PATIENCE, || connects(self.pod(from), self.pod(to), port, ANSWER).then_some(())).is_some()
+    }
+
+    /// Returns whether a pod gets no answer from another one.
+    pub(super) fn is_closed(&self, from: (&str, &str), to: (&str, &str), port: Port) -> bool {
+        !connects(self.pod(from), self.pod(to), port, ANSWER)
+    }
+
+    fn pod(&self, (namespace, name): (&str, &str)) -> &Host {
+        let is_it = |host: &&Host| host.pod.as_ref().is_some_and(|pod| *pod == (namespace.to_owned(), name.to_owned()));
+        self.hosts.iter().find(is_it).unwrap_or_else(|| panic!("{namespace}/{name} does not run on {}", self.name))
     }
 }
 
