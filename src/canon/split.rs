@@ -11,7 +11,11 @@ use crate::documents::Node;
 use crate::documents::names::dns_subdomain_fault;
 use crate::documents::problem::{Place, Problems};
 use crate::documents::reading;
+use crate::documents::text::escaped;
 use crate::policy::{Direction, Home, Policy};
+
+/// The maximum length of a name in a message, in characters.
+const MAX_NAME: usize = 63;
 
 /// Returns the objects of a canon, in which each policy with rules that isolates pods in both directions is two: one of ingress, which
 /// keeps the name, and `NAME-egress`. The rules and the isolated pods of each direction are the same (`semantics.md` rules 8 to 10).
@@ -36,8 +40,10 @@ pub fn split_directions(documents: &Documents) -> Result<Vec<Value>, CanonError>
         let other = format!("{own}-egress");
         let fault = if taken.contains(&other) { Some("is taken") } else { dns_subdomain_fault(&other).map(|_| "is not valid") };
         if let Some(fault) = fault {
-            let message = format!("the name \"{other}\" of the policy for egress {fault}; rename a policy");
-            problems.add(&Place { object: Some(format!("NetworkPolicy \"{own}\"")), ..Place::default() }, "metadata.name", message);
+            let message =
+                format!("the name of the policy for egress, which is this name with -egress at the end, {fault}; rename a policy");
+            let object = Some(format!("NetworkPolicy \"{}\"", escaped(&own, MAX_NAME)));
+            problems.add(&Place { object, ..Place::default() }, "metadata.name", message);
         }
         split.push(half(&object, Direction::Ingress, &own));
         split.push(half(&object, Direction::Egress, &other));
