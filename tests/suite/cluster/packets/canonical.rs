@@ -14,8 +14,11 @@ use crate::cluster::harness::guard::scene;
 use crate::cluster::harness::plane::plane;
 use crate::cluster::harness::scene::{list, pod};
 
+/// Labels of a pod.
+type Labels<'l> = &'l [(&'l str, &'l str)];
+
 /// Pods with the labels of their identity only: the guard adds the others.
-pub(super) const IDENTITIES: [(&str, &[(&str, &str)]); 15] = [
+pub(super) const IDENTITIES: [(&str, Labels<'_>); 15] = [
     ("router", &[("run", "router-od")]),
     ("pyos-a", &[("run", "pyos-od")]),
     ("pyos-b", &[("run", "pyos-od")]),
@@ -86,7 +89,7 @@ fn packets_and_reach_agree_on_the_canon() {
         let everything: Vec<String> = policies.iter().filter_map(capability).collect();
         let mut forged: Vec<(&str, &str)> = everything.iter().map(|label| (label.as_str(), "true")).collect();
         forged.push(("run", "pyos-od"));
-        let of_neighbors: [(&str, &str, &[(&str, &str)]); 8] = [
+        let of_neighbors: [(&str, &str, Labels<'_>); 8] = [
             ("kube-system", "dns", &[("k8s-app", "kube-dns")]),
             ("kube-system", "proxy", &[("k8s-app", "kube-proxy")]),
             (&system, "dns", &[("k8s-app", "kube-dns")]),

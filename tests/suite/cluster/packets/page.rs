@@ -47,7 +47,7 @@ fn text(prediction: &Prediction, measured: &Matrix, guarded: &str) -> String {
     let grid = shown.len() * 2;
     _ = writeln!(text, "{:width$}     {:grid$}   netpol reach", "", "packets");
     let letters: Vec<char> = ('a'..='z').take(shown.len()).collect();
-    let head: String = letters.iter().map(|letter| format!(" {letter}")).collect();
+    let head: String = letters.iter().flat_map(|letter| [' ', *letter]).collect();
     _ = writeln!(text, "{:width$}   {head}   {head}", "from \\ to");
     for (index, from) in shown.iter().enumerate() {
         let row = |cells: &Cells| -> String { shown.iter().map(|to| symbol(cells.get(&(*from, *to)), ports.len())).collect() };
