@@ -13,6 +13,7 @@
 //! | `canons`, `agreement` | the accepted canons; whether canons can be accepted together |
 //! | `changes`, `grant_changes` | what a canon changes in comparison with another one |
 //! | `policies`, `manifest` | the canonical policies of one namespace; a policy as a manifest |
+//! | `split` | a canon of the same meaning with one direction per policy |
 //! | `grants`, `identity` | which pods may have which labels; the grants that select a pod |
 //! | `claims` | who may claim an identity, as which account its pods run, and which images they have |
 //! | `neighbors` | the selectors of neighbor namespaces |
@@ -37,6 +38,7 @@ mod metadata;
 mod neighbors;
 mod objects;
 mod policies;
+mod split;
 
 #[cfg(test)]
 mod tests;
@@ -55,3 +57,4 @@ pub use keys::{API_GROUP, BREAK_GLASS, CAPABILITY_PREFIX};
 pub use labels::Labels;
 pub use neighbors::NeighborSelector;
 pub use policies::{CanonicalPolicy, Policies};
+pub use split::split_directions;

@@ -19,6 +19,7 @@ mod largest;
 mod meaning;
 mod neighbors;
 mod outage;
+mod packets;
 mod pods;
 mod policies;
 mod preexisting;
