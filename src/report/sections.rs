@@ -7,7 +7,7 @@ use super::links::{self, of_group};
 use super::model::{Group, Model, in_words};
 use super::reasons::{Entry, Reasons, Way, Why};
 use super::text::{Text, count};
-use crate::analysis::{End, Verdict};
+use crate::analysis::{End, Endpoint, Verdict};
 use crate::canon::CAPABILITY_PREFIX;
 
 /// The most names that one line lists.
@@ -58,7 +58,7 @@ fn inside(model: &Model<'_>, reasons: &Reasons, group: usize) -> Markup {
                 (labels(model, found))
                 @if found.members.len() > 1 {
                     dt { "Same for policies" }
-                    dd { (names(found.members.iter().filter_map(|index| model.input.endpoints.get(*index)).map(|endpoint| endpoint.title()))) }
+                    dd { (names(found.members.iter().filter_map(|index| model.input.endpoints.get(*index)).map(Endpoint::title))) }
                 }
                 dt { "Isolated by" }
                 dd { "egress: " (links::policies(model, &found.egress)) "; ingress: " (links::policies(model, &found.ingress)) }

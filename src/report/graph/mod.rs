@@ -8,6 +8,8 @@ mod layout;
 #[cfg(test)]
 mod tests;
 
+use std::fmt::Write as _;
+
 use maud::{Markup, html};
 
 use super::model::{Model, in_words, short};
@@ -107,11 +109,12 @@ fn curve(points: &[Point]) -> String {
     let mut path = String::new();
     let mut before: Option<Point> = None;
     for (x, y) in points {
-        path.push_str(&match before {
-            None => format!("M{x} {y}"),
-            Some((_, from)) if from == *y => format!(" H{x}"),
-            Some((from_x, from_y)) => format!(" C{0} {from_y} {0} {y} {x} {y}", i32::midpoint(from_x, *x)),
-        });
+        // Writing to a string cannot fail.
+        let _ = match before {
+            None => write!(path, "M{x} {y}"),
+            Some((_, from)) if from == *y => write!(path, " H{x}"),
+            Some((from_x, from_y)) => write!(path, " C{0} {from_y} {0} {y} {x} {y}", i32::midpoint(from_x, *x)),
+        };
         before = Some((*x, *y));
     }
     path

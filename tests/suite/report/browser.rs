@@ -1,4 +1,4 @@
-//! A real browser: headless Chromium, driven by the DevTools protocol over two pipes.
+//! A real browser: headless Chromium, driven by the `DevTools` protocol over two pipes.
 
 use std::collections::BTreeSet;
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -92,7 +92,8 @@ impl Browser {
     /// Sends a command and returns its result.
     pub(super) fn call(&mut self, method: &str, params: Value) -> Value {
         self.last += 1;
-        let mut message = json!({"id": self.last, "method": method, "params": params});
+        let mut message = json!({"id": self.last, "method": method});
+        message["params"] = params;
         if let Some(session) = &self.session {
             message["sessionId"] = json!(session);
         }
