@@ -23,7 +23,7 @@ enum Command {
     /// Issue a certificate for development with its own CA.
     Issue(issue::Args),
     /// Inspect certificates and verify them against CAs.
-    Show(show::Args),
+    Show(Box<show::Args>),
 }
 
 /// Runs a subcommand.

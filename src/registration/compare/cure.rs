@@ -107,7 +107,9 @@ fn flags(registration: &Registration<'_>) -> String {
         ("namespace-controller", &settings.namespace_controllers, &defaults.namespace_controllers),
     ] {
         if values != defaults {
-            values.iter().for_each(|value| flag(name, value));
+            for value in values {
+                flag(name, value);
+            }
         }
     }
     if send == Send::All {

@@ -22,38 +22,49 @@ pub fn weaknesses(expected: &Registration<'_>, found: Found<'_>) -> Vec<Weakness
     let mut all = Vec::new();
     for ((manifest, found), resource) in manifests.iter().zip(found).zip(RESOURCES) {
         let configuration = format!("the {} \"{}\"", text(manifest, "/kind").unwrap_or_default(), expected.name);
-        match found {
-            Some(found) => all.extend(of_configuration(manifest, found, &configuration, resource, &cure)),
-            None => {
-                let what = format!("{configuration} does not exist, so API servers do not call the servers for it");
-                all.push(Weakness::new(Kind::Missing, &what, &cure.apply()));
-            }
+        if let Some(found) = found {
+            all.extend(of_configuration(manifest, found, &configuration, resource, &cure));
+        } else {
+            let what = format!("{configuration} does not exist, so API servers do not call the servers for it");
+            all.push(Weakness::new(Kind::Missing, &what, &cure.apply()));
         }
     }
     all
 }
 
+/// What a webhook lacks: the kind of the weakness, and the rest of a sentence.
+type Lack = (Kind, String);
+
+/// A webhook that lacks something.
+struct Lacking {
+    /// Its position in the found configuration, if it exists there.
+    index: usize,
+    name: String,
+    extra: Option<Extra>,
+}
+
 fn of_configuration(manifest: &Value, found: &Value, configuration: &str, resource: &str, cure: &Cure) -> Vec<Weakness> {
     let of = |webhook: &Value| text(webhook, "/name").unwrap_or_default().to_owned();
     // Often several webhooks lack the same.
-    let mut all: IndexMap<(Kind, String), Vec<(usize, String, Option<Extra>)>> = IndexMap::new();
+    let mut all: IndexMap<Lack, Vec<Lacking>> = IndexMap::new();
     for webhook in items(manifest.get("webhooks")) {
         let name = of(webhook);
         let Some((index, other)) = items(found.get("webhooks")).enumerate().find(|(_, other)| of(other) == name) else {
-            all.entry((Kind::Missing, "does not exist".to_owned())).or_default().push((0, name, None));
+            all.entry((Kind::Missing, "does not exist".to_owned())).or_default().push(Lacking { index: 0, name, extra: None });
             continue;
         };
         for Difference { kind, what, extra } in differences(webhook, other) {
-            all.entry((kind, what)).or_default().push((index, name.clone(), extra));
+            all.entry((kind, what)).or_default().push(Lacking { index, name: name.clone(), extra });
         }
     }
-    let weakness = |((kind, what), webhooks): ((Kind, String), Vec<(usize, String, Option<Extra>)>)| {
-        let names: Vec<String> = webhooks.iter().map(|(_, name, _)| name.clone()).collect();
+    let weakness = |((kind, what), webhooks): (Lack, Vec<Lacking>)| {
+        let names: Vec<String> = webhooks.iter().map(|webhook| webhook.name.clone()).collect();
         let which = match names.as_slice() {
             [webhook] => format!("the webhook \"{webhook}\" of {configuration}"),
             several => format!("each of the webhooks {} of {configuration}", named(several)),
         };
-        let extras: Vec<_> = webhooks.iter().filter_map(|(index, name, extra)| Some((*index, name.as_str(), extra.as_ref()?))).collect();
+        let extras: Vec<_> =
+            webhooks.iter().filter_map(|webhook| Some((webhook.index, webhook.name.as_str(), webhook.extra.as_ref()?))).collect();
         let command = if extras.is_empty() { cure.apply() } else { cure.remove(resource, extras) };
         Weakness::new(kind, &format!("{which} {what}"), &command)
     };
