@@ -14,6 +14,10 @@ pub enum Section {
     Policies,
     /// The pods of the guarded namespaces.
     Pods,
+    /// The webhook configurations.
+    Registration,
+    /// The certificate of the servers.
+    Certificate,
     /// Whether the webhook is called.
     Probe,
     /// The namespaces that canonical peers select.

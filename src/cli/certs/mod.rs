@@ -3,9 +3,9 @@
 //! - `issue` is `certs issue`, and `show` is `certs show`.
 //! - `inspection` is the result of `show`; `served` reads the certificates that a server presents.
 
-mod inspection;
+pub(crate) mod inspection;
 mod issue;
-mod served;
+pub(crate) mod served;
 mod show;
 
 use super::exit::CommandResult;

@@ -8,6 +8,7 @@ mod canons;
 mod certificates;
 mod certs_folder;
 mod chart;
+mod check;
 mod client_certificates;
 mod control_plane;
 mod deletion;
