@@ -45,13 +45,14 @@ Examples:
   netpol check --output json netpol.yaml | jq '.findings[].witness'
 
   Check the cluster of the kubeconfig:
-    netpol check
+    netpol check --namespace abcdesktop
 
   Check only policies and pods of another context, for a job that acts on errors only:
     netpol check --context prod --section policies,pods --fail-on error --output short
 
   Print the commands that fix what is wrong:
-    netpol check --output json | jq -r '.sections[].findings[].command // empty'")]
+    netpol check --namespace abcdesktop --output json |
+      jq -r '.sections[].findings[].command // empty'")]
 pub struct Args {
     /// File with manifests; - is standard input. Default: the cluster of the kubeconfig.
     #[arg(value_name = "FILE")]

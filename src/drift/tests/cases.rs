@@ -336,6 +336,17 @@ fn a_weaker_registration_is_reported_with_its_command() {
     let plan = planned(Some(mutating), Some(ignored));
     assert_eq!(ids(&plan), [("registration-ignore", "abcdesktop-netpol")]);
     assert_eq!(serious(&plan)[0].command.as_deref(), Some("netpol render registration | kubectl apply -f -"));
+    // A bundle that the configurations have is kept.
+    let [_, mut bundled] = registration(&guard.canons).manifests();
+    bundled["webhooks"][1]["clientConfig"]["caBundle"] = json!("YQ==");
+    let plan = planned(None, Some(bundled));
+    assert_eq!(
+        serious(&plan)[0].command.as_deref(),
+        Some(
+            "kubectl get validatingwebhookconfiguration abcdesktop-netpol -o jsonpath='{.webhooks[1].clientConfig.caBundle}' | base64 -d | \
+             netpol render registration --ca - | kubectl apply -f -"
+        )
+    );
     let plan = planned(None, None);
     let found = serious(&plan);
     assert!(

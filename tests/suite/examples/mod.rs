@@ -43,6 +43,8 @@ const NOT_RUN: &[(&str, &str)] = &[
     ("netpol serve", "runs until it is stopped: tests/suite/server starts it"),
     ("netpol certs show --tls-secret", READS),
     ("netpol certs show --connect", "needs a server: tests/suite/certs.rs starts one"),
+    ("netpol check --namespace", READS),
+    ("netpol check --context", READS),
     ("netpol completions zsh", "writes to a folder that only zsh knows"),
     ("cargo run", "builds the program"),
     ("cargo test", "is this test"),

@@ -41,12 +41,11 @@ pub(super) struct ClusterArgs {
 
     /// Name of the webhook configurations.
     #[arg(long, value_name = "NAME", env = "NETPOL_REGISTRATION", default_value = DEFAULT_NAME, value_parser = object_name)]
-    #[arg(conflicts_with = "files")]
     registration: String,
 
     /// Secret with the certificate of the servers; default: NAME-tls in the namespace of the Service NAME that the webhook
     /// configurations call. For a URL, the certificate that the server presents is verified.
-    #[arg(long, value_name = "NS/NAME", env = "NETPOL_TLS_SECRET", value_parser = secret, conflicts_with = "files")]
+    #[arg(long, value_name = "NS/NAME", env = "NETPOL_TLS_SECRET", value_parser = secret)]
     tls_secret: Option<ObjectName>,
 
     /// The least severity for which the exit code is 1.

@@ -4,7 +4,8 @@ use serde_json::json;
 
 use super::super::harness::guard::Guard;
 use super::super::harness::plane::plane;
-use super::super::harness::scene::create;
+use super::super::harness::scene::{create, path};
+use super::super::harness::wait::until;
 use super::run::{check, ids, section};
 
 const PROBE: [&str; 4] = ["--section", "probe", "--output", "json"];
@@ -40,7 +41,7 @@ fn a_denial_by_another_component_is_not_evaluated() {
     let quota = json!({"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "none"},
         "spec": {"hard": {"count/networkpolicies.networking.k8s.io": "0"}}});
     create(name, &quota);
-    super::super::harness::wait::until("the quota is known", || {
+    until("the quota is known", || {
         let status = plane().api.get(&format!("/api/v1/namespaces/{name}/resourcequotas/none")).body;
         (!status["status"]["hard"].is_null()).then_some(())
     });
@@ -49,4 +50,19 @@ fn a_denial_by_another_component_is_not_evaluated() {
     assert_eq!((checked.code, &section(&report, "probe")["state"]), (Some(3), &json!("not-evaluated")), "{report}");
     let partial = check(name, &[&PROBE[..], &["--allow-partial"]].concat());
     assert_eq!(partial.code, Some(0));
+}
+
+/// Only a dry run is a probe: a user cannot keep a change out of the audit log with the annotation.
+#[test]
+fn a_change_with_the_annotation_is_judged_and_recorded() {
+    let guard = Guard::registered("probe-hidden", &[]);
+    let name = &guard.namespaces[0];
+    let open = json!({"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy",
+        "metadata": {"name": "memcached-permits", "annotations": {"netpol.abcdesktop.io/probe": "0123abcd"}},
+        "spec": {"podSelector": {}, "policyTypes": ["Egress"], "egress": [{}]}});
+    let reply = plane().api.post(&path(name, "networkpolicies"), &open);
+    assert_eq!(reply.status, 403, "{}", reply.body);
+    assert!(reply.message().contains("drifts"), "{}", reply.message());
+    let recorded = || guard.audit_lines().iter().any(|line| line["name"] == "memcached-permits" && line["rule"] == "policy-drift");
+    until("the denial is recorded", || recorded().then_some(()));
 }
