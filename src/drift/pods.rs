@@ -27,11 +27,7 @@ pub(super) fn plan(draft: &mut Draft, guard: &Guard, namespace: &str, pods: &Pod
     let mut is_complete = true;
     for pod in pods.all.iter().filter(|pod| !pod.is_terminating) {
         let is_on_host = pods.on_host_network.as_ref().is_ok_and(|uids| uids.contains(&pod.uid));
-        let mut metadata = json!({"name": pod.name});
-        if let Some(labels) = &pod.labels {
-            metadata["labels"] = labels.clone().into();
-        }
-        let content = json!({"metadata": metadata, "spec": {"hostNetwork": is_on_host}});
+        let content = json!({"metadata": {"name": pod.name, "labels": pod.labels}, "spec": {"hostNetwork": is_on_host}});
         let judged = Judged { guard, namespace, pod };
         if judged.plan(draft, &content).is_none() {
             is_complete = false;
@@ -83,7 +79,7 @@ impl Judged<'_> {
                 // A missing label has its finding already, and nothing says who set an annotation: the network plugin may.
                 _ => continue,
             };
-            let mut finding = self.new(severity, id, &found.message);
+            let mut finding = self.about(severity, id, &found.message);
             if matches!(found.rule, Rule::UngrantedLabel | Rule::LabelValue)
                 && let Some((key, _)) = wrong.next()
             {
@@ -102,7 +98,7 @@ impl Judged<'_> {
         }
     }
 
-    fn new(&self, severity: Severity, id: &'static str, message: &str) -> Finding {
+    fn about(&self, severity: Severity, id: &'static str, message: &str) -> Finding {
         let object = Object::new(KIND, self.namespace, &self.pod.name);
         Finding::new(Section::Pods, severity, id, object, one_line(message, LONGEST)).at(&self.pod.version)
     }
@@ -119,7 +115,7 @@ impl Judged<'_> {
             pairs.join(", ")
         );
         let changes: Vec<String> = lacking.iter().map(|(key, value)| quoted_pair(key, value)).collect();
-        self.new(Severity::Error, "pod-lacks-label", &message).with_command(self.label_command(&changes.join(" ")))
+        self.about(Severity::Error, "pod-lacks-label", &message).with_command(self.label_command(&changes.join(" ")))
     }
 
     /// Returns the repair that adds labels.

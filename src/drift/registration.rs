@@ -53,8 +53,8 @@ fn with_bundle(command: &str, webhooks: &Webhooks) -> String {
         let listed = found.as_ref()?.get("webhooks")?.as_array()?;
         listed.iter().position(|webhook| text(webhook, "/clientConfig/caBundle").is_some_and(|bundle| !bundle.is_empty()))
     };
-    let found = [&webhooks.mutating, &webhooks.validating].into_iter().zip(RESOURCES);
-    let Some((index, resource)) = found.filter_map(|(found, resource)| Some((index(found)?, resource))).next() else {
+    let mut found = [&webhooks.mutating, &webhooks.validating].into_iter().zip(RESOURCES);
+    let Some((index, resource)) = found.find_map(|(found, resource)| Some((index(found)?, resource))) else {
         return command.to_owned();
     };
     let name = quoted(&webhooks.name);

@@ -19,6 +19,7 @@ pub struct Args {
 }
 
 #[derive(Debug, clap::Subcommand)]
+#[allow(clippy::large_enum_variant, reason = "there is one in a run")]
 enum Command {
     /// Issue a certificate for development with its own CA.
     Issue(issue::Args),

@@ -29,8 +29,8 @@ enum Place {
 impl Place {
     /// Returns where a webhook says that its server is: the Secret of a chart for its Service, or the host of its URL.
     fn of(configurations: &[WebhookConfiguration]) -> Option<Place> {
-        let contents = configurations.iter().filter_map(|configuration| configuration.content.as_ref());
-        let config = contents.filter_map(|content| content.pointer("/webhooks/0/clientConfig")).next()?;
+        let mut contents = configurations.iter().filter_map(|configuration| configuration.content.as_ref());
+        let config = contents.find_map(|content| content.pointer("/webhooks/0/clientConfig"))?;
         if let Some(url) = text(config, "/url") {
             let host = url.strip_prefix("https://")?.split('/').next()?;
             let has_port = host.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());

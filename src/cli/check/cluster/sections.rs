@@ -50,6 +50,7 @@ pub(super) enum State {
     NotEvaluated,
 }
 
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
 fn serialize_name<S: serde::Serializer>(section: &Section, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(&word(section))
 }
