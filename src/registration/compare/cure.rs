@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::weakness::Found;
+use super::webhook::Extra;
 use crate::canon::DEFAULT;
 use crate::documents::text::quoted;
 use crate::documents::values::{map, text};
@@ -41,13 +42,19 @@ impl Cure {
         self.apply.clone()
     }
 
-    /// Returns the command that removes a field of a webhook, which applying a manifest keeps.
-    pub(super) fn remove(&self, resource: &str, index: usize, webhook: &str, field: &str) -> String {
-        let patch = json!([
-            {"op": "test", "path": format!("/webhooks/{index}/name"), "value": webhook},
-            {"op": "remove", "path": format!("/webhooks/{index}/{field}")},
-        ]);
-        format!("kubectl patch {resource} {} --type=json -p {}", quoted(&self.name), quoted(&patch.to_string()))
+    /// Returns the command that removes fields of webhooks, which applying a manifest keeps. Each webhook has its index and its name.
+    pub(super) fn remove<'e>(&self, resource: &str, extras: impl IntoIterator<Item = (usize, &'e str, &'e Extra)>) -> String {
+        let mut patch = Vec::new();
+        for (index, webhook, Extra { path, name }) in extras {
+            let path = format!("/webhooks/{index}/{path}");
+            patch.push(json!({"op": "test", "path": format!("/webhooks/{index}/name"), "value": webhook}));
+            if let Some(name) = name {
+                patch.push(json!({"op": "test", "path": format!("{path}/name"), "value": name}));
+            }
+            patch.push(json!({"op": "remove", "path": path}));
+        }
+        let patch = quoted(&Value::from(patch).to_string());
+        format!("kubectl patch {resource} {} --type=json -p {patch}", quoted(&self.name))
     }
 }
 

@@ -22,6 +22,7 @@ mod pods;
 mod policies;
 mod preexisting;
 mod records;
+mod reviews;
 mod rolling;
 mod runbook;
 mod service;
