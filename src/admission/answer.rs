@@ -27,7 +27,7 @@ pub struct Answer {
     pub tally: Tally,
     /// The namespace of the review if it is not guarded: at most 63 bytes.
     pub unguarded: Option<String>,
-    /// The audit record: of every denial, and of other decisions that the level of the log includes.
+    /// The audit record: of every denial but that of a probe, and of other decisions that the level of the log includes.
     pub record: Option<Record>,
 }
 
@@ -42,6 +42,13 @@ pub struct Tally {
     pub outcome: Outcome,
     /// The rule of the most severe finding.
     pub rule: Option<Rule>,
+}
+
+impl Tally {
+    /// Returns whether the request is a probe, which is neither counted nor recorded.
+    pub fn is_probe(&self) -> bool {
+        self.rule == Some(Rule::Probe)
+    }
 }
 
 /// An answer and its findings.
@@ -124,12 +131,13 @@ fn reply(decision: &Decision<'_>, judgment: Judgment<'_>, level: Level) -> Answe
     let patch = if verdict.denial.is_none() { patch::patch(&edits) } else { None };
     let witness = findings.iter().find_map(|finding| finding.witness.as_ref());
     let outcome = verdict.outcome();
+    let tally = Tally { resource: wanted.label, operation: request.operation.as_str(), outcome, rule: verdict.rule };
+    let is_recorded = verdict.on_record || level == Level::All || level == Level::Warned && outcome == Outcome::Warned;
     Answer {
         status: 200,
         body: response::body(&request.uid, &verdict, witness, patch),
-        tally: Tally { resource: wanted.label, operation: request.operation.as_str(), outcome, rule: verdict.rule },
+        tally,
         unguarded: wanted.unguarded.then(|| truncated(&request.namespace, MAX_NAMESPACE).to_owned()),
-        record: (verdict.on_record || level == Level::All || level == Level::Warned && outcome == Outcome::Warned)
-            .then(|| record::record(decision, outcome, verdict.rule, findings)),
+        record: (is_recorded && !tally.is_probe()).then(|| record::record(decision, outcome, verdict.rule, findings)),
     }
 }

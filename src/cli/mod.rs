@@ -5,7 +5,7 @@
 //! | file | content |
 //! |---|---|
 //! | `serve`, `managed_certificate` | `netpol serve`; its flags for the managed certificate |
-//! | `review/`, `check/` | `netpol review` and `netpol check`, which evaluate files |
+//! | `review/`, `check/` | `netpol review` and `netpol check`, which evaluate files; `check` also a cluster |
 //! | `render/` | `netpol render`: manifests for a cluster |
 //! | `canon/` | `netpol canon`: what one canon changes in comparison with another |
 //! | `reach/`, `explain/` | `netpol reach` and `netpol explain`: which endpoints can connect, and why |
@@ -69,7 +69,7 @@ pub enum Command {
     Serve(Box<serve::Args>),
     /// Show the verdict of the webhook on an AdmissionReview or on manifests.
     Review(Box<review::Args>),
-    /// Compare manifests with the canon.
+    /// Compare a cluster or manifests with the canon.
     Check(Box<check::Args>),
     /// Print the canon or the installation as manifests.
     Render(render::Args),

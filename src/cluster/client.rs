@@ -51,6 +51,17 @@ pub enum Form {
     Metadata,
 }
 
+/// The response to a request that may fail on purpose.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Response {
+    /// The HTTP status code.
+    pub code: u16,
+    /// The message of a failure; empty if the request succeeded.
+    pub message: String,
+    /// The sentence about a failure that names what is missing.
+    pub sentence: Option<String>,
+}
+
 impl Cluster {
     /// Creates a client as kubectl does: from what was chosen, `KUBECONFIG` or `~/.kube/config`, otherwise from the service account of
     /// the pod. It makes no call. `manager` is the field manager of its writes.
@@ -153,6 +164,27 @@ impl Cluster {
     pub async fn create(&self, object: &ObjectRef<'_>, content: &Value) -> Result<Value, CallError> {
         let path = format!("{}?fieldManager={}", object.collection.path(), self.manager);
         self.call(Method::POST, path, Some(("application/json", content)), |status| object.error("create", status)).await
+    }
+
+    /// Creates an object as a dry run, which stores nothing, and returns the response, also if it is a failure.
+    ///
+    /// # Errors
+    /// The API server did not respond.
+    pub async fn dry_run(&self, object: &ObjectRef<'_>, content: &Value) -> Result<Response, CallError> {
+        let path = format!("{}?dryRun=All&fieldManager={}", object.collection.path(), self.manager);
+        let mut failure = None;
+        let created = self
+            .call(Method::POST, path, Some(("application/json", content)), |status| {
+                let error = object.error("create", status);
+                failure = Some(Response { code: status.code, message: status.message.clone(), sentence: Some(error.sentence.clone()) });
+                error
+            })
+            .await;
+        match (created, failure) {
+            (Ok(_), _) => Ok(Response { code: 201, message: String::new(), sentence: None }),
+            (Err(_), Some(failure)) => Ok(failure),
+            (Err(error), None) => Err(error),
+        }
     }
 
     /// Replaces an object. The content has the resource version that was read, so a change by another client in between is a

@@ -18,7 +18,7 @@ mod proxy;
 mod reference;
 mod sentence;
 
-pub use client::{Cluster, Form};
+pub use client::{Cluster, Form, Response};
 pub use failure::{CallCause, CallError};
 pub use kubeconfig::Chosen;
 pub use reference::{Collection, ObjectRef};

@@ -157,7 +157,9 @@ impl Desk {
 
     fn respond(&self, answer: Answer, of: Circumstances, link: Option<&Link>) -> Response<axum::body::Body> {
         let Circumstances { stage, latency, client_verified } = of;
-        self.metrics.decided(stage, &answer.tally, latency);
+        if !answer.tally.is_probe() {
+            self.metrics.decided(stage, &answer.tally, latency);
+        }
         if let Some(namespace) = answer.unguarded {
             self.count_unguarded(&namespace);
         }

@@ -2,6 +2,14 @@
 
 pub use crate::canon::BREAK_GLASS;
 
+/// Marks the dry run of a policy as a probe: `netpol check` tests with it whether the webhook is called.
+pub const PROBE: &str = "netpol.abcdesktop.io/probe";
+
+/// Returns whether a text can be the value of the probe annotation, which a denial repeats.
+pub fn is_probe_value(text: &str) -> bool {
+    (8..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+}
+
 /// Marks the mirror pod of a static pod. The kubelet sets it.
 pub const MIRROR: &str = "kubernetes.io/config.mirror";
 
@@ -92,5 +100,5 @@ pub const NAMESPACE_NETWORK: &[&str] = &[
 
 /// Returns the key if a verdict reads it, unless only a flag adds it.
 pub fn known(key: &str) -> Option<&'static str> {
-    NETWORK.iter().chain(NAMESPACE_NETWORK).chain(&[MIRROR, BREAK_GLASS]).find(|known| **known == key).copied()
+    NETWORK.iter().chain(NAMESPACE_NETWORK).chain(&[MIRROR, BREAK_GLASS, PROBE]).find(|known| **known == key).copied()
 }

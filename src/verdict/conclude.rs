@@ -88,15 +88,15 @@ impl Verdict {
     }
 }
 
-/// Decides about a request. A fault always denies it, and a violation denies it unless enforcement is softened.
+/// Decides about a request. A fault or a probe is always denied, and a violation is denied unless enforcement is softened.
 pub fn conclude(findings: &[Finding], enforcement: Enforcement) -> Verdict {
     let gravest = findings.iter().map(|finding| finding.severity).max();
-    let denied_from = if enforcement == Enforcement::Deny { Severity::Deny } else { Severity::Fault };
+    let denied_from = if enforcement == Enforcement::Deny { Severity::Deny } else { Severity::Probe };
     let denied = gravest >= Some(denied_from);
     Verdict {
         denial: denied.then(|| denial(findings, gravest, denied_from)),
         softened: !denied && gravest == Some(Severity::Deny),
-        on_record: gravest >= Some(Severity::Noted),
+        on_record: gravest >= Some(Severity::Noted) && gravest != Some(Severity::Probe),
         rule: findings.iter().find(|finding| Some(finding.severity) == gravest).map(|finding| finding.rule),
         warnings: warnings(findings, enforcement),
     }

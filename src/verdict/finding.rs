@@ -52,6 +52,8 @@ pub enum Rule {
     BreakGlass,
     /// A policy means what another accepted canon says, or changes to it.
     OtherCanon,
+    /// A probe: the dry run of a policy with the probe annotation. It is neither counted nor recorded.
+    Probe,
     /// The request cannot be understood (code 400).
     NotUnderstood,
 }
@@ -68,6 +70,8 @@ pub enum Severity {
     Noted,
     /// Denied, unless enforcement is softened.
     Deny,
+    /// Always denied, and never recorded: the request is a probe.
+    Probe,
     /// Always denied: the request cannot be understood.
     Fault,
 }

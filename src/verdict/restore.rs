@@ -40,7 +40,18 @@ pub fn command_of(canon: &Canon, namespace: &str, names: &[&str]) -> String {
     written(canon, true, namespace, names)
 }
 
+/// Returns the command that replaces policies which exist in a cluster: `kubectl apply` keeps the rules that another client added to a
+/// list which the canonical policy does not state, and the owner references and finalizers of another client.
+pub fn replacing(canon: &Canon, namespace: &str, names: &[&str]) -> String {
+    let is_default = DEFAULT.first().is_some_and(|default| canon.source == *default);
+    piped(canon, !is_default, namespace, names, "kubectl replace -f -")
+}
+
 fn written(canon: &Canon, has_canon: bool, namespace: &str, names: &[&str]) -> String {
+    piped(canon, has_canon, namespace, names, "kubectl apply -f -")
+}
+
+fn piped(canon: &Canon, has_canon: bool, namespace: &str, names: &[&str], to: &str) -> String {
     let mut command = vec!["netpol render policies".to_owned()];
     if has_canon {
         command.push(format!("--canon {}", quoted(&canon.source)));
@@ -51,7 +62,7 @@ fn written(canon: &Canon, has_canon: bool, namespace: &str, names: &[&str]) -> S
     if canon.policies(namespace).is_none_or(|policies| policies.by_name.len() != names.len()) {
         command.push(format!("--only {}", quoted(&names.join(","))));
     }
-    command.push("| kubectl apply -f -".to_owned());
+    command.push(format!("| {to}"));
     command.join(" ")
 }
 

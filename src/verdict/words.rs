@@ -93,7 +93,7 @@ impl<I: Iterator<Item: fmt::Display> + Clone> fmt::Display for List<I> {
 }
 
 /// Begins a sentence about a problem that exists before the update.
-pub(super) const EXISTING: &str = "existing problem: ";
+pub const EXISTING: &str = "existing problem: ";
 
 /// Returns the plural ending for a count.
 pub(super) fn plural(count: usize) -> &'static str {

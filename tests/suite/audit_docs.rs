@@ -123,6 +123,7 @@ fn example(rule: Rule) -> (&'static str, Vec<u8>) {
             "A member of a break-glass group used the break-glass annotation, and the request is admitted without checks. Requests of other users with the annotation are denied.",
             broken_glass(),
         ),
+        Rule::Probe => unreachable!("a probe has no line"),
         Rule::NotUnderstood => (
             "A field that a rule needs cannot be parsed. The request is denied regardless of `--enforcement`.",
             pod(&json!({"run": 7}), &json!({}), &json!({})),

@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::{Value, json};
 
-use crate::support::command::{Ran, netpol, netpol_reading};
+use crate::support::command::{Ran, command, netpol, netpol_reading};
 use crate::support::{HARDENED, canons, shared};
 
 fn check(args: &[&str], input: &str) -> Ran {
@@ -339,10 +339,33 @@ fn enforcement_does_not_change_a_check() {
 }
 
 #[test]
-fn without_files_it_says_that_clusters_are_not_supported() {
-    let ran = netpol(&["check"]);
-    assert_eq!((ran.code, ran.out.as_str()), (2, ""));
-    assert!(ran.err.contains("reading the cluster is not supported yet"), "{}", ran.err);
+fn without_files_and_without_a_cluster_it_says_where_it_looked() {
+    let output = command(&["check"]).env("KUBECONFIG", "/no/such/config").env_remove("KUBERNETES_SERVICE_HOST").output().unwrap();
+    let err = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0), "{err}");
+    assert!(err.contains("no cluster is configured: there is no kubeconfig with a cluster at \"/no/such/config\""), "{err}");
+}
+
+#[test]
+fn the_flags_of_files_and_of_a_cluster_exclude_each_other() {
+    for args in [
+        &["--section", "policies", "-"][..],
+        &["--no-probe", "-"],
+        &["--fail-on", "error", "-"],
+        &["--allow-partial", "-"],
+        &["--context", "x", "-"],
+        &["--partial"],
+        &["--section", "nothing"],
+    ] {
+        assert_eq!(netpol(&[&["check"], args].concat()).code, 2, "{args:?}");
+    }
+}
+
+#[test]
+fn the_short_output_has_only_what_is_not_ok() {
+    assert_eq!(check(&["--output", "short"], &rendered(&[])).out, "");
+    let ran = check(&["--output", "short", "--partial"], &policy("open", &json!({"podSelector": {}, "ingress": [{}]})).to_string());
+    assert!(ran.code == 1 && ran.out.starts_with("extra-policy: ") && !ran.out.contains("not clean"), "{}", ran.out);
 }
 
 #[test]

@@ -122,7 +122,7 @@ impl Finding {
         let severity = match severity {
             Severity::Info => "info",
             Severity::Warn | Severity::Noted => "warn",
-            Severity::Deny | Severity::Fault => "deny",
+            Severity::Deny | Severity::Probe | Severity::Fault => "deny",
         };
         Finding { object: object.clone(), rule: rule_name(rule), severity, message: message.into(), differences, witness }
     }

@@ -200,7 +200,7 @@ fn halves(peer: &Value) -> Vec<Value> {
 }
 
 /// A spec, and a rewritten or unrelated spec.
-fn pair() -> impl Strategy<Value = (Value, Value)> {
+pub(crate) fn pair() -> impl Strategy<Value = (Value, Value)> {
     let rewritten = (spec(), proptest::collection::vec((0_u32..8, 0_usize..64), 1..6), proptest::option::of((0_u32..16, 0_usize..64)));
     let rewritten = rewritten.prop_map(|(spec, steps, last)| {
         let mut other = spec.clone();

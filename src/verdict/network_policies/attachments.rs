@@ -26,9 +26,7 @@ pub(super) fn judge(
     let foreign = new.owner_references.iter().filter(|owner| !is_canonical_owner(policies, named.name, owner));
     let (old_owners, new_owners): (Vec<_>, Vec<_>) = foreign.partition(|owner| before.contains(owner));
 
-    let is_listed =
-        |finalizer: &Text<'_>| policies.named(named.name).any(|version| version.policy.finalizers.iter().any(|name| **finalizer == **name));
-    let foreign = new.finalizers.iter().filter(|finalizer| !is_listed(finalizer));
+    let foreign = new.finalizers.iter().filter(|finalizer| !is_canonical_finalizer(policies, named.name, finalizer));
     let before: BTreeSet<&Text<'_>> = old.into_iter().flat_map(|old| &old.finalizers).collect();
     let (old_finalizers, new_finalizers): (Vec<_>, Vec<_>) = foreign.partition(|finalizer| before.contains(finalizer));
 
@@ -91,7 +89,13 @@ fn listed<'a>(finalizers: &'a [&Text<'_>]) -> List<impl Iterator<Item = Plain<'a
     List { items: finalizers.iter().map(|name| Plain(name)), most: 4 }
 }
 
-fn is_canonical_owner(policies: Accepted<'_>, name: &str, owner: &OwnerReference<'_>) -> bool {
+/// Returns whether an accepted canon lists a finalizer for the policy `name`.
+pub fn is_canonical_finalizer(policies: Accepted<'_>, name: &str, finalizer: &str) -> bool {
+    policies.named(name).any(|version| version.policy.finalizers.iter().any(|listed| listed == finalizer))
+}
+
+/// Returns whether an accepted canon lists an owner for the policy `name`.
+pub fn is_canonical_owner(policies: Accepted<'_>, name: &str, owner: &OwnerReference<'_>) -> bool {
     let states = |reference: &Value, field: &str, value: &str| reference.get(field).and_then(Value::as_str).unwrap_or_default() == value;
     policies.named(name).flat_map(|version| &version.policy.owner_references).any(|reference| {
         states(reference, "apiVersion", &owner.api_version)

@@ -6,11 +6,13 @@
 //! | `meaning` | compares a policy with the canon |
 //! | `attachments` | owner references and finalizers of a canonical policy |
 //! | `break_glass` | the break-glass annotation |
+//! | `probe` | the dry runs that test whether the webhook is called |
 //! | `sentences` | sentences about the meaning of a policy |
 
-mod attachments;
+pub(super) mod attachments;
 mod break_glass;
 mod meaning;
+mod probe;
 mod sentences;
 
 use super::ctx::Ctx;
@@ -32,6 +34,9 @@ pub(super) fn validate(ctx: Ctx<'_>, objects: &Objects<NetworkPolicy<'_>>) -> Ve
 }
 
 fn stored(ctx: Ctx<'_>, policies: Accepted<'_>, old: Option<&NetworkPolicy<'_>>, new: &NetworkPolicy<'_>) -> Vec<Finding> {
+    if let Some(finding) = probe::denied(ctx, new) {
+        return vec![finding];
+    }
     let named = ctx.named("NetworkPolicy", &new.metadata.name, &new.metadata.generate_name);
     let before = old.and_then(|old| old.metadata.annotations.break_glass());
     let mut findings = match break_glass::stored(ctx, named, before, new.metadata.annotations.break_glass()) {

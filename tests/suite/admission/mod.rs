@@ -7,6 +7,7 @@ mod made;
 mod neighbors;
 mod pods;
 mod policies;
+mod probe;
 mod properties;
 mod protocol;
 mod recordings;

@@ -9,6 +9,7 @@ mod canons;
 mod certificates;
 mod certs_folder;
 mod chart;
+mod check;
 mod claims;
 mod client_certificates;
 mod control_plane;

@@ -47,6 +47,8 @@ const NOT_RUN: &[(&str, &str)] = &[
     ("netpol reach --live", READS),
     ("netpol reach --diff live", READS),
     ("netpol explain --live", READS),
+    ("netpol check --namespace", READS),
+    ("netpol check --context", READS),
     ("netpol completions zsh", "writes to a folder that only zsh knows"),
     ("cargo run", "builds the program"),
     ("cargo test", "is this test"),

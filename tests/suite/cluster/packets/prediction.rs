@@ -1,9 +1,9 @@
 //! What `netpol` says of the pods of a site: the analysis behind `netpol reach` and `netpol explain`, of what is in the cluster.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use netpol::analysis::{Addresses, End, Endpoint, Flow, NamedPolicy, Namespace, PodPorts, Pods, PortSet, Reach, Reason, connection};
+use netpol::analysis::{Addresses, End, Endpoint, NamedPolicy, Namespace, PodPorts, Pods, PortSet, Reach, connection};
 use netpol::documents::Node as Document;
 use netpol::policy::{Home, Policy};
 use serde_json::Value;
@@ -78,7 +78,7 @@ impl Prediction {
         .collect()
     }
 
-    /// Returns the ports that are open between pairs of ends, if an `ipBlock` matches pods by their address.
+    /// Returns the ports that are open between pairs of ends.
     ///
     /// # Panics
     /// `reach` and `explain` differ, or a port depends on something else.
@@ -95,17 +95,11 @@ impl Prediction {
                 self.ends[*from].name,
                 self.ends[*to].name
             );
-            open.insert((*from, *to), by_address(&flow));
+            assert!(flow.depends.is_empty(), "nothing depends on the plugin: {:?}", flow.reasons);
+            open.insert((*from, *to), flow.allowed);
         }
         open
     }
-}
-
-/// Returns the ports that are open if an `ipBlock` matches pods by their address, which is known: then a block that may apply does.
-fn by_address(flow: &Flow) -> PortSet {
-    let others: BTreeSet<&Reason> = flow.reasons.iter().filter(|reason| !matches!(reason, Reason::Block { .. })).collect();
-    assert!(others.is_empty(), "more than blocks decides: {others:?}");
-    flow.allowed.or(&flow.depends)
 }
 
 fn parsed(namespace: &str, policy: &Value) -> NamedPolicy {
@@ -137,6 +131,8 @@ fn pods(object: &Value, namespace: &Namespace, address: IpAddr) -> Pods {
         labels: labels(object),
         ports: Some(ports),
         addresses: Some(vec![address]),
+        // The plugin matches an `ipBlock` with the addresses of pods.
+        blocks: Some(true),
         host_network: false,
         single: true,
     }

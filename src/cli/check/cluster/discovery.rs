@@ -1,0 +1,78 @@
+//! Finds the policies of other APIs: which of their kinds the API server has, and their objects.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::read::evaluated;
+use crate::cli::exit::Failure;
+use crate::cluster::{Cluster, Collection, Form};
+use crate::documents::values::text;
+use crate::drift::{ForeignList, ForeignObject};
+use crate::verdict::Guard;
+use crate::verdict::foreign;
+use crate::verdict::settings::Action;
+
+/// Lists the policies of other APIs that nobody but an operator writes.
+///
+/// # Errors
+/// The API server does not respond.
+pub(super) async fn foreign(cluster: &Cluster, guard: &Guard) -> Result<Vec<ForeignList>, Failure> {
+    if guard.settings.foreign_policies == Action::Allow {
+        return Ok(Vec::new());
+    }
+    let mut wanted: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for kind in foreign::KINDS.iter().filter(|kind| !kind.plugin_written) {
+        wanted.entry(kind.group).or_default().push(kind.resource);
+    }
+    for kind in &guard.settings.foreign_kinds {
+        wanted.entry(&kind.group).or_default().push(&kind.resource);
+    }
+    let mut lists = Vec::new();
+    let groups = match evaluated(cluster.document("/apis").await)? {
+        Ok(groups) => groups.unwrap_or_default(),
+        Err(reason) => return Ok(vec![not_read("", "", reason)]),
+    };
+    for group in groups.get("groups").and_then(Value::as_array).into_iter().flatten() {
+        let name = text(group, "/name").unwrap_or_default();
+        let (Some(resources), Some(version)) = (wanted.get(name), text(group, "/preferredVersion/groupVersion")) else { continue };
+        let api = format!("/apis/{version}");
+        match evaluated(cluster.document(&api).await)? {
+            Ok(None) => {}
+            Ok(Some(served)) => lists.extend(of_group(cluster, guard, &api, name, resources, &served).await?),
+            Err(reason) => lists.push(not_read(name, "", reason)),
+        }
+    }
+    Ok(lists)
+}
+
+/// Lists the objects of the wanted resources that a group has.
+async fn of_group(
+    cluster: &Cluster,
+    guard: &Guard,
+    api: &str,
+    group: &str,
+    wanted: &[&str],
+    served: &Value,
+) -> Result<Vec<ForeignList>, Failure> {
+    let mut lists = Vec::new();
+    for resource in served.get("resources").and_then(Value::as_array).into_iter().flatten() {
+        let name = text(resource, "/name").unwrap_or_default();
+        if !wanted.contains(&name) {
+            continue;
+        }
+        let is_namespaced = resource.get("namespaced").and_then(Value::as_bool).unwrap_or_default();
+        let namespaces: Vec<Option<&str>> = if is_namespaced { guard.canons.namespaces().map(Some).collect() } else { vec![None] };
+        for namespace in namespaces {
+            let collection = Collection { api, namespace, resource: name };
+            let listed = cluster.list(&collection, Form::Metadata, "", |object| Some(ForeignObject::read(&object))).await;
+            let objects = evaluated(listed)?.map(|(objects, _)| objects);
+            lists.push(ForeignList { group: group.to_owned(), resource: name.to_owned(), objects });
+        }
+    }
+    Ok(lists)
+}
+
+fn not_read(group: &str, resource: &str, reason: String) -> ForeignList {
+    ForeignList { group: group.to_owned(), resource: resource.to_owned(), objects: Err(reason) }
+}

@@ -1,0 +1,170 @@
+//! The objects of a snapshot: the parts that a plan reads. Their `Debug` output has no label, because labels contain secrets.
+
+use std::fmt;
+
+use serde_json::{Map, Value, json};
+
+use crate::documents::values::{map, text};
+use crate::verdict::annotations::{BREAK_GLASS, MIRROR};
+
+/// A `NetworkPolicy`.
+#[derive(Clone, PartialEq)]
+pub struct PolicyObject {
+    /// Its name.
+    pub name: String,
+    /// Its resource version.
+    pub version: String,
+    /// Whether it has a `deletionTimestamp`.
+    pub is_terminating: bool,
+    /// Who changed its spec last, if the API server knows.
+    pub writer: Option<Writer>,
+    /// Its spec, and the metadata that a verdict reads.
+    pub(super) content: Value,
+}
+
+/// A client that changed the spec of a policy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Writer {
+    /// The field manager.
+    pub manager: String,
+    /// `Apply` or `Update`.
+    pub operation: String,
+    /// When, as the API server writes it.
+    pub time: String,
+}
+
+/// A pod.
+#[derive(Clone, PartialEq)]
+pub struct PodObject {
+    /// Its name.
+    pub name: String,
+    /// Its uid.
+    pub uid: String,
+    /// Its resource version.
+    pub version: String,
+    /// Whether it has a `deletionTimestamp`.
+    pub is_terminating: bool,
+    /// Whether it is the mirror pod of a static pod, which is never repaired, as `/mutate` never patches it.
+    pub is_mirror: bool,
+    /// Its labels; `None` if it has no label map.
+    pub(super) labels: Option<Map<String, Value>>,
+}
+
+/// A namespace.
+#[derive(Clone, PartialEq, Eq)]
+pub struct NamespaceObject {
+    /// Its name.
+    pub name: String,
+    /// Whether it has a `deletionTimestamp`.
+    pub is_terminating: bool,
+    pub(super) labels: Map<String, Value>,
+}
+
+/// A foreign policy.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ForeignObject {
+    /// Its namespace; empty if it is in none.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+}
+
+fn owned(object: &Value, pointer: &str) -> String {
+    text(object, pointer).unwrap_or_default().to_owned()
+}
+
+fn is_terminating(object: &Value) -> bool {
+    text(object, "/metadata/deletionTimestamp").is_some()
+}
+
+impl PolicyObject {
+    /// Reads a policy of the API.
+    pub fn read(object: &Value) -> PolicyObject {
+        let mut metadata = Map::new();
+        metadata.insert("name".to_owned(), owned(object, "/metadata/name").into());
+        for list in ["ownerReferences", "finalizers"] {
+            if let Some(value) = object.pointer(&format!("/metadata/{list}")) {
+                metadata.insert(list.to_owned(), value.clone());
+            }
+        }
+        if let Some(reason) = map(object, "/metadata/annotations").remove(BREAK_GLASS) {
+            metadata.insert("annotations".to_owned(), json!({BREAK_GLASS: reason}));
+        }
+        PolicyObject {
+            name: owned(object, "/metadata/name"),
+            version: owned(object, "/metadata/resourceVersion"),
+            is_terminating: is_terminating(object),
+            writer: Writer::last(object),
+            content: json!({"metadata": metadata, "spec": object.get("spec").cloned().unwrap_or_default()}),
+        }
+    }
+}
+
+impl Writer {
+    /// Returns the manager of the newest entry of `managedFields` that has fields of the spec.
+    fn last(object: &Value) -> Option<Writer> {
+        let entries = object.pointer("/metadata/managedFields").and_then(Value::as_array)?;
+        let of_spec = entries.iter().filter(|entry| entry.pointer("/fieldsV1/f:spec").is_some());
+        // Times of one format are in the order of their texts.
+        let newest = of_spec.max_by_key(|entry| text(entry, "/time").unwrap_or_default())?;
+        Some(Writer { manager: owned(newest, "/manager"), operation: owned(newest, "/operation"), time: owned(newest, "/time") })
+    }
+}
+
+impl PodObject {
+    /// Reads a pod of the API, or its metadata.
+    pub fn read(object: &Value) -> PodObject {
+        let mut owners = object.pointer("/metadata/ownerReferences").and_then(Value::as_array).into_iter().flatten();
+        PodObject {
+            name: owned(object, "/metadata/name"),
+            uid: owned(object, "/metadata/uid"),
+            version: owned(object, "/metadata/resourceVersion"),
+            is_terminating: is_terminating(object),
+            // Any user can set the annotation, but only a kubelet can create a pod that is owned by its node.
+            is_mirror: map(object, "/metadata/annotations").contains_key(MIRROR)
+                && owners.any(|owner| text(owner, "/kind") == Some("Node") && text(owner, "/apiVersion") == Some("v1")),
+            labels: object.pointer("/metadata/labels").and_then(Value::as_object).cloned(),
+        }
+    }
+}
+
+impl NamespaceObject {
+    /// Reads a namespace of the API, or its metadata.
+    pub fn read(object: &Value) -> NamespaceObject {
+        NamespaceObject {
+            name: owned(object, "/metadata/name"),
+            is_terminating: is_terminating(object),
+            labels: map(object, "/metadata/labels"),
+        }
+    }
+
+    /// Returns the value of a label.
+    pub(super) fn label(&self, key: &str) -> Option<&str> {
+        self.labels.get(key).and_then(Value::as_str)
+    }
+}
+
+impl ForeignObject {
+    /// Reads a foreign policy of the API, or its metadata.
+    pub fn read(object: &Value) -> ForeignObject {
+        ForeignObject { namespace: owned(object, "/metadata/namespace"), name: owned(object, "/metadata/name") }
+    }
+}
+
+impl fmt::Debug for PolicyObject {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("PolicyObject").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for PodObject {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("PodObject").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for NamespaceObject {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("NamespaceObject").field("name", &self.name).finish_non_exhaustive()
+    }
+}

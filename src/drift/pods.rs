@@ -1,0 +1,155 @@
+//! The pods of a guarded namespace.
+
+use serde::Deserialize as _;
+use serde_json::{Value, json};
+
+use super::action::{Action, Target};
+use super::draft::{Draft, Wanted};
+use super::finding::{Finding, Object, Section, Severity};
+use super::memory::Key;
+use super::objects::PodObject;
+use super::snapshot::Pods;
+use crate::documents::text::{one_line, quoted};
+use crate::verdict::facts::{Facts, Objects, Pod};
+use crate::verdict::request::{Operation, Request};
+use crate::verdict::settings::UngrantedLabels;
+use crate::verdict::{Edit, Guard, Rule, Stage, judge};
+
+const KIND: &str = "Pod";
+/// The longest sentence, in characters.
+const LONGEST: usize = 2000;
+
+/// Plans the repair of the pods of a namespace.
+pub(super) fn plan(draft: &mut Draft, guard: &Guard, namespace: &str, pods: &Pods) {
+    if let Err(reason) = &pods.on_host_network {
+        draft.skip(Section::Pods, reason);
+    }
+    let mut is_complete = true;
+    for pod in pods.all.iter().filter(|pod| !pod.is_terminating) {
+        let is_on_host = pods.on_host_network.as_ref().is_ok_and(|uids| uids.contains(&pod.uid));
+        let content = json!({"metadata": {"name": pod.name, "labels": pod.labels}, "spec": {"hostNetwork": is_on_host}});
+        let judged = Judged { guard, namespace, pod };
+        if judged.plan(draft, &content).is_none() {
+            is_complete = false;
+            draft.skip(Section::Pods, format!("pod \"{}\" in {namespace} has labels that cannot be read", pod.name));
+        }
+    }
+    if is_complete {
+        draft.evaluated.push((Target::Pod, namespace.to_owned()));
+    }
+}
+
+/// One pod.
+struct Judged<'j> {
+    guard: &'j Guard,
+    namespace: &'j str,
+    pod: &'j PodObject,
+}
+
+impl Judged<'_> {
+    /// Adds the findings and the repair of the pod; `None` if it cannot be read. The pod is judged as if it were created.
+    fn plan(&self, draft: &mut Draft, content: &Value) -> Option<()> {
+        let facts = Facts::Pod(Objects { new: Some(Pod::deserialize(content).ok()?), old: None });
+        let request = Request {
+            resource: "pods".into(),
+            kind: KIND.into(),
+            name: self.pod.name.as_str().into(),
+            namespace: self.namespace.into(),
+            operation: Operation::Create,
+            ..Request::default()
+        };
+        let edits = judge(self.guard, Stage::Mutate, &request, &facts).edits;
+        let lacking: Vec<(&str, &str)> = edits.iter().filter_map(added).collect();
+        if !lacking.is_empty() {
+            draft.findings.push(self.lacks(&lacking));
+            if !self.pod.is_mirror {
+                draft.wanted.push(self.labels(&lacking));
+            }
+        }
+        let Facts::Pod(Objects { new: Some(pod), .. }) = &facts else { return None };
+        let identity = self.guard.canons.identify(&pod.metadata.labels);
+        // The judge has one finding for each wrong label, in this order.
+        let mut wrong = pod.metadata.labels.capabilities().filter(|(key, value)| identity.value(key) != Some(value));
+        for found in judge(self.guard, Stage::Validate, &request, &facts).findings {
+            let (severity, id) = match found.rule {
+                Rule::UngrantedLabel => (self.of_ungranted(), "ungranted-label"),
+                Rule::LabelValue => (Severity::Error, "label-value"),
+                Rule::TwoIdentities => (Severity::Error, "two-identities"),
+                Rule::HostNetwork => (severity_of(found.severity), "host-network"),
+                // A missing label has its finding already, and nothing says who set an annotation: the network plugin may.
+                _ => continue,
+            };
+            let mut finding = self.about(severity, id, &found.message);
+            if matches!(found.rule, Rule::UngrantedLabel | Rule::LabelValue)
+                && let Some((key, _)) = wrong.next()
+            {
+                let change = identity.value(key).map_or_else(|| quoted(&format!("{key}-")), |value| quoted_pair(key, value));
+                finding = finding.with_command(self.label_command(&change));
+            }
+            draft.findings.push(finding);
+        }
+        Some(())
+    }
+
+    fn of_ungranted(&self) -> Severity {
+        match self.guard.settings.ungranted_labels {
+            UngrantedLabels::Warn => Severity::Warning,
+            UngrantedLabels::Deny | UngrantedLabels::Strip => Severity::Error,
+        }
+    }
+
+    fn about(&self, severity: Severity, id: &'static str, message: &str) -> Finding {
+        let object = Object::new(KIND, self.namespace, &self.pod.name);
+        Finding::new(Section::Pods, severity, id, object, one_line(message, LONGEST)).at(&self.pod.version)
+    }
+
+    fn label_command(&self, changes: &str) -> String {
+        format!("kubectl -n {} label pod {} --overwrite {changes}", quoted(self.namespace), quoted(&self.pod.name))
+    }
+
+    fn lacks(&self, lacking: &[(&str, &str)]) -> Finding {
+        let pairs: Vec<String> = lacking.iter().map(|(key, value)| format!("{key}={value}")).collect();
+        let message = format!(
+            "pod \"{}\" lacks {}, which the canon grants to it: the pod is older than the guard, or than this grant",
+            self.pod.name,
+            pairs.join(", ")
+        );
+        let changes: Vec<String> = lacking.iter().map(|(key, value)| quoted_pair(key, value)).collect();
+        self.about(Severity::Error, "pod-lacks-label", &message).with_command(self.label_command(&changes.join(" ")))
+    }
+
+    /// Returns the repair that adds labels.
+    fn labels(&self, lacking: &[(&str, &str)]) -> Wanted {
+        let PodObject { name, uid, version, labels, .. } = self.pod;
+        let mut operations = vec![
+            json!({"op": "test", "path": "/metadata/uid", "value": uid}),
+            json!({"op": "test", "path": "/metadata/resourceVersion", "value": version}),
+        ];
+        if labels.is_none() {
+            operations.push(json!({"op": "add", "path": "/metadata/labels", "value": {}}));
+        }
+        for (key, value) in lacking {
+            let key = key.replace('~', "~0").replace('/', "~1");
+            operations.push(json!({"op": "add", "path": format!("/metadata/labels/{key}"), "value": value}));
+        }
+        let (namespace, name) = (self.namespace.to_owned(), name.clone());
+        let key = Key { target: Target::Pod, namespace: namespace.clone(), name: name.clone() };
+        let action = Action::Patch { target: Target::Pod, namespace, name, operations: Value::Array(operations) };
+        Wanted { key, action, writer: None }
+    }
+}
+
+fn added<'e>(edit: &Edit<'e>) -> Option<(&'e str, &'e str)> {
+    match edit {
+        Edit::Add { key, value } => Some((key, value)),
+        Edit::MakeMap | Edit::Remove { .. } => None,
+    }
+}
+
+fn quoted_pair(key: &str, value: &str) -> String {
+    format!("{}={}", quoted(key), if value.is_empty() { String::new() } else { quoted(value) })
+}
+
+fn severity_of(severity: crate::verdict::Severity) -> Severity {
+    if severity >= crate::verdict::Severity::Deny { Severity::Error } else { Severity::Warning }
+}

@@ -1,0 +1,61 @@
+//! What was read of a cluster.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use super::objects::{ForeignObject, NamespaceObject, PodObject, PolicyObject};
+
+/// A part of a cluster, or the sentence why it could not be read.
+pub type Read<T> = Result<T, String>;
+
+/// What was read of a cluster. A part that was not asked for is not there, and nothing is evaluated of it.
+///
+/// The parts are read one after another, so they may be moments apart. [`Finding::version`](super::Finding::version) tells which
+/// findings are about an object that is newer than the first part.
+#[derive(Debug, Default)]
+pub struct Snapshot {
+    /// The `NetworkPolicies`, by guarded namespace.
+    pub policies: BTreeMap<String, Read<Vec<PolicyObject>>>,
+    /// The pods, by guarded namespace.
+    pub pods: BTreeMap<String, Read<Pods>>,
+    /// All namespaces.
+    pub namespaces: Option<Read<Vec<NamespaceObject>>>,
+    /// The webhook configurations.
+    pub registration: Option<Read<Webhooks>>,
+    /// The foreign policies.
+    pub foreign: Vec<ForeignList>,
+}
+
+/// The webhook configurations that register the servers.
+#[derive(Debug, Default)]
+pub struct Webhooks {
+    /// The name of both.
+    pub name: String,
+    /// The mutating one, as the API server returns it; `None` if it does not exist.
+    pub mutating: Option<Value>,
+    /// The validating one.
+    pub validating: Option<Value>,
+    /// The names of the servers: those that their certificate has, or that the configurations have.
+    pub servers: Vec<String>,
+}
+
+/// The pods of a guarded namespace that have not terminated.
+#[derive(Debug)]
+pub struct Pods {
+    /// The pods.
+    pub all: Vec<PodObject>,
+    /// The uids of those that use the host network.
+    pub on_host_network: Read<BTreeSet<String>>,
+}
+
+/// The foreign policies of one kind: those of one namespace, or all of the cluster.
+#[derive(Debug)]
+pub struct ForeignList {
+    /// The API group.
+    pub group: String,
+    /// The plural name of the resource.
+    pub resource: String,
+    /// The objects.
+    pub objects: Read<Vec<ForeignObject>>,
+}
