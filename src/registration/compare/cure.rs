@@ -94,17 +94,21 @@ fn flags(registration: &Registration<'_>) -> String {
         ("foreign-policies", settings.foreign_policies, defaults.foreign_policies),
         ("neighbors", settings.neighbors, defaults.neighbors),
         ("network-annotations", settings.network_annotations, defaults.network_annotations),
+        ("claims", settings.claims, defaults.claims),
     ] {
         if value != default {
             flag(name, word(value));
         }
     }
     let kinds: Vec<String> = settings.foreign_kinds.iter().map(ToString::to_string).collect();
+    let controllers = |settings: &Settings| settings.workload_controllers.iter().map(ToString::to_string).collect::<Vec<_>>();
+    let (stated_controllers, default_controllers) = (controllers(settings), controllers(&defaults));
     for (name, values, defaults) in [
         ("foreign-kind", &kinds, &Vec::new()),
         ("plugin-writer", &settings.plugin_writers, &defaults.plugin_writers),
         ("network-annotation", &settings.network_annotation_keys, &defaults.network_annotation_keys),
         ("namespace-controller", &settings.namespace_controllers, &defaults.namespace_controllers),
+        ("workload-controller", &stated_controllers, &default_controllers),
     ] {
         if values != defaults {
             for value in values {
