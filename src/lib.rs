@@ -5,9 +5,10 @@
 //! verdict needs ([`json_skim`] skips the rest) and writes the response; [`verdict`] judges the facts by the
 //! [`canon`], with [`policy`] for what a NetworkPolicy means; [`audit`] records denials. [`registration`]
 //! generates the webhook configurations that make the API server send reviews. [`analysis`] tells which endpoints
-//! can connect, for commands. [`drift`] tells what is wrong in a cluster, for `netpol check`. [`cli`] reads flags, files and the clock.
+//! can connect, for commands, and [`report`] makes a page of it. [`drift`] tells what is wrong in a cluster. [`cli`] reads flags, files
+//! and the clock.
 //!
-//! The rooms in reading order: [`documents`], [`policy`], [`canon`], [`analysis`], [`verdict`], [`registration`], [`drift`],
+//! The rooms in reading order: [`documents`], [`policy`], [`canon`], [`analysis`], [`report`], [`verdict`], [`registration`], [`drift`],
 //! [`audit`], [`admission`], [`certificates`], [`server`], [`cluster`], [`controller`], [`cli`]. Each knows only the rooms before it.
 //!
 //! Deliberately absent from the request path: calls to the API server, locks, and typed Kubernetes objects, which
@@ -25,5 +26,6 @@ pub mod documents;
 pub mod drift;
 pub mod policy;
 pub mod registration;
+pub mod report;
 pub mod server;
 pub mod verdict;

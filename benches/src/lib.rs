@@ -11,4 +11,5 @@ pub mod figures;
 pub mod floor;
 pub mod pods;
 pub mod seeds;
+pub mod worlds;
 pub mod worst;

@@ -6,7 +6,9 @@ use serde::Deserialize;
 use super::read::{self, Fault};
 use crate::verdict::WorkloadKind;
 use crate::verdict::facts::fields::Map;
-use crate::verdict::facts::{Annotated, CronJob, Facts, Objects, WithAnnotations, Workload};
+use crate::verdict::facts::{
+    Annotated, ControllerRevision, CronJob, Facts, Objects, PodTemplate, WholeTemplate, WithAnnotations, Workload,
+};
 use crate::verdict::wanted::FactKind;
 
 /// Reads the wanted facts. `given` are the keys of annotations that a flag adds.
@@ -19,21 +21,34 @@ pub(super) fn facts<'a>(wanted: FactKind, given: &[String], raw: &Objects<Raw<'a
         FactKind::Missing(field) => Facts::Missing(field),
         FactKind::Pod => Facts::Pod(annotated(raw, given)?),
         FactKind::Binding => Facts::Binding(annotated(raw, given)?),
-        FactKind::Workload(kind) => Facts::Workload(
-            kind,
-            match kind {
-                WorkloadKind::Plain | WorkloadKind::ReplicationController => both(raw)?,
-                WorkloadKind::CronJob => {
-                    let Objects { new, old } = both::<CronJob<'a>>(raw)?;
-                    Objects { new: new.map(Workload::from), old: old.map(Workload::from) }
-                }
-            },
-        ),
+        FactKind::Workload(kind) => Facts::Workload(kind, workload(kind, raw)?),
         FactKind::NetworkPolicy => Facts::NetworkPolicy(both(raw)?),
         FactKind::DeletedPolicy => Facts::DeletedPolicy(old(raw)?),
         FactKind::ForeignPolicy => Facts::ForeignPolicy(both(raw)?),
         FactKind::Namespace => Facts::Namespace(annotated(raw, given)?),
     })
+}
+
+/// Reads workloads, and those of an update once more with their whole templates.
+fn workload<'a>(kind: WorkloadKind, raw: &Objects<Raw<'a>>) -> Result<Objects<Workload<'a>>, Fault> {
+    let mut objects = match kind {
+        WorkloadKind::Plain | WorkloadKind::ReplicationController => both(raw)?,
+        WorkloadKind::CronJob => converted::<CronJob<'a>>(raw)?,
+        WorkloadKind::PodTemplate => converted::<PodTemplate<'a>>(raw)?,
+        WorkloadKind::ControllerRevision => converted::<ControllerRevision<'a>>(raw)?,
+    };
+    if raw.old.is_some() {
+        let whole = both::<WholeTemplate<'a>>(raw)?;
+        for (object, whole) in [(&mut objects.new, whole.new), (&mut objects.old, whole.old)] {
+            object.iter_mut().zip(whole).for_each(|(object, whole)| object.whole = Some(whole.into()));
+        }
+    }
+    Ok(objects)
+}
+
+fn converted<'a, T: Deserialize<'a> + Into<Workload<'a>>>(raw: &Objects<Raw<'a>>) -> Result<Objects<Workload<'a>>, Fault> {
+    let Objects { new, old } = both::<T>(raw)?;
+    Ok(Objects { new: new.map(T::into), old: old.map(T::into) })
 }
 
 /// Reads both objects. If a flag adds keys, their annotations are read once more: without the flag, faults in annotations

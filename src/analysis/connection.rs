@@ -1,5 +1,7 @@
 //! What policies allow between two endpoints, and why.
 
+use std::borrow::Cow;
+use std::cell::OnceCell;
 use std::collections::BTreeSet;
 
 use super::endpoint::{End, Pods};
@@ -68,6 +70,35 @@ pub fn connection(policies: &[NamedPolicy], from: &End, to: &End, itself: bool) 
     between(policies, (from, of(from, Direction::Egress)), (to, of(to, Direction::Ingress)), itself)
 }
 
+/// One end of a connection, with the policies that isolate it. They are looked for when they are first needed.
+#[derive(Debug, Clone)]
+pub(crate) struct Part<'e> {
+    end: Cow<'e, End>,
+    direction: Direction,
+    isolated_by: OnceCell<Vec<usize>>,
+}
+
+impl<'e> Part<'e> {
+    pub(crate) fn new(end: Cow<'e, End>, direction: Direction) -> Part<'e> {
+        Part { end, direction, isolated_by: OnceCell::new() }
+    }
+
+    fn allowed(&self, policies: &[NamedPolicy], peer: &Part<'_>) -> PortSet {
+        let isolated_by = self.isolated_by.get_or_init(|| isolating(policies, &self.end, self.direction));
+        side(policies, self.direction, isolated_by.clone(), (&self.end, &peer.end)).allowed
+    }
+}
+
+/// Returns whether some ports, or without ports any port, are open for certain: the same as [`connection`] says, in less time for
+/// many connections.
+pub(crate) fn is_open(policies: &[NamedPolicy], from: &Part<'_>, to: &Part<'_>, ports: Option<&PortSet>) -> bool {
+    let is_met = |allowed: &PortSet| ports.map_or(!allowed.is_empty(), |ports| ports.is_subset(allowed));
+    // The end whose policies are known is faster, and may be enough.
+    let (first, second) = if to.isolated_by.get().is_some() { (to, from) } else { (from, to) };
+    let allowed = first.allowed(policies, second);
+    is_met(&allowed) && is_met(&allowed.and(&second.allowed(policies, first)))
+}
+
 /// The same for ends whose isolating policies are known.
 pub(crate) fn between(
     policies: &[NamedPolicy],
@@ -129,6 +160,10 @@ fn side(policies: &[NamedPolicy], direction: Direction, isolated_by: Vec<usize>,
                 resolved.reasons.extend(match peer {
                     // The reason is that of the whole connection.
                     End::Pods(pods) if pods.host_network => None,
+                    // Then only an address that is not known leaves it open.
+                    End::Pods(pods) if pods.blocks == Some(true) => {
+                        Some(Reason::Address { policy: named.name.clone(), direction, rule: place + 1 })
+                    }
                     _ => Some(Reason::Block { policy: named.name.clone(), direction, rule: place + 1 }),
                 });
             }

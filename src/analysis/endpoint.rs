@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::parts::cidrs;
 use super::ports::{PortSet, point};
 use crate::documents::fault::{Fault, Faults, Path};
+use crate::documents::text::escaped;
 use crate::policy::addresses::{Cidr, Family};
 use crate::policy::ports::{NamedPort, PROTOCOLS, Protocol};
 use crate::policy::ranges::RangeSet;
@@ -49,6 +50,8 @@ pub struct Pods {
     pub ports: Option<PodPorts>,
     /// The addresses; `None` if they are not known.
     pub addresses: Option<Vec<IpAddr>>,
+    /// Whether the network plugin matches blocks with the addresses of pods; `None` if that is not known (rule 25).
+    pub blocks: Option<bool>,
     /// Whether the pods use the network of their nodes. Most network plugins then treat them as nodes (`semantics.md` rule 27).
     pub host_network: bool,
     /// Whether this is one pod, so that a connection with itself never leaves it (rule 29).
@@ -80,6 +83,20 @@ pub struct Addresses {
     pub(crate) set: RangeSet<u128>,
 }
 
+/// The maximum length of a name in Kubernetes, in characters. Longer text from a file is cut.
+const MAX_NAME: usize = 253;
+
+impl Endpoint {
+    /// Returns the id in words that can be printed: cut, with control characters escaped. Addresses that are no few CIDRs are those
+    /// that they lack: `0.0.0.0/0 except 10.0.0.0/8`.
+    pub fn title(&self) -> String {
+        match &self.end {
+            End::Addresses(addresses) => addresses.in_words(),
+            End::Pods(_) => escaped(&self.id, MAX_NAME),
+        }
+    }
+}
+
 impl Namespace {
     /// Returns a namespace. Every namespace has the label `kubernetes.io/metadata.name` (rule 19).
     pub fn new(name: &str, labels: BTreeMap<String, String>) -> Namespace {
@@ -92,7 +109,7 @@ impl Namespace {
 impl Pods {
     /// Returns pods with these labels, of which nothing else is known.
     pub fn labeled(namespace: Namespace, labels: BTreeMap<String, String>) -> Pods {
-        Pods { namespace, labels, ports: None, addresses: None, host_network: false, single: false }
+        Pods { namespace, labels, ports: None, addresses: None, blocks: None, host_network: false, single: false }
     }
 }
 
@@ -105,6 +122,12 @@ impl PodPorts {
         let list = if is_init { &mut self.of_init_containers } else { &mut self.of_containers };
         list.push(((protocol, Arc::from(name)), number));
         Some(())
+    }
+
+    /// Returns the numbers of the ports with a name, also those of restartable init containers, as a Service finds them.
+    pub fn numbers(&self, protocol: &str, name: &str) -> impl Iterator<Item = u16> {
+        let all = self.of_containers.iter().chain(&self.of_init_containers);
+        all.filter(move |((of, known), _)| of.name() == protocol && **known == *name).map(|(_, number)| *number)
     }
 
     /// Returns the same without the names that are not in `names`, sorted.
@@ -166,6 +189,14 @@ impl Addresses {
     #[must_use]
     pub fn others(&self) -> Addresses {
         Addresses { family: self.family, set: self.family.every_address().less(&self.set) }
+    }
+
+    fn in_words(&self) -> String {
+        let (cidrs, lacking) = (self.cidrs(), self.others().cidrs());
+        if lacking.is_empty() || lacking.len() >= cidrs.len() {
+            return cidrs.join(",");
+        }
+        format!("{} except {}", self.whole().cidrs().join(","), lacking.join(","))
     }
 
     /// Returns the CIDRs that the addresses consist of, in order.

@@ -23,8 +23,16 @@ pub fn of_canon(canons: &Canons, namespace: &str) -> (Vec<NamedPolicy>, Vec<Endp
     let canonical = canons.first().policies(namespace).into_iter().flat_map(|policies| &policies.by_name);
     let policies: Vec<NamedPolicy> =
         canonical.map(|(name, canonical)| NamedPolicy { name: name.clone(), policy: canonical.policy.clone() }).collect();
-    let place = Place { canons, own: Namespace::new(namespace, BTreeMap::new()), values: Values::of(canons, &policies) };
-    let mut endpoints: Vec<Endpoint> = canons.first().grants.iter().flat_map(|grant| place.identities(grant, &policies)).collect();
+    let mut endpoints = told_apart(canons, namespace, &policies);
+    endpoints.extend(addresses(&policies));
+    (policies, endpoints)
+}
+
+/// Returns the endpoints of the first canon that policies tell apart, without addresses. The policies can be others than those of
+/// the canon.
+pub fn told_apart(canons: &Canons, namespace: &str, policies: &[NamedPolicy]) -> Vec<Endpoint> {
+    let place = Place { canons, own: Namespace::new(namespace, BTreeMap::new()), values: Values::of(canons, policies) };
+    let mut endpoints: Vec<Endpoint> = canons.first().grants.iter().flat_map(|grant| place.identities(grant, policies)).collect();
     let unlabeled = [
         (format!("{namespace}/*"), "AnyPod", place.own.clone()),
         ("*/*".to_owned(), "OtherNamespaces", Namespace::new(&place.values.fresh_namespace(), BTreeMap::new())),
@@ -49,8 +57,7 @@ pub fn of_canon(canons: &Canons, namespace: &str) -> (Vec<NamedPolicy>, Vec<Endp
     others.sort_by(|left, right| left.id.cmp(&right.id));
     endpoints.extend(others);
     endpoints.extend(unlabeled);
-    endpoints.extend(addresses(&policies));
-    (policies, endpoints)
+    endpoints
 }
 
 /// Returns an endpoint. `own` is the namespace whose policies are known.
@@ -147,7 +154,7 @@ impl Place<'_> {
 }
 
 /// Returns labels that a selector accepts.
-fn example(selector: &Selector) -> BTreeMap<String, String> {
+pub(crate) fn example(selector: &Selector) -> BTreeMap<String, String> {
     let entries = selector.entries().iter();
     entries.filter_map(|(key, values)| Some((key.to_string(), values.example()?.to_string()))).collect()
 }

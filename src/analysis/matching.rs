@@ -61,7 +61,12 @@ fn block_of_pod(family: Family, block: &RangeSet<u128>, pods: &Pods) -> Match {
         of == family && block.contains(number)
     };
     let may_contain = known.map_or(!block.is_empty(), |addresses| addresses.iter().any(contains));
-    if may_contain { Match::Maybe } else { Match::No }
+    match pods.blocks {
+        _ if !may_contain => Match::No,
+        Some(false) if !pods.host_network => Match::No,
+        Some(true) if known.is_some() => Match::Yes,
+        _ => Match::Maybe,
+    }
 }
 
 /// The ports of a rule on one destination.

@@ -1,11 +1,12 @@
 //! The smallest change of labels that opens a connection.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::connection::{Connection, NamedPolicy, connection};
+use super::connection::{Connection, NamedPolicy, Part, connection, is_open};
 use super::endpoint::{End, Pods};
 use super::ports::PortSet;
-use crate::policy::{Policy, Selector};
+use crate::policy::{Direction, Policy, Selector};
 
 /// The most changes that are evaluated.
 const MAX_TRIED: usize = 20_000;
@@ -43,12 +44,6 @@ pub struct Wish<'w> {
     pub ports: Option<&'w PortSet>,
 }
 
-impl Wish<'_> {
-    fn is_met(&self, allowed: &PortSet) -> bool {
-        self.ports.map_or(!allowed.is_empty(), |ports| ports.is_subset(allowed))
-    }
-}
-
 /// Returns the smallest changes of labels with which the wish is met, of those that `rank` puts first. `rank` returns `None`
 /// for a change that must not be proposed. Every change was evaluated. `None` if no change of up to two labels opens the ports.
 pub fn opening(policies: &[NamedPolicy], wish: Wish<'_>, rank: impl Fn(&LabelChange) -> Option<usize>) -> Option<Vec<LabelChange>> {
@@ -62,20 +57,38 @@ pub fn opening(policies: &[NamedPolicy], wish: Wish<'_>, rank: impl Fn(&LabelCha
         changes.extend(candidates(policies, side, pods).into_iter().filter_map(|change| Some((rank(&change)?, change))));
     }
     changes.sort();
-    let mut tried = 0;
-    let mut opens = |chosen: &[&LabelChange]| {
-        tried += 1;
-        tried <= MAX_TRIED && wish.is_met(&changed(policies, wish, chosen).allowed)
+    let changes: Vec<LabelChange> = changes.into_iter().map(|(_, change)| change).collect();
+    // Most tries share an end with others, so the policies of each end are looked for once.
+    let base = (Part::new(Cow::Borrowed(wish.from), Direction::Egress), Part::new(Cow::Borrowed(wish.to), Direction::Ingress));
+    let after = |chosen: &[&LabelChange]| {
+        let (from, to) = ends(wish, chosen);
+        let part = |end, direction| matches!(end, Cow::Owned(_)).then(|| Part::new(end, direction));
+        (part(from, Direction::Egress), part(to, Direction::Ingress))
     };
-    let changes: Vec<&LabelChange> = changes.iter().map(|(_, change)| change).collect();
-    if let Some(one) = changes.iter().find(|change| opens(&[change])) {
-        return Some(vec![(*one).clone()]);
+    let singles: Vec<_> = changes.iter().map(|change| after(&[change])).collect();
+    let mut tried = 0;
+    let mut opens = |from: Option<&Part<'_>>, to: Option<&Part<'_>>| {
+        tried += 1;
+        tried <= MAX_TRIED && is_open(policies, from.unwrap_or(&base.0), to.unwrap_or(&base.1), wish.ports)
+    };
+    for (change, (from, to)) in changes.iter().zip(&singles) {
+        if opens(from.as_ref(), to.as_ref()) {
+            return Some(vec![change.clone()]);
+        }
     }
-    for (place, first) in changes.iter().enumerate() {
-        for second in changes.iter().take(place) {
-            let is_same_label = first.side == second.side && first.key == second.key;
-            if !is_same_label && opens(&[second, first]) {
-                return Some(vec![(*second).clone(), (*first).clone()]);
+    for (place, (first, one)) in changes.iter().zip(&singles).enumerate() {
+        for (second, other) in changes.iter().zip(&singles).take(place) {
+            let is_open = if first.side != second.side {
+                let (source, destination) = if first.side == SideOf::Source { (one, other) } else { (other, one) };
+                opens(source.0.as_ref(), destination.1.as_ref())
+            } else if first.key != second.key {
+                let (from, to) = after(&[second, first]);
+                opens(from.as_ref(), to.as_ref())
+            } else {
+                false
+            };
+            if is_open {
+                return Some(vec![second.clone(), first.clone()]);
             }
         }
     }
@@ -84,18 +97,28 @@ pub fn opening(policies: &[NamedPolicy], wish: Wish<'_>, rank: impl Fn(&LabelCha
 
 /// Returns the connection after a change of labels.
 pub fn changed(policies: &[NamedPolicy], wish: Wish<'_>, changes: &[&LabelChange]) -> Connection {
-    let with = |end: &End, side: SideOf| {
-        let End::Pods(pods) = end else { return end.clone() };
+    let (from, to) = ends(wish, changes);
+    connection(policies, &from, &to, wish.itself)
+}
+
+/// Returns both ends after a change of labels.
+fn ends<'w>(wish: Wish<'w>, changes: &[&LabelChange]) -> (Cow<'w, End>, Cow<'w, End>) {
+    let with = |end: &'w End, side: SideOf| {
+        let is_here = |change: &&&LabelChange| change.side == side || wish.itself;
+        let End::Pods(pods) = end else { return Cow::Borrowed(end) };
+        if !changes.iter().any(|change| is_here(&change)) {
+            return Cow::Borrowed(end);
+        }
         let mut pods = pods.clone();
-        for change in changes.iter().filter(|change| change.side == side || wish.itself) {
+        for change in changes.iter().filter(is_here) {
             match &change.value {
                 Some(value) => pods.labels.insert(change.key.clone(), value.clone()),
                 None => pods.labels.remove(&change.key),
             };
         }
-        End::Pods(pods)
+        Cow::Owned(End::Pods(pods))
     };
-    connection(policies, &with(wish.from, SideOf::Source), &with(wish.to, SideOf::Destination), wish.itself)
+    (with(wish.from, SideOf::Source), with(wish.to, SideOf::Destination))
 }
 
 /// Returns every change of one label that a selector may notice.

@@ -1,17 +1,14 @@
 //! Which of many endpoints can connect.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
 
+use super::classes::Reader;
 use super::connection::{NamedPolicy, between, connection, isolating};
-use super::endpoint::{self, Addresses, End, Endpoint, Namespace, Pods};
-use super::parts;
+use super::endpoint::{Addresses, End, Endpoint, Pods};
+use super::parts::Partition;
 use super::ports::PortSet;
 use super::reason::Reason;
-use crate::policy::addresses::Family;
-use crate::policy::ports::NamedPort;
-use crate::policy::ranges::RangeSet;
-use crate::policy::{Direction, Policy, Selector};
+use crate::policy::Direction;
 
 /// The connections between endpoints. Pods that policies cannot tell apart are one class, so that the cost grows with the number
 /// of classes.
@@ -59,21 +56,7 @@ impl Flow {
 impl<'w> Reach<'w> {
     /// Evaluates policies for every pair of endpoints.
     pub fn new(policies: &'w [NamedPolicy], endpoints: &'w [Endpoint]) -> Reach<'w> {
-        let keys = Keys::of(policies);
-        let mut known: BTreeMap<Pods, usize> = BTreeMap::new();
-        let mut members: Vec<End> = Vec::new();
-        let mut classes = Vec::with_capacity(endpoints.len());
-        for endpoint in endpoints {
-            let end = keys.relevant(&endpoint.end);
-            let class = match &end {
-                End::Pods(pods) => *known.entry(pods.clone()).or_insert(members.len()),
-                End::Addresses(_) => members.len(),
-            };
-            if class == members.len() {
-                members.push(end);
-            }
-            classes.push(class);
-        }
+        let Classes { of_endpoint: classes, ends: members } = Classes::new(policies, endpoints);
         let isolated = |direction| members.iter().map(|end| isolating(policies, end, direction)).collect::<Vec<_>>();
         let (egress, ingress) = (isolated(Direction::Egress), isolated(Direction::Ingress));
         let row = |(from, egress): (&End, &Vec<usize>)| {
@@ -87,6 +70,16 @@ impl<'w> Reach<'w> {
     /// Returns the endpoints.
     pub fn endpoints(&self) -> &'w [Endpoint] {
         self.endpoints
+    }
+
+    /// Returns the class of an endpoint: endpoints of one class are those that policies cannot tell apart.
+    pub fn class(&self, endpoint: usize) -> Option<usize> {
+        self.classes.get(endpoint).copied()
+    }
+
+    /// Returns the policies that isolate an endpoint in a direction, as indexes.
+    pub fn isolated_by(&self, endpoint: usize, direction: Direction) -> Vec<usize> {
+        self.endpoints.get(endpoint).map(|endpoint| isolating(self.policies, &endpoint.end, direction)).unwrap_or_default()
     }
 
     /// Returns the number of classes.
@@ -113,7 +106,40 @@ impl<'w> Reach<'w> {
     }
 }
 
+/// The classes of endpoints that policies cannot tell apart.
+pub(crate) struct Classes {
+    /// The class of each endpoint.
+    pub(crate) of_endpoint: Vec<usize>,
+    /// What the members of each class are, with only what policies read of them.
+    pub(crate) ends: Vec<End>,
+}
+
+impl Classes {
+    pub(crate) fn new(policies: &[NamedPolicy], endpoints: &[Endpoint]) -> Classes {
+        let reader = Reader::new(policies);
+        let mut known: BTreeMap<Pods, usize> = BTreeMap::new();
+        let mut ends: Vec<End> = Vec::new();
+        let mut of_endpoint = Vec::with_capacity(endpoints.len());
+        for endpoint in endpoints {
+            let end = reader.read(&endpoint.end);
+            let class = match &end {
+                End::Pods(pods) => *known.entry(pods.clone()).or_insert(ends.len()),
+                End::Addresses(_) => ends.len(),
+            };
+            if class == ends.len() {
+                ends.push(end);
+            }
+            of_endpoint.push(class);
+        }
+        Classes { of_endpoint, ends }
+    }
+}
+
 fn flow(policies: &[NamedPolicy], from: (&End, &Vec<usize>), to: (&End, &Vec<usize>)) -> Flow {
+    // What is between addresses is not considered.
+    if matches!((from.0, to.0), (End::Addresses(_), End::Addresses(_))) {
+        return Flow::none();
+    }
     let found = between(policies, (from.0, from.1.clone()), (to.0, to.1.clone()), false);
     Flow { allowed: found.allowed, depends: found.depends, reasons: found.reasons }
 }
@@ -126,58 +152,9 @@ pub fn addresses(policies: &[NamedPolicy]) -> Vec<Endpoint> {
 /// Returns the parts of some addresses that policies tell apart.
 pub fn divided(policies: &[NamedPolicy], addresses: &Addresses) -> Vec<Addresses> {
     let family = addresses.family;
-    let parts = parts::parts(family, &addresses.set, policies.iter().map(|named| &named.policy));
-    parts.into_iter().map(|set| Addresses { family, set }).collect()
-}
-
-/// What policies read of endpoints.
-struct Keys<'w> {
-    of_pods: BTreeSet<&'w str>,
-    of_namespaces: BTreeSet<&'w str>,
-    ports: BTreeSet<&'w NamedPort>,
-    /// The parts of all addresses of each family.
-    parts: [(Family, Vec<RangeSet<u128>>); 2],
-}
-
-impl<'w> Keys<'w> {
-    fn of(policies: &'w [NamedPolicy]) -> Keys<'w> {
-        let all = || policies.iter().map(|named| &named.policy);
-        let rules = |direction| all().filter_map(move |policy| policy.rules(direction)).flat_map(|rules| &rules.written);
-        let names = [Direction::Ingress, Direction::Egress].into_iter().flat_map(rules).flat_map(|rule| rule.ports.names.iter());
-        Keys {
-            of_pods: all().flat_map(Policy::pod_selectors).flat_map(Selector::keys).collect(),
-            of_namespaces: all().flat_map(Policy::namespace_selectors).flat_map(Selector::keys).collect(),
-            ports: names.collect(),
-            parts: [Family::V4, Family::V6].map(|family| (family, parts::parts(family, &family.every_address(), all()))),
-        }
-    }
-
-    /// Returns an endpoint with only what policies read of it.
-    fn relevant(&self, end: &End) -> End {
-        let End::Pods(pods) = end else { return end.clone() };
-        let keep = |labels: &BTreeMap<String, String>, keys: &BTreeSet<&str>| -> BTreeMap<String, String> {
-            let is_read = |(key, _): &(&String, &String)| keys.contains(key.as_str());
-            labels.iter().filter(is_read).map(|(key, value)| (key.clone(), value.clone())).collect()
-        };
-        let namespace = Namespace { name: pods.namespace.name.clone(), labels: keep(&pods.namespace.labels, &self.of_namespaces).into() };
-        End::Pods(Pods {
-            namespace,
-            labels: keep(&pods.labels, &self.of_pods),
-            ports: if self.ports.is_empty() { None } else { pods.ports.as_ref().map(|ports| ports.only(&self.ports)) },
-            addresses: pods.addresses.as_ref().map(|addresses| self.representatives(addresses)),
-            host_network: pods.host_network,
-            single: false,
-        })
-    }
-
-    /// Returns the first address of the part that each address is in.
-    fn representatives(&self, addresses: &[IpAddr]) -> Vec<IpAddr> {
-        let first = |of: &IpAddr| {
-            let (family, number) = endpoint::number(*of);
-            let (_, parts) = self.parts.iter().find(|(known, _)| *known == family)?;
-            let part = parts.iter().find(|part| part.contains(number))?;
-            part.ranges().first().map(|(first, _)| endpoint::address(family, *first))
-        };
-        addresses.iter().filter_map(first).collect::<BTreeSet<_>>().into_iter().collect()
-    }
+    let parts = Partition::new(family, policies.iter().map(|named| &named.policy)).parts;
+    let inside = parts.into_iter().map(|part| part.less(&part.less(&addresses.set)));
+    let mut inside: Vec<_> = inside.filter(|set| !set.is_empty()).collect();
+    inside.sort_by_key(|set| set.ranges().first().copied());
+    inside.into_iter().map(|set| Addresses { family, set }).collect()
 }

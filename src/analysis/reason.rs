@@ -16,6 +16,15 @@ pub enum Reason {
         /// The number of the rule, from 1.
         rule: usize,
     },
+    /// An `ipBlock` may include the address of a pod, which is not known.
+    Address {
+        /// The policy.
+        policy: String,
+        /// The direction of the rule.
+        direction: Direction,
+        /// The number of the rule, from 1.
+        rule: usize,
+    },
     /// The number of a named port is not known (rule 22).
     UnknownPort(String),
     /// A named port is that of a restartable init container (rule 22).
@@ -31,6 +40,9 @@ impl fmt::Display for Reason {
         match self {
             Reason::Block { policy, direction, rule } => {
                 write!(formatter, "whether the ipBlock in {policy} {direction} rule {rule} applies to pods depends on the network plugin")
+            }
+            Reason::Address { policy, direction, rule } => {
+                write!(formatter, "whether the ipBlock in {policy} {direction} rule {rule} contains the address of a pod is not known")
             }
             Reason::UnknownPort(name) => write!(formatter, "the number of the named port {name} is not known"),
             Reason::InitContainerPort(name) => {

@@ -35,7 +35,10 @@ fn check_grants(left: &Canon, right: &Canon, problems: &mut Problems) {
     let (keys_of_left, keys_of_right) = (keys(left), keys(right));
     for ours in &left.grants {
         for theirs in &right.grants {
-            if is_same(ours, theirs) || exclude_each_other(left, right, ours, theirs) || !ours.selector.can_match_with(&theirs.selector) {
+            if ours.gives_the_same(theirs)
+                || exclude_each_other(left, right, ours, theirs)
+                || !ours.selector.can_match_with(&theirs.selector)
+            {
                 continue;
             }
             let conflict = disagreement(ours, theirs, right, &keys_of_right).or_else(|| disagreement(theirs, ours, left, &keys_of_left));
@@ -64,13 +67,9 @@ fn isolating(canons: &[&Canon], namespace: &str, pods: &Selector, direction: Dir
     named.join(", ")
 }
 
-fn is_same(ours: &Grant, theirs: &Grant) -> bool {
-    ours.selector == theirs.selector && ours.labels == theirs.labels && ours.shared == theirs.shared
-}
-
 /// Returns whether one of the canons has both grants. Then a pod that both select has two identities, and no labels.
 fn exclude_each_other(left: &Canon, right: &Canon, ours: &Grant, theirs: &Grant) -> bool {
-    let has = |canon: &Canon, grant: &Grant| canon.grants.iter().any(|known| is_same(known, grant));
+    let has = |canon: &Canon, grant: &Grant| canon.grants.iter().any(|known| known.gives_the_same(grant));
     !ours.shared && !theirs.shared && (has(left, theirs) || has(right, ours))
 }
 

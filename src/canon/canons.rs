@@ -13,6 +13,7 @@ use super::compiled::Canon;
 use super::documents::Documents;
 use super::error::CanonError;
 use super::grants::Grant;
+pub use super::identity::MAX_CANONS;
 use super::identity::{Identity, Index, Origins};
 use super::keys::CAPABILITY_PREFIX;
 use super::labels::Labels;
@@ -23,9 +24,6 @@ use crate::documents::text;
 use crate::policy::compare::compare_within;
 use crate::policy::steps::{MAX_STEPS, Steps};
 use crate::policy::{Allowed, Comparison, Policy, Selector};
-
-/// The maximum number of accepted canons.
-pub const MAX_CANONS: usize = 16;
 
 /// The maximum number of steps to compare a drifted policy with that of a canon that is not accepted: enough for every
 /// built-in policy, and little beside the comparison that found the drift.
@@ -108,7 +106,8 @@ impl Canons {
         }
         let (grants, origins) = merged_grants(&all);
         let policies = || all.iter().flat_map(|canon| canon.namespaces.values());
-        let (identity_keys, neighbors) = (identity_keys(&grants, policies()), neighbors::collect(policies()));
+        let protected = all.iter().flat_map(|canon| &canon.protected_labels);
+        let (identity_keys, neighbors) = (identity_keys(&grants, policies(), protected), neighbors::collect(policies()));
         let namespaces = first.namespaces.keys().cloned();
         let allowed = namespaces.map(|namespace| {
             let policies = all.iter().filter_map(|canon| canon.policies(&namespace)).flat_map(|policies| policies.by_name.values());
@@ -192,8 +191,13 @@ impl Canons {
         self.index.granters(&self.grants, key)
     }
 
+    /// Returns the grants of all canons, in order, equal ones once.
+    pub fn grants(&self) -> &[Grant] {
+        &self.grants
+    }
+
     /// Returns whether a label key is part of a pod's identity: a key outside `netpol/` that a grant or a pod
-    /// selector of a canonical policy or peer reads.
+    /// selector of a canonical policy or peer reads, or that a canon protects.
     pub fn is_identity_key(&self, key: &str) -> bool {
         self.identity_keys.contains(key)
     }
@@ -255,9 +259,7 @@ fn merged_grants(canons: &[&Canon]) -> (Vec<Grant>, Vec<Origins>) {
         // Two equal grants of one canon exclude each other, so only grants of earlier canons are compared.
         let earlier = grants.len();
         for grant in &canon.grants {
-            let equal = |known: &Grant| {
-                known.name == grant.name && known.selector == grant.selector && known.labels == grant.labels && known.shared == grant.shared
-            };
+            let equal = |known: &Grant| known.name == grant.name && known.says_the_same(grant);
             if let Some(origins) = grants.iter().take(earlier).position(equal).and_then(|found| origins.get_mut(found)) {
                 origins.add(position);
             } else {
@@ -269,12 +271,16 @@ fn merged_grants(canons: &[&Canon]) -> (Vec<Grant>, Vec<Origins>) {
     (grants, origins)
 }
 
-fn identity_keys<'p>(grants: &[Grant], namespaces: impl Iterator<Item = &'p Policies>) -> BTreeSet<String> {
+fn identity_keys<'p>(
+    grants: &'p [Grant],
+    namespaces: impl Iterator<Item = &'p Policies>,
+    protected: impl Iterator<Item = &'p String>,
+) -> BTreeSet<String> {
     let of_grants = grants.iter().map(|grant| &grant.selector);
     let of_policies = namespaces.flat_map(|policies| policies.by_name.values()).flat_map(|canonical| canonical.policy.pod_selectors());
     let selectors = of_grants.chain(of_policies);
     let keys = selectors.flat_map(Selector::keys).filter(|key| !key.starts_with(CAPABILITY_PREFIX));
     // Thousands of policies may read the same few keys.
-    let distinct: BTreeSet<&str> = keys.collect();
+    let distinct: BTreeSet<&str> = keys.chain(protected.map(String::as_str)).collect();
     distinct.into_iter().map(str::to_owned).collect()
 }

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use super::compiled::Canon;
-use super::grant_changes::{self, GrantChange, Kind};
+use super::grant_changes::{self, GrantChange, Kind, ProtectedChange};
 use super::policies::{CanonicalPolicy, Policies};
 use crate::policy::{
     Allowed, Beyond, Change, Comparison, Difference, Direction, Isolation, Policy, Selector, compare, compare_among, isolation,
@@ -23,6 +23,8 @@ pub struct Changes<'c> {
     pub isolation: Vec<IsolationChange>,
     /// The grants that differ.
     pub grants: Vec<GrantChange<'c>>,
+    /// The protected labels that only one of the canons has.
+    pub protected: Vec<ProtectedChange<'c>>,
 }
 
 /// A policy that differs.
@@ -93,12 +95,13 @@ impl<'c> Changes<'c> {
             renamed,
             isolation: isolation_changes(old, new),
             grants: grant_changes::grant_changes(&from.grants, &to.grants),
+            protected: grant_changes::protected_changes(&from.protected_labels, &to.protected_labels),
         }
     }
 
     /// Returns whether both canons mean the same.
     pub fn is_empty(&self) -> bool {
-        self.policies.is_empty() && self.isolation.is_empty() && self.grants.is_empty()
+        self.policies.is_empty() && self.isolation.is_empty() && self.grants.is_empty() && self.protected.is_empty()
     }
 }
 

@@ -62,7 +62,13 @@ fn compile(documents: &Documents, namespaces: &[String]) -> Result<Canon, CanonE
         by_namespace.insert(first.to_owned(), policies);
     }
     let grants = objects.grants.into_iter().map(|document| document.grant).collect();
-    Ok(Canon { source: documents.source().to_owned(), hash: documents.hash().to_owned(), grants, namespaces: by_namespace })
+    Ok(Canon {
+        source: documents.source().to_owned(),
+        hash: documents.hash().to_owned(),
+        grants,
+        protected_labels: objects.protected_labels,
+        namespaces: by_namespace,
+    })
 }
 
 fn read(documents: &Documents, problems: &mut Problems) -> Objects {

@@ -1,6 +1,6 @@
 //! One compiled canon.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::grants::Grant;
 use super::policies::Policies;
@@ -14,6 +14,8 @@ pub struct Canon {
     pub hash: String,
     /// The grants, in the order of the documents.
     pub grants: Vec<Grant>,
+    /// The keys of labels that are fixed once a pod is created, besides those that selectors read.
+    pub protected_labels: BTreeSet<String>,
     /// The policies of each guarded namespace.
     pub namespaces: BTreeMap<String, Policies>,
 }

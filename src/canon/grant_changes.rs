@@ -1,5 +1,7 @@
 //! The grants that differ between two canons. Their names have no meaning: a grant is found again by what it says.
 
+use std::collections::BTreeSet;
+
 use super::grants::Grant;
 use crate::policy::Selector;
 
@@ -42,10 +44,25 @@ pub struct PodLabel<'c> {
     pub value: &'c str,
 }
 
+/// A protected label that only one canon has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ProtectedChange<'c> {
+    /// The key.
+    pub key: &'c str,
+    /// What happens to it.
+    pub kind: Kind,
+}
+
+/// Returns the protected labels that only one canon has, sorted by key.
+pub(super) fn protected_changes<'c>(from: &'c BTreeSet<String>, to: &'c BTreeSet<String>) -> Vec<ProtectedChange<'c>> {
+    let change = |key: &'c String| ProtectedChange { key, kind: if from.contains(key) { Kind::Removed } else { Kind::Added } };
+    from.symmetric_difference(to).map(change).collect()
+}
+
 /// Returns the grants that differ: by name if both canons have the name, else by selector.
 pub(super) fn grant_changes<'c>(from: &'c [Grant], to: &'c [Grant]) -> Vec<GrantChange<'c>> {
-    let mut removed: Vec<&Grant> = from.iter().filter(|grant| !to.iter().any(|other| says_the_same(grant, other))).collect();
-    let mut added: Vec<&Grant> = to.iter().filter(|grant| !from.iter().any(|other| says_the_same(grant, other))).collect();
+    let mut removed: Vec<&Grant> = from.iter().filter(|grant| !to.iter().any(|other| grant.says_the_same(other))).collect();
+    let mut added: Vec<&Grant> = to.iter().filter(|grant| !from.iter().any(|other| grant.says_the_same(other))).collect();
     let mut pairs: Vec<(Option<&Grant>, Option<&Grant>)> = Vec::new();
     for is_pair in [has_the_name as fn(&Grant, &Grant) -> bool, has_the_selector] {
         removed.retain(|old| match added.iter().position(|new| is_pair(old, new)) {
@@ -62,10 +79,6 @@ pub(super) fn grant_changes<'c>(from: &'c [Grant], to: &'c [Grant]) -> Vec<Grant
     let mut changes: Vec<GrantChange<'c>> = changes.collect();
     changes.sort_by_key(|change| (change.name, change.kind));
     changes
-}
-
-fn says_the_same(one: &Grant, other: &Grant) -> bool {
-    one.selector == other.selector && one.labels == other.labels && one.shared == other.shared
 }
 
 fn has_the_name(one: &Grant, other: &Grant) -> bool {
@@ -94,7 +107,10 @@ fn change<'c>(old: Option<&'c Grant>, new: Option<&'c Grant>, from: &'c [Grant],
         (old, new) => is_exclusive(old.or(new)) && old.or(new).is_some_and(|grant| grant.labels.is_empty()),
     };
     let name = new.or(old)?.name.as_str();
-    (excludes || !gains.is_empty() || !loses.is_empty()).then_some(GrantChange { name, kind, from: old, to: new, gains, loses })
+    // A grant that only one canon has limits nothing in the other.
+    let limits = |grant: Option<&Grant>| grant.map(|grant| grant.limits.clone()).unwrap_or_default();
+    let differs = excludes || !gains.is_empty() || !loses.is_empty() || limits(old) != limits(new);
+    differs.then_some(GrantChange { name, kind, from: old, to: new, gains, loses })
 }
 
 /// Returns the labels that a grant gives to pods to which `others` do not give them.

@@ -1,7 +1,8 @@
-//! Grants: which pods may have which `netpol/` labels.
+//! Grants: which pods may have which `netpol/` labels, and which labels are fixed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use super::claims::{self, Limits};
 use super::keys::CAPABILITY_PREFIX;
 use super::metadata::{check_maps, read_name};
 use crate::documents::fault::{FaultKind, Faults, Path};
@@ -24,6 +25,20 @@ pub struct Grant {
     pub labels: BTreeMap<String, String>,
     /// Whether a pod may have this identity in addition to another.
     pub shared: bool,
+    /// Who may claim the identity, and how its pods run.
+    pub limits: Limits,
+}
+
+impl Grant {
+    /// Returns whether both say the same, under whatever name.
+    pub fn says_the_same(&self, other: &Grant) -> bool {
+        self.gives_the_same(other) && self.limits == other.limits
+    }
+
+    /// Returns whether both give the same labels to the same pods, whoever may claim them.
+    pub(super) fn gives_the_same(&self, other: &Grant) -> bool {
+        self.selector == other.selector && self.labels == other.labels && self.shared == other.shared
+    }
 }
 
 /// A grant and its place in the documents.
@@ -35,10 +50,20 @@ pub(super) struct PlacedGrant {
     pub(super) grant: Grant,
 }
 
-/// Parses an object of kind Grants. Returns its name and its valid grants.
-pub(super) fn read_set(place: &Place, object: &Node<'_>, faults: &mut Faults) -> (Option<String>, Vec<PlacedGrant>) {
+/// An object of kind Grants.
+#[derive(Debug, Default)]
+pub(super) struct GrantSet {
+    pub(super) name: Option<String>,
+    /// The valid grants.
+    pub(super) grants: Vec<PlacedGrant>,
+    /// Keys of labels that are fixed once a pod is created, besides those that selectors read.
+    pub(super) protected_labels: BTreeSet<String>,
+}
+
+/// Parses an object of kind Grants.
+pub(super) fn read_set(place: &Place, object: &Node<'_>, faults: &mut Faults) -> GrantSet {
     let root = Path::Root("");
-    faults.map(object, &root, &["apiVersion", "kind", "metadata", "grants"]);
+    faults.map(object, &root, &["apiVersion", "kind", "metadata", "grants", "protectedLabels"]);
     let field = Path::Root("metadata");
     let name = match object.get("metadata") {
         None => {
@@ -61,11 +86,33 @@ pub(super) fn read_set(place: &Place, object: &Node<'_>, faults: &mut Faults) ->
             grants.push(PlacedGrant { place: place.clone(), field: field.to_string(), grant });
         }
     }
-    (name, grants)
+    GrantSet { name, grants, protected_labels: read_protected(object, &root, faults) }
+}
+
+fn read_protected<'n>(object: &'n Node<'n>, root: &Path<'_>, faults: &mut Faults) -> BTreeSet<String> {
+    let list = Path::Root("protectedLabels");
+    let mut keys = BTreeSet::new();
+    for (index, node) in faults.list(object, "protectedLabels", root).iter().enumerate() {
+        let field = list.index(index);
+        let Some(key) = node.as_str() else {
+            faults.wrong_type(node, &field, "a string");
+            continue;
+        };
+        if let Some(fault) = label_key_fault(key) {
+            faults.add(&field, FaultKind::Invalid, fault);
+        } else if key.starts_with(CAPABILITY_PREFIX) {
+            let message = format!("must not start with {CAPABILITY_PREFIX}; grants protect these labels");
+            faults.add(&field, FaultKind::Invalid, message);
+        } else {
+            keys.insert(key.to_owned());
+        }
+    }
+    keys
 }
 
 fn parse<'n>(node: &'n Node<'n>, field: &Path<'_>, faults: &mut Faults) -> Option<Grant> {
-    let grant = faults.map(node, field, &["name", "podSelector", "labels", "shared"])?;
+    let known = [["name", "podSelector", "labels", "shared"].as_slice(), &claims::FIELDS].concat();
+    let grant = faults.map(node, field, &known)?;
     let name = read_grant_name(grant, field, faults);
     let selector = read_selector(grant, field, faults);
     let labels = read_labels(grant, field, faults);
@@ -77,8 +124,9 @@ fn parse<'n>(node: &'n Node<'n>, field: &Path<'_>, faults: &mut Faults) -> Optio
             false
         }
     };
+    let limits = claims::read(grant, field, faults);
     let selector = selector?;
-    Some(Grant { name: name?, selects: selector.to_string(), selector, labels, shared })
+    Some(Grant { name: name?, selects: selector.to_string(), selector, labels, shared, limits })
 }
 
 fn read_grant_name<'n>(grant: &'n Node<'n>, field: &Path<'_>, faults: &mut Faults) -> Option<String> {

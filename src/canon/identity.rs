@@ -14,6 +14,8 @@ use super::labels::Labels;
 #[derive(Debug, Clone)]
 pub struct Identity<'c> {
     grants: &'c [Grant],
+    /// The canons that have each of the grants.
+    origins: &'c [Origins],
     /// Indexes in `grants`, ascending.
     selecting: Vec<usize>,
     conflict: bool,
@@ -57,17 +59,41 @@ impl<'c> Identity<'c> {
         })
     }
 
+    /// Returns whether the pod keeps a limit. `states` returns whether a grant has the limit, and `is_kept` whether the pod keeps
+    /// that of the grant. Within a canon, every limit counts. Of several canons, one that has the limit is enough, so that a release can be
+    /// upgraded; a canon without it does not lift the limit of another one.
+    pub fn keeps(&self, states: impl Fn(&Grant) -> bool, is_kept: impl Fn(&Grant) -> bool) -> bool {
+        let stating = || self.grants().filter(|grant| states(grant));
+        if stating().all(&is_kept) {
+            return true;
+        }
+        (0..MAX_CANONS).any(|canon| {
+            let is_of = |position: &&usize| self.origins.get(**position).is_some_and(|origins| origins.overlaps(Origins::of(canon)));
+            let mut own = self
+                .selecting
+                .iter()
+                .filter(is_of)
+                .filter_map(|position| self.grants.get(*position))
+                .filter(|grant| states(grant))
+                .peekable();
+            own.peek().is_some() && own.all(&is_kept)
+        })
+    }
+
     fn giving(&self) -> impl Iterator<Item = &'c Grant> {
         self.grants().filter(|_| !self.conflict)
     }
 }
+
+/// The maximum number of accepted canons: the bits of [`Origins`].
+pub const MAX_CANONS: usize = 16;
 
 /// The canons that have a grant, as a set of positions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Origins(u16);
 
 impl Origins {
-    /// The set of one canon. Positions are less than [`MAX_CANONS`](super::canons::MAX_CANONS).
+    /// The set of one canon. Positions are less than [`MAX_CANONS`].
     pub(super) fn of(position: usize) -> Origins {
         Origins(1 << position)
     }
@@ -132,13 +158,13 @@ impl Index {
         index
     }
 
-    pub(super) fn identify<'c>(&self, grants: &'c [Grant], labels: &(impl Labels + ?Sized)) -> Identity<'c> {
+    pub(super) fn identify<'c>(&'c self, grants: &'c [Grant], labels: &(impl Labels + ?Sized)) -> Identity<'c> {
         let found = labels.pairs().filter_map(|(key, value)| self.required.get(key)?.get(value)).flatten();
         let selects = |position: &usize| grants.get(*position).is_some_and(|grant| grant.selector.matches(|key| labels.value(key)));
         // A grant is indexed by one key, and a pod has one value of it, so there are no duplicates.
         let mut selecting: Vec<usize> = found.chain(&self.others).copied().filter(selects).collect();
         selecting.sort_unstable();
-        let mut identity = Identity { grants, selecting, conflict: false };
+        let mut identity = Identity { grants, origins: &self.origins, selecting, conflict: false };
         identity.conflict = self.is_conflict(&identity);
         identity
     }

@@ -13,7 +13,9 @@
 //! | `canons`, `agreement` | the accepted canons; whether canons can be accepted together |
 //! | `changes`, `grant_changes` | what a canon changes in comparison with another one |
 //! | `policies`, `manifest` | the canonical policies of one namespace; a policy as a manifest |
+//! | `split` | a canon of the same meaning with one direction per policy |
 //! | `grants`, `identity` | which pods may have which labels; the grants that select a pod |
+//! | `claims` | who may claim an identity, as which account its pods run, and which images they have |
 //! | `neighbors` | the selectors of neighbor namespaces |
 //! | `error` | the error of a canon that cannot be used |
 
@@ -21,6 +23,7 @@ mod agreement;
 mod builtin;
 pub mod canons;
 mod changes;
+mod claims;
 mod compile;
 mod compiled;
 pub mod documents;
@@ -35,6 +38,7 @@ mod metadata;
 mod neighbors;
 mod objects;
 mod policies;
+mod split;
 
 #[cfg(test)]
 mod tests;
@@ -42,13 +46,15 @@ mod tests;
 pub use builtin::{BUILT_IN, DEFAULT};
 pub use canons::{Accepted, Canons, Version};
 pub use changes::{Changes, IsolationChange, PolicyChange, Renamed};
+pub use claims::{Account, Claims, ImagePattern, Limits};
 pub use compiled::Canon;
 pub use documents::Documents;
 pub use error::CanonError;
-pub use grant_changes::{GrantChange, Kind, PodLabel};
+pub use grant_changes::{GrantChange, Kind, PodLabel, ProtectedChange};
 pub use grants::Grant;
 pub use identity::Identity;
 pub use keys::{API_GROUP, BREAK_GLASS, CAPABILITY_PREFIX};
 pub use labels::Labels;
 pub use neighbors::NeighborSelector;
 pub use policies::{CanonicalPolicy, Policies};
+pub use split::split_directions;

@@ -1,8 +1,10 @@
 //! The objects in the documents of a canon: their kinds and fields.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
-use super::grants::{self, PlacedGrant};
+use super::grants::{self, GrantSet, PlacedGrant};
 use super::keys::API_GROUP;
 use super::metadata::Metadata;
 use crate::documents::fault::{FaultKind, Faults, Path};
@@ -26,6 +28,7 @@ pub(super) struct Objects {
     pub(super) grants: Vec<PlacedGrant>,
     /// The places and names of the objects of kind Grants.
     pub(super) grant_sets: Vec<(Place, String)>,
+    pub(super) protected_labels: BTreeSet<String>,
 }
 
 /// The kinds of objects that a canon may have.
@@ -75,9 +78,10 @@ impl Objects {
         match kind {
             Some(Kind::NetworkPolicy) => self.policies.extend(read_policy(&place, &node, object, &mut faults)),
             Some(Kind::Grants) => {
-                let (name, grants) = grants::read_set(&place, &node, &mut faults);
+                let GrantSet { name, grants, protected_labels } = grants::read_set(&place, &node, &mut faults);
                 self.grant_sets.extend(name.map(|name| (place.clone(), name)));
                 self.grants.extend(grants);
+                self.protected_labels.extend(protected_labels);
             }
             Some(Kind::List) => {
                 faults.map(&node, &ROOT, &["apiVersion", "kind", "metadata", "items"]);

@@ -4,6 +4,7 @@ use clap::ValueEnum;
 use clap::builder::PossibleValue;
 
 use crate::audit::Level;
+use crate::drift::Section;
 use crate::registration::Send;
 use crate::server::tls::TlsMin;
 use crate::verdict::settings::{Action, Enforcement, ExtraPolicies, UngrantedLabels, Workloads};
@@ -54,6 +55,17 @@ choices!(Workloads {
     Warn: "warn", "Admit the workload with a warning";
     Deny: "deny", "Reject the workload";
     Ignore: "ignore", "Admit the workload without a warning";
+});
+
+choices!(Section {
+    Canon: "canon", "The accepted canons";
+    Policies: "policies", "The NetworkPolicies of the guarded namespaces: missing, drifted, to be deleted, wider than the canon";
+    Pods: "pods", "The labels of their pods, and pods on the host network";
+    Registration: "registration", "Whether both webhook configurations make the API server send what the servers judge";
+    Certificate: "certificate", "Whether the certificate of the servers is valid, and trusted by every caBundle";
+    Probe: "probe", "Whether the API server asks the webhook";
+    Neighbors: "neighbors", "The namespaces that the canon's namespaceSelectors match";
+    ForeignPolicies: "foreign-policies", "Policies of other APIs (Cilium, Calico, AdminNetworkPolicy …)";
 });
 
 choices!(Level {

@@ -15,6 +15,8 @@ pub enum Status {
     Clean,
     /// Drift, other findings, or a denied request: exit code 1.
     Findings,
+    /// Something could not be evaluated, and there are no findings: exit code 3.
+    NotEvaluated,
 }
 
 /// An error that ends a command.
@@ -82,7 +84,7 @@ fn number(result: &CommandResult) -> u8 {
         Ok(Status::Clean) => 0,
         Ok(Status::Findings) => 1,
         Err(Failure { cause: Cause::Input, .. }) => 2,
-        Err(Failure { cause: Cause::Internal, .. }) => 3,
+        Ok(Status::NotEvaluated) | Err(Failure { cause: Cause::Internal, .. }) => 3,
     }
 }
 
@@ -94,6 +96,7 @@ mod tests {
     fn every_result_has_its_exit_code() {
         assert_eq!(number(&Ok(Status::Clean)), 0);
         assert_eq!(number(&Ok(Status::Findings)), 1);
+        assert_eq!(number(&Ok(Status::NotEvaluated)), 3);
         assert_eq!(number(&Err(Failure::input(anyhow::anyhow!("no such file")))), 2);
         assert_eq!(number(&Err(Failure::internal(anyhow::anyhow!("disk full")))), 3);
     }

@@ -13,6 +13,7 @@ use super::choices::word;
 use super::exit::Failure;
 use super::parse::{namespace, network_annotation, user_or_group};
 use crate::canon::{Canons, DEFAULT};
+use crate::verdict::controllers::WorkloadController;
 use crate::verdict::foreign::GivenKind;
 use crate::verdict::settings::{Action, Enforcement, ExtraPolicies, UngrantedLabels, Workloads};
 use crate::verdict::{Guard, Settings};
@@ -76,6 +77,20 @@ pub struct RegisteredArgs {
     #[arg(long = "network-annotation", value_name = "KEY", env = "NETPOL_NETWORK_ANNOTATION", value_delimiter = ',')]
     #[arg(value_parser = network_annotation)]
     pub network_annotation_keys: Vec<String>,
+
+    /// Action for a user who claims an identity, a service account or an image that the grant of a pod does not list.
+    ///
+    /// With `deny`, the API server also rejects workloads, changes of their templates, changes of images and ephemeral
+    /// containers while no server responds.
+    #[arg(long, value_name = "HOW", env = "NETPOL_CLAIMS", value_enum, default_value_t = Settings::default().claims)]
+    pub claims: Action,
+
+    /// Controller that creates pods or workloads for workloads of these kinds, as USER=KIND or USER=KIND,KIND (repeatable).
+    ///
+    /// Its pods need no claim: the workload was judged when its author sent it.
+    #[arg(long = "workload-controller", value_name = "CONTROLLER", env = "NETPOL_WORKLOAD_CONTROLLER", value_delimiter = '\n')]
+    #[arg(default_values_t = Settings::default().workload_controllers)]
+    pub workload_controllers: Vec<WorkloadController>,
 
     /// User name of the namespace controller, whose deletions are always allowed (repeatable).
     ///
@@ -169,6 +184,8 @@ impl RegisteredArgs {
             neighbors: self.neighbors,
             network_annotations: self.network_annotations,
             network_annotation_keys: self.network_annotation_keys.clone(),
+            claims: self.claims,
+            workload_controllers: self.workload_controllers.clone(),
             namespace_controllers: self.namespace_controllers.clone(),
             ..Settings::default()
         }
@@ -202,12 +219,14 @@ impl JudgeArgs {
             ("network-annotations", word(&self.registered.network_annotations)),
             ("host-network", word(&self.host_network)),
             ("workloads", word(&self.workloads)),
+            ("claims", word(&self.registered.claims)),
         ] {
             flags.push(format!("--{flag}={value}"));
         }
         flags.extend(self.registered.foreign_kinds.iter().map(|kind| format!("--foreign-kind={kind}")));
         flags.extend(self.registered.plugin_writers.iter().map(|user| format!("--plugin-writer={user}")));
         flags.extend(self.registered.network_annotation_keys.iter().map(|key| format!("--network-annotation={key}")));
+        flags.extend(self.registered.workload_controllers.iter().map(|controller| format!("--workload-controller={controller}")));
         flags.extend(self.registered.namespace_controllers.iter().map(|user| format!("--namespace-controller={user}")));
         flags.extend(self.break_glass_groups.iter().map(|group| format!("--break-glass-group={group}")));
         flags
@@ -304,10 +323,13 @@ mod tests {
             "--network-annotations=deny",
             "--host-network=allow",
             "--workloads=ignore",
+            "--claims=deny",
             "--foreign-kind=example.org/flowpolicies",
             "--foreign-kind=kubeovn.io/vpcs",
             "--plugin-writer=eks:network-policy-controller",
             "--network-annotation=example.org/pool",
+            "--workload-controller=system:serviceaccount:argo-rollouts:argo-rollouts=Rollout",
+            "--workload-controller=cn=x,ou=y=Job,CronJob",
             "--namespace-controller=o\"brien",
             "--namespace-controller=x y",
             "--break-glass-group=cn=admins,ou=groups",

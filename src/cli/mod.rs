@@ -6,10 +6,12 @@
 //! |---|---|
 //! | `serve`, `managed_certificate` | `netpol serve`; its flags for the managed certificate |
 //! | `controller` | `netpol controller` |
-//! | `review/`, `check/` | `netpol review` and `netpol check`, which evaluate files |
+//! | `review/`, `check/` | `netpol review` and `netpol check`, which evaluate files; `check` also a cluster |
 //! | `render/` | `netpol render`: manifests for a cluster |
 //! | `canon/` | `netpol canon`: what one canon changes in comparison with another |
 //! | `reach/`, `explain/` | `netpol reach` and `netpol explain`: which endpoints can connect, and why |
+//! | `lint/` | `netpol lint`: mistakes in policies and grants |
+//! | `report/` | `netpol report`: a page for people |
 //! | `audit/`, `certs/`, `completions` | `netpol audit`, `netpol certs` and `netpol completions` |
 //! | `judge_args` | every flag that a verdict depends on |
 //! | `parse`, `choices` | the values of flags |
@@ -29,6 +31,7 @@ pub mod exit;
 pub mod explain;
 pub mod input;
 pub mod judge_args;
+pub mod lint;
 pub mod logging;
 pub mod managed_certificate;
 pub mod manifests;
@@ -37,6 +40,7 @@ pub mod parse;
 pub mod program;
 pub mod reach;
 pub mod render;
+pub mod report;
 pub mod review;
 pub mod serve;
 pub mod words;
@@ -69,7 +73,7 @@ pub enum Command {
     Review(Box<review::Args>),
     /// Run the drift controller.
     Controller(Box<controller::Args>),
-    /// Compare manifests with the canon.
+    /// Compare a cluster or manifests with the canon.
     Check(Box<check::Args>),
     /// Print the canon or the installation as manifests.
     Render(render::Args),
@@ -79,6 +83,10 @@ pub enum Command {
     Reach(Box<reach::Args>),
     /// Show why one endpoint can or cannot connect to another, and which label would open it.
     Explain(Box<explain::Args>),
+    /// Find mistakes in policies and grants.
+    Lint(Box<lint::Args>),
+    /// Write an HTML page that shows who reaches whom, and why.
+    Report(Box<report::Args>),
     /// Show and verify audit logs.
     Audit(audit::Args),
     /// Issue and inspect certificates.
@@ -118,6 +126,8 @@ fn run(command: Command, streams: &mut Streams) -> CommandResult {
         Command::Canon(args) => canon::run(&args, streams),
         Command::Reach(args) => reach::run(&args, streams),
         Command::Explain(args) => explain::run(&args, streams),
+        Command::Lint(args) => lint::run(&args, streams),
+        Command::Report(args) => report::run(&args, streams),
         Command::Audit(args) => audit::run(&args, streams),
         Command::Certs(args) => certs::run(&args, streams),
         Command::Completions(args) => completions::run(&args, definition(), streams),

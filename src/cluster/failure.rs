@@ -45,6 +45,18 @@ impl CallCause {
     }
 }
 
+/// Returns the sentence of a call that failed for one part of a cluster.
+///
+/// # Errors
+/// The API server does not respond, or rejects the credentials: nothing else can be read either.
+pub fn evaluated<T>(result: Result<T, CallError>) -> Result<Result<T, String>, CallError> {
+    match result {
+        Ok(value) => Ok(Ok(value)),
+        Err(error) if matches!(error.cause, CallCause::Unreachable | CallCause::Unauthorized) => Err(error),
+        Err(error) => Ok(Err(error.sentence)),
+    }
+}
+
 /// A call that failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{sentence}")]

@@ -23,7 +23,7 @@ mod watch;
 
 pub use backoff::{backoff, jittered};
 pub use client::{Cluster, Form, Response};
-pub use failure::{CallCause, CallError};
+pub use failure::{CallCause, CallError, evaluated};
 pub use kubeconfig::Chosen;
 pub use reference::{Collection, ObjectRef};
 pub use watch::{Followed, News};

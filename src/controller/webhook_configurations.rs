@@ -101,6 +101,12 @@ impl WebhookConfiguration {
     }
 }
 
+/// Returns the server names that the webhooks of a configuration call.
+pub(super) fn servers(content: &Value) -> Vec<String> {
+    let webhooks = content.get("webhooks").and_then(Value::as_array);
+    webhooks.into_iter().flatten().filter_map(|webhook| Webhook::parse(webhook).server).collect()
+}
+
 impl Webhook {
     fn parse(webhook: &Value) -> Webhook {
         let service = |field: &str| text(webhook, &format!("/clientConfig/service/{field}"));

@@ -14,6 +14,10 @@ pub enum Section {
     Policies,
     /// The pods of the guarded namespaces.
     Pods,
+    /// The webhook configurations.
+    Registration,
+    /// The certificate of the servers.
+    Certificate,
     /// Whether the webhook is called.
     Probe,
     /// The namespaces that canonical peers select.
@@ -87,8 +91,16 @@ pub struct NotEvaluated {
 
 impl Section {
     /// All sections, in the order in which they are shown.
-    pub const ALL: [Section; 6] =
-        [Section::Canon, Section::Policies, Section::Pods, Section::Probe, Section::Neighbors, Section::ForeignPolicies];
+    pub const ALL: [Section; 8] = [
+        Section::Canon,
+        Section::Policies,
+        Section::Pods,
+        Section::Registration,
+        Section::Certificate,
+        Section::Probe,
+        Section::Neighbors,
+        Section::ForeignPolicies,
+    ];
 
     /// Returns the name of the section in outputs and metrics.
     pub fn name(self) -> &'static str {
@@ -96,6 +108,8 @@ impl Section {
             Section::Canon => "canon",
             Section::Policies => "policies",
             Section::Pods => "pods",
+            Section::Registration => "registration",
+            Section::Certificate => "certificate",
             Section::Probe => "probe",
             Section::Neighbors => "neighbors",
             Section::ForeignPolicies => "foreign-policies",

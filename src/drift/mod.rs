@@ -15,7 +15,7 @@
 //! | `finding` | findings, their sections and severities; what is not evaluated |
 //! | `action` | the writes that repair an object |
 //! | `plan`, `draft` | the plan of a snapshot; the findings and repairs that it collects |
-//! | `policies`, `pods`, `neighbors`, `foreign` | the sections of a plan |
+//! | `policies`, `pods`, `registration`, `neighbors`, `foreign` | the sections of a plan |
 //! | `memory` | the repairs of each object: when the next one may be tried, and when they are suspended |
 //! | `probe` | the policy of a dry run that tests whether the webhook is called |
 
@@ -30,6 +30,7 @@ mod plan;
 mod pods;
 mod policies;
 pub mod probe;
+mod registration;
 mod snapshot;
 #[cfg(test)]
 mod tests;
@@ -39,4 +40,4 @@ pub use finding::{Finding, NotEvaluated, Object, Section, Severity};
 pub use memory::{Key, Memory, Repair, Suspended};
 pub use objects::{ForeignObject, NamespaceObject, PodObject, PolicyObject, Writer};
 pub use plan::{Plan, plan};
-pub use snapshot::{ForeignList, Pods, Read, Snapshot};
+pub use snapshot::{ForeignList, Pods, Read, Snapshot, Webhooks};

@@ -80,14 +80,15 @@ fn is_terminating(object: &Value) -> bool {
 impl PolicyObject {
     /// Reads a policy of the API.
     pub fn read(object: &Value) -> PolicyObject {
-        let mut metadata = json!({"name": owned(object, "/metadata/name")});
+        let mut metadata = Map::new();
+        metadata.insert("name".to_owned(), owned(object, "/metadata/name").into());
         for list in ["ownerReferences", "finalizers"] {
             if let Some(value) = object.pointer(&format!("/metadata/{list}")) {
-                metadata[list] = value.clone();
+                metadata.insert(list.to_owned(), value.clone());
             }
         }
         if let Some(reason) = map(object, "/metadata/annotations").remove(BREAK_GLASS) {
-            metadata["annotations"] = json!({BREAK_GLASS: reason});
+            metadata.insert("annotations".to_owned(), json!({BREAK_GLASS: reason}));
         }
         PolicyObject {
             name: owned(object, "/metadata/name"),

@@ -9,7 +9,7 @@ use super::finding::{Finding, NotEvaluated, Section};
 use super::memory::{Decision, Key, Memory, Repair, Suspended};
 use super::objects::NamespaceObject;
 use super::snapshot::{Read, Snapshot};
-use super::{foreign, neighbors, pods, policies};
+use super::{foreign, neighbors, pods, policies, registration};
 use crate::verdict::Guard;
 
 /// What is wrong in a cluster, and what would repair it.
@@ -47,6 +47,11 @@ pub fn plan(snapshot: &Snapshot, guard: &Guard, repair: Repair, memory: &Memory,
             (State::Exists, Err(reason)) => draft.skip(Section::Pods, reason),
             (State::Exists, Ok(objects)) => pods::plan(&mut draft, guard, namespace, objects),
         }
+    }
+    match &snapshot.registration {
+        None => {}
+        Some(Err(reason)) => draft.skip(Section::Registration, reason),
+        Some(Ok(webhooks)) => registration::plan(&mut draft, guard, webhooks),
     }
     match namespaces {
         None => {}

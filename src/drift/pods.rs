@@ -9,10 +9,11 @@ use super::finding::{Finding, Object, Section, Severity};
 use super::memory::Key;
 use super::objects::PodObject;
 use super::snapshot::Pods;
+use crate::canon::{Identity, Limits};
 use crate::documents::text::{one_line, quoted};
 use crate::verdict::facts::{Facts, Objects, Pod};
 use crate::verdict::request::{Operation, Request};
-use crate::verdict::settings::UngrantedLabels;
+use crate::verdict::settings::{Enforcement, UngrantedLabels};
 use crate::verdict::{Edit, Guard, Rule, Stage, judge};
 
 const KIND: &str = "Pod";
@@ -27,11 +28,7 @@ pub(super) fn plan(draft: &mut Draft, guard: &Guard, namespace: &str, pods: &Pod
     let mut is_complete = true;
     for pod in pods.all.iter().filter(|pod| !pod.is_terminating) {
         let is_on_host = pods.on_host_network.as_ref().is_ok_and(|uids| uids.contains(&pod.uid));
-        let mut metadata = json!({"name": pod.name});
-        if let Some(labels) = &pod.labels {
-            metadata["labels"] = labels.clone().into();
-        }
-        let content = json!({"metadata": metadata, "spec": {"hostNetwork": is_on_host}});
+        let content = json!({"metadata": {"name": pod.name, "labels": pod.labels}, "spec": {"hostNetwork": is_on_host}});
         let judged = Judged { guard, namespace, pod };
         if judged.plan(draft, &content).is_none() {
             is_complete = false;
@@ -62,16 +59,16 @@ impl Judged<'_> {
             operation: Operation::Create,
             ..Request::default()
         };
+        let Facts::Pod(Objects { new: Some(pod), .. }) = &facts else { return None };
+        let identity = self.guard.canons.identify(&pod.metadata.labels);
         let edits = judge(self.guard, Stage::Mutate, &request, &facts).edits;
         let lacking: Vec<(&str, &str)> = edits.iter().filter_map(added).collect();
         if !lacking.is_empty() {
             draft.findings.push(self.lacks(&lacking));
-            if !self.pod.is_mirror {
+            if self.may_repair(&identity) {
                 draft.wanted.push(self.labels(&lacking));
             }
         }
-        let Facts::Pod(Objects { new: Some(pod), .. }) = &facts else { return None };
-        let identity = self.guard.canons.identify(&pod.metadata.labels);
         // The judge has one finding for each wrong label, in this order.
         let mut wrong = pod.metadata.labels.capabilities().filter(|(key, value)| identity.value(key) != Some(value));
         for found in judge(self.guard, Stage::Validate, &request, &facts).findings {
@@ -83,7 +80,7 @@ impl Judged<'_> {
                 // A missing label has its finding already, and nothing says who set an annotation: the network plugin may.
                 _ => continue,
             };
-            let mut finding = self.new(severity, id, &found.message);
+            let mut finding = self.about(severity, id, &found.message);
             if matches!(found.rule, Rule::UngrantedLabel | Rule::LabelValue)
                 && let Some((key, _)) = wrong.next()
             {
@@ -95,6 +92,13 @@ impl Judged<'_> {
         Some(())
     }
 
+    /// Returns whether the pod may get its labels. It may not if a grant says who may claim the identity, or limits what its pods run:
+    /// nobody knows any more who created the pod. While violations are admitted, a pod may have been given its identity by anybody.
+    fn may_repair(&self, identity: &Identity<'_>) -> bool {
+        let is_limited = identity.grants().any(|grant| grant.limits != Limits::default());
+        !self.pod.is_mirror && !is_limited && self.guard.settings.enforcement == Enforcement::Deny
+    }
+
     fn of_ungranted(&self) -> Severity {
         match self.guard.settings.ungranted_labels {
             UngrantedLabels::Warn => Severity::Warning,
@@ -102,7 +106,7 @@ impl Judged<'_> {
         }
     }
 
-    fn new(&self, severity: Severity, id: &'static str, message: &str) -> Finding {
+    fn about(&self, severity: Severity, id: &'static str, message: &str) -> Finding {
         let object = Object::new(KIND, self.namespace, &self.pod.name);
         Finding::new(Section::Pods, severity, id, object, one_line(message, LONGEST)).at(&self.pod.version)
     }
@@ -119,7 +123,7 @@ impl Judged<'_> {
             pairs.join(", ")
         );
         let changes: Vec<String> = lacking.iter().map(|(key, value)| quoted_pair(key, value)).collect();
-        self.new(Severity::Error, "pod-lacks-label", &message).with_command(self.label_command(&changes.join(" ")))
+        self.about(Severity::Error, "pod-lacks-label", &message).with_command(self.label_command(&changes.join(" ")))
     }
 
     /// Returns the repair that adds labels.

@@ -174,12 +174,12 @@ impl Judged<'_> {
             r#"kubectl -n {namespace} patch networkpolicy {quoted_name} --type=json -p '[{{"op":"remove","path":"/metadata/finalizers"}}]'; {}"#,
             restore::command(version.canon, self.namespace, &[name])
         );
-        self.new(Severity::Error, "policy-doomed", message).with_command(command)
+        self.about(Severity::Error, "policy-doomed", &message).with_command(command)
     }
 
-    fn new(&self, severity: Severity, id: &'static str, message: String) -> Finding {
+    fn about(&self, severity: Severity, id: &'static str, message: &str) -> Finding {
         let object = Object::new(KIND, self.namespace, &self.object.name);
-        Finding::new(Section::Policies, severity, id, object, one_line(&message, LONGEST)).at(&self.object.version)
+        Finding::new(Section::Policies, severity, id, object, one_line(message, LONGEST)).at(&self.object.version)
     }
 
     /// Returns the finding of a check for the finding of a judge.
@@ -218,7 +218,7 @@ impl Judged<'_> {
             }
             _ => (stated, None),
         };
-        Finding { differences: found.differences, witness: found.witness, command, ..self.new(severity, id, message) }
+        Finding { differences: found.differences, witness: found.witness, command, ..self.about(severity, id, &message) }
     }
 
     /// Returns the sentence about the differences of a policy; `None` if it could not be compared.

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde_json::Value;
+
 use super::objects::{ForeignObject, NamespaceObject, PodObject, PolicyObject};
 
 /// A part of a cluster, or the sentence why it could not be read.
@@ -19,8 +21,23 @@ pub struct Snapshot {
     pub pods: BTreeMap<String, Read<Pods>>,
     /// All namespaces.
     pub namespaces: Option<Read<Vec<NamespaceObject>>>,
+    /// The webhook configurations.
+    pub registration: Option<Read<Webhooks>>,
     /// The foreign policies.
     pub foreign: Vec<ForeignList>,
+}
+
+/// The webhook configurations that register the servers.
+#[derive(Debug, Default)]
+pub struct Webhooks {
+    /// The name of both.
+    pub name: String,
+    /// The mutating one, as the API server returns it; `None` if it does not exist.
+    pub mutating: Option<Value>,
+    /// The validating one.
+    pub validating: Option<Value>,
+    /// The names of the servers: those that their certificate has, or that the configurations have.
+    pub servers: Vec<String>,
 }
 
 /// The pods of a guarded namespace that have not terminated.

@@ -105,6 +105,19 @@ impl Policy {
         }
     }
 
+    /// Returns the same policy for one direction, with the rules that `keep` accepts, by their index.
+    pub(crate) fn only(&self, direction: Direction, keep: impl Fn(usize, &Rule) -> bool) -> Policy {
+        let kept = self.rules(direction).map(|rules| {
+            let written = rules.written.iter().enumerate().filter(|(index, rule)| keep(*index, rule));
+            Rules::new(written.map(|(_, rule)| rule.clone()).collect(), direction)
+        });
+        let (ingress, egress) = match direction {
+            Direction::Ingress => (kept, None),
+            Direction::Egress => (None, kept),
+        };
+        Policy { home: self.home.clone(), subject: self.subject.clone(), ingress, egress }
+    }
+
     /// Returns every peer that a rule lists.
     pub(crate) fn peers(&self) -> impl Iterator<Item = &PeerSet> {
         let rules = self.ingress.iter().chain(&self.egress).flat_map(|rules| &rules.written);

@@ -101,7 +101,8 @@ pub(crate) fn peers(peers: &PeerSet, home: &str) -> String {
 
 const OTHERS: &str = "endpoints that are neither pods nor in an ipBlock (nodes)";
 
-fn is_home(namespaces: &Selector, home: &str) -> bool {
+/// Returns whether a selector selects only the policy's own namespace.
+pub(crate) fn is_home(namespaces: &Selector, home: &str) -> bool {
     namespaces.keys().eq([NAMESPACE_NAME_KEY]) && namespaces.required_values(NAMESPACE_NAME_KEY).is_some_and(|values| values.eq([home]))
 }
 

@@ -183,7 +183,7 @@ const ENDS_A_DELETION: &str = "request.operation == 'UPDATE' && has(oldObject.me
 fn selector_expression() -> String {
     let prefix = literal(CAPABILITY_PREFIX);
     let of =
-        |object: &str| format!("(request.kind.kind == 'CronJob' ? {object}.spec.?jobTemplate.?spec.?selector : {object}.spec.?selector)");
+        |object: &str| format!("(request.kind.kind == 'CronJob' ? {object}.?spec.?jobTemplate.?spec.?selector : {object}.?spec.?selector)");
     let (new, old) = (of("object"), of("oldObject"));
     format!(
         "({NOT_UPDATE} || {new} != {old}) && (request.kind.kind == 'ReplicationController' \

@@ -2,13 +2,14 @@
 //! `netpol render registration` prints.
 //!
 //! Pure: the inputs are a canon and flags, the outputs are two manifests. `webhooks` has the rules, the failure
-//! policy and the timeout of each webhook, `conditions` has the CEL expressions, `pod_condition` has the one that is
-//! generated from the grants, and `endpoint` has the address of the server and the CA bundle. `compare` finds how a
-//! registration in a cluster is weaker than the one that these make.
+//! policy and the timeout of each webhook, `conditions` has the CEL expressions, `claim_conditions` those
+//! about claims, `pod_condition` has the one that is generated from the grants, and `endpoint` has the address of the server and
+//! the CA bundle. `compare` finds how a registration in a cluster is weaker than the one that these make.
 //!
 //! The manifests depend on the grants of the canon and the keys that its selectors read, so they must be rendered again after
 //! the canon changes.
 
+mod claim_conditions;
 mod compare;
 mod conditions;
 mod endpoint;

@@ -1,15 +1,16 @@
 //! The match condition for new pods: a pod that is plainly right is not sent.
 //!
 //! A pod is plainly right if an exclusive grant selects it, at most one of each canon, its labels under `netpol/` are
-//! exactly those that the selecting grants give, and it has no host network, no network annotation and no mirror
-//! annotation. Then `/mutate` has nothing to add and `/validate` has no finding, whatever the flags of the server say.
+//! exactly those that the selecting grants give, it keeps the limits of all of these grants, its requester may run pods as its
+//! account, and it has no host network, no network annotation and no mirror annotation. Then `/mutate` has nothing to add and `/validate` has no finding, whatever the flags of the server say.
 //! Every other pod is sent, also one that would be allowed: the condition may only be stricter than the verdict.
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::claim_conditions::keeps_limits;
 use super::conditions::{Condition, list, literal, matches, network_keys};
 use crate::canon::{CAPABILITY_PREFIX, Canon, Canons, Grant};
-use crate::verdict::annotations;
+use crate::verdict::{Settings, annotations};
 
 /// The length of the longest condition in bytes. CEL rejects expressions of more than 100,000 characters, and the API
 /// server stops an evaluation at a cost of 1,000,000. A test with a real API server evaluates a condition of this length.
@@ -47,35 +48,37 @@ pub enum NoPodCondition {
     TooLong(usize),
 }
 
-/// Returns the expression that matches all requests except the creation of a pod that is plainly right. `given` are the
-/// keys of network annotations that a flag adds.
+/// Returns the expression that matches all requests except the creation of a pod that is plainly right.
 ///
 /// # Errors
 /// There can be no such condition.
-pub fn pod_condition(canons: &Canons, given: &[String]) -> Result<String, NoPodCondition> {
+pub fn pod_condition(canons: &Canons, settings: &Settings) -> Result<String, NoPodCondition> {
     let canons: Vec<&Canon> = canons.all().collect();
     let selects = Selects::new(&canons);
     if selects.exclusive.is_empty() {
         return Err(NoPodCondition::NoExclusiveGrant);
     }
-    let annotated = network_keys(&[annotations::NETWORK, &[annotations::MIRROR]].concat(), given);
+    let annotated = network_keys(&[annotations::NETWORK, &[annotations::MIRROR]].concat(), &settings.network_annotation_keys);
+    let grants = canons.iter().flat_map(|canon| &canon.grants);
+    let limits = keeps_limits(grants, |grant| selects.of(grant), &settings.workload_controllers);
     // A list of one item binds a name: match conditions have no variables.
     let expression = format!(
         "request.operation != 'CREATE' || !(!object.spec.?hostNetwork.orValue(false) \
          && size(object.metadata.?annotations.orValue({{}})) <= {MAX_ANNOTATIONS} \
          && !object.metadata.?annotations.orValue({{}}).exists(key, key in {annotated}) \
          && [object.metadata.?labels.orValue({{}})].exists(labels, size(labels) <= {MAX_LABELS} \
-         && [[{}]].exists(selects, {} && {})))",
+         && [[{}]].exists(selects, {} && {}{})))",
         selects.expressions.join(", "),
         selects.one_identity(),
         selects.exactly_the_granted(),
+        limits.map(|limits| format!(" && {limits}")).unwrap_or_default(),
     );
     if expression.len() > MAX_POD_CONDITION { Err(NoPodCondition::TooLong(expression.len())) } else { Ok(expression) }
 }
 
 /// Excludes new pods that are plainly right.
-pub(super) fn not_plainly_right(canons: &Canons, given: &[String]) -> Option<Condition> {
-    Some(Condition::new(NOT_PLAINLY_RIGHT, pod_condition(canons, given).ok()?))
+pub(super) fn not_plainly_right(canons: &Canons, settings: &Settings) -> Option<Condition> {
+    Some(Condition::new(NOT_PLAINLY_RIGHT, pod_condition(canons, settings).ok()?))
 }
 
 /// The selectors of the grants, each once. In the condition, `selects` is the list of their values for a pod, and a position
@@ -109,6 +112,11 @@ impl<'c> Selects<'c> {
         });
         let exclusive = exclusive.filter(|positions| !positions.is_empty()).collect();
         Selects { expressions, exclusive, given }
+    }
+
+    /// The grant selects the pod.
+    fn of(&self, grant: &Grant) -> String {
+        selects(self.expressions.binary_search(&matches(&grant.selector, "labels")).unwrap_or_default())
     }
 
     /// An exclusive grant selects the pod, and at most one of each canon.
@@ -186,7 +194,11 @@ mod tests {
 
     #[test]
     fn the_condition_names_every_selector_label_and_value() {
-        let condition = pod_condition(&canons(GRANTS), &["example.org/pool".to_owned()]).unwrap();
+        let condition = pod_condition(
+            &canons(GRANTS),
+            &Settings { network_annotation_keys: vec!["example.org/pool".to_owned()], ..Settings::default() },
+        )
+        .unwrap();
         let (head, rest) = condition.split_once(".exists(key, key in [").unwrap();
         assert_eq!(
             head,
@@ -210,7 +222,7 @@ mod tests {
                 json!({"apiVersion": "netpol.abcdesktop.io/v1alpha1", "kind": "Grants", "metadata": {"name": "own"}, "grants": [grant]});
             canon(&set.to_string())
         };
-        let condition = pod_condition(&Canons::new(one("a", "1"), vec![one("z", "")]).unwrap(), &[]).unwrap();
+        let condition = pod_condition(&Canons::new(one("a", "1"), vec![one("z", "")]).unwrap(), &Settings::default()).unwrap();
         let expected = r#"("netpol/x" in labels) == (selects[0] || selects[1]) && (!(selects[1]) || labels[?"netpol/x"].orValue("") == "") && (!(selects[0]) || labels[?"netpol/x"].orValue("1") == "1")"#;
         assert!(condition.contains(expected), "{condition}");
         assert!(condition.contains("[selects[0]].filter(is, is).size() <= 1 && [selects[1]].filter(is, is).size() <= 1"), "{condition}");
@@ -218,7 +230,8 @@ mod tests {
 
     #[test]
     fn the_order_of_canons_does_not_matter() {
-        let of = |names: [&str; 2]| pod_condition(&Canons::load(&names.map(str::to_owned), &["any".to_owned()]).unwrap(), &[]);
+        let of =
+            |names: [&str; 2]| pod_condition(&Canons::load(&names.map(str::to_owned), &["any".to_owned()]).unwrap(), &Settings::default());
         let condition = of(["abcdesktop", "abcdesktop-4.4"]).unwrap();
         assert_eq!(of(["abcdesktop-4.4", "abcdesktop"]).unwrap(), condition);
     }
@@ -226,7 +239,7 @@ mod tests {
     #[test]
     fn without_an_exclusive_grant_or_with_too_many_there_is_no_condition() {
         let shared = GRANTS.replace(r#""labels""#, r#""shared": true, "labels""#).replace(r#", "shared": true}]}"#, "}]}");
-        assert_eq!(pod_condition(&canons(&shared), &[]), Err(NoPodCondition::NoExclusiveGrant));
+        assert_eq!(pod_condition(&canons(&shared), &Settings::default()), Err(NoPodCondition::NoExclusiveGrant));
         let many: Vec<String> = (0..2000)
             .map(|n| {
                 format!(r#"{{"name": "g{n}", "podSelector": {{"matchLabels": {{"run": "r{n}"}}}}, "labels": {{"netpol/x{n}": "1"}}}}"#)
@@ -234,7 +247,7 @@ mod tests {
             .collect();
         let (start, _) = GRANTS.split_once(r#"{"name": "a""#).unwrap();
         let many = canons(&format!("{start}{}]}}", many.join(",")));
-        let Err(NoPodCondition::TooLong(length)) = pod_condition(&many, &[]) else { panic!("it is too long") };
+        let Err(NoPodCondition::TooLong(length)) = pod_condition(&many, &Settings::default()) else { panic!("it is too long") };
         assert!(length > MAX_POD_CONDITION);
     }
 }

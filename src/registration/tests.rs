@@ -64,6 +64,8 @@ fn each_webhook_has_its_failure_policy_timeout_and_scope() {
             "deleted-policies.validate.netpol.abcdesktop.io Ignore 5 s In abcdesktop",
             "workload-selectors.validate.netpol.abcdesktop.io Fail 5 s In abcdesktop",
             "workloads.validate.netpol.abcdesktop.io Ignore 5 s In abcdesktop",
+            "workload-claims.validate.netpol.abcdesktop.io Ignore 5 s In abcdesktop",
+            "pod-claims.validate.netpol.abcdesktop.io Ignore 5 s In abcdesktop",
             "foreign-policies.validate.netpol.abcdesktop.io Ignore 5 s In abcdesktop",
             "cluster-foreign-policies.validate.netpol.abcdesktop.io Ignore 5 s In abcdesktop",
             "neighbors.validate.netpol.abcdesktop.io Ignore 5 s NotIn kube-system,netpol-system",
@@ -116,7 +118,8 @@ fn every_foreign_kind_is_matched_in_its_scope() {
 fn only_what_is_denied_and_never_needed_by_the_servers_fails_closed() {
     let canons = built_in();
     for (action, expected) in [(Action::Deny, "Fail"), (Action::Warn, "Ignore"), (Action::Allow, "Ignore")] {
-        let settings = Settings { neighbors: action, foreign_policies: action, network_annotations: action, ..Settings::default() };
+        let settings =
+            Settings { neighbors: action, foreign_policies: action, network_annotations: action, claims: action, ..Settings::default() };
         let manifests = Registration {
             canons: &canons,
             settings: &settings,
@@ -127,7 +130,7 @@ fn only_what_is_denied_and_never_needed_by_the_servers_fails_closed() {
         }
         .manifests();
         let policy = |name| &webhook(&manifests, name)["failurePolicy"];
-        for name in ["neighbors", "foreign-policies", "namespaces"] {
+        for name in ["neighbors", "foreign-policies", "namespaces", "workload-claims", "pod-claims"] {
             assert_eq!(policy(name), expected, "{name}");
         }
         assert_eq!((policy("system-neighbors"), policy("cluster-foreign-policies")), (&json!("Ignore"), &json!("Ignore")));

@@ -11,6 +11,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::claim_conditions;
 use super::conditions::{self, Condition};
 use super::endpoint::{Authorities, Endpoint};
 use super::pod_condition::{Send, not_plainly_right};
@@ -62,7 +63,7 @@ impl<'a> Registration<'a> {
 
     /// Returns the conditions of a webhook for pods.
     fn of_pods(&self, updates: Condition) -> Vec<Condition> {
-        let new = (self.send == Send::Needed).then(|| not_plainly_right(self.canons, &self.settings.network_annotation_keys));
+        let new = (self.send == Send::Needed).then(|| not_plainly_right(self.canons, self.settings));
         std::iter::once(updates).chain(new.flatten()).collect()
     }
 
@@ -141,7 +142,7 @@ fn validating(registration: &Registration<'_>) -> Vec<Value> {
     let Registration { canons, settings, .. } = *registration;
     let controllers = settings.namespace_controllers.iter().map(String::as_str);
     let plugin_writers = settings.plugin_writers.iter().map(String::as_str);
-    let webhooks = vec![
+    let mut webhooks = vec![
         Webhook {
             name: "pods",
             failure_policy: FailurePolicy::Fail,
@@ -170,20 +171,9 @@ fn validating(registration: &Registration<'_>) -> Vec<Value> {
             rules: vec![rule("networking.k8s.io", &["networkpolicies"], UPDATE, "Namespaced")],
             conditions: vec![conditions::ends_a_deletion()],
         },
-        Webhook {
-            name: "workload-selectors",
-            failure_policy: FailurePolicy::Fail,
-            scope: Scope::Guarded,
-            rules: workloads(),
-            conditions: vec![conditions::selector_reads_capabilities()],
-        },
-        Webhook {
-            name: "workloads",
-            failure_policy: FailurePolicy::Ignore,
-            scope: Scope::Guarded,
-            rules: workloads(),
-            conditions: vec![conditions::spec_changes(), conditions::selector_reads_no_capabilities()],
-        },
+    ];
+    webhooks.extend(of_programs(settings));
+    webhooks.extend([
         Webhook {
             name: "foreign-policies",
             failure_policy: FailurePolicy::of(settings.foreign_policies),
@@ -229,8 +219,49 @@ fn validating(registration: &Registration<'_>) -> Vec<Value> {
             rules: namespaces(),
             conditions: vec![conditions::network_annotations_change(plugin_writers, &settings.network_annotation_keys)],
         },
-    ];
+    ]);
     webhooks.into_iter().map(|webhook| Value::Object(webhook.manifest(registration, "validate", VALIDATE_TIMEOUT))).collect()
+}
+
+/// Returns the webhooks for workloads, and for updates that change what a pod runs.
+fn of_programs(settings: &Settings) -> [Webhook; 4] {
+    [
+        Webhook {
+            name: "workload-selectors",
+            failure_policy: FailurePolicy::Fail,
+            scope: Scope::Guarded,
+            rules: workloads(),
+            conditions: vec![conditions::selector_reads_capabilities()],
+        },
+        Webhook {
+            name: "workloads",
+            failure_policy: FailurePolicy::Ignore,
+            scope: Scope::Guarded,
+            rules: workloads(),
+            conditions: vec![
+                conditions::spec_changes(),
+                conditions::selector_reads_no_capabilities(),
+                claim_conditions::template_is_not_claimed(&settings.workload_controllers),
+            ],
+        },
+        Webhook {
+            name: "workload-claims",
+            failure_policy: FailurePolicy::of(settings.claims),
+            scope: Scope::Guarded,
+            rules: claimed_workloads(),
+            conditions: vec![
+                conditions::selector_reads_no_capabilities(),
+                claim_conditions::template_is_claimed(&settings.workload_controllers),
+            ],
+        },
+        Webhook {
+            name: "pod-claims",
+            failure_policy: FailurePolicy::of(settings.claims),
+            scope: Scope::Guarded,
+            rules: vec![rule("", &["pods", "pods/ephemeralcontainers"], UPDATE, "Namespaced")],
+            conditions: vec![claim_conditions::images_change()],
+        },
+    ]
 }
 
 impl Webhook {
@@ -274,6 +305,13 @@ fn workloads() -> Vec<Value> {
         rule("apps", &["daemonsets", "deployments", "replicasets", "statefulsets"], WRITE, "Namespaced"),
         rule("batch", &["cronjobs", "jobs"], WRITE, "Namespaced"),
     ]
+}
+
+/// Returns the rules of workloads, and of the objects from which workloads take templates.
+fn claimed_workloads() -> Vec<Value> {
+    let mut rules = workloads();
+    rules.extend([rule("", &["podtemplates"], WRITE, "Namespaced"), rule("apps", &["controllerrevisions"], CREATE, "Namespaced")]);
+    rules
 }
 
 fn namespaces() -> Vec<Value> {

@@ -28,6 +28,8 @@ pub enum Rule {
     NetworkAnnotation,
     /// A binding has a label or annotation that the API server would copy to the pod.
     Binding,
+    /// A requester, a service account or an image that a grant does not list.
+    Claim,
     /// A workload's pods would be denied.
     WorkloadTemplate,
     /// A workload's selector reads a capability label.

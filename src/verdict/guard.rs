@@ -18,6 +18,8 @@ pub struct Guard {
     /// not match another one. `None` if nothing says which of the canons is meant: then it is compared with the first one
     /// that has the policy.
     pub reference: Option<usize>,
+    /// Whether the user of a request is known. If not, as for manifests in files, who may claim an identity is not judged.
+    pub knows_user: bool,
 }
 
 /// How messages name a canon, and where a canonical policy can be restored from.
@@ -33,7 +35,7 @@ pub enum Hints {
 impl Guard {
     /// Creates a guard whose hints are commands that refer to the first canon.
     pub fn new(canons: Arc<Canons>, settings: Arc<Settings>) -> Guard {
-        Guard { canons, settings, hints: Hints::Command, reference: None }
+        Guard { canons, settings, hints: Hints::Command, reference: None, knows_user: true }
     }
 
     /// Returns the canon at the position `reference`.

@@ -15,18 +15,23 @@
 //! | `wanted` | which facts of a request its verdict reads |
 //! | `facts/`, `text` | the fields of objects that verdicts read; a string of the body |
 //! | `ctx`, `judge` | the context of a verdict; passes the facts to the judge of their subject |
+//! | `claims`, `controllers` | who may claim an identity; the controllers that create the pods of workloads |
 //! | `pods/`, `bindings`, `workloads` | the judges of pods, of bindings, and of the objects that create pods |
 //! | `network_policies/`, `foreign_policies` | the judges of `NetworkPolicy` objects and of foreign policies |
 //! | `namespaces` | the judge of neighbor namespaces |
 //! | `annotations`, `foreign` | the annotations and the foreign policy kinds that are known |
 //! | `finding`, `judgment` | what a judge found; its findings with the changes of labels |
-//! | `sentence`, `words`, `restore` | the sentence of a finding; parts of sentences; the command that restores a policy |
+//! | `sentence`, `words` | the sentence of a finding; parts of sentences |
+//! | `restore`, `explain` | the command that restores a policy; the command that explains what a label opens |
 //! | `conclude` | the verdict from the findings |
 
 pub mod annotations;
 mod bindings;
+mod claims;
 mod conclude;
+pub mod controllers;
 mod ctx;
+mod explain;
 pub mod facts;
 mod finding;
 pub mod foreign;

@@ -1,5 +1,6 @@
 //! The settings that a verdict depends on.
 
+use super::controllers::{WorkloadController, workload_controllers};
 use super::foreign::{GivenKind, PLUGIN_WRITERS};
 
 /// The settings that `serve`, `review` and `check` read from their flags. [`Settings::default`] has the
@@ -30,6 +31,10 @@ pub struct Settings {
     pub host_network: Action,
     /// The action for workloads whose pods would be rejected.
     pub workloads: Workloads,
+    /// The action for a requester, a service account or an image that a grant does not list.
+    pub claims: Action,
+    /// The controllers that create the pods of workloads.
+    pub workload_controllers: Vec<WorkloadController>,
     /// The user names of the namespace controller, whose deletions are always allowed.
     pub namespace_controllers: Vec<String>,
     /// The groups whose members may bypass the checks with the break-glass annotation. If empty, the
@@ -52,6 +57,8 @@ impl Default for Settings {
             network_annotation_keys: Vec::new(),
             host_network: Action::Deny,
             workloads: Workloads::Warn,
+            claims: Action::Warn,
+            workload_controllers: workload_controllers(),
             namespace_controllers: vec!["system:serviceaccount:kube-system:namespace-controller".to_owned()],
             break_glass_groups: Vec::new(),
         }

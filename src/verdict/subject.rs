@@ -9,6 +9,8 @@ pub enum Subject {
     Pod,
     /// A pod, changed through a subresource that stores its metadata.
     PodStatus,
+    /// A pod to which a subresource adds containers.
+    PodContainers,
     /// A binding. The API server copies its labels and annotations to the pod.
     Binding,
     /// A workload.
@@ -34,6 +36,10 @@ pub enum WorkloadKind {
     ReplicationController,
     /// `selector` and `template` in `spec.jobTemplate.spec`.
     CronJob,
+    /// `template`, without a selector.
+    PodTemplate,
+    /// `data.spec.template`, without a selector.
+    ControllerRevision,
 }
 
 /// A resource that is judged.
@@ -60,7 +66,7 @@ const JUDGED: &[Judged] = &[
     sub("pods", "status", "pods/status", Subject::PodStatus),
     sub("pods", "binding", "pods/binding", Subject::Binding),
     // The API server does not store labels that are sent to these subresources.
-    sub("pods", "ephemeralcontainers", "pods/ephemeralcontainers", Subject::Other),
+    sub("pods", "ephemeralcontainers", "pods/ephemeralcontainers", Subject::PodContainers),
     sub("pods", "resize", "pods/resize", Subject::Other),
     sub("pods", "eviction", "pods/eviction", Subject::Other),
     main("", "bindings", Subject::Binding),
@@ -79,6 +85,8 @@ const JUDGED: &[Judged] = &[
     main("batch", "jobs", Subject::Workload(WorkloadKind::Plain)),
     main("batch", "cronjobs", Subject::Workload(WorkloadKind::CronJob)),
     main("", "replicationcontrollers", Subject::Workload(WorkloadKind::ReplicationController)),
+    main("", "podtemplates", Subject::Workload(WorkloadKind::PodTemplate)),
+    main("apps", "controllerrevisions", Subject::Workload(WorkloadKind::ControllerRevision)),
     // The API server stores labels for all three.
     main("", "namespaces", Subject::Namespace),
     sub("namespaces", "status", "namespaces/status", Subject::Namespace),

@@ -54,7 +54,9 @@ pub fn wanted(guard: &Guard, stage: Stage, request: &Request<'_>) -> Wanted {
         Subject::Other | Subject::Namespace => false,
         Subject::ForeignPolicy(kind) => kind.namespaced,
         Subject::GivenPolicy => !request.namespace.is_empty(),
-        Subject::Pod | Subject::PodStatus | Subject::Binding | Subject::Workload(_) | Subject::NetworkPolicy => true,
+        Subject::Pod | Subject::PodStatus | Subject::PodContainers | Subject::Binding | Subject::Workload(_) | Subject::NetworkPolicy => {
+            true
+        }
     };
     let unguarded = namespaced && !request.namespace.is_empty() && guard.canons.policies(&request.namespace).is_none();
     let facts = match () {
@@ -69,7 +71,7 @@ pub fn wanted(guard: &Guard, stage: Stage, request: &Request<'_>) -> Wanted {
 fn of_subject(subject: Subject, operation: Operation) -> FactKind {
     match subject {
         Subject::Other => FactKind::Nothing,
-        Subject::Pod | Subject::PodStatus => FactKind::Pod,
+        Subject::Pod | Subject::PodStatus | Subject::PodContainers => FactKind::Pod,
         Subject::Binding => FactKind::Binding,
         Subject::Workload(kind) => FactKind::Workload(kind),
         Subject::NetworkPolicy if operation == Operation::Delete => FactKind::DeletedPolicy,

@@ -1,6 +1,8 @@
 //! Workloads. A workload whose pods would be denied is admitted with a warning by default, so that its author learns
-//! about it immediately. A workload that would not match its own pods is denied.
+//! about it immediately. A workload that would not match its own pods is denied. Who may claim the identity of the pods is judged
+//! here too, because their controller needs no claim.
 
+use super::claims;
 use super::ctx::Ctx;
 use super::facts::{Objects, Step, Workload};
 use super::finding::{Finding, Rule, Severity};
@@ -25,8 +27,31 @@ pub(super) fn validate(ctx: Ctx<'_>, kind: WorkloadKind, objects: &Objects<Workl
         Ok(keys) => selector(named, &keys, old.is_some_and(|old| old.spec.selector.same_json(&new.spec.selector))),
         Err(fault) => vec![Finding::fault(format!("cannot understand {named}: {fault}"))],
     };
-    findings.extend(template(ctx, named, old, new));
+    findings.extend(claims(ctx, named, kind, old, new));
+    // No controller creates pods from the others.
+    if !matches!(kind, WorkloadKind::PodTemplate | WorkloadKind::ControllerRevision) {
+        findings.extend(template(ctx, named, old, new));
+    }
     findings
+}
+
+/// Judges who creates the workload or changes its template.
+fn claims(ctx: Ctx<'_>, named: Named<'_>, kind: WorkloadKind, old: Option<&Workload<'_>>, new: &Workload<'_>) -> Vec<Finding> {
+    match (kind, old) {
+        (WorkloadKind::ControllerRevision, None) => {
+            claims::revision(ctx, named, &new.spec.template, !new.is_part, &new.metadata.owner_references)
+        }
+        // The API server never changes the data of a revision.
+        (WorkloadKind::ControllerRevision, Some(_)) => Vec::new(),
+        (_, None) => claims::created(ctx, named, &new.spec.template, &new.metadata.owner_references),
+        (_, Some(old)) => {
+            let is_same = old.whole.as_ref().zip(new.whole.as_ref()).is_some_and(|(old, new)| old.same_json(new));
+            if is_same {
+                return Vec::new();
+            }
+            claims::template_changed(ctx, named, &old.spec.template, &new.spec.template, &old.metadata.owner_references)
+        }
+    }
 }
 
 /// Judges the keys of a selector. If one is a capability label, the workload's pods stop matching once they are labeled,

@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 
 use crate::support::root;
 
-const RULES: [Rule; 21] = [
+const RULES: [Rule; 22] = [
     Rule::UngrantedLabel,
     Rule::LabelValue,
     Rule::MissingLabel,
@@ -28,6 +28,7 @@ const RULES: [Rule; 21] = [
     Rule::HostNetwork,
     Rule::NetworkAnnotation,
     Rule::Binding,
+    Rule::Claim,
     Rule::WorkloadTemplate,
     Rule::WorkloadSelector,
     Rule::PolicyDrift,
@@ -70,6 +71,10 @@ fn example(rule: Rule) -> (&'static str, Vec<u8>) {
             pod(&json!({"app": "two-legs"}), &json!({"k8s.v1.cni.cncf.io/networks": "lan"}), &json!({})),
         ),
         Rule::Binding => ("A binding has a label or an annotation that the API server would copy to the pod.", recorded("pod-binding")),
+        Rule::Claim => (
+            "A user claims an identity, or a pod has a service account or an image, that the grant does not list (`--claims`; a warning).",
+            deployment(&json!({"type": "x11server"}), &json!({"type": "x11server"})),
+        ),
         Rule::WorkloadTemplate => (
             "The pods of a workload would be denied (`--workloads`; a warning).",
             deployment(&json!({"app": "thief"}), &json!({"app": "thief", "netpol/mongodb": "true"})),

@@ -131,6 +131,7 @@ fn misspelled() -> Vec<(&'static str, Value)> {
         ("Grants", grants("zzz", json!(1))),
         ("Grants: metadata", grants("metadata", json!({"name": "g", "zzz": 1}))),
         ("Grants: a grant", grants("grants", json!([{"zzz": 1}]))),
+        ("Grants: claims", grants("grants", json!([{"name": "a", "podSelector": {}, "labels": {}, "claims": {"zzz": 1}}]))),
     ]
 }
 

@@ -3,11 +3,10 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use netpol::canon::BUILT_IN;
 use serde_json::Value;
 
 use crate::support::command::{Ran, netpol};
-use crate::support::root;
+use crate::support::{canons, root};
 
 /// Returns a policy in one line.
 fn policy(name: &str, spec: &str) -> String {
@@ -62,7 +61,7 @@ fn differs(from: &str, to: &str) -> String {
 
 #[test]
 fn a_canon_means_the_same_as_itself() {
-    for name in BUILT_IN {
+    for name in canons() {
         let ran = netpol(&["canon", "diff", name, name]);
         assert_eq!((ran.code, ran.out), (0, format!("same: {name} and {name} mean the same\n")));
     }
@@ -226,8 +225,13 @@ fn every_field_of_the_json_output_is_documented() {
     let (_, section) = text.split_once("## Comparing canons").expect("a section");
     let (section, _) = section.split_once("\n## ").unwrap_or((section, ""));
     let mut found = BTreeSet::new();
+    let limited = base()
+        + &web().replace(
+            "'true'}}]",
+            "'true'}, claims: {users: [a], groups: [b], serviceAccounts: [c]}, serviceAccountName: d, images: [e]}], protectedLabels: [f]",
+        );
     let less = base().replace("policyTypes: [Ingress, Egress]", "policyTypes: [Ingress]").replace("db-rights", "db-right") + &web();
-    for (from, to) in [(base(), less), ("abcdesktop".to_owned(), "abcdesktop-4.4".to_owned())] {
+    for (from, to) in [(base(), less), (base(), limited), ("abcdesktop".to_owned(), "abcdesktop-4.4".to_owned())] {
         let ran = if Path::new(&to).extension().is_some_and(|end| end == "4") {
             netpol(&["canon", "diff", "--output", "json", &from, &to])
         } else {
@@ -236,9 +240,49 @@ fn every_field_of_the_json_output_is_documented() {
         assert_eq!(ran.code, 1, "{}", ran.err);
         fields(&serde_json::from_str(&ran.out).unwrap(), &mut found);
     }
-    for field in ["opens", "breaks", "isolation", "gains", "renamed", "witness", "podSelector", "pods"] {
+    for field in [
+        "opens",
+        "breaks",
+        "isolation",
+        "gains",
+        "renamed",
+        "witness",
+        "podSelector",
+        "pods",
+        "serviceAccounts",
+        "images",
+        "protectedLabels",
+    ] {
         assert!(found.contains(field), "{field} is not in the examples");
     }
     let unknown: Vec<&String> = found.iter().filter(|field| !section.contains(&format!("`{field}`"))).collect();
     assert_eq!(unknown, [] as [&String; 0]);
+}
+
+#[test]
+fn limits_and_protected_labels_count() {
+    let with = |limits: &str| base() + &web().replace("'true'}}]", &format!("'true'}}{limits}}}]"));
+    let claims = ", claims: {serviceAccounts: [pyos], groups: [ops]}";
+    insta::assert_snapshot!(differs(&with(""), &with(claims)), @r#"
+    changed: grant "web" for pods run=web
+        claims: service account pyos, group ops instead of everybody
+    not the same: from a.yaml to b.yaml, 1 grant differs
+    "#);
+    insta::assert_snapshot!(differs(&with(&format!("{claims}, serviceAccountName: web, images: ['a/*']")), &with(", images: [b, 'a/*']")), @r#"
+    changed: grant "web" for pods run=web
+        claims: everybody instead of service account pyos, group ops
+        serviceAccountName: any instead of web
+        images: a/*, b instead of a/*
+    not the same: from a.yaml to b.yaml, 1 grant differs
+    "#);
+    same(&with(", images: [b, 'a/*']"), &with(", images: ['a/*', b, b]"));
+    let protected = |keys: &str| {
+        with("").replace("labels: {netpol/db: 'true'}}]}", &format!("labels: {{netpol/db: 'true'}}}}], protectedLabels: {keys}}}"))
+    };
+    insta::assert_snapshot!(differs(&protected("[team, crew]"), &protected("[crew, shift]")), @r#"
+    added: protected label "shift"
+    removed: protected label "team"
+    not the same: from a.yaml to b.yaml, 2 protected labels differ
+    "#);
+    same(&protected("[a, b]"), &protected("[b, a]"));
 }

@@ -4,8 +4,8 @@ use std::fs;
 
 use serde_json::{Value, json};
 
-use crate::support::command::{Ran, netpol, netpol_reading};
-use crate::support::shared;
+use crate::support::command::{Ran, command, netpol, netpol_reading};
+use crate::support::{HARDENED, canons, shared};
 
 fn check(args: &[&str], input: &str) -> Ran {
     netpol_reading(&[&["check"], args, &["-"]].concat(), input.as_bytes())
@@ -45,12 +45,16 @@ fn canonical(name: &str) -> Value {
 
 #[test]
 fn the_output_of_render_is_clean() {
-    for canon in netpol::canon::BUILT_IN {
+    for canon in canons() {
         for namespace in ["abcdesktop", "desktops"] {
             let args = ["--canon", canon, "--namespace", namespace];
             let ran = check(&args, &rendered(&args));
             assert_eq!((ran.code, ran.err.as_str()), (0, ""));
-            let policies = if canon == "abcdesktop-3.3" { 26 } else { 27 };
+            let policies = match canon {
+                "abcdesktop-3.3" => 26,
+                HARDENED => 28,
+                _ => 27,
+            };
             assert_eq!(ran.out, format!("clean: {policies} of {policies} policies match the canon {canon}\n"));
         }
     }
@@ -335,10 +339,33 @@ fn enforcement_does_not_change_a_check() {
 }
 
 #[test]
-fn without_files_it_says_that_clusters_are_not_supported() {
-    let ran = netpol(&["check"]);
-    assert_eq!((ran.code, ran.out.as_str()), (2, ""));
-    assert!(ran.err.contains("reading the cluster is not supported yet"), "{}", ran.err);
+fn without_files_and_without_a_cluster_it_says_where_it_looked() {
+    let output = command(&["check"]).env("KUBECONFIG", "/no/such/config").env_remove("KUBERNETES_SERVICE_HOST").output().unwrap();
+    let err = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0), "{err}");
+    assert!(err.contains("no cluster is configured: there is no kubeconfig with a cluster at \"/no/such/config\""), "{err}");
+}
+
+#[test]
+fn the_flags_of_files_and_of_a_cluster_exclude_each_other() {
+    for args in [
+        &["--section", "policies", "-"][..],
+        &["--no-probe", "-"],
+        &["--fail-on", "error", "-"],
+        &["--allow-partial", "-"],
+        &["--context", "x", "-"],
+        &["--partial"],
+        &["--section", "nothing"],
+    ] {
+        assert_eq!(netpol(&[&["check"], args].concat()).code, 2, "{args:?}");
+    }
+}
+
+#[test]
+fn the_short_output_has_only_what_is_not_ok() {
+    assert_eq!(check(&["--output", "short"], &rendered(&[])).out, "");
+    let ran = check(&["--output", "short", "--partial"], &policy("open", &json!({"podSelector": {}, "ingress": [{}]})).to_string());
+    assert!(ran.code == 1 && ran.out.starts_with("extra-policy: ") && !ran.out.contains("not clean"), "{}", ran.out);
 }
 
 #[test]
@@ -355,4 +382,41 @@ fn unreadable_input_is_exit_code_2_without_output() {
         assert_eq!((ran.code, ran.out.as_str()), (2, ""), "{args:?}");
         assert!(ran.err.contains(words), "{words}: {}", ran.err);
     }
+}
+
+/// A canon whose grant has limits.
+const LIMITED: &str = "{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {name: all}, spec: {podSelector: {}}}
+---
+{apiVersion: netpol.abcdesktop.io/v1alpha1, kind: Grants, metadata: {name: own}, grants: [
+  {name: web, podSelector: {matchLabels: {run: web}}, labels: {}, claims: {users: [alice]}, serviceAccountName: web, images: ['a.b/*']}]}
+";
+
+#[test]
+fn the_account_and_the_images_of_a_running_pod_are_findings_and_its_creator_is_not() {
+    let file = tempfile::NamedTempFile::with_suffix(".yaml").unwrap();
+    fs::write(file.path(), LIMITED).unwrap();
+    let pod = |account: &str, image: &str, live: bool| {
+        let mut pod = json!({
+            "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "web-1", "namespace": "abcdesktop", "labels": {"run": "web"}},
+            "spec": {"serviceAccountName": account, "containers": [{"name": "c", "image": image}]},
+        });
+        if live {
+            pod["metadata"]["uid"] = json!("0c1f6ef8");
+        }
+        pod.to_string()
+    };
+    let canon = file.path().to_str().unwrap();
+    let checked = |args: &[&str], input: &str| report(&[&["--canon", canon, "--partial"], args].concat(), input);
+    let deny = &["--claims", "deny"][..];
+    for args in [&[][..], deny] {
+        assert_eq!(findings(&checked(args, &pod("web", "a.b/c", true))), []);
+        for (account, image) in [("default", "a.b/c"), ("web", "x.y/c")] {
+            let found = checked(args, &pod(account, image, true));
+            assert_eq!((findings(&found), &found["clean"]), (vec![("claim", "web-1")], &json!(false)), "{account} {image}");
+        }
+    }
+    // A file is judged by the flag.
+    assert_eq!(checked(&[], &pod("default", "a.b/c", false))["clean"], true);
+    assert_eq!(checked(deny, &pod("default", "a.b/c", false))["clean"], false);
+    assert_eq!(findings(&checked(&["--claims", "allow"], &pod("default", "a.b/c", true))), []);
 }

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::support::command::{netpol, netpol_reading};
+use crate::support::command::{Ran, netpol, netpol_reading};
 use crate::support::root;
 
 /// Explains under release 4.4, and returns the text after the exit code.
@@ -96,6 +96,36 @@ fn a_label_that_no_grant_gives_is_said_so() {
     assert!(!ran.out.contains("5ecret"));
 }
 
+/// A canon with a policy and a grant that has claims.
+const CLAIMED: &str = "{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {name: db}, spec: {podSelector: {matchLabels: {run: db}}, ingress: [{from: [{podSelector: {matchLabels: {netpol/db: 'true'}}}], ports: [{port: 80}]}]}}
+---
+{apiVersion: netpol.abcdesktop.io/v1alpha1, kind: Grants, metadata: {name: own}, grants: [
+  {name: web, podSelector: {matchLabels: {run: web}}, labels: {netpol/db: 'true'}, claims: {users: [alice], serviceAccounts: [maker]}},
+  {name: api, podSelector: {matchLabels: {run: api}}, labels: {netpol/db: 'true'}}]}
+";
+
+#[test]
+fn a_grant_with_claims_says_who_may_claim_it() {
+    let file = tempfile::NamedTempFile::with_suffix(".yaml").unwrap();
+    std::fs::write(file.path(), CLAIMED).unwrap();
+    let args = ["explain", "--canon", file.path().to_str().unwrap(), "run=other", "run=db:80"];
+    let ran = netpol(&args);
+    let last = ran.out.lines().last().unwrap();
+    assert_eq!(
+        last,
+        "  to allow: the label netpol/db=true on the source (granted to api, web; web is only for service account maker, user alice) opens ingress",
+        "{}",
+        ran.err
+    );
+    let report: Value = serde_json::from_str(&netpol(&[&args[..], &["--output", "json"]].concat()).out).unwrap();
+    assert_eq!(
+        report["wouldOpen"][0]["claims"],
+        serde_json::json!([{"grant": "web", "claimants": ["service account maker", "user alice"]}])
+    );
+    let page = std::fs::read_to_string(root().join("docs/analysis.md")).unwrap();
+    assert!(page.contains("`grant` and `claimants`"));
+}
+
 #[test]
 fn json_has_exactly_the_documented_fields() {
     let page = std::fs::read_to_string(root().join("docs/analysis.md")).unwrap();
@@ -135,4 +165,107 @@ fn bad_input_is_one_sentence_and_exit_code_2() {
         assert_eq!((ran.code, ran.out.as_str()), (2, ""));
         assert!(ran.err.contains(expected), "{}", ran.err);
     }
+}
+
+const SERVICES: &str = r"
+{apiVersion: v1, kind: Pod, metadata: {name: db-0, labels: {run: db}}, spec: {containers: [{ports: [{name: sql, containerPort: 5432}]}]}, status: {podIP: 10.0.0.7}}
+---
+{apiVersion: v1, kind: Pod, metadata: {name: db-1, labels: {run: db, shard: b}}, spec: {containers: [{ports: [{name: sql, containerPort: 5433}]}]}, status: {podIP: 10.0.0.8}}
+---
+{apiVersion: apps/v1, kind: Deployment, metadata: {name: web}, spec: {template: {metadata: {labels: {run: web}}}}}
+---
+{apiVersion: v1, kind: Service, metadata: {name: db}, spec: {selector: {run: db}, ports: [{port: 80, targetPort: sql}, {port: 81, targetPort: 9}, {port: 82, targetPort: none}]}}
+---
+{apiVersion: v1, kind: Service, metadata: {name: web}, spec: {clusterIP: None, selector: {run: web}}}
+---
+{apiVersion: v1, kind: Service, metadata: {name: alias}, spec: {type: ExternalName, externalName: db.example}}
+---
+{apiVersion: v1, kind: Service, metadata: {name: written}, spec: {ports: [{port: 80}]}}
+---
+{apiVersion: v1, kind: Service, metadata: {name: empty}, spec: {selector: {run: nothing}, ports: [{port: 80}]}}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: db}
+spec:
+  podSelector: {matchLabels: {run: db}}
+  policyTypes: [Ingress, Egress]
+  ingress:
+  - {from: [{podSelector: {matchLabels: {run: web}}}], ports: [{port: sql}]}
+  egress:
+  - {to: [{ipBlock: {cidr: 10.0.0.0/24}}], ports: [{port: 7}]}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: shard}
+spec:
+  podSelector: {matchLabels: {shard: b}}
+  ingress: [{ports: [{port: 9}]}]
+";
+
+fn of_services(args: &[&str]) -> Ran {
+    netpol_reading(&[&["explain", "-f", "-"], args].concat(), SERVICES.as_bytes())
+}
+
+#[test]
+fn a_service_is_its_pods_and_their_ports() {
+    let ran = of_services(&["web", "service/db:80"]);
+    assert_eq!((ran.code, ran.err.as_str()), (0, ""));
+    insta::assert_snapshot!(ran.out, @r"
+    allowed  web -> service/db  TCP 5432
+      service  abcdesktop/Service/db:80 leads to TCP 5432 and other ports of 2 pods; policies see that port, and whether they see the address of the Service depends on the network plugin
+      egress   allowed: no policy isolates web for egress
+      ingress  allowed: db rule 1 allows TCP 5432 from pods run=web
+    ");
+    let ran = of_services(&["web", "abcdesktop/Service/web:80", "--output", "json"]);
+    let report: Value = serde_json::from_str(&ran.out).unwrap();
+    assert_eq!(report["service"], "abcdesktop/Service/web is headless: it stands for 1 pod, and the port is that of the pods");
+    let page = std::fs::read_to_string(root().join("docs/analysis.md")).unwrap();
+    assert!(page.contains("| `service` |"));
+    // The port of the Service is not that of the pods.
+    assert_eq!(of_services(&["web", "pod/db-0:80"]).code, 1);
+}
+
+#[test]
+fn a_service_that_is_no_pods_is_one_sentence() {
+    for (to, expected) in [
+        ("svc/db:81", "policies tell the pods of svc/db apart; write one of: abcdesktop/Pod/db-0 or abcdesktop/Pod/db-1"),
+        ("svc/db", "a connection is to one port of abcdesktop/Service/db; write one of: abcdesktop/Service/db:80, "),
+        ("svc/db:7/UDP", "UDP 7 is not a port of abcdesktop/Service/db; write one of: "),
+        ("svc/db:82", "abcdesktop/Service/db:82 leads to the port none, which no pod of it has"),
+        ("service/alias:80", "is another name for db.example, which netpol does not look up"),
+        ("service/written:80", "has no selector, so its endpoints are addresses"),
+        ("service/empty:80", "selects no pod that is known"),
+        ("service/dbb:80", "there is no Service service/dbb; did you mean abcdesktop/Service/db?"),
+    ] {
+        let ran = of_services(&["web", to]);
+        assert_eq!((ran.code, ran.out.as_str()), (2, ""), "{to}: {}", ran.err);
+        assert!(ran.err.contains(expected), "{to}: {}", ran.err);
+    }
+    let ran = netpol(&["explain", "desktop", "service/memcached:11211"]);
+    assert!(ran.code == 2 && ran.err.contains("a canon has no Services"), "{}", ran.err);
+}
+
+#[test]
+fn a_flag_settles_what_blocks_mean_for_pods() {
+    for (flags, code, to) in [
+        (&[][..], 1, "web"),
+        (&["--blocks-match-pods", "yes"], 1, "web"),
+        (&["--blocks-match-pods", "no"], 1, "web"),
+        (&["--blocks-match-pods", "yes"], 0, "written"),
+    ] {
+        let pods = format!("{SERVICES}---\n{{apiVersion: v1, kind: Pod, metadata: {{name: written}}, status: {{podIP: 10.0.0.9}}}}\n");
+        let ran = netpol_reading(&[&["explain", "-f", "-", "db-0", &format!("{to}:7")], flags].concat(), pods.as_bytes());
+        assert_eq!(ran.code, code, "{flags:?} {to}: {}{}", ran.out, ran.err);
+        let word = if code == 0 {
+            "allowed"
+        } else if flags.last() == Some(&"no") {
+            "denied"
+        } else {
+            "depends"
+        };
+        assert!(ran.out.starts_with(word), "{flags:?} {to}: {}", ran.out);
+    }
+    let ran = netpol(&["reach", "--blocks-match-pods", "no", "--output", "json"]);
+    assert!(ran.code == 0 && !ran.out.contains("ipBlock"), "{}", ran.out);
 }

@@ -155,8 +155,56 @@ fn labels_and_addresses_are_endpoints() {
     run=audit             -
     3 endpoints, 1 connection (1 policy in 1 file)
     ");
+    for address in ["fd00:1:2:3:4:5:6:7", "fd00:1:2:3:4:5:6:7/128", "fd00:1:2:3:4:5:6:0/124"] {
+        let ran = shop(&["--from", "db", "--to", address]);
+        assert!(ran.code == 0 && ran.out.contains("fd00:1:2:3:4:5:6:"), "{}", ran.err);
+    }
     let ran = netpol(&["reach", "--from", "*@name=kube-monitor", "--to", "pyos"]);
     assert!(ran.out.contains("*@name=kube-monitor  -"), "{}", ran.out);
+}
+
+/// Three pods that the policy of the shop does not tell apart.
+fn pods_of_one_class(args: &[&str]) -> Ran {
+    let pod = |number: u32| {
+        format!(
+            "{{apiVersion: v1, kind: Pod, metadata: {{name: web-{number}, namespace: shop, labels: {{run: web, number: '{number}'}}}}}}\n---\n"
+        )
+    };
+    let text: String = (1..=3).map(pod).chain([SHOP.trim_start().to_owned()]).collect();
+    netpol_reading(&[&["reach", "-f", "-", "-n", "shop"], args].concat(), text.as_bytes())
+}
+
+#[test]
+fn pods_that_policies_do_not_tell_apart_are_one_endpoint() {
+    let ran = pods_of_one_class(&["--to", "db", "--port", "5432"]);
+    assert!(ran.out.contains("\nshop/Pod/web-1 (+2)\n  -> shop/Pod/db  TCP 5432\n"), "{}", ran.out);
+    let report = json(&pods_of_one_class(&["--output", "json"]));
+    let web: Vec<&Value> =
+        report["endpoints"].as_array().unwrap().iter().filter(|it| it["name"].as_str().unwrap_or_default().starts_with("web-")).collect();
+    assert_eq!(
+        web,
+        [
+            &serde_json::json!({"id": "shop/Pod/web-1", "kind": "Pod", "namespace": "shop", "name": "web-1", "pods": ["web-1", "web-2", "web-3"]})
+        ]
+    );
+    // Two pods of an endpoint can connect.
+    assert!(
+        lines(&report)
+            .contains(&r#"shop/Pod/web-1 shop/Pod/web-1 {"SCTP":["1-65535"],"TCP":["1-65535"],"UDP":["1-65535"]} false"#.to_owned())
+    );
+}
+
+#[test]
+fn each_pod_is_an_endpoint_if_asked_for() {
+    let report = json(&pods_of_one_class(&["--by", "pod", "--output", "json"]));
+    let to_db: Vec<String> =
+        lines(&report).into_iter().filter(|line| line.starts_with("shop/Pod/web") && line.contains(" shop/Pod/db ")).collect();
+    assert_eq!(to_db.len(), 3, "{to_db:?}");
+    assert!(report["endpoints"].as_array().unwrap().iter().all(|it| it.get("pods").is_none()));
+    // A pod that an argument names is not one of several.
+    let ran = pods_of_one_class(&["--from", "web-2", "--port", "7/SCTP", "--output", "csv"]);
+    assert!(ran.out.contains("\nshop/Pod/web-2,shop/Pod/db,SCTP,7,false\n"), "{}", ran.out);
+    assert!(ran.out.contains("\nshop/Pod/web-2,shop/Pod/web-1,SCTP,7,false\n") && !ran.out.contains("web-3"), "{}", ran.out);
 }
 
 #[test]
@@ -175,6 +223,14 @@ fn bad_input_is_one_sentence_and_exit_code_2() {
     let twice = format!("{SHOP}---\n{{apiVersion: v1, kind: Pod, metadata: {{name: db, namespace: bank}}}}\n");
     let ran = netpol_reading(&["reach", "-f", "-", "--to", "db"], twice.as_bytes());
     fails(ran, "db can be any of several endpoints; write one of: bank/Pod/db, shop/Pod/db");
+    let again = format!("{SHOP}---\n{{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {{name: db, namespace: shop}}}}\n");
+    let ran = netpol_reading(&["reach", "-f", "-", "-n", "shop"], again.as_bytes());
+    fails(ran, "NetworkPolicy \"db\" (standard input, document 8): another document has the same namespace and name");
+    let again = format!("{SHOP}---\n{{apiVersion: v1, kind: Namespace, metadata: {{name: bank}}}}\n");
+    fails(
+        netpol_reading(&["reach", "-f", "-"], again.as_bytes()),
+        "Namespace \"bank\" (standard input, document 8): another document has the same",
+    );
     let invalid = "{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {name: p}, spec: {ingress: [{ports: [{port: 0}]}]}}";
     let ran = netpol_reading(&["reach", "-f", "-"], invalid.as_bytes());
     fails(ran, "NetworkPolicy \"p\" (standard input, document 1): spec.ingress[0].ports[0].port: must be from 1 to 65535");
@@ -220,4 +276,124 @@ fn policies_tell_pods_of_one_grant_apart() {
         .map(|it| it["from"].as_str().unwrap())
         .collect();
     assert_eq!(to_a, ["*/tier=x"]);
+}
+
+#[test]
+fn graphs_have_every_endpoint() {
+    let ends = ["--from", "web", "--from", "agent", "--to", "db", "--to", "web", "--port", "5432"];
+    insta::assert_snapshot!(shop(&[&ends[..], &["--output", "dot"]].concat()).out, @r#"
+    digraph netpol {
+      rankdir=LR;
+      node [shape=box];
+      n1 [label="shop/Deployment/web"];
+      n2 [label="shop/Pod/agent"];
+      n3 [label="shop/Pod/db"];
+      n1 -> n3 [label="TCP 5432"];
+      n1 -> n1 [label="TCP 5432"];
+      n2 -> n3 [label="depends: TCP 5432", style=dashed];
+      n2 -> n1 [label="TCP 5432"];
+    }
+    "#);
+    insta::assert_snapshot!(shop(&[&ends[..], &["--output", "mermaid"]].concat()).out, @r#"
+    flowchart LR
+      n1["shop/Deployment/web"]
+      n2["shop/Pod/agent"]
+      n3["shop/Pod/db"]
+      n1 -->|"TCP 5432"| n3
+      n1 -->|"TCP 5432"| n1
+      n2 -.->|"depends: TCP 5432"| n3
+      n2 -->|"TCP 5432"| n1
+    "#);
+    let ran = netpol(&["reach", "--from", "memcached", "--to", "*/*", "--output", "mermaid"]);
+    assert_eq!(ran.out.lines().count(), 3, "{}", ran.out);
+    assert!(ran.out.contains("[\"#42;/#42;\"]"), "{}", ran.out);
+}
+
+/// Writes two files, and compares them.
+fn compared(before: &str, after: &str, args: &[&str]) -> Ran {
+    let folder = tempfile::tempdir().unwrap();
+    let [before, after] = [("before.yaml", before), ("after.yaml", after)].map(|(name, text)| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.display().to_string()
+    });
+    let mut ran = netpol(&[&["reach", "-n", "shop", "--diff", &before, &after], args].concat());
+    ran.out = ran.out.replace(&format!("{}/", folder.path().display()), "");
+    ran
+}
+
+#[test]
+fn a_difference_is_the_connections_that_change() {
+    let after = SHOP
+        .replace("run: web}}}], ports: [{port: sql}", "run: audit}}}], ports: [{port: 80}")
+        .replace("protocol: UDP, port: 53", "protocol: UDP, port: 54");
+    let ran = compared(SHOP, &after, &["--to", "db", "--from", "web", "--from", "bank/CronJob/audit", "--from", "run=audit"]);
+    assert_eq!((ran.code, ran.err.as_str()), (1, ""));
+    insta::assert_snapshot!(ran.out, @r"
+    added    run=audit -> shop/Pod/db  TCP 80, SCTP 7-9
+    removed  shop/Deployment/web -> shop/Pod/db  TCP 5432, SCTP 7-9
+    changed  bank/CronJob/audit -> shop/Pod/db  UDP 53 => UDP 54
+    1 added, 1 removed, 1 changed (before.yaml -> after.yaml)
+    ");
+    let ran = compared(SHOP, SHOP, &[]);
+    assert_eq!((ran.code, ran.out.as_str()), (0, "0 added, 0 removed, 0 changed (before.yaml -> after.yaml)\n"));
+    let ran = compared(SHOP, &after, &["--output", "markdown", "--to", "db", "--from", "bank/CronJob/audit"]);
+    assert!(ran.out.contains("| changed | bank/CronJob/audit | shop/Pod/db | UDP 53 | UDP 54 |\n"), "{}", ran.out);
+    let ran = compared(SHOP, &after, &["--output", "json", "--to", "db"]);
+    let report: Value = serde_json::from_str(&ran.out).unwrap();
+    let page = std::fs::read_to_string(root().join("docs/analysis.md")).unwrap();
+    for field in ["added", "removed", "changed"] {
+        for change in report[field].as_array().unwrap() {
+            assert!(change["before"] != change["after"], "{change}");
+            assert!(change.as_object().unwrap().keys().all(|key| page.contains(&format!("`{key}`"))), "{change}");
+        }
+        assert!(page.contains(&format!("`{field}`")), "{field}");
+    }
+    assert_eq!(compared(SHOP, SHOP, &["--output", "csv"]).code, 2);
+}
+
+#[test]
+fn a_pod_on_one_side_only_is_added_with_its_connections() {
+    let pod = "---\n{apiVersion: v1, kind: Pod, metadata: {name: fresh, namespace: shop, labels: {run: web}}}\n";
+    let ran = compared(SHOP, &format!("{SHOP}{pod}"), &["--to", "db", "--port", "5432"]);
+    assert_eq!(ran.out, "added    shop/Pod/fresh -> shop/Pod/db  TCP 5432\n1 added, 0 removed, 0 changed (before.yaml -> after.yaml)\n");
+}
+
+#[test]
+fn policies_without_pods_are_compared_for_the_identities_of_the_canon() {
+    let before = netpol(&["render", "policies"]).out;
+    let after = before.replace("11211", "11212");
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("netpol.yaml");
+    std::fs::write(&file, after).unwrap();
+    let ran = netpol(&["reach", "--diff", "abcdesktop", file.to_str().unwrap(), "--to", "memcached", "--from", "pyos"]);
+    assert_eq!((ran.code, ran.err.as_str()), (1, ""));
+    assert!(ran.out.starts_with("changed  pyos -> memcached  TCP 11211 => TCP 11212\n0 added, 0 removed, 1 changed"), "{}", ran.out);
+    let ran = netpol(&["reach", "--diff", "abcdesktop", folder.path().to_str().unwrap(), "--to", "memcached", "--from", "desktop"]);
+    assert_eq!(ran.code, 0, "a folder is its files: {}{}", ran.out, ran.err);
+}
+
+#[test]
+fn a_canon_is_compared_for_the_pods_of_a_file() {
+    let pods = "{apiVersion: v1, kind: Pod, metadata: {name: web, labels: {netpol/memcached: 'true'}}}
+---
+{apiVersion: v1, kind: Pod, metadata: {name: cache, labels: {run: memcached-od}}}";
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("pods.yaml");
+    std::fs::write(&file, pods).unwrap();
+    let ran = netpol(&["reach", "--diff", "abcdesktop", file.to_str().unwrap(), "--to", "cache", "--from", "web"]);
+    assert_eq!(ran.code, 1);
+    assert!(
+        ran.out.starts_with("changed  abcdesktop/Pod/web -> abcdesktop/Pod/cache  TCP 11211 => every port of every protocol\n"),
+        "{}",
+        ran.out
+    );
+    let ran = netpol(&["reach", "--diff", "abcdesktop", "nowhere"]);
+    assert!(
+        ran.code == 2 && ran.err.contains("there is no file or folder nowhere, and it is neither a built-in canon (abcdesktop, "),
+        "{}",
+        ran.err
+    );
+    let ran = netpol(&["reach", "--context", "x"]);
+    assert!(ran.code == 2 && ran.err.contains("--context chooses a cluster: add --live"), "{}", ran.err);
 }

@@ -76,7 +76,7 @@ fn broken_links(file: &str) -> Vec<String> {
 }
 
 /// The documents for people, by their paths from the root of the package.
-const DOCUMENTS: [&str; 15] = [
+const DOCUMENTS: [&str; 18] = [
     "README.md",
     "ARCHITECTURE.md",
     "CHANGELOG.md",
@@ -87,7 +87,10 @@ const DOCUMENTS: [&str; 15] = [
     "docs/canon.md",
     "docs/commands.md",
     "docs/image.md",
+    "docs/lint.md",
     "docs/performance.md",
+    "docs/plugins.md",
+    "docs/report.md",
     "docs/runbook.md",
     "docs/semantics.md",
     "docs/serving.md",

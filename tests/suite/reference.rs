@@ -6,7 +6,7 @@ use std::fs;
 use crate::support::command::command;
 use crate::support::root;
 
-const COMMANDS: [&str; 20] = [
+const COMMANDS: [&str; 22] = [
     "",
     "serve",
     "review",
@@ -17,6 +17,8 @@ const COMMANDS: [&str; 20] = [
     "canon diff",
     "reach",
     "explain",
+    "lint",
+    "report",
     "render install",
     "render policies",
     "render registration",

@@ -5,8 +5,9 @@ use std::process::{Command, Stdio};
 
 use netpol::canon::Canon;
 use netpol::canon::documents::Documents;
-use serde_json::Value;
+use serde_json::{Value, json};
 
+use crate::support::canons;
 use crate::support::command::{command, netpol};
 
 #[test]
@@ -39,7 +40,7 @@ fn one_policy_is_yaml_for_kubectl() {
 
 #[test]
 fn rendered_policies_are_an_equal_canon() {
-    for canon in netpol::canon::BUILT_IN {
+    for canon in canons() {
         let ran = netpol(&["render", "policies", "--canon", canon, "--namespace", "desktops"]);
         assert_eq!(ran.code, 0);
         let namespaces = ["desktops".to_owned()];
@@ -55,7 +56,7 @@ fn rendered_policies_are_an_equal_canon() {
 #[test]
 fn a_rendered_canon_is_an_equal_canon() {
     let namespaces = ["desktops".to_owned()];
-    for name in netpol::canon::BUILT_IN {
+    for name in canons() {
         let ran = netpol(&["render", "canon", name]);
         assert_eq!((ran.code, ran.err.as_str()), (0, ""));
         assert!(ran.out.contains("# Isolates every pod"), "comments are kept");
@@ -73,6 +74,28 @@ fn a_rendered_canon_is_an_equal_canon() {
     }
     assert_eq!(netpol(&["render", "canon"]).out, netpol(&["render", "canon", "abcdesktop"]).out);
     assert_eq!(netpol(&["render", "canon", "no-such-canon"]).code, 2);
+}
+
+#[test]
+fn a_canon_is_printed_with_one_direction_per_policy() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("split.yaml");
+    for name in netpol::canon::BUILT_IN {
+        let ran = netpol(&["render", "canon", name, "--split-directions"]);
+        assert_eq!((ran.code, ran.err.as_str()), (0, ""));
+        std::fs::write(&path, &ran.out).unwrap();
+        let split = Canon::load(path.to_str().unwrap(), &["desktops".to_owned()]).unwrap();
+        let policies = &split.policies("desktops").unwrap().by_name;
+        let types = |name: &str| policies[name].manifest["spec"]["policyTypes"].clone();
+        assert_eq!((types("ocuser-rights"), types("ocuser-rights-egress")), (json!(["Ingress"]), json!(["Egress"])));
+        // Split once more, it stays as it is.
+        assert_eq!(netpol(&["render", "canon", path.to_str().unwrap(), "--split-directions"]).out, ran.out);
+        // Who reaches whom does not change.
+        let reach = |canon: &str| netpol(&["reach", "--canon", canon, "--output", "csv"]);
+        assert_eq!((reach(name).code, reach(path.to_str().unwrap()).out), (0, reach(name).out));
+    }
+    std::fs::write(&path, "kind: Pod").unwrap();
+    assert_eq!(netpol(&["render", "canon", path.to_str().unwrap(), "--split-directions"]).code, 2);
 }
 
 #[test]

@@ -133,7 +133,7 @@ items:
     allowed     Pod "garbage" in abcdesktop (standard input, document 1)
                 /mutate adds netpol/dns=true, netpol/pyos=true
     denied      Pod "thief" in abcdesktop (standard input, document 2)
-                ungranted-label: pod "thief" has label netpol/mongodb, which no grant allows for this pod (grants with this label: pyos for run=pyos-od, mongodb for run=mongodb-od). Remove the label or add it to a grant
+                ungranted-label: pod "thief" has label netpol/mongodb, which no grant allows for this pod (grants with this label: pyos for run=pyos-od, mongodb for run=mongodb-od). Remove the label or add it to a grant. What it opens: netpol explain netpol/mongodb=true run=mongodb-od
     not judged  ConfigMap "settings" in abcdesktop (standard input, document 3, items[0])
     warned      CiliumNetworkPolicy "open" in abcdesktop (standard input, document 3, items[1])
                 warning, foreign-policy: CiliumNetworkPolicy "open" of cilium.io can allow traffic that NetworkPolicies deny, and its content is not checked. Use a NetworkPolicy if possible
@@ -143,10 +143,27 @@ items:
 }
 
 #[test]
+fn the_command_that_explains_an_ungranted_label_works() {
+    for canon in netpol::canon::BUILT_IN {
+        for namespace in ["abcdesktop", "desk"] {
+            let thief = pod("thief", &json!({"netpol/mongodb": "true"})).to_string();
+            let found = verdicts(&["--canon", canon, "--namespace", namespace], &thief);
+            let message = found[0]["messages"][0].as_str().unwrap().to_owned();
+            let (_, command) = message.split_once("What it opens: netpol ").unwrap_or_else(|| panic!("{message}"));
+            let ran = netpol(&command.split(' ').collect::<Vec<_>>());
+            assert_eq!((ran.code, ran.err.as_str()), (0, ""), "{command}");
+            assert!(ran.out.starts_with("allowed  netpol/mongodb=true -> run=mongodb-od  TCP 27017\n"), "{command}: {}", ran.out);
+            assert!(ran.out.contains("mongodb-permits rule 1 allows TCP 27017"), "{}", ran.out);
+        }
+    }
+}
+
+#[test]
 fn json_is_one_line_per_object() {
     let thief = pod("thief", &json!({"netpol/mongodb": "true"})).to_string();
     let message = "pod \"thief\" has label netpol/mongodb, which no grant allows for this pod (grants with this label: pyos for \
-                   run=pyos-od, mongodb for run=mongodb-od). Remove the label or add it to a grant";
+                   run=pyos-od, mongodb for run=mongodb-od). Remove the label or add it to a grant. What it opens: netpol explain \
+                   netpol/mongodb=true run=mongodb-od";
     let expected = json!({"file": "standard input", "document": 1, "kind": "Pod", "name": "thief", "namespace": "abcdesktop", "verdict": "denied",
         "allowed": false, "rule": "ungranted-label", "messages": [message], "warnings": [], "differences": []});
     assert_eq!(verdicts(&[], &thief), [expected]);
@@ -316,4 +333,17 @@ fn the_workloads_of_the_release_pass() {
     let ran = netpol(&["review", "--canon", "abcdesktop-4.4", path.to_str().unwrap()]);
     assert_eq!((ran.code, ran.err.as_str()), (0, ""));
     assert!(ran.out.ends_with("27 objects: 8 allowed, 19 not judged\n"), "{}", ran.out);
+}
+
+#[test]
+fn who_may_claim_an_identity_is_judged_for_a_stated_user() {
+    let desktop = pod("desktop", &json!({"type": "x11server", "netpol/ocuser": "true"})).to_string();
+    let verdict = |args: &[&str]| verdicts(&[&["--claims", "deny"], args].concat(), &desktop).remove(0);
+    assert_eq!(verdict(&[])["verdict"], "allowed");
+    for args in [&["--as", "alice"][..], &["--as-group", "operators"]] {
+        let found = verdict(args);
+        assert_eq!((&found["verdict"], &found["rule"]), (&json!("denied"), &json!("claim")), "{args:?}");
+    }
+    assert_eq!(verdict(&["--as", "system:serviceaccount:abcdesktop:pyos-serviceaccount"])["verdict"], "allowed");
+    assert_eq!(verdict(&["--as-group", "system:masters"])["verdict"], "allowed");
 }

@@ -9,10 +9,12 @@ Returns the flags that the registration depends on, as a JSON list: those of `ne
 {{- $args = concat $args (list
   (printf "--foreign-policies=%s" $verdicts.foreignPolicies)
   (printf "--neighbors=%s" $verdicts.neighbors)
-  (printf "--network-annotations=%s" $verdicts.networkAnnotations)) -}}
+  (printf "--network-annotations=%s" $verdicts.networkAnnotations)
+  (printf "--claims=%s" $verdicts.claims)) -}}
 {{- range $verdicts.foreignKinds }}{{ $args = append $args (printf "--foreign-kind=%s" .) }}{{ end -}}
 {{- range $verdicts.pluginWriters }}{{ $args = append $args (printf "--plugin-writer=%s" .) }}{{ end -}}
 {{- range $verdicts.networkAnnotationKeys }}{{ $args = append $args (printf "--network-annotation=%s" .) }}{{ end -}}
+{{- range $verdicts.workloadControllers }}{{ $args = append $args (printf "--workload-controller=%s" .) }}{{ end -}}
 {{- range $verdicts.namespaceControllers }}{{ $args = append $args (printf "--namespace-controller=%s" .) }}{{ end -}}
 {{- toRawJson $args -}}
 {{- end -}}

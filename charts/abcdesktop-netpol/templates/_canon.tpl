@@ -73,6 +73,7 @@ Returns the accepted canons in order, as values of `--canon`.
 {{- range .object.grants -}}
 {{- include "netpol.podSelectorKeys" (dict "selector" .podSelector "found" $found) -}}
 {{- end -}}
+{{- range .object.protectedLabels }}{{ $_ := set $found.identity . true }}{{ end -}}
 {{- end -}}
 {{- end -}}
 

@@ -12,7 +12,15 @@ placeholders, which are replaced here. A test compares the result with the outpu
 {{- $actions := dict
   "neighbors" $root.Values.verdicts.neighbors
   "foreign-policies" $root.Values.verdicts.foreignPolicies
-  "namespaces" $root.Values.verdicts.networkAnnotations -}}
+  "namespaces" $root.Values.verdicts.networkAnnotations
+  "workload-claims" $root.Values.verdicts.claims
+  "pod-claims" $root.Values.verdicts.claims -}}
+{{- $controllers := dict -}}
+{{- range $root.Values.verdicts.workloadControllers -}}
+{{- $kinds := regexFind "[^=]*$" . -}}
+{{- $user := trimSuffix (printf "=%s" $kinds) . -}}
+{{- $_ := set $controllers $user (concat (get $controllers $user | default list) (splitList "," $kinds)) -}}
+{{- end -}}
 {{- $podCondition := include "netpol.podCondition" $root -}}
 {{- $system := list "kube-system" $root.Release.Namespace | uniq -}}
 {{- $annotations := "" -}}
@@ -52,6 +60,7 @@ placeholders, which are replaced here. A test compares the result with the outpu
 {{- $_ := set $condition "expression" (include "netpol.neighborsChange" $canonKeys.neighbors) -}}
 {{- end -}}
 {{- $_ := set $condition "expression" (replace ", \"network-annotations\"]" (printf "%s]" $annotations) $condition.expression) -}}
+{{- $_ := set $condition "expression" (replace "{\"workload-controllers\":[\"Kind\"]}" (toRawJson $controllers) $condition.expression) -}}
 {{- range $placeholder, $items := $lists -}}
 {{- $_ := set $condition "expression" (replace $placeholder (include "netpol.celList" $items) $condition.expression) -}}
 {{- end -}}

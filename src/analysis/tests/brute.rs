@@ -11,7 +11,7 @@ use proptest::sample::{select, subsequence};
 use proptest::test_runner::TestCaseError;
 use serde_json::Value;
 
-use super::super::{Addresses, End, Endpoint, Flow, NamedPolicy, Namespace, PodPorts, Pods, PortSet, Reach, divided};
+use super::super::{Addresses, End, Endpoint, Flow, NamedPolicy, Namespace, PodPorts, Pods, PortSet, Reach, by_class, divided};
 use super::{flow, labels, policy};
 use crate::policy::tests::model::{
     ADDRESSES, EVERY_PORT, Mask, NAMESPACES, NUMBERS, PROTOCOLS, TEAMS, VALUES, bit, in_cidr, items, mask, selects,
@@ -34,6 +34,8 @@ struct Pod {
     /// The same for a restartable init container.
     init: Option<u64>,
     addresses: Option<Vec<&'static str>>,
+    /// Whether blocks match it by address, if that is known.
+    blocks: Option<bool>,
     host_network: bool,
     single: bool,
 }
@@ -77,6 +79,11 @@ fn label(pod: &Pod, key: &str) -> Option<&'static str> {
     if key == "a" { pod.a } else { pod.b }
 }
 
+/// Returns whether blocks match a pod by address. A pod on the host network is a node.
+fn blocks(pod: &Pod, reading: bool) -> bool {
+    pod.blocks.filter(|_| !pod.host_network).unwrap_or(reading)
+}
+
 fn is_peer(entry: &Value, home: &str, place: &Place, reading: Reading) -> bool {
     if let Some(block) = entry.get("ipBlock") {
         let inside = |address: &str| {
@@ -85,7 +92,7 @@ fn is_peer(entry: &Value, home: &str, place: &Place, reading: Reading) -> bool {
         };
         return match place {
             Place::Address(address) => inside(address),
-            Place::Pod(_) if !reading.blocks => false,
+            Place::Pod(pod) if !blocks(pod, reading.blocks) => false,
             Place::Pod(pod) => match &pod.addresses {
                 Some(known) if !pod.host_network => known.iter().any(|address| inside(address)),
                 _ => reading.address.is_some_and(inside),
@@ -154,8 +161,8 @@ fn expected(world: &[(String, Value)], from: &Place, to: &Place, itself: bool) -
     let is_single = itself && pods.clone().any(|pod| pod.single);
     let is_unknown = matches!(to, Place::Pod(pod) if pod.http == Http::Unknown);
     // Each pod has its own address, which only the rules of the other end read.
-    let addresses = |place: &Place, blocks| match place {
-        Place::Pod(pod) if blocks && (pod.addresses.is_none() || pod.host_network) => {
+    let addresses = |place: &Place, reading| match place {
+        Place::Pod(pod) if blocks(pod, reading) && (pod.addresses.is_none() || pod.host_network) => {
             [None].into_iter().chain(ADDRESSES.map(Some)).collect()
         }
         _ => vec![None],
@@ -187,12 +194,13 @@ fn expected(world: &[(String, Value)], from: &Place, to: &Place, itself: bool) -
 fn pod() -> impl Strategy<Value = Place> {
     let host = prop_oneof![6 => Just(false), 1 => Just(true)];
     let places = (select(&VALUES[..]), select(&VALUES[..]), select(&NAMESPACES[..]), select(&TEAMS[..]));
+    let blocks = prop_oneof![2 => Just(None), 1 => any::<bool>().prop_map(Some)];
     let http = prop_oneof![Just(Http::Unknown), Just(Http::Missing), select(&NUMBERS[..]).prop_map(Http::Number)];
     let init = prop_oneof![3 => Just(None), 1 => select(&NUMBERS[..]).prop_map(Some)];
     let addresses = option::of(subsequence(&ADDRESSES[..], 1..=2));
-    (places, http, init, addresses, host, any::<bool>()).prop_map(
-        |((a, b, namespace, team), http, init, addresses, host_network, single)| {
-            Place::Pod(Pod { a, b, namespace, team, http, init, addresses, host_network, single })
+    (places, http, init, (addresses, blocks), host, any::<bool>()).prop_map(
+        |((a, b, namespace, team), http, init, (addresses, blocks), host_network, single)| {
+            Place::Pod(Pod { a, b, namespace, team, http, init, addresses, blocks, host_network, single })
         },
     )
 }
@@ -233,6 +241,7 @@ fn end(place: &Place, policies: &[NamedPolicy]) -> End {
         labels: given([("a", pod.a), ("b", pod.b)]),
         ports,
         addresses: pod.addresses.as_ref().map(addresses),
+        blocks: pod.blocks,
         host_network: pod.host_network,
         single: pod.single,
     })
@@ -270,13 +279,20 @@ fn connections_agree_with_brute_force() {
             .map(|(index, place)| Endpoint {
                 id: index.to_string(),
                 kind: "Pod".to_owned(),
-                object: None,
+                object: Some((String::new(), index.to_string())),
                 end: end(place, &policies),
                 outside: matches!(place, Place::Address(_)),
             })
             .collect();
         let reach = Reach::new(&policies, &endpoints);
         shared.set(shared.get() + endpoints.len() - reach.classes());
+        let classes = by_class(&policies, &endpoints, |_| false);
+        let by_class = Reach::new(&policies, &classes.endpoints);
+        let class = |index: usize| {
+            let (id, pods) = (index.to_string(), &classes.pods);
+            let has = |class: &Endpoint| class.id == id || pods.get(&class.id).is_some_and(|names| names.contains(&id));
+            classes.endpoints.iter().position(has).unwrap()
+        };
         for (from, source) in places.iter().enumerate() {
             for (to, target) in places.iter().enumerate() {
                 if matches!((source, target), (Place::Address(_), Place::Address(_))) {
@@ -286,6 +302,10 @@ fn connections_agree_with_brute_force() {
                 count(&pairs);
                 let (all, some) = expected(&world, source, target, from == to);
                 let found = reach.flow(from, to);
+                let is_single = matches!(&endpoints[from].end, End::Pods(Pods { single: true, .. }));
+                if from != to || !is_single {
+                    prop_assert_eq!(&by_class.flow(class(from), class(to)), &found);
+                }
                 let alone = flow(&policies, &endpoints[from].end, &endpoints[to].end, from == to);
                 prop_assert_eq!(&found.allowed, &alone.allowed);
                 prop_assert_eq!(&found.depends, &alone.depends);

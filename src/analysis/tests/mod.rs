@@ -12,12 +12,12 @@ use super::{End, Flow, NamedPolicy, Namespace, Pods, connection};
 use crate::documents::Node;
 use crate::policy::{Home, Policy};
 
-pub(super) fn labels(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
+pub(crate) fn labels(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
     pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
 }
 
 /// Returns a policy in a namespace.
-pub(super) fn policy(namespace: &str, name: &str, spec: &Value) -> NamedPolicy {
+pub(crate) fn policy(namespace: &str, name: &str, spec: &Value) -> NamedPolicy {
     let policy = Policy::parse(&Node::from(spec), Home { namespace, written_for: None });
     NamedPolicy { name: name.to_owned(), policy: policy.unwrap_or_else(|faults| panic!("{spec}: {faults:?}")) }
 }

@@ -1,6 +1,7 @@
 //! Valid and invalid grants.
 
 use super::{POLICIES, canon, policy, problem, problems, with_grants};
+use crate::canon::Limits;
 
 const AT: &str = "canon.yaml, document 3 (Grants \"set\"), grants";
 
@@ -19,8 +20,10 @@ fn a_grant_has_all_of_its_fields() {
 #[test]
 fn unknown_fields_are_rejected() {
     assert_eq!(
-        problem(&with_grants("[{name: a, podSelector: {}, labels: {}, serviceAccountName: x}]")),
-        format!("{AT}[0].serviceAccountName: unknown field; the known fields are name, podSelector, labels, shared")
+        problem(&with_grants("[{name: a, podSelector: {}, labels: {}, serviceAccount: x}]")),
+        format!(
+            "{AT}[0].serviceAccount: unknown field; the known fields are name, podSelector, labels, shared, claims, serviceAccountName, images"
+        )
     );
     let text = format!(
         "{POLICIES}---\n{{apiVersion: netpol.abcdesktop.io/v1alpha1, kind: Grants, metadata: {{name: set}}, grants: [], spec: {{}}}}"
@@ -173,5 +176,79 @@ fn an_invalid_selector_is_rejected_with_its_field() {
     for (selector, message) in cases {
         let problems = problems(&with_grants(&format!("[{{name: a, podSelector: {selector}, labels: {{}}}}]")));
         assert!(problems.iter().any(|problem| problem.starts_with(&format!("{AT}[0].{message}"))), "{problems:?}");
+    }
+}
+
+#[test]
+fn a_grant_has_its_limits() {
+    let canon = canon(&with_grants(
+        "[{name: web, podSelector: {matchLabels: {run: web}}, labels: {}, serviceAccountName: runner, images: ['b/*', 'a:1', 'b/*'], \
+          claims: {users: [alice], groups: ['cn=ops,ou=x'], serviceAccounts: [pyos, other/pyos]}}, \
+          {name: rest, podSelector: {}, labels: {}, shared: true}]",
+    ));
+    let [web, rest] = canon.grants.as_slice() else { panic!("{:?}", canon.grants) };
+    assert_eq!(
+        web.limits.claims.as_ref().unwrap().to_string(),
+        "service account pyos, service account other/pyos, user alice, group cn=ops,ou=x"
+    );
+    assert_eq!(web.limits.service_account.as_deref(), Some("runner"));
+    assert_eq!(web.limits.images.iter().map(ToString::to_string).collect::<Vec<_>>(), ["a:1", "b/*"]);
+    assert_eq!(rest.limits, Limits::default());
+}
+
+#[test]
+fn each_wrong_limit_is_named_with_its_field() {
+    for (limit, expected) in [
+        (
+            "claims: {}",
+            "claims: must list at least one of users, groups and serviceAccounts; without claims everybody may claim the identity",
+        ),
+        (
+            "claims: {users: []}",
+            "claims: must list at least one of users, groups and serviceAccounts; without claims everybody may claim the identity",
+        ),
+        ("claims: [alice]", "claims: must be a map, not a list"),
+        ("claims: {users: [a], roles: [b]}", "claims.roles: unknown field; the known fields are users, groups, serviceAccounts"),
+        ("claims: {users: alice}", "claims.users: must be a list, not a string"),
+        ("claims: {users: [a, 1]}", "claims.users[1]: must be a string, not a number"),
+        ("claims: {users: ['']}", "claims.users[0]: must be a name without control characters"),
+        ("claims: {groups: [a, \"b\\nc\"]}", "claims.groups[1]: must be a name without control characters"),
+        ("claims: {users: ['system:serviceaccount:a:b']}", "claims.users[0]: is a service account; write a/b in serviceAccounts"),
+        ("claims: {serviceAccounts: ['a/b/c']}", "claims.serviceAccounts[0]: must be NAME (in the namespace of the pod) or NAMESPACE/NAME"),
+        ("claims: {serviceAccounts: ['A']}", "claims.serviceAccounts[0]: must be NAME (in the namespace of the pod) or NAMESPACE/NAME"),
+        ("serviceAccountName: true", "serviceAccountName: must be a string, not a boolean"),
+        (
+            "serviceAccountName: ''",
+            "serviceAccountName: must have at most 253 lowercase letters, digits, '-' or '.', and each part must start and end with a letter or digit",
+        ),
+        ("images: []", "images: must list at least one pattern; without images every image is allowed"),
+        ("images: 'a'", "images: must be a list, not a string"),
+        ("images: ['a b']", "images[0]: must be an image reference in which * matches any characters: 1 to 4096 characters, no spaces"),
+        ("images: [a, '']", "images[1]: must be an image reference in which * matches any characters: 1 to 4096 characters, no spaces"),
+    ] {
+        let grants = format!("[{{name: a, podSelector: {{}}, labels: {{}}, {limit}}}]");
+        assert!(problems(&with_grants(&grants)).contains(&format!("{AT}[0].{expected}")), "{limit}: {:?}", problems(&with_grants(&grants)));
+    }
+}
+
+#[test]
+fn protected_labels_are_keys_outside_the_prefix() {
+    let with = |keys: &str| with_grants(&format!("[], protectedLabels: {keys}"));
+    let canons = super::alone(&with("[shipcrew, example.org/team, shipcrew]"));
+    assert_eq!(canons.first().protected_labels.iter().collect::<Vec<_>>(), ["example.org/team", "shipcrew"]);
+    assert!(canons.is_identity_key("shipcrew") && canons.is_identity_key("example.org/team") && !canons.is_identity_key("team"));
+    let at = "canon.yaml, document 3 (Grants \"set\"), protectedLabels";
+    for (keys, expected) in [
+        ("a", format!("{at}: must be a list, not a string")),
+        ("[1]", format!("{at}[0]: must be a string, not a number")),
+        ("[a, netpol/x]", format!("{at}[1]: must not start with netpol/; grants protect these labels")),
+        (
+            "['a b']",
+            format!(
+                "{at}[0]: the name in a label key must have 1 to 63 letters, digits, '-', '_' or '.', and start and end with a letter or digit"
+            ),
+        ),
+    ] {
+        assert_eq!(problem(&with(keys)), expected);
     }
 }

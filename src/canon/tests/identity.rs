@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::{alone, with_grants};
 use crate::canon::identity::{Index, Origins};
-use crate::canon::{Canons, Grant, Identity, Labels};
+use crate::canon::{Canons, Grant, Identity, Labels, Limits};
 use crate::documents::Node;
 use crate::policy::Selector;
 
@@ -105,7 +105,7 @@ fn grant() -> impl Strategy<Value = Grant> {
         let selector = serde_json::json!({"matchExpressions": requirements});
         let selector = Selector::parse(&Node::from(&selector), "podSelector").unwrap();
         let labels = (0..gives).map(|number| (format!("netpol/{number}"), "true".to_owned())).collect();
-        Grant { name: String::new(), selects: selector.to_string(), selector, labels, shared }
+        Grant { name: String::new(), selects: selector.to_string(), selector, labels, shared, limits: Limits::default() }
     })
 }
 

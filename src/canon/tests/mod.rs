@@ -7,6 +7,7 @@ mod grants;
 mod identity;
 mod manifest;
 mod objects;
+mod split;
 mod yaml;
 
 use super::{Canon, CanonError, Canons, Documents};

@@ -1,11 +1,11 @@
 //! The result of `canon diff` in the form of `--output json`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
 use super::effect::Effect;
-use crate::canon::{Canon, Changes, Grant, IsolationChange, Kind, PodLabel};
+use crate::canon::{Canon, Changes, Grant, ImagePattern, IsolationChange, Kind, PodLabel};
 use crate::policy::{Beyond, Direction, Witness};
 
 #[derive(Debug, Serialize)]
@@ -18,6 +18,7 @@ pub(super) struct Report<'c> {
     policies: Vec<Policy<'c>>,
     isolation: Vec<Isolation>,
     grants: Vec<GrantChange<'c>>,
+    protected_labels: Vec<ProtectedLabel<'c>>,
     /// Policies with another name and the same meaning.
     renamed: Vec<Renamed<'c>>,
 }
@@ -79,6 +80,26 @@ struct GrantSide<'c> {
     pod_selector: &'c str,
     labels: &'c BTreeMap<String, String>,
     shared: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    claims: Option<Claims<'c>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    service_account_name: Option<&'c str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    images: Vec<&'c str>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Claims<'c> {
+    users: &'c BTreeSet<String>,
+    groups: &'c BTreeSet<String>,
+    service_accounts: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct ProtectedLabel<'c> {
+    key: &'c str,
+    change: &'static str,
 }
 
 #[derive(Debug, Serialize)]
@@ -123,6 +144,7 @@ impl<'c> Report<'c> {
             policies: policies.collect(),
             isolation: changes.isolation.iter().map(isolation).collect(),
             grants: grants.collect(),
+            protected_labels: changes.protected.iter().map(|label| ProtectedLabel { key: label.key, change: word(label.kind) }).collect(),
             renamed: changes.renamed.iter().map(|renamed| Renamed { from: renamed.from, to: renamed.to }).collect(),
         }
     }
@@ -147,7 +169,15 @@ fn isolation(change: &IsolationChange) -> Isolation {
 }
 
 fn grant_side(grant: &Grant) -> GrantSide<'_> {
-    GrantSide { name: &grant.name, pod_selector: &grant.selects, labels: &grant.labels, shared: grant.shared }
+    let Grant { name, selects, labels, shared, limits, .. } = grant;
+    let claims = limits.claims.as_ref().map(|claims| Claims {
+        users: &claims.users,
+        groups: &claims.groups,
+        service_accounts: claims.service_accounts.iter().map(ToString::to_string).collect(),
+    });
+    let images = limits.images.iter().map(ImagePattern::as_str).collect();
+    let service_account_name = limits.service_account.as_deref();
+    GrantSide { name, pod_selector: selects, labels, shared: *shared, claims, service_account_name, images }
 }
 
 /// Returns the word for a kind of change.

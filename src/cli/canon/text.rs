@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use super::effect::Effect;
 use super::report::word;
-use crate::canon::{Canon, Changes, Grant, GrantChange, IsolationChange, PodLabel, PolicyChange};
+use crate::canon::{Canon, Changes, Grant, GrantChange, ImagePattern, IsolationChange, Limits, PodLabel, PolicyChange};
 use crate::cli::manifests::display::Count;
 use crate::cli::output::{BAD, GOOD, NAME};
 use crate::policy::{Beyond, Difference};
@@ -20,6 +20,9 @@ pub(super) fn write(from: &Canon, to: &Canon, changes: &Changes<'_>, out: &mut d
     for grant in &changes.grants {
         writeln!(out, "{NAME}{}{NAME:#}: grant \"{}\"{}", word(grant.kind), grant.name, described(grant))?;
         write_grant(grant, out)?;
+    }
+    for label in &changes.protected {
+        writeln!(out, "{NAME}{}{NAME:#}: protected label \"{}\"", word(label.kind), label.key)?;
     }
     for renamed in &changes.renamed {
         writeln!(out, "note: NetworkPolicy \"{}\" has the name \"{}\" and the same meaning", renamed.from, renamed.to)?;
@@ -97,10 +100,31 @@ fn write_grant(change: &GrantChange<'_>, out: &mut dyn Write) -> io::Result<()> 
     };
     lines(&change.loses, Effect::Breaks, "no longer get")?;
     lines(&change.gains, Effect::Opens, "get")?;
-    if change.loses.is_empty() && change.gains.is_empty() {
+    let limits = limits(change);
+    limits.iter().try_for_each(|line| writeln!(out, "    {line}"))?;
+    if change.loses.is_empty() && change.gains.is_empty() && limits.is_empty() {
         writeln!(out, "    changes which grants exclude each other")?;
     }
     Ok(())
+}
+
+/// Returns a line for each limit that changes.
+fn limits(change: &GrantChange<'_>) -> Vec<String> {
+    let of = |words: &dyn Fn(&Limits) -> Option<String>, none: &str| {
+        let side = |grant: Option<&Grant>| grant.and_then(|grant| words(&grant.limits)).unwrap_or_else(|| none.to_owned());
+        (side(change.from), side(change.to))
+    };
+    let images = |limits: &Limits| {
+        let patterns: Vec<&str> = limits.images.iter().map(ImagePattern::as_str).collect();
+        (!patterns.is_empty()).then(|| patterns.join(", "))
+    };
+    let fields = [
+        ("claims", of(&|limits| limits.claims.as_ref().map(ToString::to_string), "everybody")),
+        ("serviceAccountName", of(&|limits| limits.service_account.clone(), "any")),
+        ("images", of(&images, "any")),
+    ];
+    let changed = fields.into_iter().filter(|(_, (from, to))| from != to);
+    changed.map(|(field, (from, to))| format!("{field}: {to} instead of {from}")).collect()
 }
 
 fn write_summary(from: &Canon, to: &Canon, changes: &Changes<'_>, out: &mut dyn Write) -> io::Result<()> {
@@ -116,7 +140,9 @@ fn write_summary(from: &Canon, to: &Canon, changes: &Changes<'_>, out: &mut dyn 
     };
     add(changes.policies.len(), format!("{}", Count(changes.policies.len(), "policy")));
     add(changes.grants.len(), format!("{}", Count(changes.grants.len(), "grant")));
+    add(changes.protected.len(), format!("{}", Count(changes.protected.len(), "protected label")));
     add(changes.isolation.len(), "isolation".to_owned());
-    let verb = if changes.policies.len() + changes.grants.len() + changes.isolation.len() == 1 { "differs" } else { "differ" };
+    let all = [changes.policies.len(), changes.grants.len(), changes.protected.len(), changes.isolation.len()];
+    let verb = if all.iter().sum::<usize>() == 1 { "differs" } else { "differ" };
     writeln!(out, "{BAD}not the same{BAD:#}: from {from} to {to}, {} {verb}", parts.join(", "))
 }

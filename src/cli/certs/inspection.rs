@@ -10,28 +10,28 @@ use crate::certificates::when;
 use crate::cli::output::{BAD, GOOD, NAME, Streams, WARN};
 
 /// A certificate and its source.
-pub(super) struct Subject {
-    pub(super) from: String,
-    pub(super) shown: Shown,
+pub(crate) struct Subject {
+    pub(crate) from: String,
+    pub(crate) shown: Shown,
 }
 
 /// CAs and their source.
-pub(super) struct Trust {
-    pub(super) from: String,
+pub(crate) struct Trust {
+    pub(crate) from: String,
     /// The name that a certificate must have, if the source requires one.
-    pub(super) name: Option<String>,
-    pub(super) cas: Vec<Ca>,
+    pub(crate) name: Option<String>,
+    pub(crate) cas: Vec<Ca>,
 }
 
 /// The result, in the form of `--output json`.
 #[derive(Debug, Serialize)]
-pub(super) struct Inspection {
+pub(crate) struct Inspection {
     certificates: Vec<Certificate>,
     trust: Vec<Bundle>,
     /// Facts that are not findings.
-    pub(super) notes: Vec<String>,
+    pub(crate) notes: Vec<String>,
     /// Problems.
-    pub(super) findings: Vec<String>,
+    pub(crate) findings: Vec<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -65,7 +65,7 @@ struct Authority {
 
 impl Inspection {
     /// Verifies every certificate against every bundle.
-    pub(super) fn new(subjects: &[Subject], trust: &[Trust], notes: Vec<String>, mut findings: Vec<String>, now: SystemTime) -> Inspection {
+    pub(crate) fn new(subjects: &[Subject], trust: &[Trust], notes: Vec<String>, mut findings: Vec<String>, now: SystemTime) -> Inspection {
         for Subject { from, shown } in subjects {
             let Ca { not_before, not_after, .. } = &shown.own;
             if now < *not_before {
@@ -95,7 +95,7 @@ impl Inspection {
     }
 
     /// Writes the result as text.
-    pub(super) fn write_text(&self, streams: &mut Streams) -> io::Result<()> {
+    pub(crate) fn write_text(&self, streams: &mut Streams) -> io::Result<()> {
         let out = &mut streams.out;
         for certificate in &self.certificates {
             writeln!(out, "{NAME}{}{NAME:#}", certificate.from)?;

@@ -3,9 +3,9 @@
 //! - `issue` is `certs issue`, and `show` is `certs show`.
 //! - `inspection` is the result of `show`; `served` reads the certificates that a server presents.
 
-mod inspection;
+pub(crate) mod inspection;
 mod issue;
-mod served;
+pub(crate) mod served;
 mod show;
 
 use super::exit::CommandResult;
@@ -19,11 +19,12 @@ pub struct Args {
 }
 
 #[derive(Debug, clap::Subcommand)]
+#[allow(clippy::large_enum_variant, reason = "there is one in a run")]
 enum Command {
     /// Issue a certificate for development with its own CA.
     Issue(issue::Args),
     /// Inspect certificates and verify them against CAs.
-    Show(show::Args),
+    Show(Box<show::Args>),
 }
 
 /// Runs a subcommand.

@@ -19,7 +19,7 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 ///
 /// # Errors
 /// Returns a message if the server cannot be reached or the handshake fails.
-pub(super) fn chain(address: &str, name: Option<&str>) -> Result<Vec<CertificateDer<'static>>, String> {
+pub(crate) fn chain(address: &str, name: Option<&str>) -> Result<Vec<CertificateDer<'static>>, String> {
     let host = address.rsplit_once(':').map_or(address, |(host, _)| host).trim_start_matches('[').trim_end_matches(']');
     let name = name.unwrap_or(host).to_owned();
     let name = ServerName::try_from(name.clone()).map_err(|_| format!("\"{name}\" is not a DNS name or IP address"))?;

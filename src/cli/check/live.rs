@@ -29,6 +29,15 @@ pub(super) fn lacks_labels(manifest: &Manifest, judged: &Judged, namespace: &str
     })
 }
 
+/// Makes a service account or an image that the grant of a running pod does not allow a finding, whatever is done with new pods.
+pub(super) fn raise_claims(manifest: &Manifest, findings: &mut [verdict::Finding]) {
+    if is_live_pod(manifest) {
+        for finding in findings.iter_mut().filter(|finding| finding.rule == Rule::Claim) {
+            finding.severity = Severity::Deny;
+        }
+    }
+}
+
 /// Names the break-glass annotation of a policy: in a cluster as left over, because the user who set it was allowed to; in a
 /// file as a condition for the user who applies it, because a check has no user.
 pub(super) fn name_break_glass(manifest: &Manifest, namespace: &str, findings: &mut [verdict::Finding]) {

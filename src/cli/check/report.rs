@@ -246,6 +246,7 @@ impl<'c> Checker<'c> {
             is_judged = true;
             let mut judged = created::judge(&self.guard_of(namespace), &Requester::default(), manifest, namespace)?;
             live::name_break_glass(manifest, namespace, &mut judged.findings);
+            live::raise_claims(manifest, &mut judged.findings);
             let lacking =
                 live::lacks_labels(manifest, &judged, namespace).map(|message| Finding::denies(object.clone(), LACKS_LABEL, message));
             let mut findings: Vec<Finding> = judged.findings.into_iter().map(|finding| Finding::of(&object, finding)).collect();
@@ -285,7 +286,8 @@ impl<'c> Checker<'c> {
             Some([only]) => Some(*only),
             _ => None,
         };
-        Guard { reference, ..self.guard.clone() }
+        // A file does not say who creates its objects.
+        Guard { reference, knows_user: false, ..self.guard.clone() }
     }
 
     /// Adds findings for policies of several canons in one namespace, and for a built-in canon that fits better.

@@ -10,8 +10,26 @@ use crate::cli::output::{BAD, GOOD, NAME, WARN};
 use crate::policy::{Change, Difference};
 use crate::verdict::{Guard, restore};
 
+/// Writes the findings, and what sums them up.
 pub(super) fn write(report: &Report, guard: &Guard, out: &mut dyn Write) -> io::Result<()> {
-    for finding in &report.findings {
+    write_findings(report, guard, |_| true, out)?;
+    // A policy of a namespace that is not guarded may mean a wrong --namespace.
+    let elsewhere = report.not_judged.iter().filter(|object| object.kind == "NetworkPolicy.networking.k8s.io");
+    for object in elsewhere {
+        writeln!(out, "{WARN}not judged{WARN:#}: {}: the namespace is not guarded", described(object))?;
+    }
+    write_summary(report, out)?;
+    write_commands(report, guard, out)
+}
+
+/// Writes only what is not ok, and the commands that fix it.
+pub(super) fn write_short(report: &Report, guard: &Guard, out: &mut dyn Write) -> io::Result<()> {
+    write_findings(report, guard, |finding| finding.severity != "info", out)?;
+    write_commands(report, guard, out)
+}
+
+fn write_findings(report: &Report, guard: &Guard, is_shown: impl Fn(&Finding) -> bool, out: &mut dyn Write) -> io::Result<()> {
+    for finding in report.findings.iter().filter(|finding| is_shown(finding)) {
         let (style, warning) = match finding.severity {
             "deny" => (BAD, ""),
             "warn" => (WARN, "warning, "),
@@ -22,13 +40,7 @@ pub(super) fn write(report: &Report, guard: &Guard, out: &mut dyn Write) -> io::
             writeln!(out, "    {line}")?;
         }
     }
-    // A policy of a namespace that is not guarded may mean a wrong --namespace.
-    let elsewhere = report.not_judged.iter().filter(|object| object.kind == "NetworkPolicy.networking.k8s.io");
-    for object in elsewhere {
-        writeln!(out, "{WARN}not judged{WARN:#}: {}: the namespace is not guarded", described(object))?;
-    }
-    write_summary(report, out)?;
-    write_commands(report, guard, out)
+    Ok(())
 }
 
 /// Returns kind, name, namespace and place of an object.

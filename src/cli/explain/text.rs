@@ -2,53 +2,29 @@
 
 use std::io::{self, Write};
 
-use super::report::{Report, Verdict};
-use crate::canon::CAPABILITY_PREFIX;
+use crate::analysis::{Explanation, Verdict};
 use crate::cli::output::{BAD, GOOD, WARN};
 
-pub(super) fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
-    let (word, style) = match report.verdict {
+pub(super) fn write(explanation: &Explanation, out: &mut dyn Write) -> io::Result<()> {
+    let (word, style) = match explanation.verdict {
         Verdict::Allowed => ("allowed", GOOD),
         Verdict::Denied => ("denied", BAD),
         Verdict::Depends => ("depends", WARN),
     };
-    writeln!(out, "{style}{word:<7}{style:#}  {} -> {}  {}", report.from, report.to, report.shown)?;
-    writeln!(out, "  egress   {}", report.egress.sentence)?;
-    writeln!(out, "  ingress  {}", report.ingress.sentence)?;
-    if report.verdict == Verdict::Denied && report.egress.allowed && report.ingress.allowed {
+    writeln!(out, "{style}{word:<7}{style:#}  {} -> {}  {}", explanation.from, explanation.to, explanation.shown)?;
+    if let Some(service) = &explanation.service {
+        writeln!(out, "  service  {service}")?;
+    }
+    writeln!(out, "  egress   {}", explanation.egress.sentence)?;
+    writeln!(out, "  ingress  {}", explanation.ingress.sentence)?;
+    if explanation.is_without_common_port() {
         writeln!(out, "  no port is allowed in both directions")?;
     }
-    for caveat in &report.caveats {
+    for caveat in &explanation.caveats {
         writeln!(out, "  depends: {caveat}")?;
     }
-    if report.would_open.is_empty() {
-        if report.verdict != Verdict::Allowed {
-            writeln!(out, "  to allow: no change of up to two labels was found that keeps both identities")?;
-        }
-        return Ok(());
+    if let Some(change) = explanation.to_allow() {
+        writeln!(out, "  to allow: {change}")?;
     }
-    let labels: Vec<String> = report
-        .would_open
-        .iter()
-        .map(|opens| {
-            // Only capability labels are granted.
-            let grants = match opens.grants.join(", ") {
-                _ if !opens.label.starts_with(CAPABILITY_PREFIX) => String::new(),
-                none if none.is_empty() => " (granted to no identity)".to_owned(),
-                grants => format!(" (granted to {grants})"),
-            };
-            match opens.label.strip_suffix('-') {
-                Some(key) => format!("removing the label {key} of the {}", opens.side),
-                None => format!("the label {} on the {}{grants}", opens.label, opens.side),
-            }
-        })
-        .collect();
-    let opens = match (report.egress.allowed, report.ingress.allowed) {
-        (false, false) => "both directions",
-        (false, true) => "egress",
-        (true, false) => "ingress",
-        (true, true) => "it",
-    };
-    let verb = if labels.len() == 1 { "opens" } else { "open" };
-    writeln!(out, "  to allow: {} {verb} {opens}", labels.join(" and "))
+    Ok(())
 }

@@ -1,6 +1,8 @@
 //! The connections from some endpoints to some endpoints.
 
-use super::refer::Port;
+use std::collections::BTreeMap;
+
+use super::port::Port;
 use crate::analysis::{Endpoint, Flow, Reach};
 
 /// What is printed: the connections from some endpoints to some endpoints.
@@ -10,6 +12,10 @@ pub(super) struct Matrix<'e> {
     pub(super) from: Vec<usize>,
     pub(super) to: Vec<usize>,
     pub(super) port: Option<Port>,
+    /// The names of the pods of each endpoint that is several pods, by its id.
+    pub(super) pods: BTreeMap<String, Vec<String>>,
+    /// What could not be read, as sentences.
+    pub(super) left_out: Vec<String>,
     /// What was evaluated, in words.
     pub(super) about: String,
 }
@@ -27,12 +33,14 @@ impl<'e> Matrix<'e> {
         }
     }
 
-    /// Returns every connection that is or may be open.
-    pub(super) fn connections(&self) -> impl Iterator<Item = (&'e Endpoint, &'e Endpoint, Flow)> {
+    /// Returns every connection that is or may be open, with the indexes of its ends.
+    pub(super) fn flows(&self) -> impl Iterator<Item = (usize, usize, Flow)> {
         let pairs = self.from.iter().flat_map(|from| self.to.iter().map(|to| (*from, *to)));
-        pairs.filter_map(|(from, to)| {
-            let flow = self.flow(from, to);
-            (!flow.is_empty()).then_some((self.endpoint(from)?, self.endpoint(to)?, flow))
-        })
+        pairs.map(|(from, to)| (from, to, self.flow(from, to))).filter(|(.., flow)| !flow.is_empty())
+    }
+
+    /// The same with the ends.
+    pub(super) fn connections(&self) -> impl Iterator<Item = (&'e Endpoint, &'e Endpoint, Flow)> {
+        self.flows().filter_map(|(from, to, flow)| Some((self.endpoint(from)?, self.endpoint(to)?, flow)))
     }
 }

@@ -1,13 +1,15 @@
-//! The NetworkPolicies, pods, workloads and namespaces in manifests.
+//! The NetworkPolicies, pods, workloads, Services and namespaces of manifests or of a cluster.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
 
 use serde_json::Value;
 
-use crate::analysis::{End, Endpoint, NamedPolicy, Namespace, PodPorts, Pods, addresses};
-use crate::cli::manifests::Manifest;
-use crate::cli::manifests::display::{KindAndName, printable};
+use super::pods::{PodFacts, has_ended, labels};
+use super::services::Service;
+use super::written::Written;
+use crate::analysis::{End, Endpoint, NamedPolicy, Namespace, addresses};
+use crate::cli::manifests::display::KindAndName;
+use crate::cli::manifests::{Manifest, Place};
 use crate::documents::Node;
 use crate::policy::{Home, Policy};
 use crate::verdict::foreign;
@@ -23,12 +25,61 @@ const WORKLOADS: [(&str, &str, &str); 7] = [
     ("batch", "CronJob", "/spec/jobTemplate/spec/template"),
 ];
 
-/// What manifests contain.
+/// What is evaluated.
 #[derive(Debug, Default)]
 pub(super) struct Objects {
     pub(super) policies: Vec<NamedPolicy>,
+    /// Pods and workloads, and, at the end, addresses.
     pub(super) endpoints: Vec<Endpoint>,
     pub(super) namespaces: BTreeMap<String, Namespace>,
+    /// How each policy is written, by its index.
+    pub(super) written: Vec<Written>,
+    pub(super) services: Vec<Service>,
+    pub(super) ids: BTreeSet<String>,
+}
+
+impl Objects {
+    /// Adds a namespace with its labels.
+    pub(super) fn add_namespace(&mut self, name: &str, labels: BTreeMap<String, String>) {
+        self.namespaces.insert(name.to_owned(), Namespace::new(name, labels));
+    }
+
+    /// Adds a policy.
+    ///
+    /// # Errors
+    /// Returns the faults of its spec.
+    pub(super) fn add_policy(&mut self, (namespace, name): (&str, &str), object: &Value, place: Option<Place>) -> Result<(), Vec<String>> {
+        let empty = Value::Object(serde_json::Map::new());
+        let spec = object.get("spec").unwrap_or(&empty);
+        let parsed = Policy::parse(&Node::from(spec), Home { namespace, written_for: None });
+        let policy = parsed.map_err(|faults| faults.iter().map(ToString::to_string).collect::<Vec<_>>())?;
+        self.policies.push(NamedPolicy { name: name.to_owned(), policy });
+        self.written.push(Written::new(object, namespace, place));
+        Ok(())
+    }
+
+    /// Adds a pod, or the pods of a workload. A namespace that is not known has no labels of its own.
+    pub(super) fn add_pods(&mut self, (namespace, kind, name): (&str, &str, &str), facts: PodFacts, outside: bool) {
+        let known = self.namespaces.entry(namespace.to_owned()).or_insert_with(|| Namespace::new(namespace, BTreeMap::new()));
+        let end = End::Pods(facts.of(known.clone(), kind == "Pod"));
+        let id = self.unique(format!("{namespace}/{kind}/{name}"));
+        let object = Some((namespace.to_owned(), name.to_owned()));
+        self.endpoints.push(Endpoint { id, kind: kind.to_owned(), object, end, outside });
+    }
+
+    /// Returns an id that no earlier object has. Objects that have only a `generateName` may share it.
+    fn unique(&mut self, id: String) -> String {
+        let numbered = (2..).map(|number: u32| format!("{id}#{number}"));
+        let free = std::iter::once(id.clone()).chain(numbered).find(|id| !self.ids.contains(id)).unwrap_or(id);
+        self.ids.insert(free.clone());
+        free
+    }
+
+    /// Sorts the endpoints and adds the addresses that the policies tell apart.
+    pub(super) fn finish(&mut self) {
+        self.endpoints.sort_by(|left, right| left.id.cmp(&right.id));
+        self.endpoints.extend(addresses(&self.policies));
+    }
 }
 
 /// Reads manifests. Objects without a namespace are in `own`.
@@ -37,138 +88,70 @@ pub(super) struct Objects {
 /// Returns every problem, with its place.
 pub(super) fn read(manifests: &[Manifest], own: &str) -> Result<Objects, Vec<String>> {
     let mut objects = Objects::default();
-    let mut problems = Vec::new();
+    let mut problems = named_twice(manifests, own);
     for manifest in manifests.iter().filter(|manifest| manifest.group.is_empty() && manifest.kind == "Namespace") {
         match labels(&manifest.object) {
-            Ok(labels) => {
-                objects.namespaces.insert(manifest.name().to_owned(), Namespace::new(manifest.name(), labels));
-            }
+            Ok(labels) => objects.add_namespace(manifest.name(), labels),
             Err(problem) => problems.push(placed(manifest, &problem)),
         }
     }
-    let mut ids = BTreeSet::new();
     for manifest in manifests {
         let namespace = manifest.namespace.as_deref().unwrap_or(own);
         if manifest.is_network_policy() {
-            let empty = Value::Object(serde_json::Map::new());
-            let spec = manifest.object.get("spec").unwrap_or(&empty);
-            match Policy::parse(&Node::from(spec), Home { namespace, written_for: None }) {
-                Ok(policy) => objects.policies.push(NamedPolicy { name: manifest.name().to_owned(), policy }),
-                Err(faults) => problems.extend(faults.iter().map(|fault| placed(manifest, &fault.to_string()))),
+            if let Err(faults) = objects.add_policy((namespace, manifest.name()), &manifest.object, Some(manifest.place.clone())) {
+                problems.extend(faults.iter().map(|fault| placed(manifest, fault)));
             }
-            continue;
-        }
-        let Some(template) = template(manifest) else { continue };
-        let known = objects.namespaces.entry(namespace.to_owned()).or_insert_with(|| Namespace::new(namespace, BTreeMap::new()));
-        match pods(template, known.clone(), manifest.kind == "Pod") {
-            Ok(pods) => {
-                let (kind, name) = (manifest.kind.clone(), manifest.name().to_owned());
-                let id = unique(format!("{namespace}/{kind}/{name}"), &mut ids);
-                objects.endpoints.push(Endpoint {
-                    id,
-                    kind,
-                    object: Some((namespace.to_owned(), name)),
-                    end: End::Pods(pods),
-                    outside: false,
-                });
+        } else if manifest.group.is_empty() && manifest.kind == "Service" {
+            match Service::read(namespace, manifest.name(), &manifest.object) {
+                Ok(service) => objects.services.push(service),
+                Err(problem) => problems.push(placed(manifest, &problem)),
             }
-            Err(problem) => problems.push(placed(manifest, &problem)),
+        } else if let Some(template) = template(manifest) {
+            match PodFacts::read(template) {
+                Ok(facts) => objects.add_pods((namespace, &manifest.kind, manifest.name()), facts, false),
+                Err(problem) => problems.push(placed(manifest, &problem)),
+            }
         }
     }
     if !problems.is_empty() {
         return Err(problems);
     }
-    objects.endpoints.sort_by(|left, right| left.id.cmp(&right.id));
-    objects.endpoints.extend(addresses(&objects.policies));
+    objects.finish();
     Ok(objects)
 }
 
-/// Returns what a user must know about the manifests.
-pub(super) fn warnings(manifests: &[Manifest], policies: &[NamedPolicy]) -> Vec<String> {
+/// Returns a problem for each policy and namespace that has the name of an earlier one: a cluster has only one of them. Policies that
+/// have only a `generateName` get different names.
+fn named_twice(manifests: &[Manifest], own: &str) -> Vec<String> {
+    let (mut names, mut problems) = (BTreeSet::new(), Vec::new());
+    for manifest in manifests {
+        let is_namespace = manifest.group.is_empty() && manifest.kind == "Namespace";
+        let namespace = if is_namespace { None } else { Some(manifest.namespace.as_deref().unwrap_or(own)) };
+        let name = manifest.object.pointer("/metadata/name").and_then(Value::as_str);
+        if (is_namespace || manifest.is_network_policy()) && name.is_some_and(|name| !names.insert((namespace, name))) {
+            problems.push(placed(manifest, "another document has the same namespace and name; leave out one of them"));
+        }
+    }
+    problems
+}
+
+/// Returns what is in the manifests, but is not evaluated, as sentences.
+pub(super) fn not_evaluated(manifests: &[Manifest]) -> Vec<String> {
     let is_foreign =
         |manifest: &&Manifest| foreign::KINDS.iter().any(|kind| kind.group == manifest.group && kind.resource == manifest.resource.plural);
     let foreign = manifests.iter().filter(is_foreign);
-    let mut warnings: Vec<String> =
-        foreign.map(|manifest| format!("{} is a policy of another API, which is not evaluated", KindAndName(manifest))).collect();
-    if policies.is_empty() {
-        warnings.push("there is no NetworkPolicy in these files, so every connection is allowed".to_owned());
-    }
-    warnings
+    foreign.map(|manifest| format!("{} is a policy of another API, which is not evaluated", KindAndName(manifest))).collect()
 }
 
 fn placed(manifest: &Manifest, problem: &str) -> String {
     format!("{} ({}): {problem}", KindAndName(manifest), manifest.place)
 }
 
-/// Returns an id that no earlier object has. Objects that have only a `generateName` may share it.
-fn unique(id: String, ids: &mut BTreeSet<String>) -> String {
-    let numbered = (2..).map(|number: u32| format!("{id}#{number}"));
-    let free = std::iter::once(id.clone()).chain(numbered).find(|id| !ids.contains(id)).unwrap_or(id);
-    ids.insert(free.clone());
-    free
-}
-
-/// Returns the pod or the template of pods of an object. A pod that ended has no traffic (`semantics.md` rule 31).
+/// Returns the pod or the template of pods of an object.
 fn template(manifest: &Manifest) -> Option<&Value> {
     if manifest.group.is_empty() && manifest.kind == "Pod" {
-        let phase = manifest.object.pointer("/status/phase").and_then(Value::as_str);
-        return (!matches!(phase, Some("Succeeded" | "Failed"))).then_some(&manifest.object);
+        return (!has_ended(&manifest.object)).then_some(&manifest.object);
     }
     let (.., path) = WORKLOADS.iter().find(|(group, kind, _)| *group == manifest.group && *kind == manifest.kind)?;
     Some(manifest.object.pointer(path).unwrap_or(&Value::Null))
-}
-
-fn pods(template: &Value, namespace: Namespace, single: bool) -> Result<Pods, String> {
-    let host_network = match template.pointer("/spec/hostNetwork") {
-        None | Some(Value::Null) => false,
-        Some(Value::Bool(host_network)) => *host_network,
-        Some(_) => return Err("spec.hostNetwork: must be true or false".to_owned()),
-    };
-    let addresses = addresses_of(template)?;
-    Ok(Pods { namespace, labels: labels(template)?, ports: Some(ports(template)?), addresses, host_network, single })
-}
-
-/// Returns the labels of an object.
-fn labels(object: &Value) -> Result<BTreeMap<String, String>, String> {
-    let labels = match object.pointer("/metadata/labels") {
-        None | Some(Value::Null) => return Ok(BTreeMap::new()),
-        Some(Value::Object(labels)) => labels,
-        Some(_) => return Err("metadata.labels: must be a map".to_owned()),
-    };
-    let label = |(key, value): (&String, &Value)| {
-        let value = value.as_str().ok_or_else(|| format!("metadata.labels[{}]: must be a string (in YAML, quote it)", printable(key)))?;
-        Ok((key.clone(), value.to_owned()))
-    };
-    labels.iter().map(label).collect()
-}
-
-/// Returns the addresses in the status of a pod.
-fn addresses_of(pod: &Value) -> Result<Option<Vec<IpAddr>>, String> {
-    let listed = pod.pointer("/status/podIPs").and_then(Value::as_array).into_iter().flatten().filter_map(|entry| entry.get("ip"));
-    let texts: Vec<&str> = listed.chain(pod.pointer("/status/podIP")).filter_map(Value::as_str).filter(|text| !text.is_empty()).collect();
-    let parsed = texts.iter().map(|text| text.parse().map_err(|_| format!("status.podIPs: {} is not an IP address", printable(text))));
-    let addresses = parsed.collect::<Result<Vec<IpAddr>, String>>()?;
-    Ok((!addresses.is_empty()).then_some(addresses))
-}
-
-/// Returns the named ports of the containers, and of the restartable init containers.
-fn ports(template: &Value) -> Result<PodPorts, String> {
-    let mut ports = PodPorts::default();
-    for (field, is_init) in [("containers", false), ("initContainers", true)] {
-        let containers = template.pointer("/spec").and_then(|spec| spec.get(field)?.as_array()).into_iter().flatten();
-        let is_running = |container: &&Value| !is_init || container.get("restartPolicy").is_some_and(|policy| policy == "Always");
-        for port in containers.filter(is_running).filter_map(|container| container.get("ports")?.as_array()).flatten() {
-            let Some(name) = port.get("name").and_then(Value::as_str) else { continue };
-            let protocol = port.get("protocol").filter(|protocol| !protocol.is_null()).map_or(Some("TCP"), Value::as_str);
-            let number = port.get("containerPort").and_then(Value::as_i64);
-            let added = protocol.zip(number).and_then(|(protocol, number)| ports.add(protocol, name, number, is_init));
-            added.ok_or_else(|| {
-                format!(
-                    "spec.{field}: the port {} must have a containerPort from 1 to 65535 and the protocol TCP, UDP or SCTP",
-                    printable(name)
-                )
-            })?;
-        }
-    }
-    Ok(ports)
 }

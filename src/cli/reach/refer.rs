@@ -1,13 +1,15 @@
-//! The endpoints and the port that an argument names.
+//! The endpoints that an argument names.
 
 use std::collections::BTreeMap;
-use std::str::FromStr;
+use std::net::IpAddr;
 
 use anyhow::anyhow;
 
+use super::nearest::nearest;
+use super::resolve;
 use super::source::World;
 use crate::analysis::identities;
-use crate::analysis::{Addresses, End, Endpoint, Namespace, Pods, PortSet, divided};
+use crate::analysis::{Addresses, End, Endpoint, Namespace, Pods, divided};
 use crate::cli::exit::Failure;
 use crate::cli::manifests::display::printable;
 use crate::documents::names::{label_key_fault, label_value_fault};
@@ -16,31 +18,9 @@ use crate::policy::selector::NAMESPACE_NAME_KEY;
 /// The argument that means every address.
 const WORLD: &str = "world";
 
-/// The most names in a message.
-const MAX_NAMES: usize = 5;
-
 /// Short names of kinds, as in `kubectl`.
 const SHORT: [(&str, &str); 6] =
     [("po", "pod"), ("deploy", "deployment"), ("sts", "statefulset"), ("ds", "daemonset"), ("rs", "replicaset"), ("cj", "cronjob")];
-
-/// A port, as an argument.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Port {
-    /// The port as a set.
-    pub(crate) set: PortSet,
-}
-
-impl FromStr for Port {
-    type Err = String;
-
-    /// Parses `443` or `53/UDP`.
-    fn from_str(text: &str) -> Result<Port, String> {
-        let (number, protocol) = text.split_once('/').unwrap_or((text, "TCP"));
-        let is_number = !number.is_empty() && number.bytes().all(|digit| digit.is_ascii_digit());
-        let set = number.parse().ok().filter(|_| is_number).and_then(|number| PortSet::one(&protocol.to_ascii_uppercase(), number));
-        set.map(|set| Port { set }).ok_or_else(|| "write a port number from 1 to 65535, with /UDP or /SCTP if it is not TCP".to_owned())
-    }
-}
 
 /// Returns the endpoints that an argument names: one, or each part of addresses that policies tell apart.
 ///
@@ -58,7 +38,8 @@ pub(crate) fn endpoints(text: &str, world: &World) -> Result<Vec<Endpoint>, Fail
             .map(|endpoint| vec![endpoint])
             .map_err(|fault| Failure::input(anyhow!("{}: {fault}", printable(text))));
     }
-    if text.starts_with(|first: char| first.is_ascii_digit() || first == ':') || text.contains("::") {
+    let is_address = text.split('/').next().is_some_and(|address| address.parse::<IpAddr>().is_ok());
+    if is_address || text.starts_with(|first: char| first.is_ascii_digit() || first == ':') || text.contains("::") {
         match Addresses::parse(text) {
             Ok(addresses) => return Ok(parts(world, &addresses)),
             // A name may begin with a digit.
@@ -69,15 +50,24 @@ pub(crate) fn endpoints(text: &str, world: &World) -> Result<Vec<Endpoint>, Fail
             Err(_) => {}
         }
     }
+    if let Some(service) = resolve::find(text, world)? {
+        return Ok(resolve::pods(service, world)?.into_iter().cloned().collect());
+    }
     let found: Vec<&Endpoint> = world.endpoints.iter().filter(|endpoint| is_name_of(text, endpoint)).collect();
-    match found.as_slice() {
+    match preferred(found, world).as_slice() {
         [one] => Ok(vec![(*one).clone()]),
-        [] => Err(Failure::input(anyhow!("there is no endpoint {}{}", printable(text), nearest(text, world)))),
+        [] => Err(Failure::input(anyhow!("there is no endpoint {}{}", printable(text), nearest_to(text, world)))),
         several => {
             let ids: Vec<String> = several.iter().map(|endpoint| printable(&endpoint.id)).collect();
             Err(Failure::input(anyhow!("{} can be any of several endpoints; write one of: {}", printable(text), ids.join(", "))))
         }
     }
+}
+
+/// Returns the endpoint in the namespaces that are shown whole, if there is one, and otherwise all.
+fn preferred<'w>(found: Vec<&'w Endpoint>, world: &World) -> Vec<&'w Endpoint> {
+    let near: Vec<&Endpoint> = found.iter().copied().filter(|endpoint| !world.is_elsewhere(endpoint)).collect();
+    if near.len() == 1 { near } else { found }
 }
 
 fn is_named(text: &str, world: &World) -> bool {
@@ -108,26 +98,11 @@ fn is_name_of(text: &str, endpoint: &Endpoint) -> bool {
 }
 
 /// Returns the ids that are most like a text.
-fn nearest(text: &str, world: &World) -> String {
-    let likeness = |endpoint: &Endpoint| {
-        let name = endpoint.object.as_ref().map_or(endpoint.id.as_str(), |(_, name)| name.as_str());
-        strsim::jaro_winkler(text, name).max(strsim::jaro_winkler(text, &endpoint.id))
-    };
-    let mut near: Vec<(f64, &str)> = world
-        .endpoints
-        .iter()
-        .map(|endpoint| (likeness(endpoint), endpoint.id.as_str()))
-        .filter(|(likeness, _)| *likeness > 0.75)
-        .collect();
-    near.sort_by(|left, right| right.0.total_cmp(&left.0));
-    let names = |ids: &mut dyn Iterator<Item = &str>| ids.take(MAX_NAMES).map(printable).collect::<Vec<_>>().join(", ");
-    if near.is_empty() {
-        let all = world.endpoints.iter().map(|endpoint| endpoint.id.as_str());
-        let more = world.endpoints.len().saturating_sub(MAX_NAMES);
-        let more = if more > 0 { format!(" and {more} more (netpol reach lists them)") } else { String::new() };
-        return format!("; the endpoints are {}{more}", names(&mut all.into_iter()));
-    }
-    format!("; did you mean {}?", names(&mut near.into_iter().map(|(_, id)| id)))
+fn nearest_to(text: &str, world: &World) -> String {
+    let name = |endpoint: &Endpoint| endpoint.object.as_ref().map_or_else(|| endpoint.id.clone(), |(_, name)| name.clone());
+    let names: Vec<(String, String)> = world.endpoints.iter().map(|endpoint| (endpoint.id.clone(), name(endpoint))).collect();
+    let known: Vec<(&str, &str)> = names.iter().map(|(id, name)| (id.as_str(), name.as_str())).collect();
+    nearest(text, &known, "endpoints")
 }
 
 /// Returns the pods that a text describes by labels: `run=web,tier=x@team=y`. Without `@`, they are in the namespace of the world.
@@ -148,9 +123,10 @@ fn labeled(text: &str, world: &World) -> Result<Endpoint, String> {
         None => identities::text(&labels),
         Some(of_namespace) => format!("{}@{}", identities::text(&labels), identities::text(&of_namespace)),
     };
+    let pods = Pods { blocks: world.blocks, ..Pods::labeled(namespace, labels) };
     // The policies of a canon are those of one namespace.
-    let outside = world.is_canon && namespace.name != world.namespace.name;
-    Ok(Endpoint { id, kind: "Labels".to_owned(), object: None, end: End::Pods(Pods::labeled(namespace, labels)), outside })
+    let outside = world.is_canon && pods.namespace.name != world.namespace.name;
+    Ok(Endpoint { id, kind: "Labels".to_owned(), object: None, end: End::Pods(pods), outside })
 }
 
 /// Returns the name of a namespace that neither the endpoints nor the policies know.

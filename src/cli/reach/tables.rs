@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use super::matrix::Matrix;
-use super::text::{cell, title};
+use super::text::{cell, name};
 use crate::analysis::PortSet;
 
 /// Writes one line for each connection and protocol, in the form of RFC 4180.
@@ -28,9 +28,7 @@ fn quoted(text: &str) -> String {
 
 /// Writes a table with a row for each source and a column for each destination.
 pub(super) fn markdown(matrix: &Matrix<'_>, out: &mut dyn Write) -> io::Result<()> {
-    let titles = |indexes: &[usize]| -> Vec<String> {
-        indexes.iter().filter_map(|index| matrix.endpoint(*index)).map(|endpoint| escaped(&title(endpoint))).collect()
-    };
+    let titles = |indexes: &[usize]| -> Vec<String> { indexes.iter().map(|index| escaped(&name(matrix, *index))).collect() };
     writeln!(out, "| from \\ to | {} |", titles(&matrix.to).join(" | "))?;
     writeln!(out, "|---|{}", "---|".repeat(matrix.to.len()))?;
     for (from, name) in matrix.from.iter().zip(titles(&matrix.from)) {
@@ -41,7 +39,7 @@ pub(super) fn markdown(matrix: &Matrix<'_>, out: &mut dyn Write) -> io::Result<(
 }
 
 /// Returns text in which nothing has a meaning in a table of Markdown.
-fn escaped(text: &str) -> String {
+pub(super) fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {
         if matches!(character, '|' | '*' | '_' | '`' | '<' | '>' | '[' | ']' | '\\' | '#' | '~') {

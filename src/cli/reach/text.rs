@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::io::{self, Write};
 
 use super::matrix::Matrix;
-use crate::analysis::{Addresses, End, Endpoint, Flow};
+use crate::analysis::Flow;
 use crate::cli::manifests::display::{Count, printable};
 use crate::cli::output::{NAME, Streams, WARN};
 
@@ -39,11 +39,11 @@ pub(super) fn write(matrix: &Matrix<'_>, streams: &mut Streams) -> io::Result<()
 
 /// Returns the cells of the table, with the names of columns and rows.
 fn rows(matrix: &Matrix<'_>) -> Vec<Vec<String>> {
-    let name = |index: &usize| matrix.endpoint(*index).map(title).unwrap_or_default();
-    let mut rows = vec![std::iter::once("from \\ to".to_owned()).chain(matrix.to.iter().map(name)).collect()];
+    let named = |index: &usize| name(matrix, *index);
+    let mut rows = vec![std::iter::once("from \\ to".to_owned()).chain(matrix.to.iter().map(named)).collect()];
     for from in &matrix.from {
         let cells = matrix.to.iter().map(|to| cell(&matrix.flow(*from, *to)));
-        rows.push(std::iter::once(name(from)).chain(cells).collect());
+        rows.push(std::iter::once(named(from)).chain(cells).collect());
     }
     rows
 }
@@ -60,13 +60,13 @@ fn widths(rows: &[Vec<String>]) -> Vec<usize> {
 
 /// Writes each source with its connections below it.
 fn write_list(matrix: &Matrix<'_>, out: &mut dyn Write) -> io::Result<()> {
-    let names: Vec<String> = matrix.to.iter().filter_map(|index| matrix.endpoint(*index)).map(title).collect();
+    let names: Vec<String> = matrix.to.iter().map(|index| name(matrix, *index)).collect();
     let width = names.iter().map(|name| name.chars().count()).filter(|width| *width <= USUAL_WIDTH / 2).max().unwrap_or_default();
     for from in &matrix.from {
         let flows: Vec<(&String, Flow)> = names.iter().zip(matrix.to.iter().map(|to| matrix.flow(*from, *to))).collect();
         let open = flows.iter().filter(|(_, flow)| !flow.is_empty());
         let nothing = if open.clone().next().is_none() { "  no connections" } else { "" };
-        writeln!(out, "{NAME}{}{NAME:#}{nothing}", matrix.endpoint(*from).map(title).unwrap_or_default())?;
+        writeln!(out, "{NAME}{}{NAME:#}{nothing}", name(matrix, *from))?;
         for (name, flow) in open {
             writeln!(out, "  -> {name:<width$}  {}", cell(flow))?;
         }
@@ -84,20 +84,11 @@ pub(super) fn cell(flow: &Flow) -> String {
     }
 }
 
-/// Returns an endpoint in words. Addresses that are no few CIDRs are those that they lack: `0.0.0.0/0 except 10.0.0.0/8`.
-pub(crate) fn title(endpoint: &Endpoint) -> String {
-    match &endpoint.end {
-        End::Addresses(addresses) => in_words(addresses),
-        End::Pods(_) => printable(&endpoint.id),
-    }
-}
-
-fn in_words(addresses: &Addresses) -> String {
-    let (cidrs, lacking) = (addresses.cidrs(), addresses.others().cidrs());
-    if lacking.is_empty() || lacking.len() >= cidrs.len() {
-        return cidrs.join(",");
-    }
-    format!("{} except {}", addresses.whole().cidrs().join(","), lacking.join(","))
+/// Returns the endpoint with an index in words: `shop/Pod/web-1 (+11)` for twelve pods.
+pub(super) fn name(matrix: &Matrix<'_>, index: usize) -> String {
+    let Some(endpoint) = matrix.endpoint(index) else { return String::new() };
+    let more = matrix.pods.get(&endpoint.id).map_or(0, |pods| pods.len().saturating_sub(1));
+    if more == 0 { endpoint.title() } else { format!("{} (+{more})", endpoint.title()) }
 }
 
 fn terminal_width() -> Option<usize> {

@@ -95,7 +95,7 @@ pub(super) fn run(args: &Args, streams: &mut Streams) -> CommandResult {
 }
 
 fn print_pod_condition(canons: &Canons, settings: &Settings, streams: &mut Streams) -> CommandResult {
-    match pod_condition(canons, &settings.network_annotation_keys) {
+    match pod_condition(canons, settings) {
         Ok(condition) => writeln!(streams.out, "{condition}")?,
         Err(reason) => streams.warn(&reason.to_string()),
     }

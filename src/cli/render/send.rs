@@ -21,9 +21,7 @@ impl SendArgs {
     /// Warns if every new pod is sent although the flag says otherwise.
     pub(super) fn check(&self, canons: &Canons, settings: &Settings, streams: &mut Streams) {
         // Of a canon without exclusive grants, no other pods than all are needed.
-        if let (Send::Needed, Err(reason @ NoPodCondition::TooLong(_))) =
-            (self.send, pod_condition(canons, &settings.network_annotation_keys))
-        {
+        if let (Send::Needed, Err(reason @ NoPodCondition::TooLong(_))) = (self.send, pod_condition(canons, settings)) {
             streams.warn(&reason.to_string());
         }
     }

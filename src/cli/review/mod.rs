@@ -14,7 +14,7 @@ use super::judge_args::JudgeArgs;
 use super::manifests::created::Requester;
 use super::manifests::{self, Contents};
 use super::output::{OutputArgs, Streams};
-use crate::verdict::Stage;
+use crate::verdict::{Guard, Stage};
 
 /// The arguments of `review`.
 #[derive(Debug, clap::Args)]
@@ -32,6 +32,7 @@ The exit code is 1 if a request is denied.
 Examples:
   netpol review pod.yaml
   helm template ./chart | netpol review --namespace desktops -
+  netpol review --as system:serviceaccount:abcdesktop:pyos-serviceaccount pod.yaml
   netpol review --as system:node:a --as-group system:nodes static-pod.yaml
   netpol review --mutate review.json | jq -r .response.patch | base64 -d")]
 pub struct Args {
@@ -47,12 +48,12 @@ pub struct Args {
     #[arg(long)]
     validate: bool,
 
-    /// User who creates the objects in manifests.
-    #[arg(long = "as", value_name = "USER", default_value_t = Requester::default().user)]
-    user: String,
+    /// User who creates the objects in manifests; default: not known, so who may claim an identity is not judged.
+    #[arg(long = "as", value_name = "USER")]
+    user: Option<String>,
 
-    /// Group of that user (repeatable).
-    #[arg(long = "as-group", value_name = "GROUP", default_values_t = Requester::default().groups)]
+    /// Group of that user (repeatable); default: system:authenticated.
+    #[arg(long = "as-group", value_name = "GROUP")]
     groups: Vec<String>,
 
     #[command(flatten)]
@@ -89,7 +90,10 @@ pub fn run(args: &Args, streams: &mut Streams) -> CommandResult {
             Err(Failure::input(anyhow!("{flag} applies only to AdmissionReviews: manifests are mutated and then validated")))
         }
         (true, _) => {
-            let requester = Requester { user: args.user.clone(), groups: args.groups.clone() };
+            let guard = Guard { knows_user: args.user.is_some() || !args.groups.is_empty(), ..guard };
+            let default = Requester::default();
+            let groups = if args.groups.is_empty() { default.groups } else { args.groups.clone() };
+            let requester = Requester { user: args.user.clone().unwrap_or(default.user), groups };
             let first = args.judge.canon.namespaces.first().map(String::as_str).unwrap_or_default();
             objects::run(&guard, &requester, &objects, first, args.output.output, streams)
         }

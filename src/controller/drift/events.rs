@@ -1,7 +1,7 @@
 //! Events: what the controller found and did, where `kubectl events` shows it.
 //!
 //! An event that repeats is counted in the series of the first one. Writing never delays the controller: events that exceed the quota
-//! or the queue are dropped and counted.
+//! of their object or the queue are dropped. At most ten a second are written, the others wait.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant, SystemTime};
@@ -9,6 +9,7 @@ use std::time::{Duration, Instant, SystemTime};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
+use tokio::time::sleep;
 
 use super::quota::Quota;
 use crate::cluster::{CallCause, CallError, Cluster, Collection, ObjectRef};
@@ -17,6 +18,8 @@ use crate::documents::values::text;
 
 /// The events that wait to be written.
 const QUEUE: usize = 256;
+/// The time between two writes.
+const PACE: Duration = Duration::from_millis(100);
 /// The longest note, in bytes. The API allows 1,024.
 const NOTE: usize = 1_000;
 /// An event that was not repeated for this long has ended, and the next one is new.
@@ -147,6 +150,7 @@ impl Writer {
             if !self.quota.take(&event.regarding, now) {
                 continue;
             }
+            sleep(PACE).await;
             match self.write(event, now).await {
                 Ok(()) => failed = false,
                 Err(error) if failed => tracing::debug!(%error, "cannot write an event"),

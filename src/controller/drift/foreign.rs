@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 use super::stores::Shared;
-use crate::cluster::{CallCause, CallError, Cluster, Collection, Form, jittered};
+use crate::cluster::{CallError, Cluster, Collection, Form, evaluated, jittered};
 use crate::documents::values::text;
 use crate::drift::{ForeignList, ForeignObject};
 use crate::verdict::Guard;
@@ -99,18 +99,6 @@ async fn of_group(
         }
     }
     Ok(lists)
-}
-
-/// Returns the sentence of a call that failed for one part of the cluster.
-///
-/// # Errors
-/// The API server does not respond, or rejects the credentials: nothing else can be read either.
-pub fn evaluated<T>(result: Result<T, CallError>) -> Result<Result<T, String>, CallError> {
-    match result {
-        Ok(value) => Ok(Ok(value)),
-        Err(error) if matches!(error.cause, CallCause::Unreachable | CallCause::Unauthorized) => Err(error),
-        Err(error) => Ok(Err(error.sentence)),
-    }
 }
 
 fn not_read(group: &str, resource: &str, reason: String) -> ForeignList {

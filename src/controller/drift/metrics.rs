@@ -60,12 +60,12 @@ impl Metrics {
         all.register_with_unit("watch_last_contact", contact, Unit::Seconds, metrics.contact.clone());
         all.register("probe", "1 for the result of the last probe", metrics.probe.clone());
         for section in Section::ALL {
-            metrics.findings.get_or_create(&[("section", section.name())]);
-            metrics.not_evaluated.get_or_create(&[("section", section.name())]);
+            let _ = metrics.findings.get_or_create(&[("section", section.name())]);
+            let _ = metrics.not_evaluated.get_or_create(&[("section", section.name())]);
         }
         for kind in KINDS {
             for outcome in OUTCOMES {
-                metrics.repairs.get_or_create(&[("kind", kind), ("outcome", outcome)]);
+                let _ = metrics.repairs.get_or_create(&[("kind", kind), ("outcome", outcome)]);
             }
         }
         metrics

@@ -36,6 +36,8 @@ mod watches;
 
 use std::time::Duration;
 
+pub use foreign::read as read_foreign;
+pub use probe::probe;
 pub use run::{Ended, run};
 pub use status::Status;
 

@@ -7,9 +7,8 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
-use super::foreign::evaluated;
 use super::stores::Shared;
-use crate::cluster::{CallError, Cluster, Collection, ObjectRef, Response, jittered};
+use crate::cluster::{CallError, Cluster, Collection, ObjectRef, Response, evaluated, jittered};
 use crate::controller::election::Leadership;
 use crate::documents::text::{hex, one_line};
 use crate::documents::values::text;

@@ -1,4 +1,4 @@
-//! How many events are written: a few about each object, and a few a second in all. Pure: the time is an argument.
+//! How many events are written about each object. Pure: the time is an argument.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -8,8 +8,6 @@ use std::time::Duration;
 const BURST: f64 = 25.0;
 /// Then one in this time.
 const EVERY: Duration = Duration::from_secs(300);
-/// Events a second in all, and at once.
-const OVERALL: f64 = 10.0;
 /// The objects that are remembered. Those with the fewest events are forgotten first.
 const OBJECTS: usize = 4096;
 
@@ -39,25 +37,22 @@ impl Bucket {
 /// The events that may be written.
 #[derive(Debug)]
 pub(super) struct Quota<K> {
-    overall: Bucket,
     objects: HashMap<K, Bucket>,
 }
 
 impl<K: Hash + Eq + Clone> Quota<K> {
     pub(super) fn new() -> Quota<K> {
-        Quota { overall: Bucket::full(OVERALL, Duration::ZERO), objects: HashMap::new() }
+        Quota { objects: HashMap::new() }
     }
 
     /// Returns whether an event about an object may be written at `now`, and counts it.
     pub(super) fn take(&mut self, object: &K, now: Duration) -> bool {
-        self.overall.fill(OVERALL, OVERALL, now);
         let per_second = EVERY.as_secs_f64().recip();
         let known = self.objects.get(object).copied();
         let mut bucket = known.unwrap_or_else(|| Bucket::full(BURST, now));
         bucket.fill(BURST, per_second, now);
-        let is_allowed = self.overall.has_token() && bucket.has_token();
+        let is_allowed = bucket.has_token();
         if is_allowed {
-            self.overall.tokens -= 1.0;
             bucket.tokens -= 1.0;
             if known.is_none() && self.objects.len() >= OBJECTS {
                 self.forget(per_second, now);
@@ -93,22 +88,11 @@ mod tests {
     #[test]
     fn an_object_has_25_events_and_then_one_in_five_minutes() {
         let mut quota = Quota::new();
-        // One a second, so that the limit of all events plays no part.
         let taken = (0..300).filter(|second| quota.take(&"policy", at(f64::from(*second)))).count();
         assert_eq!(taken, 25);
         let taken = (300..3_300).filter(|second| quota.take(&"policy", at(f64::from(*second)))).count();
         assert_eq!(taken, 10, "3,000 s");
         assert!(quota.take(&"another", at(3_300.0)));
-    }
-
-    #[test]
-    fn there_are_ten_events_a_second_in_all() {
-        let mut quota = Quota::new();
-        let mut taken = 0;
-        for step in 0..1_000 {
-            taken += u32::from(quota.take(&step, at(f64::from(step) / 100.0)));
-        }
-        assert!((105..=110).contains(&taken), "10 s: {taken}");
     }
 
     #[test]

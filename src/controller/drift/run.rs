@@ -38,7 +38,7 @@ pub enum Ended {
 /// Runs the controller until `stop` is done. `status` gets its state.
 pub async fn run(cluster: Cluster, guard: Arc<Guard>, options: DriftOptions, status: Arc<Status>, stop: impl Future<Output = ()>) -> Ended {
     let namespaces: Vec<String> = guard.canons.namespaces().map(str::to_owned).collect();
-    let shared = Shared::new(watches::stores(&namespaces));
+    let shared = Shared::new(watches::stores(&namespaces, &options.registration));
     status.watch(shared.clone());
     let mut tasks = JoinSet::new();
     watches::start(&mut tasks, &cluster, &shared, &namespaces, &options.registration);

@@ -9,8 +9,9 @@ use tokio::sync::Notify;
 
 use super::store::{Keyed, Store};
 use crate::cluster::News;
+use crate::controller::webhook_configurations::servers;
 use crate::documents::values::text;
-use crate::drift::{ForeignList, ForeignObject, NamespaceObject, PodObject, Pods, PolicyObject, Snapshot};
+use crate::drift::{ForeignList, NamespaceObject, PodObject, Pods, PolicyObject, Snapshot, Webhooks};
 
 /// A webhook configuration, or another object that is read as a whole.
 #[derive(Debug, Clone, PartialEq)]
@@ -62,6 +63,8 @@ pub(super) struct Stores {
     pub(super) pods: BTreeMap<String, Store<PodObject>>,
     pub(super) on_host_network: BTreeMap<String, Store<PodObject>>,
     pub(super) namespaces: Store<NamespaceObject>,
+    /// The name of the webhook configurations.
+    pub(super) registration: String,
     pub(super) mutating: Store<WholeObject>,
     pub(super) validating: Store<WholeObject>,
     /// The foreign policies as they were last listed, by group, resource and namespace.
@@ -83,11 +86,17 @@ impl Stores {
             };
             snapshot.pods.insert(namespace.clone(), all(store).map(|all| Pods { all, on_host_network }));
         }
-        for list in &self.foreign {
-            let objects = list.objects.as_ref().map(|objects: &Vec<ForeignObject>| objects.clone()).map_err(Clone::clone);
-            snapshot.foreign.push(ForeignList { group: list.group.clone(), resource: list.resource.clone(), objects });
-        }
+        snapshot.foreign.clone_from(&self.foreign);
+        snapshot.registration = Some(self.webhooks());
         snapshot
+    }
+
+    /// Returns the webhook configurations, of which each watch sees at most one.
+    fn webhooks(&self) -> Result<Webhooks, String> {
+        let mutating = self.mutating.objects()?.next().map(|object| object.content.clone());
+        let validating = self.validating.objects()?.next().map(|object| object.content.clone());
+        let servers = [&mutating, &validating].into_iter().flatten().flat_map(servers).collect();
+        Ok(Webhooks { name: self.registration.clone(), mutating, validating, servers })
     }
 
     /// Returns what is wrong with the watches at `now`, by the name of the watch, and when each was last in contact.

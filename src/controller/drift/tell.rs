@@ -17,7 +17,7 @@ pub(super) struct Told {
 /// Where it is told.
 #[derive(Debug)]
 pub(super) struct Teller {
-    /// The events; `None` while this process does not lead.
+    /// The events.
     pub(super) events: Events,
     /// The Lease of the controller: events about objects of no namespace are about it.
     pub(super) lease: Regarding,
@@ -65,6 +65,7 @@ impl Teller {
             (_, "policy-missing" | "namespace-without-policies") => Reason::PolicyMissing,
             (Section::Policies, _) => Reason::DriftDetected,
             (Section::Pods, _) => Reason::PodNotLabeled,
+            (Section::Registration | Section::Certificate, _) => Reason::RegistrationWeakened,
             (Section::Probe, _) => Reason::ProbeFailed,
             (Section::Canon | Section::Neighbors | Section::ForeignPolicies, _) => return,
         };

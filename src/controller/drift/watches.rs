@@ -11,11 +11,17 @@ use crate::cluster::{Cluster, Followed, Form};
 use crate::drift::{NamespaceObject, PodObject, PolicyObject};
 
 /// Returns the stores of the watches, which are empty.
-pub(super) fn stores(namespaces: &[String]) -> Stores {
+pub(super) fn stores(namespaces: &[String], registration: &str) -> Stores {
     fn empty<T>(namespaces: &[String]) -> BTreeMap<String, Store<T>> {
         namespaces.iter().map(|namespace| (namespace.clone(), Store::default())).collect()
     }
-    Stores { policies: empty(namespaces), pods: empty(namespaces), on_host_network: empty(namespaces), ..Stores::default() }
+    Stores {
+        policies: empty(namespaces),
+        pods: empty(namespaces),
+        on_host_network: empty(namespaces),
+        registration: registration.to_owned(),
+        ..Stores::default()
+    }
 }
 
 /// Starts the watches as tasks. They never end.

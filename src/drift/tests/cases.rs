@@ -8,9 +8,10 @@ use serde_json::{Value, json};
 use super::world::{NAMESPACE, World, guard, guard_of, pod};
 use crate::canon::{Canons, DEFAULT};
 use crate::drift::{
-    Action, Finding, ForeignList, ForeignObject, Key, Memory, NotEvaluated, Plan, Repair, Section, Severity, Snapshot, Target, Writer,
-    plan, probe,
+    Action, Finding, ForeignList, ForeignObject, Key, Memory, NotEvaluated, Plan, Repair, Section, Severity, Snapshot, Target, Webhooks,
+    Writer, plan, probe,
 };
+use crate::registration::{Endpoint, Registration, Send};
 use crate::verdict::Settings;
 use crate::verdict::settings::Action as FlagAction;
 
@@ -129,11 +130,12 @@ fn nothing_is_planned_for_what_could_not_be_read() {
         policies: BTreeMap::from([(NAMESPACE.to_owned(), Err(reason()))]),
         pods: BTreeMap::from([(NAMESPACE.to_owned(), Err(reason()))]),
         namespaces: Some(Err(reason())),
+        registration: Some(Err(reason())),
         foreign: vec![ForeignList { group: "cilium.io".to_owned(), resource: "a".to_owned(), objects: Err(reason()) }],
     };
     let plan = plan(&snapshot, &guard(), Repair::default(), &Memory::default(), Duration::ZERO);
     assert_eq!((plan.findings, plan.actions), (vec![], vec![]));
-    let sections = [Section::Policies, Section::Pods, Section::Neighbors, Section::ForeignPolicies];
+    let sections = [Section::Policies, Section::Pods, Section::Registration, Section::Neighbors, Section::ForeignPolicies];
     let expected: Vec<NotEvaluated> = sections.map(|section| NotEvaluated { section, reason: reason() }).into();
     assert_eq!(plan.not_evaluated, expected);
 }
@@ -308,4 +310,47 @@ fn the_policy_of_a_probe_drifts_from_every_accepted_canon() {
     assert!(names.contains(manifest["metadata"]["name"].as_str().unwrap()));
     assert!(ids(&world.plan(&guard)).iter().any(|(id, _)| *id == "policy-drift"));
     assert_eq!(probe::manifest(&guard, "elsewhere", "0123abcd"), None);
+}
+
+#[test]
+fn a_weaker_registration_is_reported_with_its_command() {
+    let guard = guard();
+    let endpoint = Endpoint::default_service();
+    let registration = |canons| Registration {
+        canons,
+        settings: &guard.settings,
+        send: Send::Needed,
+        name: "abcdesktop-netpol",
+        endpoint: &endpoint,
+        authorities: None,
+    };
+    let [mutating, validating] = registration(&guard.canons).manifests();
+    let planned = |mutating: Option<Value>, validating: Option<Value>| {
+        let webhooks = Webhooks { name: "abcdesktop-netpol".to_owned(), mutating, validating, servers: Vec::new() };
+        let snapshot = Snapshot { registration: Some(Ok(webhooks)), ..Snapshot::default() };
+        plan(&snapshot, &guard, Repair::default(), &Memory::default(), Duration::ZERO)
+    };
+    assert_eq!(ids(&planned(Some(mutating.clone()), Some(validating.clone()))), []);
+    let mut ignored = validating;
+    ignored["webhooks"][0]["failurePolicy"] = json!("Ignore");
+    let plan = planned(Some(mutating), Some(ignored));
+    assert_eq!(ids(&plan), [("registration-ignore", "abcdesktop-netpol")]);
+    assert_eq!(serious(&plan)[0].command.as_deref(), Some("netpol render registration | kubectl apply -f -"));
+    // A bundle that the configurations have is kept.
+    let [_, mut bundled] = registration(&guard.canons).manifests();
+    bundled["webhooks"][1]["clientConfig"]["caBundle"] = json!("YQ==");
+    let plan = planned(None, Some(bundled));
+    assert_eq!(
+        serious(&plan)[0].command.as_deref(),
+        Some(
+            "kubectl get validatingwebhookconfiguration abcdesktop-netpol -o jsonpath='{.webhooks[1].clientConfig.caBundle}' | base64 -d | \
+             netpol render registration --ca - | kubectl apply -f -"
+        )
+    );
+    let plan = planned(None, None);
+    let found = serious(&plan);
+    assert!(
+        found.len() == 2 && found.iter().all(|it| it.id == "registration-missing" && it.message.contains("If Helm installed it: helm "))
+    );
+    assert_eq!(found[0].command.as_deref(), Some("netpol render registration | kubectl apply -f -"));
 }

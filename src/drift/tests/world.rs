@@ -94,7 +94,7 @@ impl World {
             policies: BTreeMap::from([(NAMESPACE.to_owned(), Ok(self.policies.iter().map(PolicyObject::read).collect()))]),
             pods: BTreeMap::from([(NAMESPACE.to_owned(), Ok(pods))]),
             namespaces: Some(Ok(self.namespaces.iter().map(NamespaceObject::read).collect())),
-            foreign: Vec::new(),
+            ..Snapshot::default()
         }
     }
 

@@ -260,6 +260,26 @@ pub(super) fn grants_beyond(others: &[Model], extra: &Model, direction: Directio
     })
 }
 
+/// Returns whether two sets of policies isolate the same pods and allow the same connections.
+pub(crate) fn allow_the_same(left: &[Value], right: &[Value]) -> bool {
+    let [left, right] = [left, right].map(|specs| specs.iter().map(Model::read).collect::<Vec<_>>());
+    [Direction::Ingress, Direction::Egress].into_iter().all(|direction| {
+        let isolated = |set: &[Model], pod| set.iter().any(|model| model.isolates(pod, direction));
+        pods().all(|pod| isolated(&left, pod) == isolated(&right, pod))
+            && readings(direction).all(|http| {
+                let [left, right] = [&left, &right].map(|set| set.iter().map(|it| (it, it.table(direction, http))).collect::<Vec<_>>());
+                let open = |set: &[(&Model, Vec<Mask>)], pod| {
+                    let mut open = vec![0; PEERS.len()];
+                    for (_, table) in set.iter().filter(|(it, _)| it.isolates(pod, direction)) {
+                        open.iter_mut().zip(table).for_each(|(open, ports)| *open |= ports);
+                    }
+                    open
+                };
+                pods().all(|pod| open(&left, pod) == open(&right, pod))
+            })
+    })
+}
+
 /// Returns the address at an index.
 pub(super) fn address(place: usize) -> std::net::IpAddr {
     ADDRESSES[place].parse().expect("an address")

@@ -131,6 +131,9 @@ mod tests {
         assert!(is_implied(&users(r#"["a", "b"]"#), &users(r#"["b"]"#)));
         assert!(is_implied(&users(r#"["a", "b"]"#), &users("[]")));
         assert!(!is_implied(&users(r#"["a", "b"]"#), &users(r#"["a", "b", "c"]"#)));
+        // Requests of users who may claim an identity are not sent either, and their lists are written in many ways.
+        let claims = |list: &str| format!("!(selected) || (request.userInfo.username in {list})");
+        assert!(!is_implied(&claims(r#"["a"]"#), &claims(r#"["a", "b"]"#)));
         let keys = |list: &str| format!("object.metadata.?annotations.orValue({{}}).exists(key, key in {list})");
         assert!(is_implied(&keys(r#"["a"]"#), &keys(r#"["a", "b"]"#)));
         assert!(!is_implied(&keys(r#"["a", "b"]"#), &keys(r#"["a"]"#)));

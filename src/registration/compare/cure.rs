@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::weakness::Found;
+use super::webhook::Extra;
 use crate::canon::DEFAULT;
 use crate::documents::text::quoted;
 use crate::documents::values::{map, text};
@@ -41,13 +42,19 @@ impl Cure {
         self.apply.clone()
     }
 
-    /// Returns the command that removes a field of a webhook, which applying a manifest keeps.
-    pub(super) fn remove(&self, resource: &str, index: usize, webhook: &str, field: &str) -> String {
-        let patch = json!([
-            {"op": "test", "path": format!("/webhooks/{index}/name"), "value": webhook},
-            {"op": "remove", "path": format!("/webhooks/{index}/{field}")},
-        ]);
-        format!("kubectl patch {resource} {} --type=json -p {}", quoted(&self.name), quoted(&patch.to_string()))
+    /// Returns the command that removes fields of webhooks, which applying a manifest keeps. Each webhook has its index and its name.
+    pub(super) fn remove<'e>(&self, resource: &str, extras: impl IntoIterator<Item = (usize, &'e str, &'e Extra)>) -> String {
+        let mut patch = Vec::new();
+        for (index, webhook, Extra { path, name }) in extras {
+            let path = format!("/webhooks/{index}/{path}");
+            patch.push(json!({"op": "test", "path": format!("/webhooks/{index}/name"), "value": webhook}));
+            if let Some(name) = name {
+                patch.push(json!({"op": "test", "path": format!("{path}/name"), "value": name}));
+            }
+            patch.push(json!({"op": "remove", "path": path}));
+        }
+        let patch = quoted(&Value::from(patch).to_string());
+        format!("kubectl patch {resource} {} --type=json -p {patch}", quoted(&self.name))
     }
 }
 
@@ -87,20 +94,26 @@ fn flags(registration: &Registration<'_>) -> String {
         ("foreign-policies", settings.foreign_policies, defaults.foreign_policies),
         ("neighbors", settings.neighbors, defaults.neighbors),
         ("network-annotations", settings.network_annotations, defaults.network_annotations),
+        ("claims", settings.claims, defaults.claims),
     ] {
         if value != default {
             flag(name, word(value));
         }
     }
     let kinds: Vec<String> = settings.foreign_kinds.iter().map(ToString::to_string).collect();
+    let controllers = |settings: &Settings| settings.workload_controllers.iter().map(ToString::to_string).collect::<Vec<_>>();
+    let (stated_controllers, default_controllers) = (controllers(settings), controllers(&defaults));
     for (name, values, defaults) in [
         ("foreign-kind", &kinds, &Vec::new()),
         ("plugin-writer", &settings.plugin_writers, &defaults.plugin_writers),
         ("network-annotation", &settings.network_annotation_keys, &defaults.network_annotation_keys),
         ("namespace-controller", &settings.namespace_controllers, &defaults.namespace_controllers),
+        ("workload-controller", &stated_controllers, &default_controllers),
     ] {
         if values != defaults {
-            values.iter().for_each(|value| flag(name, value));
+            for value in values {
+                flag(name, value);
+            }
         }
     }
     if send == Send::All {

@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::coverage::items;
 use super::cure::Cure;
 use super::weakness::{Found, Kind, Weakness};
-use super::webhook::{Difference, differences, named};
+use super::webhook::{Difference, Extra, differences, named};
 use crate::documents::values::text;
 use crate::registration::endpoint::Endpoint;
 use crate::registration::webhooks::Registration;
@@ -22,46 +22,53 @@ pub fn weaknesses(expected: &Registration<'_>, found: Found<'_>) -> Vec<Weakness
     let mut all = Vec::new();
     for ((manifest, found), resource) in manifests.iter().zip(found).zip(RESOURCES) {
         let configuration = format!("the {} \"{}\"", text(manifest, "/kind").unwrap_or_default(), expected.name);
-        match found {
-            Some(found) => all.extend(of_configuration(manifest, found, &configuration, resource, &cure)),
-            None => {
-                let what = format!("{configuration} does not exist, so API servers do not call the servers for it");
-                all.push(Weakness::new(Kind::Missing, &what, &cure.apply()));
-            }
+        if let Some(found) = found {
+            all.extend(of_configuration(manifest, found, &configuration, resource, &cure));
+        } else {
+            let what = format!("{configuration} does not exist, so API servers do not call the servers for it");
+            all.push(Weakness::new(Kind::Missing, &what, &cure.apply()));
         }
     }
     all
 }
 
+/// What a webhook lacks: the kind of the weakness, and the rest of a sentence.
+type Lack = (Kind, String);
+
+/// A webhook that lacks something.
+struct Lacking {
+    /// Its position in the found configuration, if it exists there.
+    index: usize,
+    name: String,
+    extra: Option<Extra>,
+}
+
 fn of_configuration(manifest: &Value, found: &Value, configuration: &str, resource: &str, cure: &Cure) -> Vec<Weakness> {
-    let name = |webhook: &'_ Value| text(webhook, "/name").unwrap_or_default().to_owned();
-    let mut all = Vec::new();
-    // What applying a manifest mends, with the webhooks that lack it: often several lack the same.
-    let mut common: IndexMap<(Kind, String), Vec<String>> = IndexMap::new();
+    let of = |webhook: &Value| text(webhook, "/name").unwrap_or_default().to_owned();
+    // Often several webhooks lack the same.
+    let mut all: IndexMap<Lack, Vec<Lacking>> = IndexMap::new();
     for webhook in items(manifest.get("webhooks")) {
-        let webhook_name = name(webhook);
-        let Some((index, other)) = items(found.get("webhooks")).enumerate().find(|(_, other)| name(other) == webhook_name) else {
-            common.entry((Kind::Missing, "does not exist".to_owned())).or_default().push(webhook_name);
+        let name = of(webhook);
+        let Some((index, other)) = items(found.get("webhooks")).enumerate().find(|(_, other)| of(other) == name) else {
+            all.entry((Kind::Missing, "does not exist".to_owned())).or_default().push(Lacking { index: 0, name, extra: None });
             continue;
         };
         for Difference { kind, what, extra } in differences(webhook, other) {
-            match extra {
-                None => common.entry((kind, what)).or_default().push(webhook_name.clone()),
-                Some(extra) => {
-                    let what = format!("the webhook \"{webhook_name}\" of {configuration} {what}");
-                    all.push(Weakness::new(kind, &what, &cure.remove(resource, index, &webhook_name, &extra)));
-                }
-            }
+            all.entry((kind, what)).or_default().push(Lacking { index, name: name.clone(), extra });
         }
     }
-    let common = common.into_iter().map(|((kind, what), webhooks)| {
-        let which = match webhooks.as_slice() {
+    let weakness = |((kind, what), webhooks): (Lack, Vec<Lacking>)| {
+        let names: Vec<String> = webhooks.iter().map(|webhook| webhook.name.clone()).collect();
+        let which = match names.as_slice() {
             [webhook] => format!("the webhook \"{webhook}\" of {configuration}"),
             several => format!("each of the webhooks {} of {configuration}", named(several)),
         };
-        Weakness::new(kind, &format!("{which} {what}"), &cure.apply())
-    });
-    common.chain(all).collect()
+        let extras: Vec<_> =
+            webhooks.iter().filter_map(|webhook| Some((webhook.index, webhook.name.as_str(), webhook.extra.as_ref()?))).collect();
+        let command = if extras.is_empty() { cure.apply() } else { cure.remove(resource, extras) };
+        Weakness::new(kind, &format!("{which} {what}"), &command)
+    };
+    all.into_iter().map(weakness).collect()
 }
 
 /// Returns the endpoint of a registration whose host is one of the names of the servers' certificate. If there is none, returns the

@@ -24,8 +24,16 @@ pub(super) struct Difference {
     pub(super) kind: Kind,
     /// What is weaker: the rest of a sentence about the webhook.
     pub(super) what: String,
-    /// The path of a field below the webhook that the expected one does not have. Applying a manifest does not remove it.
-    pub(super) extra: Option<String>,
+    /// What the expected webhook does not have.
+    pub(super) extra: Option<Extra>,
+}
+
+/// A field that the expected webhook does not have. Applying a manifest does not remove it.
+pub(super) struct Extra {
+    /// Its path below the webhook.
+    pub(super) path: String,
+    /// Its name, if it is an item of a list.
+    pub(super) name: Option<String>,
 }
 
 impl Difference {
@@ -33,7 +41,8 @@ impl Difference {
         Difference { kind, what: what.into(), extra: None }
     }
 
-    fn added(kind: Kind, what: impl Into<String>, extra: String) -> Difference {
+    fn added(kind: Kind, what: impl Into<String>, path: &str, name: Option<String>) -> Difference {
+        let extra = Extra { path: path.to_owned(), name };
         Difference { kind, what: what.into(), extra: Some(extra) }
     }
 }
@@ -86,7 +95,10 @@ fn namespaces(expected: &Value, found: &Value) -> Option<Difference> {
     // A list of requirements is replaced as a whole, a map is not.
     let labels = selector.and_then(|selector| selector.get("matchLabels")).and_then(Value::as_object);
     Some(match labels {
-        Some(labels) if !labels.is_empty() => Difference::added(Kind::Uncovered, what, "namespaceSelector/matchLabels".to_owned()),
+        Some(labels) if !labels.is_empty() => {
+            let what = format!("{what}, because of matchLabels");
+            Difference::added(Kind::Uncovered, what, "namespaceSelector/matchLabels", None)
+        }
         _ => Difference::changed(Kind::Uncovered, what),
     })
 }
@@ -101,7 +113,7 @@ fn objects(found: &Value) -> Option<Difference> {
     };
     let selects_all = selector.as_object().is_some_and(|fields| fields.values().all(is_empty));
     let what = "has an objectSelector, so objects without the labels that it selects are not sent";
-    (!selects_all).then(|| Difference::added(Kind::Weakened, what, "objectSelector".to_owned()))
+    (!selects_all).then(|| Difference::added(Kind::Weakened, what, "objectSelector", None))
 }
 
 fn rules(expected: &Value, found: &Value) -> Option<Difference> {
@@ -121,16 +133,16 @@ fn conditions(expected: &Value, found: &Value) -> Vec<Difference> {
         }
         let is_expected = wanted.iter().any(|(wanted, _)| *wanted == name);
         let path = format!("matchConditions/{index}");
-        let name = escaped(&name, MAX_NAME);
+        let shown = escaped(&name, MAX_NAME);
         all.push(if is_expected {
-            let what = format!("has another match condition \"{name}\" than the canons and flags of the servers require");
+            let what = format!("has another match condition \"{shown}\" than the canons and flags of the servers require");
             Difference::changed(Kind::Disagrees, what)
         } else if name == NOT_PLAINLY_RIGHT {
-            let what = format!("has the match condition \"{name}\", but by the canons of the servers every new pod must be sent");
-            Difference::added(Kind::Disagrees, what, path)
+            let what = format!("has the match condition \"{shown}\", but by the canons of the servers every new pod must be sent");
+            Difference::added(Kind::Disagrees, what, &path, Some(name))
         } else {
-            let what = format!("has the match condition \"{name}\", which netpol does not know, so less may be sent");
-            Difference::added(Kind::Weakened, what, path)
+            let what = format!("has the match condition \"{shown}\", which netpol does not know, so less may be sent");
+            Difference::added(Kind::Weakened, what, &path, Some(name))
         });
     }
     all

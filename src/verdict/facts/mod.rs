@@ -31,8 +31,8 @@ pub use labels::{DuplicateKey, Labels};
 pub use namespace::{Namespace, NamespaceMetadata};
 pub use network_policy::{DeletedPolicy, NetworkPolicy, OwnerReference, PolicyMetadata};
 pub use objects::{Objects, Step};
-pub use pod::{Binding, Pod, PodMetadata, PodSpec};
-pub use workload::{CronJob, Workload, WorkloadMetadata, WorkloadSpec};
+pub use pod::{Binding, Owner, Pod, PodMetadata, PodSpec};
+pub use workload::{ControllerRevision, CronJob, PodTemplate, WholeTemplate, Workload, WorkloadMetadata, WorkloadSpec};
 
 /// The facts about the objects of one request.
 #[derive(Debug, PartialEq)]

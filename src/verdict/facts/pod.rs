@@ -14,8 +14,8 @@ pub struct Pod<'a> {
     #[serde(borrow, deserialize_with = "fields::metadata")]
     pub metadata: PodMetadata<'a>,
     /// The spec.
-    #[serde(default, deserialize_with = "fields::map")]
-    pub spec: PodSpec,
+    #[serde(borrow, default, deserialize_with = "fields::map")]
+    pub spec: PodSpec<'a>,
 }
 
 /// The metadata of a pod or binding.
@@ -37,15 +37,79 @@ pub struct PodMetadata<'a> {
     /// Whether there is a `deletionTimestamp`.
     #[serde(rename = "deletionTimestamp", deserialize_with = "fields::is_present")]
     pub is_terminating: bool,
+    /// The owners.
+    #[serde(borrow, deserialize_with = "fields::maps")]
+    pub owner_references: Vec<Owner<'a>>,
+}
+
+/// An owner of a pod or workload.
+#[derive(Debug, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub struct Owner<'a> {
+    /// Its kind.
+    #[serde(borrow, deserialize_with = "fields::value")]
+    pub kind: Text<'a>,
+    /// Whether it is the controller.
+    #[serde(deserialize_with = "fields::value")]
+    pub controller: bool,
 }
 
 /// The spec of a pod.
 #[derive(Debug, Default, PartialEq, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
-pub struct PodSpec {
+pub struct PodSpec<'a> {
     /// Whether the pod uses the network of its node.
     #[serde(deserialize_with = "fields::value")]
     pub host_network: bool,
+    #[serde(borrow, deserialize_with = "fields::value")]
+    service_account_name: Text<'a>,
+    /// The deprecated name of the same field. The API server sets both.
+    #[serde(borrow, deserialize_with = "fields::value")]
+    service_account: Text<'a>,
+    #[serde(borrow, deserialize_with = "fields::maps")]
+    containers: Vec<Container<'a>>,
+    #[serde(borrow, deserialize_with = "fields::maps")]
+    init_containers: Vec<Container<'a>>,
+    #[serde(borrow, deserialize_with = "fields::maps")]
+    ephemeral_containers: Vec<Container<'a>>,
+    #[serde(borrow, deserialize_with = "fields::maps")]
+    volumes: Vec<Volume<'a>>,
+}
+
+#[derive(Debug, Default, PartialEq, Deserialize)]
+#[serde(default)]
+struct Container<'a> {
+    #[serde(borrow, deserialize_with = "fields::value")]
+    image: Text<'a>,
+}
+
+#[derive(Debug, Default, PartialEq, Deserialize)]
+#[serde(default)]
+struct Volume<'a> {
+    #[serde(borrow, deserialize_with = "fields::optional_map")]
+    image: Option<ImageVolume<'a>>,
+}
+
+#[derive(Debug, Default, PartialEq, Deserialize)]
+#[serde(default)]
+struct ImageVolume<'a> {
+    #[serde(borrow, deserialize_with = "fields::value")]
+    reference: Text<'a>,
+}
+
+impl PodSpec<'_> {
+    /// Returns the name of the service account as which the pod runs.
+    pub fn account(&self) -> &str {
+        let stated = [&self.service_account_name, &self.service_account].into_iter().find(|name| !name.is_empty());
+        stated.map_or("default", |name| name)
+    }
+
+    /// Returns the images of all containers and of image volumes, in order.
+    pub fn images(&self) -> impl Iterator<Item = &str> + Clone {
+        let containers = self.containers.iter().chain(&self.init_containers).chain(&self.ephemeral_containers);
+        let volumes = self.volumes.iter().filter_map(|volume| volume.image.as_ref());
+        containers.map(|container| &*container.image).chain(volumes.map(|image| &*image.reference))
+    }
 }
 
 /// A binding of a pod to a node.

@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::canon::{Grant, Identity};
 use crate::verdict::ctx::Ctx;
+use crate::verdict::explain;
 use crate::verdict::finding::{Finding, Rule, Severity};
 use crate::verdict::sentence::Sentence;
 use crate::verdict::settings::UngrantedLabels;
@@ -53,12 +54,16 @@ pub(super) fn ungranted_severity(ctx: Ctx<'_>) -> Severity {
 }
 
 pub(super) fn ungranted(ctx: Ctx<'_>, named: Named<'_>, key: &str) -> Sentence {
-    no_grant(
+    let mut sentence = no_grant(
         ctx,
         key,
         format_args!("{named} has label {}, which no grant allows for this pod", Plain(key)),
         "Remove the label or add it to a grant",
-    )
+    );
+    if let Some(command) = explain::opened_by(ctx, key) {
+        sentence.append(&format!(". What it opens: {command}"));
+    }
+    sentence
 }
 
 pub(super) fn stripped(ctx: Ctx<'_>, named: Named<'_>, key: &str) -> Sentence {

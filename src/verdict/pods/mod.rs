@@ -15,6 +15,7 @@ pub(super) mod network;
 mod update;
 
 use super::annotations::MIRROR;
+use super::claims;
 use super::ctx::Ctx;
 use super::facts::{Objects, Pod, Step};
 use super::finding::{Finding, Severity};
@@ -28,9 +29,19 @@ pub(super) fn validate(ctx: Ctx<'_>, objects: &Objects<Pod<'_>>) -> Vec<Finding>
     let (mut findings, is_mirror) = match objects.step(ctx.request.operation) {
         Ok(Step::Create(pod)) => {
             let named = ctx.named("pod", &pod.metadata.name, &pod.metadata.generate_name);
-            (create::judge(ctx, named, pod, create::Missing::Denied), is_mirror(ctx, pod))
+            let mut findings = create::judge(ctx, named, pod, create::Missing::Denied);
+            findings.extend(claims::created(ctx, named, pod, &pod.metadata.owner_references));
+            (findings, is_mirror(ctx, pod))
         }
-        Ok(Step::Update { old, new }) => (update::judge(ctx, old, new), is_mirror(ctx, old) && is_mirror(ctx, new)),
+        Ok(Step::Update { old, new }) => {
+            let named = ctx.named("pod", &new.metadata.name, &new.metadata.generate_name);
+            let mut findings = claims::updated(ctx, named, old, new);
+            // The API server stores only containers that are sent to this subresource.
+            if ctx.request.subresource != *"ephemeralcontainers" {
+                findings.splice(..0, update::judge(ctx, named, old, new));
+            }
+            (findings, is_mirror(ctx, old) && is_mirror(ctx, new))
+        }
         Ok(Step::Nothing) => return Vec::new(),
         Err(field) => return vec![Finding::missing(field)],
     };

@@ -9,8 +9,7 @@ use crate::verdict::finding::{Finding, Rule, Severity};
 use crate::verdict::sentence::Sentence;
 use crate::verdict::words::{EXISTING, List, Named};
 
-pub(super) fn judge(ctx: Ctx<'_>, old: &Pod<'_>, new: &Pod<'_>) -> Vec<Finding> {
-    let named = ctx.named("pod", &new.metadata.name, &new.metadata.generate_name);
+pub(super) fn judge(ctx: Ctx<'_>, named: Named<'_>, old: &Pod<'_>, new: &Pod<'_>) -> Vec<Finding> {
     // Relabeling a running pod must not give it more labels: the grants of the old pod apply.
     let identity = ctx.canons().identify(&old.metadata.labels);
     let (before, after) = (&old.metadata.labels, &new.metadata.labels);

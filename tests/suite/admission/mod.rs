@@ -1,6 +1,7 @@
 //! The protocol and the verdicts, without a server.
 
 mod canons;
+mod claims;
 mod faults;
 mod made;
 mod neighbors;

@@ -6,6 +6,7 @@ use std::path::Path;
 use netpol::canon::{BUILT_IN, Canons, DEFAULT};
 use netpol::documents::reading;
 use netpol::registration::{NeighborTerm, pod_condition};
+use netpol::verdict::Settings;
 use netpol::verdict::foreign::KINDS;
 use serde_json::{Map, Value, json};
 
@@ -22,6 +23,9 @@ pub(super) fn compare(path: &Path, expected: &str) {
     let found = std::fs::read_to_string(path).unwrap_or_default();
     assert!(found == expected, "{} is out of date: run NETPOL_BLESS=1 cargo test chart and review the changes", path.display());
 }
+
+/// The placeholder for the controllers of workloads.
+const CONTROLLERS: &str = "workload-controllers=Kind";
 
 const HEAD: &str = "# Generated: NETPOL_BLESS=1 cargo test chart updates this file.\n";
 
@@ -41,18 +45,23 @@ fn the_chart_has_the_default_and_the_keys_of_the_built_in_canons() {
 /// The condition for new pods of each set of built-in canons.
 #[test]
 fn the_chart_has_the_pod_conditions_of_the_built_in_canons() {
+    let settings = Settings {
+        network_annotation_keys: vec!["network-annotations".to_owned()],
+        workload_controllers: vec![CONTROLLERS.parse().unwrap()],
+        ..Settings::default()
+    };
     let mut conditions: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for set in 1..1 << BUILT_IN.len() {
         let mut names: Vec<String> =
             BUILT_IN.iter().enumerate().filter(|(position, _)| set & (1 << position) != 0).map(|(_, name)| (*name).to_owned()).collect();
         names.sort();
         let canons = Canons::load(&names, &["any".to_owned()]).expect("built-in canons can be accepted together");
-        let condition = pod_condition(&canons, &["network-annotations".to_owned()]).expect("a condition");
+        let condition = pod_condition(&canons, &settings).expect("a condition");
         conditions.entry(condition).or_default().push(names.join(","));
     }
     let conditions: Vec<Value> =
         conditions.into_iter().map(|(expression, canons)| json!({"canons": canons, "expression": expression})).collect();
-    let head = "# templates/_webhooks.tpl replaces the placeholder network-annotations.\n";
+    let head = "# templates/_webhooks.tpl replaces the placeholders network-annotations and workload-controllers.\n";
     compare(&chart().join("files/pod-conditions.yaml"), &format!("{HEAD}{head}{}", reading::write(&json!(conditions)).unwrap()));
 }
 
@@ -90,6 +99,8 @@ fn the_chart_has_the_webhooks_of_the_program() {
         "plugin-writers",
         "--network-annotation",
         "network-annotations",
+        "--workload-controller",
+        CONTROLLERS,
         "--foreign-kind",
         "given-kinds/given-kinds",
         "--service",
@@ -99,7 +110,7 @@ fn the_chart_has_the_webhooks_of_the_program() {
     let mut list: Value = serde_json::from_str(&ran.out).unwrap();
     let webhooks = json!({"mutating": list["items"][0]["webhooks"].take(), "validating": list["items"][1]["webhooks"].take()});
     let head = "# templates/_webhooks.tpl replaces the placeholders identity-keys, namespace-controllers, plugin-writers,\n\
-        # network-annotations, given-kinds and namespaces, the condition for neighbors, the namespace of the servers, and the\n\
+        # workload-controllers, network-annotations, given-kinds and namespaces, the condition for neighbors, the namespace of the servers, and the\n\
         # service.\n";
     compare(&chart().join("files/webhooks.yaml"), &format!("{HEAD}{head}{}", reading::write(&webhooks).unwrap()));
 }

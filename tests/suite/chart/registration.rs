@@ -19,16 +19,22 @@ fn rendered_by_netpol(values: &Value, name: &str) -> Vec<Value> {
     for controller in strings(&values["verdicts"]["namespaceControllers"]) {
         flag("--namespace-controller", controller);
     }
-    for (value, name) in
-        [("neighbors", "--neighbors"), ("foreignPolicies", "--foreign-policies"), ("networkAnnotations", "--network-annotations")]
-    {
+    for (value, name) in [
+        ("neighbors", "--neighbors"),
+        ("foreignPolicies", "--foreign-policies"),
+        ("networkAnnotations", "--network-annotations"),
+        ("claims", "--claims"),
+    ] {
         if let Some(action) = values["verdicts"][value].as_str() {
             flag(name, action);
         }
     }
-    for (name, list) in
-        [("--plugin-writer", "pluginWriters"), ("--network-annotation", "networkAnnotationKeys"), ("--foreign-kind", "foreignKinds")]
-    {
+    for (name, list) in [
+        ("--plugin-writer", "pluginWriters"),
+        ("--network-annotation", "networkAnnotationKeys"),
+        ("--foreign-kind", "foreignKinds"),
+        ("--workload-controller", "workloadControllers"),
+    ] {
         for item in strings(&values["verdicts"][list]) {
             flag(name, item);
         }

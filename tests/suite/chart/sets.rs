@@ -38,7 +38,8 @@ items:
 
 /// The grants of the canon, in another file. JSON is valid YAML.
 pub(crate) const GRANTS: &str = r#"{"apiVersion": "netpol.abcdesktop.io/v1alpha1", "kind": "Grants", "metadata": {"name": "own"},
- "grants": [{"name": "client", "podSelector": {"matchLabels": {"app": "c"}, "matchExpressions": [{"key": "old", "operator": "DoesNotExist"}]}, "labels": {"netpol/db": "true"}}]}"#;
+ "grants": [{"name": "client", "podSelector": {"matchLabels": {"app": "c"}, "matchExpressions": [{"key": "old", "operator": "DoesNotExist"}]}, "labels": {"netpol/db": "true"},
+   "claims": {"users": ["o\"brien"], "serviceAccounts": ["maker", "ops/maker"]}, "images": ["registry.example/*:1"]}], "protectedLabels": ["team", "app"]}"#;
 
 /// A canon that isolates pods as the built-in ones do, so that both can be accepted.
 pub(crate) const ISOLATING: &str = "\
@@ -98,6 +99,8 @@ pub(crate) fn sets() -> Vec<(&'static str, Value)> {
                 "verdicts": {
                     "enforcement": "audit", "ungrantedLabels": "strip", "extraPolicies": "deny", "foreignPolicies": "deny",
                     "neighbors": "deny", "networkAnnotations": "allow", "hostNetwork": "warn", "workloads": "ignore",
+                    "claims": "deny",
+                    "workloadControllers": ["x=Job", "argo=Rollout", "cn=o\"brien,ou=x=Job,CronJob", "x=CronJob"],
                     "pluginWriters": ["eks:network-policy-controller", "o\"brien's $(HOME)"],
                     "networkAnnotationKeys": ["example.org/pool", "plain"], "foreignKinds": ["example.org/flowpolicies", "kubeovn.io/vpcs", "example.org/flow-policies"],
                     "namespaceControllers": ["system:kube-controller-manager", "o\"brien <o@example.org> \\ $(HOME)"],

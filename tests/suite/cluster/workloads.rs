@@ -153,7 +153,7 @@ fn workload_checks_can_deny_or_be_disabled() {
     let template = json!({"app": "thief", "netpol/mongodb": "true"});
     let workload = &workloads(&template, &json!({"matchLabels": {"app": "thief"}}))[0];
     let strict = Guard::registered("workloads-deny", &["--workloads", "deny"]);
-    strict.scene().denied(&kubectl("apply -f -").stdin(workload), &["workloads.validate", "netpol/mongodb"]);
+    strict.scene().denied(&kubectl("apply -f -").stdin(workload), &["workload-claims.validate", "netpol/mongodb"]);
     let quiet = Guard::registered("workloads-ignore", &["--workloads", "ignore"]);
     quiet.scene().admitted_without_warnings(&kubectl("apply -f -").stdin(workload));
 }

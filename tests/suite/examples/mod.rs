@@ -42,7 +42,13 @@ const CHANGES: &str = "changes a cluster";
 const NOT_RUN: &[(&str, &str)] = &[
     ("netpol serve", "runs until it is stopped: tests/suite/server starts it"),
     ("netpol certs show --tls-secret", READS),
+    ("netpol report --live", READS),
     ("netpol certs show --connect", "needs a server: tests/suite/certs.rs starts one"),
+    ("netpol reach --live", READS),
+    ("netpol reach --diff live", READS),
+    ("netpol explain --live", READS),
+    ("netpol check --namespace", READS),
+    ("netpol check --context", READS),
     ("netpol completions zsh", "writes to a folder that only zsh knows"),
     ("cargo run", "builds the program"),
     ("cargo test", "is this test"),
@@ -53,6 +59,7 @@ const NOT_RUN: &[(&str, &str)] = &[
     ("logcli", "needs a Loki"),
     ("rust-audit-info", "needs the release build: scripts/image"),
     ("scripts/performance", "takes an hour"),
+    ("scripts/reach-performance", "takes minutes"),
     ("xargs -r kubectl get", READS),
     ("helm template ./chart", "stands for a chart of the reader"),
     ("helm install", "is rendered instead"),
@@ -239,9 +246,10 @@ fn may_have_findings(words: &Words) -> bool {
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     matches!(
         words.as_slice(),
-        ["netpol", "review" | "check" | "explain", ..]
+        ["netpol", "review" | "check" | "explain" | "lint", ..]
             | ["netpol", "certs", "show", ..]
             | ["netpol", "canon", "diff", ..]
+            | ["netpol", "reach", "--diff", ..]
             | ["diff" | "grep", ..]
     )
 }

@@ -6,11 +6,12 @@ use super::paths::paths;
 use super::{Source, none, sources};
 
 /// The rooms under `src`, in order: each may name itself and the rooms before it.
-const ROOMS: [&str; 14] = [
+const ROOMS: [&str; 15] = [
     "documents",
     "policy",
     "canon",
     "analysis",
+    "report",
     "verdict",
     "registration",
     "drift",
@@ -24,7 +25,7 @@ const ROOMS: [&str; 14] = [
 ];
 
 /// Rooms without I/O, clock, async, threads and log: their results depend on their arguments alone.
-const PURE: [&str; 7] = ["documents", "policy", "analysis", "verdict", "registration", "drift", "admission"];
+const PURE: [&str; 8] = ["documents", "policy", "analysis", "report", "verdict", "registration", "drift", "admission"];
 
 /// A room without I/O and clock whose values include dates and keys, and whose keys are random.
 const CERTIFICATES: &str = "certificates";
@@ -112,7 +113,7 @@ fn no_room_names_a_later_one() {
     }
     none(
         &faults,
-        "the order is documents <- policy <- canon <- analysis <- verdict <- registration <- drift, audit <- admission, certificates <- server <- cluster <- controller <- cli",
+        "the order is documents <- policy <- canon <- analysis <- report <- verdict <- registration <- drift, audit <- admission, certificates <- server <- cluster <- controller <- cli",
     );
 }
 
@@ -126,7 +127,10 @@ fn pure_rooms_do_no_io_and_read_no_clock() {
             }
         }
     }
-    none(&faults, "results of documents, policy, analysis, verdict, registration, drift and admission depend on their arguments alone");
+    none(
+        &faults,
+        "results of documents, policy, analysis, report, verdict, registration, drift and admission depend on their arguments alone",
+    );
 }
 
 #[test]

@@ -16,6 +16,14 @@ pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
+/// The canon in which the findings of `netpol lint` are mended, relative to the root of the package.
+pub(crate) const HARDENED: &str = "docs/examples/canon-hardened";
+
+/// Returns the built-in canons and the hardened one.
+pub(crate) fn canons() -> impl Iterator<Item = &'static str> {
+    netpol::canon::BUILT_IN.into_iter().chain([HARDENED])
+}
+
 /// Returns a path in the folder of shared data: `$NETPOL_SHARED`, or `../shared` next to the package.
 ///
 /// Prints a note and returns `None` if the path does not exist, so that the test passes. Tests that must run on every

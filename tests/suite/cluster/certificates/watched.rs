@@ -124,8 +124,7 @@ fn show(installed: &Installed) -> (Option<i32>, String) {
 /// Runs the command at the end of a sentence.
 fn mend(sentence: &str) {
     let (_, command) = sentence.split_once("to mend it: ").expect("a command");
-    let folder = std::path::Path::new(NETPOL).parent().expect("a folder").display();
-    plane().kubectl.script(&plane().reaper.folder(), &format!("PATH='{folder}':$PATH\n{command}"), &[]).expect(command);
+    plane().kubectl.script(plane().reaper.folder(), command, &[]).expect(command);
 }
 
 #[test]
@@ -148,12 +147,14 @@ fn a_weakened_registration_is_said_until_the_command_in_the_sentence_has_mended_
             until("nothing is guarded", || thief().then_some(()));
         }
         let said = sentences(admin);
-        assert!(said.iter().all(|line| line.contains(sentence)) && !said.is_empty(), "{sentence}: {said:?}");
+        assert!(said.iter().any(|line| line.contains(sentence)), "{sentence}: {said:?}");
         let (code, shown) = show(&installed);
         assert!(code == Some(1) && said.iter().all(|line| shown.contains(line)), "{shown}");
         let log = std::fs::read_to_string(&server.process.log).expect("a log");
         assert!(log.contains(&json!(said[0]).to_string().trim_matches('"').to_owned()), "{log}");
-        said.iter().for_each(|line| mend(line));
+        for line in &said {
+            mend(line);
+        }
         wait_for(admin, "ok");
     }
 

@@ -96,7 +96,7 @@ impl Api {
         Api { port, tls: None, bearer: None, idle: Arc::default() }
     }
 
-    pub(super) fn port(&self) -> u16 {
+    pub(crate) fn port(&self) -> u16 {
         self.port
     }
 

@@ -76,6 +76,9 @@ pub(crate) fn uids(event: &Value) -> Vec<&str> {
     annotations.filter(|(key, _)| key.ends_with(".validate.netpol.abcdesktop.io/uid")).filter_map(|(_, value)| value.as_str()).collect()
 }
 
+/// A probe is denied, but never recorded by the guard.
 fn is_denial(event: &Value) -> bool {
-    event["responseStatus"]["code"] == 403 && !uids(event).is_empty()
+    let annotations = event["annotations"].as_object().into_iter().flatten();
+    let mut rules = annotations.filter(|(key, _)| key.ends_with(".validate.netpol.abcdesktop.io/rule"));
+    event["responseStatus"]["code"] == 403 && !uids(event).is_empty() && rules.all(|(_, rule)| rule != "probe")
 }

@@ -88,7 +88,8 @@ impl Forwarder {
     }
 }
 
-async fn forward(mut client: TcpStream, port: u16) -> io::Result<()> {
+/// Forwards a connection to a port on loopback.
+pub(crate) async fn forward(mut client: TcpStream, port: u16) -> io::Result<()> {
     let mut backend = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await?;
     client.set_nodelay(true)?;
     backend.set_nodelay(true)?;

@@ -19,7 +19,15 @@ use super::wait::{until, within};
 const POOL: usize = 160;
 
 /// The flags of a server that the registration has too. Not `--plugin-writer`: that tells what is not sent from what is admitted.
-const REGISTERED: [&str; 5] = ["--neighbors", "--foreign-policies", "--foreign-kind", "--network-annotations", "--network-annotation"];
+const REGISTERED: [&str; 7] = [
+    "--neighbors",
+    "--foreign-policies",
+    "--foreign-kind",
+    "--network-annotations",
+    "--network-annotation",
+    "--claims",
+    "--workload-controller",
+];
 
 /// A guard.
 pub(crate) struct Guard {
@@ -87,6 +95,19 @@ impl Guard {
     /// Registers the guard and waits until the API server calls it.
     pub(crate) fn register(&self) {
         for manifest in self.registration() {
+            apply(&manifest);
+        }
+        self.wait_until_called();
+    }
+
+    /// Registers the guard without the condition for pods that are plainly right.
+    pub(crate) fn register_for_all_pods(&self) {
+        for mut manifest in self.registration() {
+            for webhook in manifest["webhooks"].as_array_mut().expect("webhooks") {
+                if let Some(conditions) = webhook["matchConditions"].as_array_mut() {
+                    conditions.retain(|condition| condition["name"] != "not-plainly-right");
+                }
+            }
             apply(&manifest);
         }
         self.wait_until_called();

@@ -41,7 +41,7 @@ impl Load {
                 let mut outcome = Outcome::default();
                 while !stop.load(Ordering::Relaxed) {
                     let name = format!("{prefix}-{}", outcome.latencies.len() + outcome.failures.len());
-                    create(&path, &name, &mut outcome).await;
+                    create(&path, &name, UNLABELED, &mut outcome).await;
                     created.fetch_add(1, Ordering::Relaxed);
                     sleep(pause).await;
                 }
@@ -76,14 +76,25 @@ impl Outcome {
     }
 }
 
-/// Creates a number of desktops with several clients, as fast as possible.
+/// The labels of a desktop that lacks the one that its grant gives.
+const UNLABELED: Labels = &[("type", "x11server")];
+
+/// The labels of pods.
+pub(crate) type Labels = &'static [(&'static str, &'static str)];
+
+/// Creates a number of desktops, which lack a label, with several clients, as fast as possible.
 pub(crate) fn burst(namespace: &str, run: &str, clients: usize, pods: usize) -> Outcome {
+    burst_of(namespace, run, clients, pods, UNLABELED)
+}
+
+/// Creates a number of pods with several clients, as fast as possible.
+pub(crate) fn burst_of(namespace: &str, run: &str, clients: usize, pods: usize, labels: Labels) -> Outcome {
     let client = |number: usize| {
         let (path, prefix) = (path(namespace, "pods"), format!("{run}-{number}"));
         RUNTIME.spawn(async move {
             let mut outcome = Outcome::default();
             for pod in 0..pods / clients {
-                create(&path, &format!("{prefix}-{pod}"), &mut outcome).await;
+                create(&path, &format!("{prefix}-{pod}"), labels, &mut outcome).await;
             }
             outcome
         })
@@ -109,8 +120,8 @@ fn gather(clients: Vec<JoinHandle<Outcome>>) -> Outcome {
     all
 }
 
-async fn create(path: &str, name: &str, outcome: &mut Outcome) {
-    let call = Call::new(Method::POST, path).json(&pod(name, &[("type", "x11server")]));
+async fn create(path: &str, name: &str, labels: Labels, outcome: &mut Outcome) {
+    let call = Call::new(Method::POST, path).json(&pod(name, labels));
     let started = Instant::now();
     match plane().api.send(&call).await {
         Ok(reply) if reply.ok() => {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use netpol::canon::{Canon, Canons, Documents};
 use netpol::verdict::Settings;
 use netpol::verdict::annotations::{BREAK_GLASS, MIRROR, NETWORK};
+use netpol::verdict::controllers::workload_controllers;
 use netpol::verdict::settings::{Action, Enforcement, UngrantedLabels};
 use serde_json::{Map, Value, json};
 
@@ -121,9 +122,11 @@ fn grant(random: &mut Random, number: usize) -> Value {
         let value = if random.once_in(8) { random.of(&VALUES) } else { &VALUES[position % VALUES.len()] };
         labels.insert(format!("netpol/{}", CAPABILITIES[position]), json!(value));
     }
-    json!({
+    let mut grant = json!({
         "name": format!("grant-{number}"), "podSelector": {"matchExpressions": expressions}, "labels": labels, "shared": random.once_in(4),
-    })
+    });
+    limit(random, &mut grant);
+    grant
 }
 
 /// Returns random settings. All of them have the same registration, unless `given` adds a key.
@@ -135,14 +138,23 @@ pub(super) fn settings(random: &mut Random, namespace: &str, given: bool) -> Set
         ungranted_labels: *random.of(&[UngrantedLabels::Deny, UngrantedLabels::Strip, UngrantedLabels::Warn]),
         host_network: *random.of(&actions),
         network_annotations: *random.of(&actions),
+        claims: *random.of(&actions),
+        workload_controllers: if given { vec!["stranger=Rollout".parse().expect("a controller")] } else { workload_controllers() },
         network_annotation_keys: if given { vec![GIVEN.to_owned()] } else { Vec::new() },
         ..Settings::default()
     }
 }
 
+/// The user who creates a pod, and the groups of that user.
+pub(super) type Requester = (String, Vec<String>);
+
+/// A group whose members have all rights and no claim.
+pub(super) const MAKERS: &str = "unsent-makers";
+
 /// A pod as it is sent.
 #[derive(Clone)]
 pub(super) struct Pod {
+    pub(super) requester: Requester,
     /// What a decoder reads.
     pub(super) object: Value,
     /// The body of the request, which may have a label key twice.
@@ -153,11 +165,70 @@ pub(super) struct Pod {
 
 impl Pod {
     pub(super) fn of(object: Value) -> Pod {
-        Pod { body: object.to_string(), object, is_plain: false }
+        Pod { requester: ("admin".to_owned(), vec!["system:masters".to_owned()]), body: object.to_string(), object, is_plain: false }
     }
 
     pub(super) fn labeled(labels: &BTreeMap<String, String>) -> Pod {
         Pod::of(json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "pod", "labels": labels}, "spec": pod_spec()}))
+    }
+}
+
+/// Returns a random requester of pods in a namespace: listed or not, a service account, a controller.
+fn requester(random: &mut Random, namespace: &str) -> Requester {
+    let own = format!("system:serviceaccount:{namespace}:pyos");
+    let users = [
+        "maker",
+        "maker",
+        "stranger",
+        "stranger",
+        own.as_str(),
+        own.as_str(),
+        "system:serviceaccount:other:pyos",
+        "system:serviceaccount:kube-system:replicaset-controller",
+        "system:kube-controller-manager",
+    ];
+    let mut groups = vec![MAKERS.to_owned()];
+    if random.once_in(4) {
+        groups.push("claimants".to_owned());
+    }
+    if random.once_in(30) {
+        groups.extend((0..120).map(|number| format!("group-{number}")));
+    }
+    ((*random.of(&users)).to_owned(), groups)
+}
+
+/// Adds limits to some grants.
+fn limit(random: &mut Random, grant: &mut Value) {
+    if random.once_in(3) {
+        let all =
+            [("users", json!(["maker", "o\"brien"])), ("groups", json!(["claimants"])), ("serviceAccounts", json!(["pyos", "other/pyos"]))];
+        let first = random.below(all.len());
+        let stated = all.iter().enumerate().filter(|(position, _)| *position == first || random.once_in(3));
+        grant["claims"] = stated.map(|(_, (key, list))| ((*key).to_owned(), list.clone())).collect::<Map<_, _>>().into();
+    }
+    if random.once_in(8) {
+        grant["serviceAccountName"] = json!(random.of(&["default", "pyos"]));
+    }
+    if random.once_in(8) {
+        grant["images"] = random.of(&[json!(["registry.example/*"]), json!(["a.b/c", "*/c"]), json!(["a.b/*:1"])]).clone();
+    }
+}
+
+/// Changes what limits are about: the account, the images and the owners.
+fn run_as(random: &mut Random, object: &mut Value) {
+    if random.once_in(3) {
+        object["spec"]["serviceAccountName"] = json!(random.of(&["pyos", "pyos", "default", "other"]));
+    }
+    if random.once_in(3) {
+        object["spec"]["containers"][0]["image"] = json!(random.of(&["a.b/c", "a.b/c:1", "axb/c", "registry.example/x\ny"]));
+    }
+    if random.once_in(6) {
+        object["spec"]["initContainers"] = json!([{"name": "i", "image": random.of(&["a.b/c:1", "registry.example/c"])}]);
+    }
+    if random.once_in(3) {
+        let kind = random.of(&["ReplicaSet", "ReplicaSet", "Job", "Rollout"]);
+        object["metadata"]["ownerReferences"] =
+            json!([{"apiVersion": "apps/v1", "kind": kind, "name": "owner", "uid": "0c1f6ef8", "controller": !random.once_in(4)}]);
     }
 }
 
@@ -176,6 +247,8 @@ pub(super) fn pod(random: &mut Random, canons: &Canons) -> Pod {
     }
     let mut pod = Pod::labeled(&labels);
     let is_odd = random.once_in(3) && decorate(random, &mut pod.object);
+    run_as(random, &mut pod.object);
+    pod.requester = requester(random, canons.namespaces().next().expect("a namespace"));
     pod.is_plain = is_right && changes == 0 && !is_odd && canons.identify(&labels).exclusive().next().is_some();
     pod.body = pod.object.to_string();
     if random.once_in(8) && !labels.is_empty() {

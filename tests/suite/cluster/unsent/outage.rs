@@ -5,10 +5,27 @@ use serde_json::{Value, json};
 
 use crate::cluster::harness::api::{Call, Reply};
 use crate::cluster::harness::guard::Guard;
+use crate::cluster::harness::load::burst_of;
 use crate::cluster::harness::plane::plane;
 use crate::cluster::harness::scene::{path, pod};
 
 const DESKTOP: [(&str, &str); 2] = [("type", "x11server"), ("netpol/ocuser", "true")];
+
+/// A desktop that claims a connection of another pod.
+const THIEF: [(&str, &str); 3] = [DESKTOP[0], DESKTOP[1], ("netpol/mongodb", "true")];
+
+#[test]
+fn without_a_server_many_desktops_are_created_and_no_thief() {
+    let guard = Guard::registered("unsent-many", &[]);
+    {
+        let mut server = guard.server.lock().expect("the server");
+        server.process.signal("KILL");
+        server.process.wait();
+    }
+    burst_of(&guard.name, "desktop", 10, 500, &DESKTOP).assert_clean(500);
+    let thieves = burst_of(&guard.name, "thief", 10, 50, &THIEF);
+    assert_eq!((thieves.latencies.len(), thieves.failures.len()), (0, 50), "{:?}", thieves.failures.first());
+}
 
 #[test]
 fn without_a_server_a_desktop_with_its_labels_is_created_and_a_thief_is_not() {

@@ -1,10 +1,12 @@
+mod sentences;
+
 use std::sync::LazyLock;
 
 use proptest::prelude::*;
 use proptest::sample::{Index, select, subsequence};
 use serde_json::{Value, json};
 
-use super::{Kind, Weakness, found_endpoint, weaknesses};
+use super::{Kind, Weakness, weaknesses};
 use crate::canon::Canons;
 use crate::registration::{Endpoint, Registration, Send};
 use crate::verdict::Settings;
@@ -380,120 +382,5 @@ proptest! {
         let change = changes[which.index(changes.len())];
         change(webhook);
         prop_assert_eq!(given.compare(&found), []);
-    }
-}
-
-fn typical() -> Given {
-    Given {
-        canons: 0,
-        settings: Settings { namespaces: vec!["desktops".to_owned()], ..Settings::default() },
-        endpoint: Endpoint::default_service(),
-        send: Send::Needed,
-    }
-}
-
-fn sentences(given: &Given, found: &[Option<Value>; 2]) -> Vec<String> {
-    given.compare(found).into_iter().map(|weakness| weakness.sentence).collect()
-}
-
-#[test]
-fn a_sentence_ends_with_the_command_that_mends_it() {
-    let given = typical();
-    let render = "to mend it: netpol render registration --name guard --namespace desktops | kubectl apply -f -";
-    let mut found = stored(&given.expected());
-    found[0] = None;
-    assert_eq!(
-        sentences(&given, &found),
-        [format!("the MutatingWebhookConfiguration \"guard\" does not exist, so API servers do not call the servers for it; {render}")]
-    );
-    found[1] = None;
-    let helm = "helm -n netpol-system get manifest guard | kubectl apply --server-side --force-conflicts --field-manager=helm -f -";
-    for sentence in sentences(&given, &found) {
-        assert!(sentence.contains(&format!("to mend it: {helm} (with Helm), or netpol render")), "{sentence}");
-    }
-
-    let mut found = stored(&given.expected());
-    found[1].as_mut().unwrap()["webhooks"][1]["namespaceSelector"]["matchExpressions"][0]["values"] = json!(["other"]);
-    let start = "the webhook \"bindings.validate.netpol.abcdesktop.io\" of the ValidatingWebhookConfiguration \"guard\"";
-    assert_eq!(sentences(&given, &found), [format!("{start} does not cover the namespace \"desktops\"; {render}")]);
-    let both = json!(["other", "desktops", "third"]);
-    let mut several = found.clone();
-    for webhook in webhooks(&mut several) {
-        if webhook["failurePolicy"] == "Fail" {
-            webhook["namespaceSelector"]["matchExpressions"][0]["values"] = json!(["other"]);
-        } else if webhook["namespaceSelector"]["matchExpressions"][0]["operator"] == "In" {
-            webhook["namespaceSelector"]["matchExpressions"][0]["values"].as_array_mut().unwrap().extend(both.as_array().unwrap().clone());
-        }
-    }
-    let (names, of) = (["pods", "bindings", "policies"], "validate.netpol.abcdesktop.io");
-    let names = names.map(|name| format!("{name}.{of}")).join(", ");
-    assert_eq!(
-        sentences(&given, &several),
-        [format!(
-            "each of the webhooks {names}, and 1 more of the ValidatingWebhookConfiguration \"guard\" does not cover the namespace \"desktops\"; {render}"
-        )]
-    );
-    found[0].as_mut().unwrap()["metadata"]["annotations"] =
-        json!({"meta.helm.sh/release-name": "guard", "meta.helm.sh/release-namespace": "netpol-system"});
-    assert_eq!(sentences(&given, &found), [format!("{start} does not cover the namespace \"desktops\"; to mend it: {helm}")]);
-
-    let mut found = stored(&given.expected());
-    found[1].as_mut().unwrap()["webhooks"][1]["objectSelector"] = json!({"matchLabels": {"a": "b"}});
-    let patch = r#"[{"op":"test","path":"/webhooks/1/name","value":"bindings.validate.netpol.abcdesktop.io"},{"op":"remove","path":"/webhooks/1/objectSelector"}]"#;
-    assert_eq!(
-        sentences(&given, &found),
-        [format!(
-            "{start} has an objectSelector, so objects without the labels that it selects are not sent; to mend it: \
-             kubectl patch validatingwebhookconfiguration guard --type=json -p '{patch}'"
-        )]
-    );
-}
-
-#[test]
-fn the_command_has_every_flag_that_is_not_a_default() {
-    let given = Given {
-        settings: Settings {
-            neighbors: Action::Deny,
-            foreign_policies: Action::Allow,
-            network_annotations: Action::Deny,
-            foreign_kinds: vec!["example.org/flows".parse().unwrap()],
-            plugin_writers: vec!["one".to_owned(), "the other".to_owned()],
-            network_annotation_keys: vec!["example.org/pool".to_owned()],
-            namespace_controllers: vec!["controller".to_owned()],
-            ..Settings::default()
-        },
-        canons: 1,
-        endpoint: Endpoint::url("https://guard.example").unwrap(),
-        send: Send::All,
-    };
-    let expected = "netpol render registration --name guard --url https://guard.example --canon abcdesktop-3.3 --foreign-policies allow \
-                    --neighbors deny --network-annotations deny --foreign-kind example.org/flows --plugin-writer one \
-                    --plugin-writer 'the other' --network-annotation example.org/pool --namespace-controller controller --send all | \
-                    kubectl apply -f -";
-    assert!(sentences(&given, &[None, None])[0].ends_with(&format!("to mend it: {expected}")), "{:?}", sentences(&given, &[None, None]));
-}
-
-#[test]
-fn the_endpoint_is_the_one_of_the_certificate() {
-    let given = typical();
-    let found = stored(&given.expected());
-    let names = |names: &[&str]| -> Vec<String> { names.iter().map(|name| (*name).to_owned()).collect() };
-    let endpoint = |names: &[String]| found_endpoint([found[0].as_ref(), found[1].as_ref()], names);
-    assert_eq!(endpoint(&names(&["127.0.0.1", "abcdesktop-netpol.netpol-system.svc"])), Endpoint::default_service());
-    // Another server is called: the first name is expected.
-    assert_eq!(endpoint(&names(&["guard.other.svc", "x"])), Endpoint::service("other/guard").unwrap());
-    assert_eq!(endpoint(&names(&["guard.example"])), Endpoint::url("https://guard.example").unwrap());
-    assert_eq!(endpoint(&names(&["::1"])), Endpoint::url("https://[::1]").unwrap());
-    let given = Given { endpoint: Endpoint::url("https://[::1]:8443/x").unwrap(), ..typical() };
-    let found = stored(&given.expected());
-    assert_eq!(found_endpoint([None, found[1].as_ref()], &names(&["::1"])), given.endpoint);
-}
-
-#[test]
-fn users_are_named_only_to_leave_their_requests_out() {
-    let given = typical();
-    for manifest in given.expected().manifests() {
-        let text = manifest.to_string();
-        assert_eq!(text.matches("request.userInfo.username in").count(), text.matches("!(request.userInfo.username in").count());
     }
 }

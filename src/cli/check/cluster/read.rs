@@ -1,0 +1,108 @@
+//! Reads the objects of a cluster into a snapshot: a few lists, in chunks, and no call for a single object.
+
+use std::collections::BTreeSet;
+
+use anyhow::anyhow;
+use serde_json::Value;
+
+use crate::cli::exit::Failure;
+use crate::cluster::{self, CallError, Cluster, Collection, Form};
+use crate::controller::{WebhookConfiguration, drift};
+use crate::documents::values::text;
+use crate::drift::{NamespaceObject, PodObject, Pods, PolicyObject, Read, Section, Snapshot, Webhooks};
+use crate::verdict::Guard;
+
+/// The pods that have not terminated.
+const RUNNING: &str = "status.phase!=Succeeded,status.phase!=Failed";
+/// Of these, the pods on the host network. The metadata of a pod does not tell it.
+const ON_HOST_NETWORK: &str = "spec.hostNetwork=true,status.phase!=Succeeded,status.phase!=Failed";
+
+/// A snapshot and its age.
+pub(super) struct Reading {
+    pub(super) snapshot: Snapshot,
+    /// The webhook configurations; empty if they were not asked for or could not be read.
+    pub(super) configurations: Vec<WebhookConfiguration>,
+    /// The resource version of the first list.
+    pub(super) first_version: u64,
+}
+
+impl Reading {
+    /// Reads what the wanted sections need.
+    ///
+    /// # Errors
+    /// The API server does not respond, or rejects the credentials.
+    pub(super) async fn new(cluster: &Cluster, guard: &Guard, registration: &str, wanted: &BTreeSet<Section>) -> Result<Reading, Failure> {
+        let mut reading = Reading { snapshot: Snapshot::default(), configurations: Vec::new(), first_version: u64::MAX };
+        let is_wanted = |sections: &[Section]| sections.iter().any(|section| wanted.contains(section));
+        if is_wanted(&[Section::Policies, Section::Pods, Section::Neighbors]) {
+            let all = Collection { api: "/api/v1", namespace: None, resource: "namespaces" };
+            let namespaces = reading.list(cluster, &all, Form::Metadata, "", |object| NamespaceObject::read(&object)).await?;
+            reading.snapshot.namespaces = Some(namespaces);
+        }
+        for namespace in guard.canons.namespaces() {
+            if wanted.contains(&Section::Policies) {
+                let all = Collection { api: "/apis/networking.k8s.io/v1", namespace: Some(namespace), resource: "networkpolicies" };
+                let policies = reading.list(cluster, &all, Form::Whole, "", |object| PolicyObject::read(&object)).await?;
+                reading.snapshot.policies.insert(namespace.to_owned(), policies);
+            }
+            if wanted.contains(&Section::Pods) {
+                let pods = reading.pods(cluster, namespace).await?;
+                reading.snapshot.pods.insert(namespace.to_owned(), pods);
+            }
+        }
+        if is_wanted(&[Section::Registration, Section::Certificate]) {
+            let webhooks = match evaluated(WebhookConfiguration::read_all(cluster, &[registration.to_owned()]).await)? {
+                Ok(configurations) => {
+                    reading.configurations = configurations;
+                    Ok(webhooks(registration, &reading.configurations))
+                }
+                Err(reason) => Err(reason),
+            };
+            reading.snapshot.registration = Some(webhooks);
+        }
+        if wanted.contains(&Section::ForeignPolicies) {
+            reading.snapshot.foreign = drift::read_foreign(cluster, guard).await.map_err(|error| Failure::internal(anyhow!(error)))?;
+        }
+        Ok(reading)
+    }
+
+    async fn pods(&mut self, cluster: &Cluster, namespace: &str) -> Result<Read<Pods>, Failure> {
+        let collection = Collection { api: "/api/v1", namespace: Some(namespace), resource: "pods" };
+        let all = match self.list(cluster, &collection, Form::Metadata, RUNNING, |object| PodObject::read(&object)).await? {
+            Ok(all) => all,
+            Err(reason) => return Ok(Err(reason)),
+        };
+        let uid = |object: Value| text(&object, "/metadata/uid").unwrap_or_default().to_owned();
+        let on_host_network = self.list(cluster, &collection, Form::Metadata, ON_HOST_NETWORK, uid).await?;
+        Ok(Ok(Pods { all, on_host_network: on_host_network.map(BTreeSet::from_iter) }))
+    }
+
+    async fn list<T>(
+        &mut self,
+        cluster: &Cluster,
+        collection: &Collection<'_>,
+        form: Form,
+        selector: &str,
+        read: impl Fn(Value) -> T,
+    ) -> Result<Read<Vec<T>>, Failure> {
+        let listed = evaluated(cluster.list(collection, form, selector, |object| Some(read(object))).await)?;
+        Ok(listed.map(|(objects, version)| {
+            self.first_version = self.first_version.min(version.parse().unwrap_or(u64::MAX));
+            objects
+        }))
+    }
+}
+
+fn webhooks(name: &str, configurations: &[WebhookConfiguration]) -> Webhooks {
+    let content = |index: usize| configurations.get(index).and_then(|configuration| configuration.content.clone());
+    let servers = configurations.iter().flat_map(|configuration| &configuration.webhooks).filter_map(|webhook| webhook.server.clone());
+    Webhooks { name: name.to_owned(), mutating: content(0), validating: content(1), servers: servers.collect() }
+}
+
+/// Returns the sentence of a call that failed for one part of the cluster.
+///
+/// # Errors
+/// The call failed for a reason that ends the check.
+pub(super) fn evaluated<T>(result: Result<T, CallError>) -> Result<Read<T>, Failure> {
+    cluster::evaluated(result).map_err(|error| Failure::internal(anyhow!(error)))
+}

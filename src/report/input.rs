@@ -1,0 +1,32 @@
+//! What the page is made of.
+
+use serde_json::Value;
+
+use crate::analysis::lint::Lint;
+use crate::analysis::{Endpoint, NamedPolicy};
+use crate::canon::Canons;
+
+/// What the page is made of.
+#[derive(Debug, Clone, Copy)]
+pub struct Input<'i> {
+    /// What was evaluated, in words.
+    pub about: &'i str,
+    /// The time of the page, as text.
+    pub time: &'i str,
+    /// The policies.
+    pub policies: &'i [NamedPolicy],
+    /// The manifest of each policy, by its index, as it is shown. A policy without an entry is named only.
+    pub manifests: &'i [&'i Value],
+    /// The endpoints.
+    pub endpoints: &'i [Endpoint],
+    /// The canon that the policies are compared with, and whose grants make identities.
+    pub canons: &'i Canons,
+    /// Whether the policies are those of the canon.
+    pub is_canon: bool,
+    /// The namespace that the canon is compared with.
+    pub namespace: &'i str,
+    /// The findings.
+    pub lint: &'i Lint,
+    /// What was not evaluated, as sentences.
+    pub not_evaluated: &'i [String],
+}

@@ -1,0 +1,7 @@
+//! `netpol check` on a real cluster.
+
+mod brown_field;
+mod permissions;
+mod probe;
+mod run;
+mod size;

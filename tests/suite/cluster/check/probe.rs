@@ -1,0 +1,68 @@
+//! The probe on a real API server.
+
+use serde_json::json;
+
+use super::super::harness::guard::Guard;
+use super::super::harness::plane::plane;
+use super::super::harness::scene::{create, path};
+use super::super::harness::wait::until;
+use super::run::{check, ids, section};
+
+const PROBE: [&str; 4] = ["--section", "probe", "--output", "json"];
+
+/// Softened enforcement is guarded too, an existing policy of the name makes no difference, and the audit log has nothing of it.
+#[test]
+fn a_registered_guard_denies_the_probe_and_records_nothing() {
+    for (name, enforcement) in [("probe-deny", "deny"), ("probe-audit", "audit")] {
+        let guard = Guard::start(name, "abcdesktop", &["--enforcement", enforcement, "--audit-level", "all"]);
+        let unguarded = check(name, &PROBE);
+        assert_eq!(unguarded.code, Some(1), "{}", unguarded.out);
+        assert_eq!(ids(&unguarded.json()), [("probe-unguarded".to_owned(), name.to_owned())]);
+        let canonical = guard.scene();
+        canonical.given_policies("abcdesktop", &[]);
+        let unguarded = check(name, &PROBE);
+        assert_eq!(ids(&unguarded.json()), [("probe-unguarded".to_owned(), name.to_owned())], "a conflict is no denial");
+
+        guard.register();
+        let before = guard.audit_lines().len();
+        let guarded = check(name, &PROBE);
+        assert_eq!((guarded.code, &section(&guarded.json(), "probe")["state"]), (Some(0), &json!("ok")), "{}", guarded.out);
+        assert_eq!(guard.audit_lines().len(), before, "a probe is not recorded");
+        let metrics = guard.server.lock().unwrap().admin.get("/metrics").body;
+        assert!(!metrics.as_str().unwrap_or_default().contains("rule=\"probe\""));
+    }
+}
+
+/// A 403 that is not of a server proves nothing.
+#[test]
+fn a_denial_by_another_component_is_not_evaluated() {
+    let guard = Guard::start("probe-quota", "abcdesktop", &[]);
+    let name = &guard.namespaces[0];
+    let quota = json!({"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "none"},
+        "spec": {"hard": {"count/networkpolicies.networking.k8s.io": "0"}}});
+    create(name, &quota);
+    until("the quota is known", || {
+        let status = plane().api.get(&format!("/api/v1/namespaces/{name}/resourcequotas/none")).body;
+        (!status["status"]["hard"].is_null()).then_some(())
+    });
+    let checked = check(name, &PROBE);
+    let report = checked.json();
+    assert_eq!((checked.code, &section(&report, "probe")["state"]), (Some(3), &json!("not-evaluated")), "{report}");
+    let partial = check(name, &[&PROBE[..], &["--allow-partial"]].concat());
+    assert_eq!(partial.code, Some(0));
+}
+
+/// Only a dry run is a probe: a user cannot keep a change out of the audit log with the annotation.
+#[test]
+fn a_change_with_the_annotation_is_judged_and_recorded() {
+    let guard = Guard::registered("probe-hidden", &[]);
+    let name = &guard.namespaces[0];
+    let open = json!({"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy",
+        "metadata": {"name": "memcached-permits", "annotations": {"netpol.abcdesktop.io/probe": "0123abcd"}},
+        "spec": {"podSelector": {}, "policyTypes": ["Egress"], "egress": [{}]}});
+    let reply = plane().api.post(&path(name, "networkpolicies"), &open);
+    assert_eq!(reply.status, 403, "{}", reply.body);
+    assert!(reply.message().contains("drifts"), "{}", reply.message());
+    let recorded = || guard.audit_lines().iter().any(|line| line["name"] == "memcached-permits" && line["rule"] == "policy-drift");
+    until("the denial is recorded", || recorded().then_some(()));
+}

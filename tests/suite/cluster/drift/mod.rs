@@ -1,0 +1,6 @@
+//! The drift controller on a real API server.
+
+mod fights;
+mod process;
+mod repairs;
+mod reports;
