@@ -19,7 +19,7 @@ updates the table, the data and the chart of docs/performance.md. --limit stops 
 on larger clusters. generate prints the manifests of a cluster.";
 
 /// The clusters, in order of their size.
-const SIZES: [Size; 8] = [
+const SIZES: [Size; 7] = [
     Size { policies: 8, pods: 50, classes: 10 },
     Size { policies: 30, pods: 200, classes: 20 },
     Size { policies: 60, pods: 400, classes: 30 },
@@ -27,7 +27,6 @@ const SIZES: [Size; 8] = [
     Size { policies: 300, pods: 2_000, classes: 60 },
     Size { policies: 500, pods: 4_000, classes: 80 },
     Size { policies: 1_000, pods: 10_000, classes: 100 },
-    Size { policies: 2_000, pods: 20_000, classes: 200 },
 ];
 
 const SEED: u64 = 14;
