@@ -15,10 +15,9 @@ use super::connection::{Connections, Port, accept, bind, listen};
 use super::lifecycle::{Lifecycle, Phase};
 use super::limits::Limits;
 use super::metrics::Metrics;
+pub use super::metrics::OPEN_METRICS;
 use super::start::StartError;
 
-/// The content type of OpenMetrics.
-pub const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 /// The content type of text.
 pub const TEXT: &str = "text/plain; charset=utf-8";
 

@@ -6,10 +6,11 @@ use std::fs;
 use crate::support::command::command;
 use crate::support::root;
 
-const COMMANDS: [&str; 22] = [
+const COMMANDS: [&str; 23] = [
     "",
     "serve",
     "review",
+    "controller",
     "check",
     "render",
     "render canon",

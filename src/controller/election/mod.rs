@@ -1,4 +1,4 @@
-//! Leader election with a Lease. [`lease`] decides; this file reads and writes the Lease.
+//! Leader election with a Lease. [`lease`] decides; this file reads and writes the Lease; `timing` has its times.
 
 mod lease;
 #[cfg(test)]

@@ -11,8 +11,7 @@ use axum::routing::get;
 use super::readiness::Health;
 use crate::server::config::Clock;
 use crate::server::connection::Port;
-use crate::server::metrics::{Metrics, unix_seconds};
-use crate::server::pages::OPEN_METRICS;
+use crate::server::metrics::{Metrics, OPEN_METRICS, unix_seconds};
 use crate::server::refusal::text;
 use crate::server::review::Desk;
 

@@ -10,6 +10,7 @@ mod families;
 mod managed;
 mod server;
 
+pub use families::OPEN_METRICS;
 pub(crate) use families::{Word, unix_seconds};
 pub(crate) use managed::ManagedMetrics;
 pub(crate) use server::Metrics;

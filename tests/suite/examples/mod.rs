@@ -41,6 +41,7 @@ const CHANGES: &str = "changes a cluster";
 /// The commands that are not run, by their first words, and why.
 const NOT_RUN: &[(&str, &str)] = &[
     ("netpol serve", "runs until it is stopped: tests/suite/server starts it"),
+    ("netpol controller", "runs until it is stopped: tests/suite/cluster/drift starts it"),
     ("netpol certs show --tls-secret", READS),
     ("netpol report --live", READS),
     ("netpol certs show --connect", "needs a server: tests/suite/certs.rs starts one"),
