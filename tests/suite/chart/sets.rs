@@ -137,6 +137,10 @@ pub(crate) fn sets() -> Vec<(&'static str, Value)> {
             }),
         ),
         (
+            "the drift controller, which repairs",
+            json!({"controller": {"enabled": true, "mode": "repair", "replicas": 2}, "canon": {"documents": {"canon.yaml": CANON}}}),
+        ),
+        (
             "cert-manager with the CA of the chart",
             json!({"certificates": {"mode": "certManager"}, "canon": {"documents": {"only.yml": ALONE}}}),
         ),

@@ -23,21 +23,24 @@ fn the_api_server_accepts_every_object() {
     }
 }
 
-/// Checks the pod in a namespace that enforces the restricted Pod Security Standard.
+/// Checks the pods of the Deployments in a namespace that enforces the restricted Pod Security Standard.
 fn pod_is_restricted(set: &str, rendered: &str) {
-    let objects = objects(rendered);
-    let template = &crate::support::helm::only(&objects, "Deployment")["spec"]["template"];
-    let mut pod = json!({"apiVersion": "v1", "kind": "Pod", "metadata": template["metadata"], "spec": template["spec"]});
-    pod["metadata"]["name"] = Value::from("restricted");
     let namespace = "chart-restricted";
     let labels = json!({"pod-security.kubernetes.io/enforce": "restricted"});
     let made = plane()
         .api
         .post("/api/v1/namespaces", &json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace, "labels": labels}}));
     assert!(made.ok() || made.status == 409, "{}", made.message());
-    // The control plane does not have this class.
-    pod["spec"]["priorityClassName"].take();
-    plane().api.post(&format!("/api/v1/namespaces/{namespace}/pods?dryRun=All"), &pod).expect(set);
+    let deployments: Vec<Value> = objects(rendered).into_iter().filter(|object| object["kind"] == "Deployment").collect();
+    assert!(!deployments.is_empty(), "{set}");
+    for deployment in deployments {
+        let template = &deployment["spec"]["template"];
+        let mut pod = json!({"apiVersion": "v1", "kind": "Pod", "metadata": template["metadata"], "spec": template["spec"]});
+        pod["metadata"]["name"] = Value::from("restricted");
+        // The control plane does not have this class.
+        pod["spec"]["priorityClassName"].take();
+        plane().api.post(&format!("/api/v1/namespaces/{namespace}/pods?dryRun=All"), &pod).expect(set);
+    }
 }
 
 /// The same without Helm; the manifests include the namespace.

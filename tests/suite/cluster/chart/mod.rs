@@ -2,6 +2,7 @@
 
 mod admission_policies;
 mod canon;
+mod controller;
 mod dry_run;
 mod first_install;
 mod lifecycle;
