@@ -86,11 +86,11 @@ impl Status {
         let watches = self.shared.get().map(|shared| shared.lock().watches(shared.now())).unwrap_or_default();
         let is_ready = !watches.is_empty() && watches.iter().all(|watch| watch.is_complete);
         let mut text = if is_ready { "ready\n" } else { "not ready\n" }.to_owned();
-        for watch in watches.iter().filter(|watch| watch.problem.is_some()) {
-            text.push_str(&format!("- the watch of {}: {}\n", watch.name, watch.problem.as_deref().unwrap_or_default()));
-        }
-        for line in self.summary.lock().unwrap_or_else(PoisonError::into_inner).iter() {
-            text.push_str(&format!("- {line}\n"));
+        let stale = watches.iter().filter_map(|watch| Some(format!("the watch of {}: {}", watch.name, watch.problem.as_ref()?)));
+        for line in stale.chain(self.summary.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned()) {
+            text.push_str("- ");
+            text.push_str(&line);
+            text.push('\n');
         }
         Page::text(if is_ready { 200 } else { 503 }, text)
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::act::Outcome;
 use super::events::{Event, Events, Reason, Regarding};
-use crate::drift::{Action, Finding, Object, Plan, Section, Suspended, Target};
+use crate::drift::{Action, Finding, Object, Plan, Section, Severity, Suspended, Target};
 
 /// What is said only once.
 #[derive(Debug, Default)]
@@ -57,9 +57,11 @@ impl Teller {
 
     fn found(&self, finding: &Finding, is_leader: bool) {
         let Object { kind, namespace, name } = &finding.object;
-        match finding.severity {
-            crate::drift::Severity::Note => tracing::info!(id = finding.id, kind, namespace, name, "{}", finding.message),
-            _ => tracing::warn!(id = finding.id, kind, namespace, name, "{}", finding.message),
+        let is_note = finding.severity == Severity::Note;
+        if is_note {
+            tracing::info!(id = finding.id, kind, namespace, name, "{}", finding.message);
+        } else {
+            tracing::warn!(id = finding.id, kind, namespace, name, "{}", finding.message);
         }
         let reason = match (finding.section, finding.id) {
             (_, "policy-missing" | "namespace-without-policies") => Reason::PolicyMissing,
@@ -69,7 +71,7 @@ impl Teller {
             (Section::Probe, _) => Reason::ProbeFailed,
             (Section::Canon | Section::Neighbors | Section::ForeignPolicies, _) => return,
         };
-        if is_leader && finding.severity != crate::drift::Severity::Note {
+        if is_leader && !is_note {
             self.events.tell(Event { reason, regarding: self.regarding(&finding.object), note: finding.message.clone() });
         }
     }
@@ -111,9 +113,10 @@ impl Teller {
             }
             (Outcome::Done, _) => (Reason::DriftRepaired, format!("{} \"{name}\" means what the canon says again", kind(target))),
         };
-        match outcome {
-            Outcome::Failed(_) => tracing::warn!(namespace, name, "{note}"),
-            _ => tracing::info!(namespace, name, "{note}"),
+        if matches!(outcome, Outcome::Failed(_)) {
+            tracing::warn!(namespace, name, "{note}");
+        } else {
+            tracing::info!(namespace, name, "{note}");
         }
         self.events.tell(Event { reason, regarding: self.regarding(&object), note });
     }
