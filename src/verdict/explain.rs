@@ -21,7 +21,7 @@ pub(super) fn opened_by(ctx: Ctx<'_>, key: &str) -> Option<String> {
     let value = ctx.canons().granters(key).find_map(|grant| grant.labels.get(key))?;
     let has_label = |of: &str| (of == key).then_some(value.as_str());
     let policies = canon.policies(namespace)?.by_name.values().map(|canonical| &canonical.policy);
-    let opening = policies.filter(|policy| policy.subject().required_values(key).is_some() && policy.subject().matches(has_label));
+    let opening = policies.filter(|policy| policy.subject().matches(has_label) && policy.subject().required_values(key).is_some());
     let rules = opening.filter_map(|policy| policy.rules(Direction::Egress)).flat_map(|rules| &rules.written);
     let peer = rules.flat_map(Rule::peer_sets).find_map(|peer| labels_of(peer, namespace))?;
     let is_default = DEFAULT.first().is_some_and(|default| canon.source == *default);

@@ -12,8 +12,8 @@ use crate::drift::{
     Writer, plan, probe,
 };
 use crate::registration::{Endpoint, Registration, Send};
-use crate::verdict::Settings;
-use crate::verdict::settings::Action as FlagAction;
+use crate::verdict::settings::{Action as FlagAction, Enforcement};
+use crate::verdict::{Guard, Settings};
 
 /// Findings that are more than a note.
 fn serious(plan: &Plan) -> Vec<&Finding> {
@@ -35,10 +35,10 @@ fn operations(plan: &Plan) -> Vec<Value> {
 #[test]
 fn canonical_policies_and_rightly_labeled_pods_have_no_finding() {
     let mut world = World::of(&guard());
-    world.add_pod(pod("desktop", &json!({"type": "x11server"})));
+    world.add_pod(pod("directory", &json!({"run": "openldap-od"})));
     world.add_pod(pod("other", &json!({"app": "other"})));
     let plan = world.plan(&guard());
-    assert_eq!(ids(&plan), [("pod-lacks-label", "desktop")]);
+    assert_eq!(ids(&plan), [("pod-lacks-label", "directory")]);
     world.apply(&plan.actions);
     let plan = world.plan(&guard());
     assert_eq!((ids(&plan), plan.actions.len(), plan.not_evaluated.len()), (vec![], 0, 0));
@@ -177,7 +177,7 @@ fn pods_get_only_the_labels_that_they_lack() {
 #[test]
 fn a_static_pod_is_reported_and_never_repaired() {
     let mut world = World::of(&guard());
-    let mut mirror = pod("mirror", &json!({"type": "x11server"}));
+    let mut mirror = pod("mirror", &json!({"run": "openldap-od"}));
     mirror["metadata"]["annotations"] = json!({"kubernetes.io/config.mirror": "x"});
     let forged = mirror.clone();
     mirror["metadata"]["ownerReferences"] = json!([{"apiVersion": "v1", "kind": "Node", "name": "n", "uid": "u"}]);
@@ -186,6 +186,23 @@ fn a_static_pod_is_reported_and_never_repaired() {
         world.add_pod(pod);
         let plan = world.plan(&guard());
         assert_eq!((ids(&plan), plan.actions.len()), (vec![("pod-lacks-label", "mirror")], actions));
+    }
+}
+
+/// Nobody knows any more who created them, and while violations are admitted, anybody may have given a pod its identity.
+#[test]
+fn pods_of_a_limited_identity_and_of_a_softened_guard_are_reported_and_never_repaired() {
+    let mut world = World::of(&guard());
+    world.add_pod(pod("desktop", &json!({"type": "x11server"})));
+    let plan = world.plan(&guard());
+    assert_eq!((ids(&plan), plan.actions.len()), (vec![("pod-lacks-label", "desktop")], 0));
+    world.pods.clear();
+    world.add_pod(pod("directory", &json!({"run": "openldap-od"})));
+    for (enforcement, actions) in [(Enforcement::Deny, 1), (Enforcement::Warn, 0), (Enforcement::Audit, 0)] {
+        let settings = Settings { enforcement, ..Settings::default() };
+        let softened = Guard { settings: settings.into(), ..guard() };
+        let plan = world.plan(&softened);
+        assert_eq!((ids(&plan), plan.actions.len()), (vec![("pod-lacks-label", "directory")], actions), "{enforcement:?}");
     }
 }
 

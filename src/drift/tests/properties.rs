@@ -74,7 +74,7 @@ fn damaged(changes: &[Damage]) -> World {
             }),
             4 => world.change(&name, |policy| policy["metadata"]["finalizers"] = json!(["example.com/hold"])),
             5 => world.change(&name, |policy| policy["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z")),
-            6 => world.add_pod(pod(&format!("desktop-{number}"), &json!({"type": "x11server"}))),
+            6 => world.add_pod(pod(&format!("directory-{number}"), &json!({"run": "openldap-od"}))),
             _ => {
                 let mut pod = pod(&format!("pyos-{number}"), &json!({"run": "pyos-od", "netpol/mongodb": "true"}));
                 if place % 2 == 0 {
