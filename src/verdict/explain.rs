@@ -2,7 +2,7 @@
 
 use super::ctx::Ctx;
 use super::guard::{Hints, is_built_in};
-use super::settings::Settings;
+use super::settings::DEFAULT_NAMESPACE;
 use crate::canon::DEFAULT;
 use crate::documents::text::quoted;
 use crate::policy::rule::Rule;
@@ -26,8 +26,7 @@ pub(super) fn opened_by(ctx: Ctx<'_>, key: &str) -> Option<String> {
     let peer = rules.flat_map(Rule::peer_sets).find_map(|peer| labels_of(peer, namespace))?;
     let is_default = DEFAULT.first().is_some_and(|default| canon.source == *default);
     let of_canon = if is_default { String::new() } else { format!(" --canon {}", quoted(&canon.source)) };
-    let of_namespace =
-        if Settings::default().namespaces == [namespace] { String::new() } else { format!(" --namespace {}", quoted(namespace)) };
+    let of_namespace = if namespace == DEFAULT_NAMESPACE { String::new() } else { format!(" --namespace {}", quoted(namespace)) };
     Some(format!("netpol explain{of_canon}{of_namespace} {key}={value} {peer}"))
 }
 

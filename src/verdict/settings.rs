@@ -3,6 +3,9 @@
 use super::controllers::{WorkloadController, workload_controllers};
 use super::foreign::{GivenKind, PLUGIN_WRITERS};
 
+/// The namespace that is guarded by default.
+pub(super) const DEFAULT_NAMESPACE: &str = "abcdesktop";
+
 /// The settings that `serve`, `review` and `check` read from their flags. [`Settings::default`] has the
 /// defaults of the flags.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,7 +48,7 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Settings {
-            namespaces: vec!["abcdesktop".to_owned()],
+            namespaces: vec![DEFAULT_NAMESPACE.to_owned()],
             enforcement: Enforcement::Deny,
             ungranted_labels: UngrantedLabels::Deny,
             extra_policies: ExtraPolicies::NoWider,
