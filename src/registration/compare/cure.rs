@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::coverage::items;
 use super::weakness::Found;
 use super::webhook::Extra;
 use crate::canon::DEFAULT;
@@ -13,6 +14,13 @@ use crate::registration::webhooks::Registration;
 use crate::verdict::Settings;
 use crate::verdict::settings::Action;
 
+/// The command that renders a registration.
+const RENDER: &str = "netpol render registration";
+/// The command that applies what is rendered.
+const APPLY: &str = "kubectl apply -f -";
+/// The resources of the two configurations.
+const RESOURCES: [&str; 2] = ["mutatingwebhookconfiguration", "validatingwebhookconfiguration"];
+
 /// The commands for one registration.
 pub(super) struct Cure {
     name: String,
@@ -21,7 +29,10 @@ pub(super) struct Cure {
 
 impl Cure {
     pub(super) fn new(expected: &Registration<'_>, found: Found<'_>) -> Cure {
-        let rendered = format!("netpol render registration{} | kubectl apply -f -", flags(expected));
+        let rendered = match bundle(expected.name, found) {
+            Some(reads) => format!("{reads} | {RENDER} --ca -{} | {APPLY}", flags(&Registration { authorities: None, ..*expected })),
+            None => format!("{RENDER}{} | {APPLY}", flags(expected)),
+        };
         let installed = |namespace: &str, release: &str| {
             let (namespace, release) = (quoted(namespace), quoted(release));
             format!("helm -n {namespace} get manifest {release} | kubectl apply --server-side --force-conflicts --field-manager=helm -f -")
@@ -56,6 +67,19 @@ impl Cure {
         let patch = quoted(&Value::from(patch).to_string());
         format!("kubectl patch {resource} {} --type=json -p {patch}", quoted(&self.name))
     }
+}
+
+/// Returns the command that prints the `caBundle` of a configuration, or `None` if no webhook has one. A client-side apply removes the
+/// bundle if an earlier one wrote it and the manifest does not have it; a server-side one too, since it takes over what a client-side
+/// one wrote.
+fn bundle(name: &str, found: Found<'_>) -> Option<String> {
+    let index = |found: Option<&Value>| {
+        let has_bundle = |webhook: &Value| text(webhook, "/clientConfig/caBundle").is_some_and(|bundle| !bundle.is_empty());
+        items(found?.get("webhooks")).position(has_bundle)
+    };
+    let (index, resource) = found.into_iter().zip(RESOURCES).find_map(|(found, resource)| Some((index(found)?, resource)))?;
+    let name = quoted(name);
+    Some(format!("kubectl get {resource} {name} -o jsonpath='{{.webhooks[{index}].clientConfig.caBundle}}' | base64 -d"))
 }
 
 /// Returns the namespace and the name of the release of Helm that a configuration belongs to.

@@ -22,12 +22,21 @@ fn sentences(given: &Given, found: &[Option<Value>; 2]) -> Vec<String> {
 #[test]
 fn a_sentence_ends_with_the_command_that_mends_it() {
     let given = typical();
-    let render = "to mend it: netpol render registration --name guard --namespace desktops | kubectl apply -f -";
+    // The bundle that a configuration has is kept.
+    let render = |resource: &str| {
+        format!(
+            "to mend it: kubectl get {resource}webhookconfiguration guard -o jsonpath='{{.webhooks[0].clientConfig.caBundle}}' | base64 -d | \
+             netpol render registration --ca - --name guard --namespace desktops | kubectl apply -f -"
+        )
+    };
     let mut found = stored(&given.expected());
     found[0] = None;
     assert_eq!(
         sentences(&given, &found),
-        [format!("the MutatingWebhookConfiguration \"guard\" does not exist, so API servers do not call the servers for it; {render}")]
+        [format!(
+            "the MutatingWebhookConfiguration \"guard\" does not exist, so API servers do not call the servers for it; {}",
+            render("validating")
+        )]
     );
     found[1] = None;
     let helm = "helm -n netpol-system get manifest guard | kubectl apply --server-side --force-conflicts --field-manager=helm -f -";
@@ -37,6 +46,7 @@ fn a_sentence_ends_with_the_command_that_mends_it() {
 
     let mut found = stored(&given.expected());
     found[1].as_mut().unwrap()["webhooks"][1]["namespaceSelector"]["matchExpressions"][0]["values"] = json!(["other"]);
+    let render = render("mutating");
     let start = "the webhook \"bindings.validate.netpol.abcdesktop.io\" of the ValidatingWebhookConfiguration \"guard\"";
     assert_eq!(sentences(&given, &found), [format!("{start} does not cover the namespace \"desktops\"; {render}")]);
     let both = json!(["other", "desktops", "third"]);
@@ -114,6 +124,32 @@ fn the_command_has_every_flag_that_is_not_a_default() {
                     --workload-controller 'runner=Job,CronJob' --send all | \
                     kubectl apply -f -";
     assert!(sentences(&given, &[None, None])[0].ends_with(&format!("to mend it: {expected}")), "{:?}", sentences(&given, &[None, None]));
+}
+
+#[test]
+fn the_bundle_that_is_kept_is_of_the_first_webhook_with_one() {
+    let given = typical();
+    let command = |bundles: &[(usize, usize, &str)]| {
+        let mut found = stored(&given.expected());
+        for webhook in webhooks(&mut found) {
+            webhook["clientConfig"].as_object_mut().unwrap().remove("caBundle");
+        }
+        for (configuration, webhook, bundle) in bundles {
+            found[*configuration].as_mut().unwrap()["webhooks"][*webhook]["clientConfig"]["caBundle"] = json!(bundle);
+        }
+        found[0].as_mut().unwrap()["webhooks"][0]["reinvocationPolicy"] = json!("Never");
+        sentences(&given, &found)[0].split_once("; to mend it: ").unwrap().1.to_owned()
+    };
+    let render = "netpol render registration --name guard --namespace desktops | kubectl apply -f -";
+    assert_eq!(command(&[]), render);
+    assert_eq!(command(&[(0, 0, "")]), render);
+    let kept = render.replace("registration", "registration --ca -");
+    for (bundles, resource, index) in
+        [(&[(0, 0, "LS0t"), (1, 0, "LS0t")][..], "mutating", 0), (&[(0, 0, ""), (1, 1, "LS0t")], "validating", 1)]
+    {
+        let read = format!("kubectl get {resource}webhookconfiguration guard -o jsonpath='{{.webhooks[{index}].clientConfig.caBundle}}'");
+        assert_eq!(command(bundles), format!("{read} | base64 -d | {kept}"));
+    }
 }
 
 #[test]

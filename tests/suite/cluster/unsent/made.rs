@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use netpol::canon::{Canon, Canons, Documents};
 use netpol::verdict::Settings;
 use netpol::verdict::annotations::{BREAK_GLASS, MIRROR, NETWORK};
-use netpol::verdict::controllers::workload_controllers;
+use netpol::verdict::controllers::{WorkloadController, workload_controllers};
 use netpol::verdict::settings::{Action, Enforcement, UngrantedLabels};
 use serde_json::{Map, Value, json};
 
@@ -161,11 +161,32 @@ pub(super) struct Pod {
     pub(super) body: String,
     /// Whether nothing about it is odd.
     pub(super) is_plain: bool,
+    /// How the owners relate to the kinds of the controller that creates it, if it is made for that.
+    pub(super) owned: Option<Owned>,
+}
+
+/// How the owners of a pod relate to the kinds of the workload controller that creates it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Owned {
+    /// One of these kinds controls the pod.
+    Rightly,
+    /// Another kind controls it.
+    OtherKind,
+    /// One of these kinds owns it, and nothing controls it.
+    NotControlled,
+    /// One of these kinds owns it, and another kind controls it.
+    Divided,
 }
 
 impl Pod {
     pub(super) fn of(object: Value) -> Pod {
-        Pod { requester: ("admin".to_owned(), vec!["system:masters".to_owned()]), body: object.to_string(), object, is_plain: false }
+        Pod {
+            requester: ("admin".to_owned(), vec!["system:masters".to_owned()]),
+            body: object.to_string(),
+            object,
+            is_plain: false,
+            owned: None,
+        }
     }
 
     pub(super) fn labeled(labels: &BTreeMap<String, String>) -> Pod {
@@ -258,6 +279,26 @@ pub(super) fn pod(random: &mut Random, canons: &Canons) -> Pod {
         pod.body = pod.body.replace("\"labels\":{", &twice);
     }
     pod
+}
+
+/// Returns pods with the labels of another one that a workload controller creates. They differ only in their owners.
+pub(super) fn owned(pod: &Pod, controller: &WorkloadController) -> [Pod; 4] {
+    let own = &controller.kinds[0];
+    let other = ["ReplicaSet", "Job", "Rollout"].into_iter().find(|kind| !controller.kinds.iter().any(|own| own == kind)).expect("a kind");
+    let owner = |kind: &str, controls: bool| json!({"apiVersion": "example.org/v1", "kind": kind, "name": kind.to_lowercase(), "uid": format!("uid-{kind}"), "controller": controls});
+    let all = [
+        (Owned::Rightly, json!([owner(other, false), owner(own, true)])),
+        (Owned::OtherKind, json!([owner(other, true)])),
+        (Owned::NotControlled, json!([owner(own, false)])),
+        (Owned::Divided, json!([owner(own, false), owner(other, true)])),
+    ];
+    all.map(|(owned, owners)| {
+        let mut object = pod.object.clone();
+        object["spec"] = pod_spec();
+        object["metadata"]["ownerReferences"] = owners;
+        let requester = (controller.user.clone(), vec![MAKERS.to_owned()]);
+        Pod { requester, body: object.to_string(), object, is_plain: true, owned: Some(owned) }
+    })
 }
 
 /// Returns labels outside `netpol/`, and tries to find some that a grant selects.

@@ -15,7 +15,7 @@ use netpol::verdict::settings::{Action, Enforcement, UngrantedLabels};
 use netpol::verdict::{Guard, Settings, Stage};
 use serde_json::{Value, json};
 
-use self::made::{MAKERS, Pod, Random, Requester};
+use self::made::{MAKERS, Owned, Pod, Random, Requester};
 use super::harness::api::{Call, RUNTIME, Reply};
 use super::harness::figures::note;
 use super::harness::guard::create_namespace;
@@ -28,6 +28,8 @@ use crate::support::root;
 const CANONS: usize = 40;
 /// The number of pods for each canon.
 const PODS: usize = 48;
+/// The most pods of a claimed identity that are made again for a workload controller, for each canon.
+const CLAIMED: usize = 3;
 /// The number of requests at a time.
 const CLIENTS: usize = 16;
 
@@ -42,7 +44,7 @@ struct Case {
 }
 
 /// What the API server did with a new pod.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Way {
     Sent,
     /// It was created, or rejected by the API server itself.
@@ -200,9 +202,17 @@ fn register(cases: &[Case]) {
     }
 }
 
-/// Returns the pods of a case: random ones, recorded ones, and for the largest condition those that cost most.
+/// Returns the pods of a case: random ones, those of workload controllers, recorded ones, and for the largest condition those that cost
+/// most.
 fn pods(random: &mut Random, case: &Case, recorded: &[Pod]) -> Vec<Pod> {
     let mut pods: Vec<Pod> = (0..PODS).map(|_| made::pod(random, &case.canons)).collect();
+    let is_claimed = |pod: &&Pod| {
+        let labels = labels(&pod.object);
+        let identity = case.canons.identify(&labels);
+        !identity.is_conflict() && identity.exclusive().any(|grant| grant.limits.claims.is_some())
+    };
+    let claimed: Vec<Pod> = pods.iter().filter(|pod| pod.is_plain).filter(is_claimed).take(CLAIMED).cloned().collect();
+    pods.extend(claimed.iter().flat_map(|pod| made::owned(pod, random.of(&case.settings.workload_controllers))));
     if case.canons.source == LARGEST {
         let last = case.canons.first().grants.len() - 1;
         let mut labels = BTreeMap::from([("run".to_owned(), format!("r{last}")), (format!("netpol/x{last}"), "true".to_owned())]);
@@ -284,8 +294,12 @@ fn a_pod_that_is_not_sent_would_have_been_admitted_unchanged() {
     let calls: Vec<Call> = pods.iter().map(|(case, pod)| case.call(pod)).collect();
     let replies = create(&calls);
     let (mut unsent, mut plain, mut limited) = (0, 0, 0);
+    let mut owned: BTreeMap<(Owned, Way), usize> = BTreeMap::new();
     for ((case, pod), reply) in pods.iter().zip(&replies) {
         let way = way(reply);
+        if let Some(of) = pod.owned {
+            *owned.entry((of, way)).or_default() += 1;
+        }
         if way == Way::NotSent {
             unsent += 1;
             for number in 0..3 {
@@ -319,6 +333,12 @@ fn a_pod_that_is_not_sent_would_have_been_admitted_unchanged() {
                 limited += usize::from(!is_conflict && !is_clean);
             }
         }
+    }
+    // The pods of a controller are not sent if it controls their owner, so nothing else hides the check of their owners.
+    let count = |of: Owned, way: Way| owned.get(&(of, way)).copied().unwrap_or_default();
+    assert!(count(Owned::Rightly, Way::NotSent) >= 20, "{owned:?}");
+    for of in [Owned::OtherKind, Owned::NotControlled, Owned::Divided] {
+        assert!(count(of, Way::Sent) >= 20 && count(of, Way::NotSent) == 0, "{owned:?}");
     }
     let sent = pods.len() - unsent;
     note("unsent", json!({"canons": cases.len(), "pods": pods.len(), "not_sent": unsent, "plain": plain, "limited": limited}));
