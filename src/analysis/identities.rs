@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::connection::NamedPolicy;
 use super::endpoint::{End, Endpoint, Namespace, Pods};
 use super::reach::addresses;
-use crate::canon::{Canons, Grant};
+use crate::canon::{Canon, Canons, Grant};
 use crate::policy::selector::NAMESPACE_NAME_KEY;
 use crate::policy::traffic::PeerSet;
 use crate::policy::{Policy, Selector};
@@ -20,10 +20,15 @@ const MAX_VARIANTS: usize = 256;
 /// - a pod of the namespace and a pod of another namespace without labels, `NAMESPACE/*` and `*/*`;
 /// - the parts of all addresses.
 pub fn of_canon(canons: &Canons, namespace: &str) -> (Vec<NamedPolicy>, Vec<Endpoint>) {
-    let canonical = canons.first().policies(namespace).into_iter().flat_map(|policies| &policies.by_name);
+    of_accepted(canons, canons.first(), namespace)
+}
+
+/// Returns the same of another accepted canon.
+pub fn of_accepted(canons: &Canons, canon: &Canon, namespace: &str) -> (Vec<NamedPolicy>, Vec<Endpoint>) {
+    let canonical = canon.policies(namespace).into_iter().flat_map(|policies| &policies.by_name);
     let policies: Vec<NamedPolicy> =
         canonical.map(|(name, canonical)| NamedPolicy { name: name.clone(), policy: canonical.policy.clone() }).collect();
-    let mut endpoints = told_apart(canons, namespace, &policies);
+    let mut endpoints = of_grants(canons, &canon.grants, namespace, &policies);
     endpoints.extend(addresses(&policies));
     (policies, endpoints)
 }
@@ -31,8 +36,12 @@ pub fn of_canon(canons: &Canons, namespace: &str) -> (Vec<NamedPolicy>, Vec<Endp
 /// Returns the endpoints of the first canon that policies tell apart, without addresses. The policies can be others than those of
 /// the canon.
 pub fn told_apart(canons: &Canons, namespace: &str, policies: &[NamedPolicy]) -> Vec<Endpoint> {
-    let place = Place { canons, own: Namespace::new(namespace, BTreeMap::new()), values: Values::of(canons, policies) };
-    let mut endpoints: Vec<Endpoint> = canons.first().grants.iter().flat_map(|grant| place.identities(grant, policies)).collect();
+    of_grants(canons, &canons.first().grants, namespace, policies)
+}
+
+fn of_grants(canons: &Canons, grants: &[Grant], namespace: &str, policies: &[NamedPolicy]) -> Vec<Endpoint> {
+    let place = Place { canons, own: Namespace::new(namespace, BTreeMap::new()), values: Values::of(canons, grants, policies) };
+    let mut endpoints: Vec<Endpoint> = grants.iter().flat_map(|grant| place.identities(grant, policies)).collect();
     let unlabeled = [
         (format!("{namespace}/*"), "AnyPod", place.own.clone()),
         ("*/*".to_owned(), "OtherNamespaces", Namespace::new(&place.values.fresh_namespace(), BTreeMap::new())),
@@ -166,10 +175,10 @@ struct Values {
 }
 
 impl Values {
-    fn of(canons: &Canons, policies: &[NamedPolicy]) -> Values {
+    fn of(canons: &Canons, grants: &[Grant], policies: &[NamedPolicy]) -> Values {
         let mut values = Values { of_pods: BTreeMap::new(), namespaces: canons.namespaces().map(str::to_owned).collect() };
         let all = || policies.iter().map(|named| &named.policy);
-        let grants = canons.first().grants.iter().map(|grant| &grant.selector);
+        let grants = grants.iter().map(|grant| &grant.selector);
         for (key, listed) in all().flat_map(Policy::pod_selectors).chain(grants).flat_map(Selector::entries) {
             let known = values.of_pods.entry(key.to_string()).or_default();
             known.extend(listed.listed().iter().map(ToString::to_string));

@@ -66,6 +66,7 @@ choices!(Section {
     Probe: "probe", "Whether the API server asks the webhook";
     Neighbors: "neighbors", "The namespaces that the canon's namespaceSelectors match";
     ForeignPolicies: "foreign-policies", "Policies of other APIs (Cilium, Calico, AdminNetworkPolicy …)";
+    Plugins: "plugins", "Whether a network plugin applies NetworkPolicies, and what kube-router opens in addition";
 });
 
 choices!(Level {

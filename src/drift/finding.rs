@@ -24,6 +24,8 @@ pub enum Section {
     Neighbors,
     /// The policies of other APIs.
     ForeignPolicies,
+    /// The network plugins.
+    Plugins,
 }
 
 /// The severity of a finding.
@@ -41,7 +43,7 @@ pub enum Severity {
 /// The object that a finding is about.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Object {
-    /// Its kind: `NetworkPolicy`, `Pod`; of a foreign policy `RESOURCE.GROUP`.
+    /// Its kind: `NetworkPolicy`, `Pod`; of a foreign policy `RESOURCE.GROUP`; `NetworkPlugin` for what is no object.
     pub kind: String,
     /// Its namespace; empty if it is in none.
     #[serde(skip_serializing_if = "String::is_empty")]

@@ -15,7 +15,7 @@
 //! | `finding` | findings, their sections and severities; what is not evaluated |
 //! | `action` | the writes that repair an object |
 //! | `plan`, `draft` | the plan of a snapshot; the findings and repairs that it collects |
-//! | `policies`, `pods`, `registration`, `neighbors`, `foreign` | the sections of a plan |
+//! | `policies`, `pods`, `registration`, `neighbors`, `foreign`, `plugins` | the sections of a plan |
 //! | `memory` | the repairs of each object: when the next one may be tried, and when they are suspended |
 //! | `probe` | the policy of a dry run that tests whether the webhook is called |
 
@@ -27,6 +27,7 @@ mod memory;
 mod neighbors;
 mod objects;
 mod plan;
+mod plugins;
 mod pods;
 mod policies;
 pub mod probe;
@@ -40,4 +41,5 @@ pub use finding::{Finding, NotEvaluated, Object, Section, Severity};
 pub use memory::{Key, Memory, Repair, Suspended};
 pub use objects::{ForeignObject, NamespaceObject, PodObject, PolicyObject, Writer};
 pub use plan::{Plan, plan};
+pub use plugins::{DaemonSetObject, K3sServer, Network, applying};
 pub use snapshot::{ForeignList, Pods, Read, Snapshot, Webhooks};

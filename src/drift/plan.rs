@@ -9,7 +9,7 @@ use super::finding::{Finding, NotEvaluated, Section};
 use super::memory::{Decision, Key, Memory, Repair, Suspended};
 use super::objects::NamespaceObject;
 use super::snapshot::{Read, Snapshot};
-use super::{foreign, neighbors, pods, policies, registration};
+use super::{foreign, neighbors, plugins, pods, policies, registration};
 use crate::verdict::Guard;
 
 /// What is wrong in a cluster, and what would repair it.
@@ -60,6 +60,11 @@ pub fn plan(snapshot: &Snapshot, guard: &Guard, repair: Repair, memory: &Memory,
     }
     for list in &snapshot.foreign {
         foreign::plan(&mut draft, guard, list);
+    }
+    match &snapshot.network {
+        None => {}
+        Some(Err(reason)) => draft.skip(Section::Plugins, reason),
+        Some(Ok(network)) => plugins::plan(&mut draft, guard, network),
     }
     decide(draft, repair, memory, now)
 }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::objects::{ForeignObject, NamespaceObject, PodObject, PolicyObject};
+use super::plugins::Network;
 
 /// A part of a cluster, or the sentence why it could not be read.
 pub type Read<T> = Result<T, String>;
@@ -25,6 +26,8 @@ pub struct Snapshot {
     pub registration: Option<Read<Webhooks>>,
     /// The foreign policies.
     pub foreign: Vec<ForeignList>,
+    /// What shows which network plugins there are.
+    pub network: Option<Read<Network>>,
 }
 
 /// The webhook configurations that register the servers.

@@ -51,6 +51,11 @@ pub fn lint(input: Input<'_>) -> Lint {
     of(&Scene::new(input))
 }
 
+/// Evaluates [`LintRule::MixedDirections`] only, and ignores no finding: what a policy opens in a cluster that has kube-router.
+pub fn mixed_directions(input: Input<'_>) -> Vec<Finding> {
+    directions::mixed(&Scene::new(input))
+}
+
 fn of(scene: &Scene<'_>) -> Lint {
     let checks: [fn(&Scene<'_>) -> Vec<Finding>; 14] = [
         peers::or_instead_of_and,

@@ -132,10 +132,12 @@ fn nothing_is_planned_for_what_could_not_be_read() {
         namespaces: Some(Err(reason())),
         registration: Some(Err(reason())),
         foreign: vec![ForeignList { group: "cilium.io".to_owned(), resource: "a".to_owned(), objects: Err(reason()) }],
+        network: Some(Err(reason())),
     };
     let plan = plan(&snapshot, &guard(), Repair::default(), &Memory::default(), Duration::ZERO);
     assert_eq!((plan.findings, plan.actions), (vec![], vec![]));
-    let sections = [Section::Policies, Section::Pods, Section::Registration, Section::Neighbors, Section::ForeignPolicies];
+    let sections =
+        [Section::Policies, Section::Pods, Section::Registration, Section::Neighbors, Section::ForeignPolicies, Section::Plugins];
     let expected: Vec<NotEvaluated> = sections.map(|section| NotEvaluated { section, reason: reason() }).into();
     assert_eq!(plan.not_evaluated, expected);
 }

@@ -9,13 +9,18 @@ use crate::cli::exit::Failure;
 use crate::cluster::{self, CallError, Cluster, Collection, Form};
 use crate::controller::{WebhookConfiguration, drift};
 use crate::documents::values::text;
-use crate::drift::{NamespaceObject, PodObject, Pods, PolicyObject, Read, Section, Snapshot, Webhooks};
+use crate::drift::{
+    DaemonSetObject, K3sServer, NamespaceObject, Network, PodObject, Pods, PolicyObject, Read, Section, Snapshot, Webhooks,
+};
 use crate::verdict::Guard;
 
 /// The pods that have not terminated.
 const RUNNING: &str = "status.phase!=Succeeded,status.phase!=Failed";
 /// Of these, the pods on the host network. The metadata of a pod does not tell it.
 const ON_HOST_NETWORK: &str = "spec.hostNetwork=true,status.phase!=Succeeded,status.phase!=Failed";
+
+/// What the versions of k3s contain: `v1.36.2+k3s1`.
+const OF_K3S: &str = "+k3s";
 
 /// A snapshot and its age.
 pub(super) struct Reading {
@@ -63,6 +68,9 @@ impl Reading {
         if wanted.contains(&Section::ForeignPolicies) {
             reading.snapshot.foreign = drift::read_foreign(cluster, guard).await.map_err(|error| Failure::internal(anyhow!(error)))?;
         }
+        if wanted.contains(&Section::Plugins) {
+            reading.snapshot.network = Some(reading.network(cluster).await?);
+        }
         Ok(reading)
     }
 
@@ -75,6 +83,28 @@ impl Reading {
         let uid = |object: Value| text(&object, "/metadata/uid").unwrap_or_default().to_owned();
         let on_host_network = self.list(cluster, &collection, Form::Metadata, ON_HOST_NETWORK, uid).await?;
         Ok(Ok(Pods { all, on_host_network: on_host_network.map(BTreeSet::from_iter) }))
+    }
+
+    /// Reads what shows which network plugins there are. k3s has its own in its processes, and its nodes show it.
+    async fn network(&mut self, cluster: &Cluster) -> Result<Read<Network>, Failure> {
+        let all = Collection { api: "/apis/apps/v1", namespace: None, resource: "daemonsets" };
+        let daemon_sets = match self.list(cluster, &all, Form::Whole, "", |object| DaemonSetObject::read(&object)).await? {
+            Ok(daemon_sets) => daemon_sets,
+            Err(reason) => return Ok(Err(reason)),
+        };
+        let version = match evaluated(cluster.document("/version").await)? {
+            Ok(version) => version.unwrap_or_default(),
+            Err(reason) => return Ok(Err(reason)),
+        };
+        let is_k3s = text(&version, "/gitVersion").is_some_and(|version| version.contains(OF_K3S));
+        let k3s = if is_k3s {
+            let nodes = Collection { api: "/api/v1", namespace: None, resource: "nodes" };
+            let servers = self.list(cluster, &nodes, Form::Metadata, "", |object| K3sServer::read(&object)).await?;
+            Some(servers.map(|servers| servers.into_iter().flatten().collect()))
+        } else {
+            None
+        };
+        Ok(Ok(Network { daemon_sets, k3s }))
     }
 
     async fn list<T>(

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::cli::choices::word;
 use crate::cli::manifests::display::Count;
-use crate::drift::{Finding, NotEvaluated, Plan, Section, Severity, Snapshot};
+use crate::drift::{Finding, NotEvaluated, Plan, Section, Severity, Snapshot, applying};
 use crate::verdict::Guard;
 
 /// The result of a check of a cluster.
@@ -133,6 +133,12 @@ fn summary(guard: &Guard, snapshot: &Snapshot, section: Section) -> String {
         Section::ForeignPolicies => {
             let number = snapshot.foreign.iter().filter_map(|list| list.objects.as_ref().ok()).map(Vec::len).sum();
             format!("{} of other APIs", Count(number, "policy"))
+        }
+        Section::Plugins => {
+            match snapshot.network.as_ref().and_then(|network| network.as_ref().ok()).map(|network| applying(guard, network)) {
+                Some(names) if !names.is_empty() => format!("NetworkPolicies are applied by {}", names.join(" and ")),
+                _ => "it is not known which network plugin applies NetworkPolicies".to_owned(),
+            }
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod brown_field;
 mod permissions;
+mod plugins;
 mod probe;
 mod run;
 mod size;

@@ -56,6 +56,7 @@ fn a_part_that_may_not_be_read_is_not_evaluated_and_the_missing_rule_is_named() 
         ("certificate", "nothing says where the certificate is"),
         ("probe", "must allow the verb \"create\" on \"networkpolicies\""),
         ("neighbors", "a ClusterRole must allow the verb \"list\" on \"namespaces\" (apiGroup \"\")"),
+        ("plugins", "a ClusterRole must allow the verb \"list\" on \"daemonsets\" (apiGroup \"apps\")"),
     ] {
         let section = section(&report, section_name);
         assert_eq!((&section["state"], section["findings"].as_array().map(Vec::len)), (&json!("not-evaluated"), Some(0)), "{section}");

@@ -12,7 +12,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 /// A Go module in this repository whose go.mod requires the program.
 #[derive(Debug)]
 pub(crate) struct Module {
-    /// Its folder under `tests`. Builds are stored in `netpol-FOLDER` in the user's cache folder.
+    /// Its folder under `tests`. Builds are stored in `netpol-FOLDER` in the user's cache folder, with `-` for `/`.
     pub(crate) folder: &'static str,
     /// The files whose content identifies a build.
     pub(crate) files: &'static [&'static str],
@@ -82,7 +82,7 @@ impl Module {
         let absolute = |name: &str| env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
         let root = absolute("XDG_CACHE_HOME").or_else(|| absolute("HOME").map(|home| home.join(".cache")));
         let root = root.ok_or_else(|| "neither XDG_CACHE_HOME nor HOME is set".to_owned())?;
-        Ok(root.join(format!("netpol-{}", self.folder)))
+        Ok(root.join(format!("netpol-{}", self.folder.replace('/', "-"))))
     }
 
     fn version(&self, source: &Path) -> Result<String, String> {

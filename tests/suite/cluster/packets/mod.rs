@@ -7,6 +7,7 @@
 //! |---|---|
 //! | `mission` | the mission as one example |
 //! | `canonical`, `page` | the whole canon; its matrix in `docs/analysis.md` |
+//! | `split` | the same with one policy for each direction |
 //! | `capabilities` | each capability label, with and without a guard |
 //! | `refusals` | what the guard refuses opens nothing |
 //! | `newcomer` | pods that start while the plugin runs |
@@ -15,7 +16,7 @@
 //! | `truth_tables` | the cases of the network policy tests of Kubernetes |
 //! | `place` | root, or a user namespace |
 //! | `namespace`, `node`, `host` | network namespaces, the network of a node, the pods and what is outside |
-//! | `plugin` | the network plugin |
+//! | `plugin` | the network plugins. `NETPOL_PACKETS_PLUGIN=kube-router` chooses the other one for the tests of the canon |
 //! | `site` | a node with a plugin and its pods, in the network and in the API server |
 //! | `world` | three namespaces with three pods each, for tests of any policies |
 //! | `prediction`, `matrix` | what `netpol` says; what packets do, and the comparison |
@@ -36,5 +37,6 @@ mod prediction;
 mod random;
 mod refusals;
 mod site;
+mod split;
 mod truth_tables;
 mod world;

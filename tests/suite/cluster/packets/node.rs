@@ -24,6 +24,8 @@ pub(super) struct Node {
     /// The number of the node, which its pods have in their addresses.
     index: u8,
     wires: u8,
+    /// Whether its pods have IPv6 addresses.
+    has_ipv6: bool,
     relay: AbortHandle,
 }
 
@@ -36,18 +38,19 @@ impl Drop for Node {
 
 impl Node {
     /// Makes a node without pods.
-    pub(super) fn new(index: u8) -> io::Result<Node> {
+    pub(super) fn new(index: u8, has_ipv6: bool) -> io::Result<Node> {
         let network = NetworkNamespace::new()?;
-        network.ip(&["link set lo up".to_owned(), format!("addr add {GATEWAY}/32 dev lo")]);
+        let addresses = [GATEWAY, &address(index)].map(|address| format!("addr add {address}/32 dev lo"));
+        network.ip(&[&["link set lo up".to_owned()], &addresses[..]].concat());
         // Without a limit of the kernel on ICMP errors, a network plugin can refuse every packet.
         network.set(&[("ipv4/ip_forward", "1"), ("ipv6/conf/all/forwarding", "1"), ("ipv4/icmp_ratemask", "0")]);
         let relay = relay(&network)?;
-        Ok(Node { network, index, wires: 0, relay })
+        Ok(Node { network, index, wires: 0, has_ipv6, relay })
     }
 
     /// Returns the address of the node, for the status of its pods.
     pub(super) fn address(&self) -> String {
-        format!("192.0.2.{}", self.index)
+        address(self.index)
     }
 
     /// Connects a pod.
@@ -67,7 +70,8 @@ impl Node {
     }
 
     /// Connects a host by a pair of virtual devices and a route to each address. Packets between hosts are forwarded by the node.
-    fn connect(&mut self, pod: Option<(String, String)>, addresses: Vec<IpAddr>) -> Host {
+    fn connect(&mut self, pod: Option<(String, String)>, mut addresses: Vec<IpAddr>) -> Host {
+        addresses.retain(|address| address.is_ipv4() || self.has_ipv6);
         self.wires += 1;
         let device = format!("wire{}", self.wires);
         let network = NetworkNamespace::new().expect("another network namespace");
@@ -91,6 +95,10 @@ impl Node {
         network.ip(&of_host);
         Host { pod, addresses, network }
     }
+}
+
+fn address(index: u8) -> String {
+    format!("192.0.2.{index}")
 }
 
 /// Makes the API server reachable from the node, at the address that its certificate names: the listener belongs to the node's

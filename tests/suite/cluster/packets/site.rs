@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::host::{Host, Port, ask, tcp};
 use super::node::{Node, has_ipv6};
-use super::plugin;
+use super::plugin::Plugin;
 use crate::cluster::harness::api::Call;
 use crate::cluster::harness::guard::create_namespace;
 use crate::cluster::harness::plane::plane;
@@ -55,12 +55,19 @@ struct Canary {
 impl Site {
     /// Makes a site whose hosts serve some ports, and waits until the plugin applies policies.
     pub(super) fn new(ports: &[Port]) -> Site {
+        Site::with(Plugin::KubeNetworkPolicies, ports)
+    }
+
+    /// The same with another plugin.
+    pub(super) fn with(plugin: Plugin, ports: &[Port]) -> Site {
         static NEXT: AtomicU8 = AtomicU8::new(1);
-        assert!(has_ipv6(), "these tests send IPv6 packets, and this kernel has no IPv6");
+        assert!(has_ipv6() || !plugin.has_ipv6(), "these tests send IPv6 packets, and this kernel has no IPv6");
         let index = NEXT.fetch_add(1, Ordering::Relaxed);
         let name = format!("node-{index}");
         plane().api.post("/api/v1/nodes", &json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": name}})).expect("a node");
-        let mut node = Node::new(index).unwrap_or_else(|error| panic!("a node: {error}"));
+        let mut node = Node::new(index, plugin.has_ipv6()).unwrap_or_else(|error| panic!("a node: {error}"));
+        let status = json!({"status": {"addresses": [{"type": "InternalIP", "address": node.address()}]}});
+        plane().api.call(&Call::patch(format!("/api/v1/nodes/{name}/status"), STRATEGIC, &status)).expect("the address of a node");
         let namespace = format!("canary-{index}");
         create_namespace(&namespace);
         let [client, server] = ["client", "server"].map(|pod_name| {
@@ -75,7 +82,7 @@ impl Site {
             &namespace,
             &json!({"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": {"name": "canary"}, "spec": policy}),
         );
-        let plugin = plugin::start(&node, &name);
+        let plugin = plugin.start(&node, &name);
         let canary = Canary { namespace, client, server, generation: 0 };
         let mut site = Site { name, hosts: Vec::new(), ports: ports.to_vec(), node, plugin, canary };
         // Without the plugin, every port is open.
@@ -108,7 +115,7 @@ impl Site {
 
     /// Waits until the plugin has seen every change of pods, namespaces and policies that was made before.
     ///
-    /// It reads each kind of object in the order of its changes, and judges packets by what it has read. So the last change of each
+    /// It reads each kind of object in the order of its changes, and applies what it has read. So the last change of each
     /// kind is one that a connection shows: the policy of the canary allows only the newest generation of pods and of namespaces.
     pub(super) fn settle(&mut self) {
         self.canary.generation += 1;
