@@ -93,7 +93,7 @@ pub struct NotEvaluated {
 
 impl Section {
     /// All sections, in the order in which they are shown.
-    pub const ALL: [Section; 8] = [
+    pub const ALL: [Section; 9] = [
         Section::Canon,
         Section::Policies,
         Section::Pods,
@@ -102,6 +102,7 @@ impl Section {
         Section::Probe,
         Section::Neighbors,
         Section::ForeignPolicies,
+        Section::Plugins,
     ];
 
     /// Returns the name of the section in outputs and metrics.
@@ -112,6 +113,7 @@ impl Section {
             Section::Pods => "pods",
             Section::Registration => "registration",
             Section::Certificate => "certificate",
+            Section::Plugins => "plugins",
             Section::Probe => "probe",
             Section::Neighbors => "neighbors",
             Section::ForeignPolicies => "foreign-policies",

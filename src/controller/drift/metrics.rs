@@ -16,6 +16,9 @@ type Word = &'static str;
 type Gauges = Family<[(Word, Word); 1], Gauge>;
 type Counters = Family<[(Word, Word); 2], Counter>;
 
+/// The sections that the controller evaluates all the time, besides the probe; the others need `netpol check`.
+pub(super) const EVALUATED: [Section; 5] =
+    [Section::Policies, Section::Pods, Section::Registration, Section::Neighbors, Section::ForeignPolicies];
 /// The kinds of objects that are repaired.
 pub(super) const KINDS: [Word; 2] = ["NetworkPolicy", "Pod"];
 /// How a repair can end.
@@ -59,7 +62,7 @@ impl Metrics {
         let contact = "When the API server last responded to a watch, as Unix time";
         all.register_with_unit("watch_last_contact", contact, Unit::Seconds, metrics.contact.clone());
         all.register("probe", "1 for the result of the last probe", metrics.probe.clone());
-        for section in Section::ALL {
+        for section in sections() {
             let _ = metrics.findings.get_or_create(&[("section", section.name())]);
             let _ = metrics.not_evaluated.get_or_create(&[("section", section.name())]);
         }
@@ -73,7 +76,7 @@ impl Metrics {
 
     /// Shows a plan.
     pub(super) fn show(&self, plan: &Plan) {
-        for section in Section::ALL {
+        for section in sections() {
             let findings = plan.findings.iter().filter(|finding| finding.section == section).count();
             let skipped = plan.not_evaluated.iter().filter(|skipped| skipped.section == section).count();
             self.findings.get_or_create(&[("section", section.name())]).set(number(findings));
@@ -110,6 +113,10 @@ impl Metrics {
         let _ = encode(&mut text, &self.registry);
         text
     }
+}
+
+fn sections() -> impl Iterator<Item = Section> {
+    EVALUATED.into_iter().chain([Section::Probe])
 }
 
 fn number(count: usize) -> i64 {

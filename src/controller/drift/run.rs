@@ -9,6 +9,7 @@ use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
 use super::act::{Outcome, act};
 use super::events::{Events, Regarding};
+use super::metrics::EVALUATED;
 use super::report::{Line, Outcome as Reported, Reports};
 use super::status::Status;
 use super::stores::Shared;
@@ -16,7 +17,7 @@ use super::tell::{Teller, Told, kind};
 use super::{DriftOptions, Mode, foreign, probe, watches};
 use crate::cluster::Cluster;
 use crate::controller::election::{Election, Leadership};
-use crate::drift::{Action, Memory, Plan, Section, Severity, Target, plan};
+use crate::drift::{Action, Memory, Plan, Severity, Target, plan};
 use crate::verdict::Guard;
 
 /// Changes that arrive within this time are planned together.
@@ -204,7 +205,7 @@ fn lines(plan: &Plan, namespace: &str) -> Vec<Line> {
     for skipped in &plan.not_evaluated {
         lines.push(Line { outcome: Reported::Error, rule: skipped.section.name(), object: None, message: skipped.reason.clone() });
     }
-    for section in Section::ALL {
+    for section in EVALUATED {
         let is_ok = !plan.findings.iter().any(|finding| finding.section == section && is_here(&finding.object))
             && !plan.not_evaluated.iter().any(|skipped| skipped.section == section);
         if is_ok {

@@ -69,7 +69,7 @@ impl Teller {
             (Section::Pods, _) => Reason::PodNotLabeled,
             (Section::Registration | Section::Certificate, _) => Reason::RegistrationWeakened,
             (Section::Probe, _) => Reason::ProbeFailed,
-            (Section::Canon | Section::Neighbors | Section::ForeignPolicies, _) => return,
+            (Section::Canon | Section::Plugins | Section::Neighbors | Section::ForeignPolicies, _) => return,
         };
         if is_leader && !is_note {
             self.events.tell(Event { reason, regarding: self.regarding(&finding.object), note: finding.message.clone() });

@@ -146,8 +146,8 @@ fn a_weakened_registration_is_said_until_the_command_in_the_sentence_has_mended_
         if number == 0 {
             until("nothing is guarded", || thief().then_some(()));
         }
-        let said = sentences(admin);
-        assert!(said.iter().any(|line| line.contains(sentence)), "{sentence}: {said:?}");
+        // The metric is set a moment before the page.
+        let said = until(sentence, || Some(sentences(admin)).filter(|said| said.iter().any(|line| line.contains(sentence))));
         let (code, shown) = show(&installed);
         assert!(code == Some(1) && said.iter().all(|line| shown.contains(line)), "{shown}");
         let log = std::fs::read_to_string(&server.process.log).expect("a log");
