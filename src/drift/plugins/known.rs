@@ -1,4 +1,4 @@
-//! The known network plugins: by which DaemonSets they are recognized, and whether they apply `NetworkPolicies`. `docs/plugins.md` has
+//! The known network plugins: by which `DaemonSets` they are recognized, and whether they apply `NetworkPolicies`. `docs/plugins.md` has
 //! the sources.
 
 use super::objects::{DaemonSetObject, ENABLE_NETWORK_POLICY, RUN_FIREWALL};
@@ -8,7 +8,7 @@ use super::objects::{DaemonSetObject, ENABLE_NETWORK_POLICY, RUN_FIREWALL};
 pub(super) struct Known {
     /// Its name.
     pub(super) name: &'static str,
-    /// The names of the DaemonSets that run it on every node.
+    /// The names of the `DaemonSets` that run it on every node.
     pub(super) daemon_sets: &'static [&'static str],
     /// When it applies policies.
     pub(super) applies: Applies,

@@ -7,7 +7,7 @@ use crate::documents::values::{map, text};
 /// What shows which network plugins a cluster has.
 #[derive(Debug, Default, Clone)]
 pub struct Network {
-    /// The DaemonSets of all namespaces.
+    /// The `DaemonSets` of all namespaces.
     pub daemon_sets: Vec<DaemonSetObject>,
     /// The servers of k3s, or why they could not be read; `None` if the API server is not that of k3s.
     pub k3s: Option<Result<Vec<K3sServer>, String>>,

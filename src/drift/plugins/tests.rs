@@ -157,7 +157,8 @@ fn with_kube_router_policies_with_rules_in_both_directions_are_found() {
 #[test]
 fn a_canon_with_one_policy_for_each_direction_has_no_finding() {
     let documents = Documents::read("abcdesktop").unwrap();
-    let text: String = split_directions(&documents).unwrap().iter().map(|object| format!("---\n{object}\n")).collect();
+    let documents: Vec<String> = split_directions(&documents).unwrap().iter().map(ToString::to_string).collect();
+    let text = documents.join("\n---\n");
     let canons = Canons::from_documents(&[Documents::from_text("canon.yaml", &text)], &[NAMESPACE.to_owned()]).unwrap();
     let router = network(&[daemon_set("kube-system", "kube-router", &json!([]))]);
     assert_eq!(planned(&guard_of(canons), &router), (vec![], vec![]));
@@ -169,8 +170,8 @@ fn k3s_is_recognized_by_its_servers() {
     let agent = node(&json!(["agent"]));
     let found_k3s = found(&k3s(&[agent.clone(), server.clone()]));
     assert_eq!(found_k3s, of_kube_router());
-    assert_eq!(applying(&guard(), &k3s(&[server.clone()])), ["k3s"]);
-    let (findings, _) = planned(&guard(), &k3s(&[server.clone()]));
+    assert_eq!(applying(&guard(), &k3s(std::slice::from_ref(&server))), ["k3s"]);
+    let (findings, _) = planned(&guard(), &k3s(std::slice::from_ref(&server)));
     assert!(findings[0].message.contains("This cluster has k3s, which embeds kube-router: "), "{}", findings[0].message);
 
     for off in [json!(["server", "--disable-network-policy"]), json!(["server", "--disable-network-policy", "true", "--debug"])] {
