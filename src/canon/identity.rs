@@ -85,7 +85,7 @@ impl<'c> Identity<'c> {
     }
 }
 
-/// The maximum number of accepted canons: the bits of [`Origins`].
+/// The maximum number of accepted canons: the bits of `Origins`.
 pub const MAX_CANONS: usize = 16;
 
 /// The canons that have a grant, as a set of positions.
