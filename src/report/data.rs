@@ -8,12 +8,7 @@ use crate::analysis::{Endpoint, Flow};
 /// Returns the data as the content of a `script` element: no character of it can end the element or begin a comment in it.
 pub(super) fn data(model: &Model<'_>) -> String {
     let input = model.input;
-    let endpoints: Vec<Value> = input.endpoints.iter().map(endpoint).collect();
-    let groups: Vec<Vec<&str>> = model
-        .groups
-        .iter()
-        .map(|group| group.members.iter().filter_map(|index| input.endpoints.get(*index)).map(|endpoint| endpoint.id.as_str()).collect())
-        .collect();
+    let endpoints: Vec<Value> = input.endpoints.iter().map(|endpoint| listed(endpoint, input.pods.get(&endpoint.id))).collect();
     let connections: Vec<Value> = model.open().flat_map(|(from, to, flow)| connections(&id(model, from), &id(model, to), flow)).collect();
     let value = json!({
         "schema": "netpol.abcdesktop.io/report/v1",
@@ -22,7 +17,6 @@ pub(super) fn data(model: &Model<'_>) -> String {
         "canon": {"source": input.canons.source, "hash": input.canons.hash},
         "policies": input.policies.iter().map(|named| json!({"namespace": &*named.policy.home, "name": named.name})).collect::<Vec<_>>(),
         "endpoints": endpoints,
-        "groups": groups.into_iter().filter(|group| group.len() > 1).collect::<Vec<_>>(),
         "connections": connections,
         "findings": input.lint.findings,
         "ignored": input.lint.ignored.iter().map(|it| json!({"id": it.finding.id, "reason": it.reason})).collect::<Vec<_>>(),
@@ -45,11 +39,15 @@ pub(super) fn safe(json: &str) -> String {
     text
 }
 
-fn endpoint(endpoint: &Endpoint) -> Value {
-    match &endpoint.object {
+fn listed(endpoint: &Endpoint, pods: Option<&Vec<String>>) -> Value {
+    let mut listed = match &endpoint.object {
         Some((namespace, name)) => json!({"id": endpoint.id, "kind": endpoint.kind, "namespace": namespace, "name": name}),
         None => json!({"id": endpoint.id, "kind": endpoint.kind}),
+    };
+    if let (Value::Object(fields), Some(pods)) = (&mut listed, pods) {
+        fields.insert("pods".to_owned(), json!(pods));
     }
+    listed
 }
 
 fn id(model: &Model<'_>, group: usize) -> String {

@@ -41,13 +41,13 @@ pub(super) fn findings(model: &Model<'_>) -> Markup {
     }
 }
 
-/// Returns the findings of one rule as a table.
+/// Returns the findings of one rule as a table. On a narrow screen its parts are blocks, so they have explicit roles.
 fn rule(model: &Model<'_>, found: &[(usize, &Finding)]) -> Markup {
     html! {
         @if let Some((_, first)) = found.first() {
-            table.findings {
+            table.findings role="table" {
                 caption { code { (first.rule.id()) } " — " (first.rule.title()) }
-                tbody { @for (index, finding) in found { tr id=(of_finding(*index)) tabindex="-1" { (columns(model, finding)) } } }
+                tbody role="rowgroup" { @for (index, finding) in found { tr id=(of_finding(*index)) role="row" tabindex="-1" { (columns(model, finding)) } } }
             }
         }
     }
@@ -57,11 +57,11 @@ fn columns(model: &Model<'_>, finding: &Finding) -> Markup {
     let policy = finding.policies.first().filter(|_| finding.policy.is_some());
     let place = finding.place.to_string();
     html! {
-        th scope="row" {
+        th scope="row" role="rowheader" {
             @if let Some(policy) = policy { (links::policies(model, &[*policy])) br; }
             @if !place.is_empty() { span.place { (Text(&place)) } }
         }
-        td {
+        td role="cell" {
             (Text(&finding.message)) "."
             @if let Some(witness) = &finding.witness { " " span.place { "For example: " (Text(&witness.to_string())) } }
         }

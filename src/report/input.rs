@@ -1,5 +1,7 @@
 //! What the page is made of.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 use crate::analysis::lint::Lint;
@@ -17,8 +19,10 @@ pub struct Input<'i> {
     pub policies: &'i [NamedPolicy],
     /// The manifest of each policy, by its index, as it is shown. A policy without an entry is named only.
     pub manifests: &'i [&'i Value],
-    /// The endpoints.
+    /// The endpoints. Pods that policies cannot tell apart are one.
     pub endpoints: &'i [Endpoint],
+    /// The names of the pods of each endpoint that is several pods, by its id.
+    pub pods: &'i BTreeMap<String, Vec<String>>,
     /// The canon that the policies are compared with, and whose grants make identities.
     pub canons: &'i Canons,
     /// Whether the policies are those of the canon.

@@ -7,7 +7,7 @@
 //! |---|---|
 //! | `input` | what the page is made of |
 //! | `text` | text that cannot change the page or the direction of writing |
-//! | `model` | the endpoints in groups, and the connections between them |
+//! | `model` | the endpoints as the page shows them, and the connections between them |
 //! | `reasons` | why each connection is open or denied: equal reasons of one endpoint once |
 //! | `drift` | the policies in comparison with the canon |
 //! | `links` | anchors and links within the page |

@@ -1,6 +1,4 @@
-//! The endpoints in groups, and the connections between them.
-
-use std::collections::BTreeMap;
+//! The endpoints as the page shows them, and the connections between them.
 
 use super::input::Input;
 use super::text::shortened;
@@ -13,21 +11,21 @@ pub(super) const MOST_IN_MATRIX: usize = 40;
 /// The most characters of the title of a column.
 pub(super) const SHORT_TITLE: usize = 48;
 
-/// Endpoints that policies cannot tell apart, or one endpoint.
+/// An endpoint, which can be several pods that policies cannot tell apart.
 #[derive(Debug)]
 pub(super) struct Group<'i> {
-    /// The first endpoint.
+    /// The endpoint.
     pub(super) endpoint: &'i Endpoint,
-    /// Its name, with the number of others.
+    /// Its name, with the number of other pods.
     pub(super) title: String,
-    /// The indexes of all endpoints; never empty.
-    pub(super) members: Vec<usize>,
+    /// The names of its pods, if it is several.
+    pub(super) pods: &'i [String],
     /// The policies that isolate them in each direction, as indexes.
     pub(super) egress: Vec<usize>,
     pub(super) ingress: Vec<usize>,
 }
 
-/// The endpoints in groups, and the connections between them.
+/// The endpoints, those inside first, and the connections between them.
 #[derive(Debug)]
 pub(super) struct Model<'i> {
     pub(super) input: &'i Input<'i>,
@@ -38,14 +36,11 @@ pub(super) struct Model<'i> {
 impl<'i> Model<'i> {
     pub(super) fn new(input: &'i Input<'i>) -> Model<'i> {
         let reach = Reach::new(input.policies, input.endpoints);
-        let groups = groups(input, &reach);
-        let flow = |from: &Group<'_>, to: &Group<'_>| {
-            let first = |group: &Group<'_>| group.members.first().copied().unwrap_or_default();
-            // The connection of a group with itself is one between two of its pods, if it has two.
-            let other = if std::ptr::eq(from, to) { to.members.get(1).copied() } else { None };
-            reach.flow(first(from), other.unwrap_or_else(|| first(to)))
-        };
-        let flows = groups.iter().map(|from| groups.iter().map(|to| flow(from, to)).collect()).collect();
+        let mut indexes: Vec<usize> = (0..input.endpoints.len()).collect();
+        // What is inside comes first.
+        indexes.sort_by_key(|index| input.endpoints.get(*index).is_some_and(|endpoint| endpoint.outside));
+        let groups = indexes.iter().filter_map(|index| group(input, &reach, *index)).collect();
+        let flows = indexes.iter().map(|from| indexes.iter().map(|to| reach.flow(*from, *to)).collect()).collect();
         Model { input, groups, flows }
     }
 
@@ -86,31 +81,15 @@ impl<'i> Model<'i> {
     }
 }
 
-/// Returns the endpoints in groups, in their order. Objects that policies cannot tell apart are one group; the endpoints of a canon
-/// each have a name that says something.
-fn groups<'i>(input: &'i Input<'i>, reach: &Reach<'_>) -> Vec<Group<'i>> {
-    let mut groups: Vec<Group<'i>> = Vec::new();
-    let mut known: BTreeMap<usize, usize> = BTreeMap::new();
-    for (index, endpoint) in input.endpoints.iter().enumerate() {
-        let class = if endpoint.object.is_some() { reach.class(index) } else { None };
-        let group = class.map_or(groups.len(), |class| *known.entry(class).or_insert(groups.len()));
-        match groups.get_mut(group) {
-            Some(group) => group.members.push(index),
-            None => groups.push(Group {
-                endpoint,
-                title: endpoint.title(),
-                members: vec![index],
-                egress: reach.isolated_by(index, Direction::Egress),
-                ingress: reach.isolated_by(index, Direction::Ingress),
-            }),
-        }
-    }
-    // What is inside comes first.
-    groups.sort_by_key(|group| group.endpoint.outside);
-    for group in groups.iter_mut().filter(|group| group.members.len() > 1) {
-        group.title = format!("{} (and {} more)", group.title, group.members.len() - 1);
-    }
-    groups
+fn group<'i>(input: &'i Input<'i>, reach: &Reach<'_>, index: usize) -> Option<Group<'i>> {
+    let endpoint = input.endpoints.get(index)?;
+    let pods = input.pods.get(&endpoint.id).map(Vec::as_slice).unwrap_or_default();
+    let title = match pods.len().saturating_sub(1) {
+        0 => endpoint.title(),
+        others => format!("{} (and {others} more)", endpoint.title()),
+    };
+    let [egress, ingress] = [Direction::Egress, Direction::Ingress].map(|direction| reach.isolated_by(index, direction));
+    Some(Group { endpoint, title, pods, egress, ingress })
 }
 
 /// Returns up to `most` ports for a narrow place: `80 443`, `53/udp`, `88 389 443 +8`, `all`, with a `?` if there are ports that

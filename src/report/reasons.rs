@@ -134,7 +134,7 @@ fn why(model: &Model<'_>, way: Way, group: usize, other: usize) -> Option<Why> {
         Way::To => (own.endpoint, peer.endpoint, (own_name, other_name)),
         Way::From => (peer.endpoint, own.endpoint, (other_name, own_name)),
     };
-    let itself = group == other && own.members.len() == 1;
+    let itself = group == other;
     let found = connection(model.input.policies, &from.end, &to.end, itself);
     let asked = Asked { from: from.clone(), to: to.clone(), names, port: None, found, note: None };
     // Nobody but the owner of another namespace labels its pods, and addresses have no labels.

@@ -7,7 +7,7 @@ use super::links::{self, of_group};
 use super::model::{Group, Model, in_words};
 use super::reasons::{Entry, Reasons, Way, Why};
 use super::text::{Text, count};
-use crate::analysis::{End, Endpoint, Verdict};
+use crate::analysis::{End, Verdict};
 use crate::canon::CAPABILITY_PREFIX;
 
 /// The most names that one line lists.
@@ -27,7 +27,10 @@ pub(super) fn sections(model: &Model<'_>, reasons: &Reasons) -> Markup {
             @for group in groups().filter(is_inside) { (inside(model, reasons, group)) }
             @if groups().any(|group| !is_inside(&group)) {
                 h3 id="outside" { "Outside" }
-                p.hint { "Policies that are not known may apply to these endpoints, so connections between them are not considered." }
+                p.hint {
+                    "Policies that are not known may apply to these endpoints, or their namespace is not shown whole, so connections between them are "
+                    "not considered."
+                }
                 ul.outside {
                     @for group in groups().filter(|group| !is_inside(group)) {
                         li id=(of_group(group)) { b { bdi { (Text(model.title(group))) } } " — " (kind(model, group)) ". " (reached(model, group)) }
@@ -56,18 +59,18 @@ fn inside(model: &Model<'_>, reasons: &Reasons, group: usize) -> Markup {
                 dt { "Kind" }
                 dd { (kind(model, group)) }
                 (labels(model, found))
-                @if found.members.len() > 1 {
-                    dt { "Same for policies" }
-                    dd { (names(found.members.iter().filter_map(|index| model.input.endpoints.get(*index)).map(Endpoint::title))) }
+                @if !found.pods.is_empty() {
+                    dt { "Pods" }
+                    dd { (names(found.pods.iter().cloned())) }
                 }
                 dt { "Isolated by" }
                 dd { "egress: " (links::policies(model, &found.egress)) "; ingress: " (links::policies(model, &found.ingress)) }
                 (findings::about_endpoint(model, found))
             }
-            (table(model, &found.title, Way::To, of(Way::To, false)))
-            (denied(model, &found.title, Way::To, of(Way::To, true)))
-            (table(model, &found.title, Way::From, of(Way::From, false)))
-            (denied(model, &found.title, Way::From, of(Way::From, true)))
+            (table(model, &found.title, Way::To, &of(Way::To, false)))
+            (denied(model, &found.title, Way::To, &of(Way::To, true)))
+            (table(model, &found.title, Way::From, &of(Way::From, false)))
+            (denied(model, &found.title, Way::From, &of(Way::From, true)))
             p {
                 "Reached from inside by: "
                 @if callers.is_empty() { "nothing" }
@@ -83,7 +86,7 @@ fn inside(model: &Model<'_>, reasons: &Reasons, group: usize) -> Markup {
 }
 
 /// Returns a table of entries, or a sentence if there is none.
-fn table(model: &Model<'_>, title: &str, way: Way, entries: Vec<&Entry>) -> Markup {
+fn table(model: &Model<'_>, title: &str, way: Way, entries: &[&Entry]) -> Markup {
     let (before, after, column) = match way {
         Way::To => ("", " reaches", "to"),
         Way::From => ("From outside, ", " is reached by", "from"),
@@ -92,17 +95,16 @@ fn table(model: &Model<'_>, title: &str, way: Way, entries: Vec<&Entry>) -> Mark
         @if entries.is_empty() {
             p { (before) bdi { (Text(title)) } (after) " nothing." }
         } @else {
-            table.why {
+            table.why role="table" {
                 caption { (before) bdi { (Text(title)) } (after) }
-                thead { tr { th scope="col" { (column) } th scope="col" { "ports" } th scope="col" { "why" } } }
-                tbody { @for entry in entries { (line(model, entry)) } }
+                (rows(model, column, entries))
             }
         }
     }
 }
 
 /// Returns a table of denied entries, which opens when a link leads into it.
-fn denied(model: &Model<'_>, title: &str, way: Way, entries: Vec<&Entry>) -> Markup {
+fn denied(model: &Model<'_>, title: &str, way: Way, entries: &[&Entry]) -> Markup {
     let (before, after, column) = match way {
         Way::To => ("", " is denied", "to"),
         Way::From => ("From outside, ", " is denied to", "from"),
@@ -112,12 +114,19 @@ fn denied(model: &Model<'_>, title: &str, way: Way, entries: Vec<&Entry>) -> Mar
         @if number > 0 {
             details {
                 summary { (before) bdi { (Text(title)) } (after) " " (count(number, "endpoint")) }
-                table.why {
-                    thead { tr { th scope="col" { (column) } th scope="col" { "ports" } th scope="col" { "why" } } }
-                    tbody { @for entry in entries { (line(model, entry)) } }
-                }
+                table.why role="table" { (rows(model, column, entries)) }
             }
         }
+    }
+}
+
+/// Returns the rows of a table of entries. On a narrow screen they are blocks, so they have explicit roles.
+fn rows(model: &Model<'_>, column: &str, entries: &[&Entry]) -> Markup {
+    html! {
+        thead role="rowgroup" {
+            tr role="row" { @for title in [column, "ports", "why"] { th scope="col" role="columnheader" { (title) } } }
+        }
+        tbody role="rowgroup" { @for entry in entries { (line(model, entry)) } }
     }
 }
 
@@ -134,10 +143,10 @@ fn line(model: &Model<'_>, entry: &Entry) -> Markup {
         Verdict::Denied => ("denied", "no"),
     };
     html! {
-        tr id={ "w" (entry.number) } tabindex="-1" {
-            th scope="row" { (names(entry.others.iter().map(|other| model.title(*other).to_owned()))) }
-            td { b class=(class) { (word) } @if entry.verdict != Verdict::Denied { br; (Text(&entry.ports)) } }
-            td { @if let Some(why) = &entry.why { (sentences(why)) } @else { "not explained here" } }
+        tr id={ "w" (entry.number) } role="row" tabindex="-1" {
+            th scope="row" role="rowheader" { (names(entry.others.iter().map(|other| model.title(*other).to_owned()))) }
+            td role="cell" { b class=(class) { (word) } @if entry.verdict != Verdict::Denied { br; (Text(&entry.ports)) } }
+            td role="cell" { @if let Some(why) = &entry.why { (sentences(why)) } @else { "not explained here" } }
         }
     }
 }

@@ -22,7 +22,8 @@ use report::Report;
 #[command(after_long_help = "\
 Every finding is proven by evaluating the policies, not by their spelling. With a
 canon, the grants and the identities are evaluated too. With --file, only what is in
-the files is known: a pod or namespace that is not there does not exist.
+the files is known: a pod or namespace that is not there does not exist. With --live,
+only findings about the namespaces of --namespace are printed.
 
 A finding is ignored by the annotation of its policy
   netpol.abcdesktop.io/lint-ignore: 'ID[,ID…] REASON'

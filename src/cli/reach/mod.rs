@@ -5,6 +5,7 @@
 //!   policies say besides their meaning.
 //! - `args` are the arguments. `refer` finds the endpoints that one names, `port` the port, `resolve` a Service; `nearest` proposes
 //!   names.
+//! - `shown` are the endpoints that are shown unless arguments name others.
 //! - `matrix` is the result: the connections from some endpoints to some endpoints.
 //! - `diff/` compares two sources.
 //! - `report` is its form in JSON; `text`, `tables` and `graph` print it.
@@ -22,6 +23,7 @@ pub(crate) mod refer;
 mod report;
 pub(crate) mod resolve;
 pub(crate) mod services;
+pub(crate) mod shown;
 pub(crate) mod source;
 mod tables;
 mod text;
@@ -49,12 +51,7 @@ pub fn run(args: &Args, streams: &mut Streams) -> CommandResult {
     let (from, to) = (named(&args.from, &world)?, named(&args.to, &world)?);
     let own: BTreeSet<&str> = from.iter().chain(&to).flatten().map(|endpoint| endpoint.id.as_str()).collect();
     let is_own = |endpoint: &Endpoint| own.contains(endpoint.id.as_str());
-    // What is between two endpoints elsewhere is shown only if an argument names one of them.
-    let marked = world.endpoints.iter().map(|endpoint| {
-        let outside = endpoint.outside || (world.is_elsewhere(endpoint) && !is_own(endpoint));
-        Endpoint { outside, ..endpoint.clone() }
-    });
-    let marked: Vec<Endpoint> = marked.collect();
+    let marked = shown::marked(&world, is_own);
     let Classes { mut endpoints, pods } = match args.by {
         By::Class => by_class(&world.policies, &marked, is_own),
         By::Pod => Classes { endpoints: marked, pods: BTreeMap::new() },
@@ -62,7 +59,7 @@ pub fn run(args: &Args, streams: &mut Streams) -> CommandResult {
     let known = endpoints.len();
     let (from, to) = (from.map(|from| indexes(&from, &mut endpoints)), to.map(|to| indexes(&to, &mut endpoints)));
     let reach = Reach::new(&world.policies, &endpoints);
-    let all: Vec<usize> = (0..known).filter(|index| is_shown(*index, &reach, &world)).collect();
+    let all: Vec<usize> = (0..known).filter(|index| shown::is_shown(*index, &reach, &world)).collect();
     let (from, to) = (from.unwrap_or_else(|| all.clone()), to.unwrap_or(all));
     let matrix = Matrix { reach, from, to, port: args.port.clone(), pods, left_out: world.left_out.clone(), about: world.about.clone() };
     match args.output {
@@ -83,14 +80,6 @@ pub fn run(args: &Args, streams: &mut Streams) -> CommandResult {
 fn named(texts: &[String], world: &World) -> Result<Option<Vec<Endpoint>>, Failure> {
     let found = texts.iter().map(|text| refer::endpoints(text, world)).collect::<Result<Vec<_>, Failure>>()?;
     Ok((!texts.is_empty()).then(|| found.into_iter().flatten().collect()))
-}
-
-/// Returns whether an endpoint is shown unless arguments name others: one elsewhere, only if it connects to or from one that is not.
-fn is_shown(index: usize, reach: &Reach<'_>, world: &World) -> bool {
-    let is_elsewhere = |index: usize| reach.endpoints().get(index).is_some_and(|endpoint| world.is_elsewhere(endpoint));
-    let is_object = |index: usize| reach.endpoints().get(index).is_some_and(|endpoint| endpoint.object.is_some());
-    let connects = |other: usize| !reach.flow(index, other).is_empty() || !reach.flow(other, index).is_empty();
-    !is_elsewhere(index) || (0..reach.endpoints().len()).any(|other| is_object(other) && !is_elsewhere(other) && connects(other))
 }
 
 /// Returns the indexes of endpoints, each once. Adds those that are not known.

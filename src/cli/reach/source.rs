@@ -210,3 +210,24 @@ impl SourceArgs {
         World { policies, endpoints, services, namespace, namespaces, is_canon, shown, blocks, left_out, about, written, not_evaluated }
     }
 }
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Command {
+        #[command(flatten)]
+        source: SourceArgs,
+    }
+
+    /// Returns what is in manifests, with the first namespace `own`.
+    pub(crate) fn world(text: &str, own: &str) -> World {
+        let Command { source } = Command::parse_from(["reach", "--namespace", own]);
+        let file = input::Input { name: "files".to_owned(), bytes: text.into() };
+        let found = objects::read(&manifests::read_manifests(vec![file], &[]).unwrap(), own).unwrap();
+        source.world(found, "files".to_owned()).settled()
+    }
+}

@@ -11,6 +11,7 @@ use super::exit::{CommandResult, Failure, Status};
 use super::input::STDIN;
 use super::lint::findings::findings;
 use super::output::Streams;
+use super::reach::shown::shown;
 use super::reach::source::SourceArgs;
 use crate::report::{Input, render};
 
@@ -63,13 +64,15 @@ pub fn run(args: &Args, streams: &mut Streams) -> CommandResult {
     let lint = findings(&world, world.is_canon.then_some(&canons));
     let manifests: Vec<&serde_json::Value> = world.written.iter().map(|written| &written.manifest).collect();
     let not_evaluated: Vec<String> = world.left_out.iter().chain(&world.not_evaluated).cloned().collect();
+    let shown = shown(&world);
     let time = args.time.unwrap_or_else(Timestamp::now);
     let page = render(&Input {
         about: &world.about,
         time: &moment::text(time),
         policies: &world.policies,
         manifests: &manifests,
-        endpoints: &world.endpoints,
+        endpoints: &shown.endpoints,
+        pods: &shown.pods,
         canons: &canons,
         is_canon: world.is_canon,
         namespace: &world.namespace.name,

@@ -96,6 +96,16 @@ fn a_cluster_is_evaluated() {
     assert!(report.get("leftOut").is_none(), "{report}");
     assert!(!ran.out.contains("5ecret") && !ran.err.contains("5ecret"));
 
+    // The page shows the same, and findings about the own namespace only.
+    let page = live("report", &own, &admin(), &["-o", "-"]);
+    let (_, data) = page.out.split_once("id=\"data\">").expect("the data of the page");
+    let data: Value = serde_json::from_str(data.split_once("</script>").expect("its end").0).expect("it is JSON");
+    assert_eq!(data["endpoints"], report["endpoints"]);
+    assert_eq!(data["connections"].as_array().map(Vec::len), report["connections"].as_array().map(Vec::len));
+    let lint: Value = serde_json::from_str(&live("lint", &own, &admin(), &["--output", "json"]).out).expect("it is JSON");
+    assert_eq!(data["findings"], lint["findings"]);
+    assert!(lint["findings"].as_array().expect("findings").iter().all(|it| it["namespace"].is_null() || it["namespace"] == *own), "{lint}");
+
     // An argument can name what is not shown otherwise, also on both ends.
     let ran =
         live("reach", &own, &admin(), &["--from", &format!("{far}/Pod/idle"), "--to", &format!("{near}/Pod/cashier"), "--output", "csv"]);

@@ -1,6 +1,6 @@
 //! A real browser: headless Chromium, driven by the `DevTools` protocol over two pipes.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
@@ -142,6 +142,16 @@ impl Browser {
         let result = self.call("Runtime.evaluate", json!({"expression": expression, "returnByValue": true, "awaitPromise": true}));
         assert!(result.get("exceptionDetails").is_none(), "{expression}: {result}");
         result["result"]["value"].clone()
+    }
+
+    /// Returns the number of nodes of the accessibility tree, by their computed role: what a screen reader is told.
+    pub(super) fn roles(&mut self) -> BTreeMap<String, u64> {
+        let tree = self.call("Accessibility.getFullAXTree", json!({}));
+        let mut roles = BTreeMap::new();
+        for node in tree["nodes"].as_array().unwrap().iter().filter(|node| node["ignored"] == false) {
+            *roles.entry(node["role"]["value"].as_str().unwrap().to_owned()).or_default() += 1;
+        }
+        roles
     }
 
     /// Presses a key.

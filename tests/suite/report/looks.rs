@@ -21,6 +21,15 @@ fn ask(browser: &mut Browser, function: &str) -> Value {
     browser.evaluate(&format!("({}).{function}()", include_str!("page.js").trim_end()))
 }
 
+/// Returns the parts of visible tables that a screen reader does not find as such.
+fn without_roles(browser: &mut Browser) -> Vec<String> {
+    let tables = ask(browser, "tables");
+    let roles = browser.roles();
+    let count = |role: &String| roles.get(role).copied().unwrap_or_default();
+    let wrong = tables.as_object().unwrap().iter().filter(|(role, expected)| **expected != count(role));
+    wrong.map(|(role, expected)| format!("{} nodes have the role {role} instead of {expected}", count(role))).collect()
+}
+
 /// Opens a page in every window and theme, and returns what is wrong with it.
 fn faults(browser: &mut Browser, file: &Path, name: &str) -> Vec<String> {
     let mut faults = Vec::new();
@@ -43,6 +52,7 @@ fn faults(browser: &mut Browser, file: &Path, name: &str) -> Vec<String> {
         }
         let structure = ask(browser, "structure");
         faults.extend(structure.as_array().unwrap().iter().filter_map(Value::as_str).map(|fault| format!("{place}: {fault}")));
+        faults.extend(without_roles(browser).into_iter().map(|fault| format!("{place}: {fault}")));
         browser.evaluate("location.hash = 'matrix'");
         browser.screenshot(&picture(&format!("{place}.png")), None);
     }
@@ -72,7 +82,7 @@ fn the_page_is_quiet_and_readable_in_every_window_and_theme() {
 }
 
 #[test]
-fn a_page_that_runs_or_requests_something_is_noticed() {
+fn a_page_that_runs_or_requests_something_or_has_no_roles_is_noticed() {
     let (folder, file) = written(&[], "");
     let page = fs::read_to_string(&file).unwrap();
     let mut browser = Browser::start();
@@ -83,6 +93,24 @@ fn a_page_that_runs_or_requests_something_is_noticed() {
         let noise = browser.noise(&other);
         assert!(noise.iter().any(|noise| noise.contains("Content Security Policy")), "{planted}: {noise:?}");
     }
+    // On a phone, the parts of tables are blocks.
+    let plain = folder.path().join("plain.html");
+    let roles = ["table", "rowgroup", "row", "cell", "rowheader", "columnheader"];
+    fs::write(&plain, roles.iter().fold(page.clone(), |page, role| page.replace(&format!(" role=\"{role}\""), ""))).unwrap();
+    for ((width, height), expected) in WINDOWS.into_iter().zip([&[][..], &roles]) {
+        browser.look(width, height, Theme::Light);
+        browser.open(&plain);
+        let wrong = ask(&mut browser, "structure").to_string();
+        for role in roles {
+            assert_eq!(wrong.contains(&format!("\"a part of a table has no role: {role}\"")), expected.contains(&role), "{wrong}");
+        }
+    }
+    let headless = folder.path().join("headless.html");
+    let style = "<main><style>.why thead { display: none !important; }</style>";
+    fs::write(&headless, page.replace("http-equiv", "data-was").replacen("<main>", style, 1)).unwrap();
+    browser.open(&headless);
+    let wrong = without_roles(&mut browser);
+    assert!(wrong.iter().any(|fault| fault.contains("the role columnheader instead of")), "{wrong:?}");
     let pale = folder.path().join("pale.html");
     fs::write(&pale, page.replace("http-equiv", "data-was").replacen("<main>", "<main><p style='color: #999'>pale</p>", 1)).unwrap();
     browser.look(1400, 1000, Theme::Light);

@@ -55,6 +55,12 @@
       check(document.getElementById(id), 'a label is missing: ' + id);
     }
     for (const header of all('th')) check(header.scope, 'a header cell has no scope');
+    const roles = { TABLE: 'table', THEAD: 'rowgroup', TBODY: 'rowgroup', TR: 'row', TD: 'cell' };
+    for (const part of all('table, thead, tbody, tr, th, td')) {
+      // Most browsers take the role of a part away that is displayed otherwise; the one of these tests does not.
+      const role = roles[part.tagName] || (part.scope === 'row' ? 'rowheader' : 'columnheader');
+      check(getComputedStyle(part).display.startsWith('table') || part.getAttribute('role') === role, 'a part of a table has no role: ' + role);
+    }
     for (const table of all('table')) check(table.caption || table.closest('details'), 'a table has no caption');
     for (const text of all('caption, p, dd, td, h3')) {
       const narrow = text.checkVisibility() && !text.closest('.matrix') && text.textContent.length > 12 && text.getBoundingClientRect().width < 90;
@@ -72,6 +78,15 @@
     check(all('[style], img, iframe, object, link, form, [onerror], [onload], [onclick]').length === 0, 'an element that the page must not have');
     check(all('script').every(script => script.type === 'application/json'), 'a script that runs');
     return faults;
+  },
+
+  // Returns the number of parts of visible tables, by the role that each should have.
+  tables() {
+    const count = selector => [...document.querySelectorAll(selector)].filter(element => element.closest('table').checkVisibility()).length;
+    return {
+      table: count('table'), row: count('tr'), cell: count('td'),
+      columnheader: count('th[scope=col]'), rowheader: count('th[scope=row]'),
+    };
   },
 
   // Returns the open connections of the matrix and of the data, each as "FROM > TO".
