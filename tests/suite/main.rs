@@ -20,6 +20,7 @@ mod canon_diff;
 mod certs;
 mod chart;
 mod check;
+mod check_docs;
 mod cluster;
 mod examples;
 mod explain;
