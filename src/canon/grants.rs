@@ -35,7 +35,7 @@ impl Grant {
         self.gives_the_same(other) && self.limits == other.limits
     }
 
-    /// Returns whether both give the same labels to the same pods, whoever may claim them.
+    /// Returns whether both give the same labels to the same pods, without regard to who may claim them.
     pub(super) fn gives_the_same(&self, other: &Grant) -> bool {
         self.selector == other.selector && self.labels == other.labels && self.shared == other.shared
     }

@@ -93,7 +93,7 @@ impl Judged<'_> {
     }
 
     /// Returns whether the pod may get its labels. It may not if a grant says who may claim the identity, or limits what its pods run:
-    /// nobody knows any more who created the pod. While violations are admitted, a pod may have been given its identity by anybody.
+    /// who created the pod is not known. While violations are admitted, any user may have given the pod its identity.
     fn may_repair(&self, identity: &Identity<'_>) -> bool {
         let is_limited = identity.grants().any(|grant| grant.limits != Limits::default());
         !self.pod.is_mirror && !is_limited && self.guard.settings.enforcement == Enforcement::Deny

@@ -137,7 +137,7 @@ fn why(model: &Model<'_>, way: Way, group: usize, other: usize) -> Option<Why> {
     let itself = group == other;
     let found = connection(model.input.policies, &from.end, &to.end, itself);
     let asked = Asked { from: from.clone(), to: to.clone(), names, port: None, found, note: None };
-    // Nobody but the owner of another namespace labels its pods, and addresses have no labels.
+    // Only the owner of another namespace labels its pods, and addresses have no labels.
     let is_searched = !model.is_outside(group) && !model.is_outside(other);
     let explanation = if is_searched {
         Explanation::new(model.input.policies, &asked, model.input.canons)

@@ -132,7 +132,7 @@ fn requester(ctx: Ctx<'_>, named: Named<'_>, identity: &Identity<'_>, account: &
         );
         findings.push(Finding::new(Rule::Claim, Severity::Deny, message));
     }
-    // Shared by all grants of all canons: whoever one of them lists may run pods as the account.
+    // Shared by all grants of all canons: a user whom one of them lists may run pods as the account.
     let claims = |grant: &&Grant| grant.limits.claims.as_ref().is_some_and(|claims| claims.lists_account(account, &ctx.request.namespace));
     let protecting: Vec<&Grant> = ctx.canons().grants().iter().filter(claims).collect();
     if !protecting.is_empty() && !protecting.iter().any(|grant| is_kept(grant)) {

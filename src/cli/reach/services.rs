@@ -21,7 +21,7 @@ pub(crate) struct Service {
 pub(super) enum LeadsTo {
     /// To the pods with these labels. `is_headless`: clients connect to their addresses, and choose the port.
     Pods { labels: BTreeMap<String, String>, is_headless: bool },
-    /// To endpoints that somebody writes.
+    /// To endpoints that a user writes.
     Written,
     /// To a name outside of the cluster.
     Name(String),

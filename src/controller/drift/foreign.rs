@@ -41,7 +41,7 @@ pub(super) fn start(tasks: &mut JoinSet<()>, cluster: &Cluster, shared: &Shared,
     });
 }
 
-/// Lists the policies of other APIs that nobody but an operator writes.
+/// Lists the policies of other APIs that only an operator writes.
 ///
 /// # Errors
 /// The API server does not respond, or rejects the credentials. A list that fails for another reason is in the result.

@@ -42,7 +42,7 @@ impl<T: Keyed + PartialEq> Store<T> {
     /// Takes news that arrived at `now`. Returns whether something changed that a plan depends on.
     pub(super) fn take(&mut self, news: News<T>, now: Duration) -> bool {
         if let News::Failed(error) = news {
-            // What was read stays known, but nobody may rely on it as a whole until the watch continues.
+            // What was read is kept, but is not used until the watch continues.
             let is_changed = self.freshness.error.is_none();
             self.freshness.error = Some(error);
             return is_changed;

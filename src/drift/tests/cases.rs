@@ -191,7 +191,7 @@ fn a_static_pod_is_reported_and_never_repaired() {
     }
 }
 
-/// Nobody knows any more who created them, and while violations are admitted, anybody may have given a pod its identity.
+/// Who created them is not known, and while violations are admitted, any user may have given a pod its identity.
 #[test]
 fn pods_of_a_limited_identity_and_of_a_softened_guard_are_reported_and_never_repaired() {
     let mut world = World::of(&guard());

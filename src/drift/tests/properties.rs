@@ -98,7 +98,7 @@ fn one_step_repairs_everything_that_can_be_repaired() {
         world.apply(&plan.actions);
         let after = world.plan(&guard);
         prop_assert_eq!(&after.actions, &vec![]);
-        // What nobody repairs by a write stays: a policy that is being deleted.
+        // What no write repairs stays: a policy that is being deleted.
         prop_assert!(after.findings.iter().all(|it| it.severity == Severity::Note || it.id == "policy-doomed"), "{:?}", after.findings);
         Ok(())
     });
