@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::json;
 
 use super::conditions::{Condition, list, literal};
+use super::selected::has;
 use crate::canon::{Account, Claims, Grant, ImagePattern};
 use crate::verdict::controllers::WorkloadController;
 
@@ -60,57 +61,81 @@ fn controls(controllers: &[WorkloadController], object: &str) -> String {
     )
 }
 
-/// Returns the expression that a new pod keeps the limits of all grants that select it, or `None` if no grant has limits.
-/// `selects` returns the expression that a grant selects the pod.
-pub(super) fn keeps_limits<'c>(
-    grants: impl Iterator<Item = &'c Grant> + Clone,
-    selects: impl Fn(&Grant) -> String,
-    controllers: &[WorkloadController],
-) -> Option<String> {
-    let mut terms = requester_terms(grants.clone(), &selects);
-    let mut accounts: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
-    let mut images: BTreeMap<&[ImagePattern], BTreeSet<String>> = BTreeMap::new();
-    for grant in grants {
-        if let Some(account) = &grant.limits.service_account {
-            accounts.entry(account).or_default().insert(selects(grant));
-        }
-        if !grant.limits.images.is_empty() {
-            images.entry(&grant.limits.images).or_default().insert(selects(grant));
-        }
-    }
-    terms.extend(accounts.iter().map(|(account, selected)| format!("(!{} || account == {})", any(selected), literal(account))));
-    terms.extend(images.iter().map(|(patterns, selected)| format!("(!{} || {})", any(selected), have_images(patterns))));
-    if terms.is_empty() {
-        return None;
-    }
-    Some(format!(
-        "[{}].exists(controls, [object.spec.?serviceAccountName.orValue(\"default\")].exists(account, {}))",
-        controls(controllers, "object"),
-        terms.join(" && ")
-    ))
+/// The limits that grants state, each once. Its tag says that a grant with this limit selects a pod.
+pub(super) struct LimitTerms<'c> {
+    claims: Vec<&'c Claims>,
+    accounts: Vec<&'c str>,
+    images: Vec<&'c [ImagePattern]>,
 }
 
-/// Returns the terms about the requester: one for each set of claims, and one for each account that may claim.
-fn requester_terms<'c>(grants: impl Iterator<Item = &'c Grant>, selects: impl Fn(&Grant) -> String) -> Vec<String> {
-    let mut claims: BTreeMap<&Claims, BTreeSet<String>> = BTreeMap::new();
-    for grant in grants {
-        if let Some(stated) = &grant.limits.claims {
-            claims.entry(stated).or_default().insert(selects(grant));
+impl<'c> LimitTerms<'c> {
+    pub(super) fn new(grants: impl Iterator<Item = &'c Grant> + Clone) -> LimitTerms<'c> {
+        let limits = grants.map(|grant| &grant.limits);
+        LimitTerms {
+            claims: sorted(limits.clone().filter_map(|limits| limits.claims.as_ref())),
+            accounts: sorted(limits.clone().filter_map(|limits| limits.service_account.as_deref())),
+            images: sorted(limits.map(|limits| limits.images.as_slice()).filter(|patterns| !patterns.is_empty())),
         }
     }
-    let mut accounts: BTreeMap<&Account, BTreeSet<String>> = BTreeMap::new();
-    for stated in claims.keys() {
-        for account in &stated.service_accounts {
-            accounts.entry(account).or_default().insert(listed(stated));
-        }
+
+    /// Returns the tags of the limits of a grant.
+    pub(super) fn of(&self, grant: &Grant) -> BTreeSet<String> {
+        let claims = grant.limits.claims.as_ref().and_then(|claims| self.claims.iter().position(|stated| *stated == claims));
+        let account = grant.limits.service_account.as_deref().and_then(|name| self.accounts.iter().position(|stated| *stated == name));
+        let images = self.images.iter().position(|patterns| *patterns == grant.limits.images);
+        [claims.map(tag_of_claims), account.map(tag_of_account), images.map(tag_of_images)].into_iter().flatten().collect()
     }
-    let of_claims = claims.iter().map(|(stated, selected)| format!("(!{} || controls || {})", any(selected), listed(stated)));
-    let of_accounts = accounts.iter().map(|(account, listed)| {
-        let elsewhere = account.namespace.as_ref().map(|namespace| format!("request.namespace != {} || ", literal(namespace)));
-        let listed: Vec<&str> = listed.iter().map(String::as_str).collect();
-        format!("({}account != {} || controls || {})", elsewhere.unwrap_or_default(), literal(&account.name), listed.join(" || "))
-    });
-    of_claims.chain(of_accounts).collect()
+
+    /// Returns the expression that a new pod keeps the limits of all grants that select it, or `None` if no grant has limits.
+    pub(super) fn expression(&self, controllers: &[WorkloadController]) -> Option<String> {
+        let by_requester = self.requester_terms();
+        let mut terms = Vec::new();
+        if !by_requester.is_empty() {
+            // Most requesters are listed, so that the owners are compared last.
+            terms.push(format!("(({}) || {})", by_requester.join(" && "), controls(controllers, "object")));
+        }
+        let accounts = self.accounts.iter().enumerate();
+        terms.extend(accounts.map(|(at, name)| format!("(!{} || {ACCOUNT} == {})", has(&tag_of_account(at)), literal(name))));
+        let images = self.images.iter().enumerate();
+        terms.extend(images.map(|(at, patterns)| format!("(!{} || {})", has(&tag_of_images(at)), have_images(patterns))));
+        (!terms.is_empty()).then(|| terms.join(" && "))
+    }
+
+    /// Returns the terms about the requester: one for each set of claims, and one for each account that may claim.
+    fn requester_terms(&self) -> Vec<String> {
+        let mut accounts: BTreeMap<&Account, BTreeSet<String>> = BTreeMap::new();
+        for stated in &self.claims {
+            for account in &stated.service_accounts {
+                accounts.entry(account).or_default().insert(listed(stated));
+            }
+        }
+        let of_claims = self.claims.iter().enumerate().map(|(at, stated)| format!("(!{} || {})", has(&tag_of_claims(at)), listed(stated)));
+        let of_accounts = accounts.iter().map(|(account, listed)| {
+            let elsewhere = account.namespace.as_ref().map(|namespace| format!("request.namespace != {} || ", literal(namespace)));
+            let listed: Vec<&str> = listed.iter().map(String::as_str).collect();
+            format!("({}{ACCOUNT} != {} || {})", elsewhere.unwrap_or_default(), literal(&account.name), listed.join(" || "))
+        });
+        of_claims.chain(of_accounts).collect()
+    }
+}
+
+/// The account as which a pod runs.
+const ACCOUNT: &str = "object.spec.?serviceAccountName.orValue(\"default\")";
+
+fn sorted<T: Ord>(items: impl Iterator<Item = T>) -> Vec<T> {
+    items.collect::<BTreeSet<T>>().into_iter().collect()
+}
+
+fn tag_of_claims(at: usize) -> String {
+    format!("claims {at}")
+}
+
+fn tag_of_account(at: usize) -> String {
+    format!("account {at}")
+}
+
+fn tag_of_images(at: usize) -> String {
+    format!("images {at}")
 }
 
 /// Returns the expression that claims list the requester.
@@ -163,10 +188,6 @@ fn expression_of(pattern: &ImagePattern) -> String {
     expression
 }
 
-fn any(terms: &BTreeSet<String>) -> String {
-    format!("({})", terms.iter().map(String::as_str).collect::<Vec<_>>().join(" || "))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -179,7 +200,7 @@ mod tests {
         );
         let canon = Canon::from_documents(&Documents::from_text("own", &text), &["any".to_owned()]).unwrap();
         let controllers = ["x=Job".parse().unwrap(), "w=ReplicaSet".parse().unwrap(), "x=CronJob".parse().unwrap()];
-        keeps_limits(canon.grants.iter(), |grant| format!("is_{}", grant.name), &controllers)
+        LimitTerms::new(canon.grants.iter()).expression(&controllers)
     }
 
     #[test]
@@ -197,10 +218,12 @@ mod tests {
         let listed = r#"(request.userInfo.username in ["o\"b", "system:serviceaccount:" + request.namespace + ":s", "system:serviceaccount:n:t"] || (size(request.userInfo.?groups.orValue([])) <= 100 && request.userInfo.?groups.orValue([]).exists(group, group in ["ops"])))"#;
         for term in [
             r#"[{"w":["ReplicaSet"],"x":["Job","CronJob"]}[?request.userInfo.username].orValue([])].exists(kinds, "#.to_owned(),
-            format!("(!(is_a || is_b) || controls || {listed})"),
-            format!(r#"(account != "s" || controls || {listed})"#),
-            format!(r#"(request.namespace != "n" || account != "t" || controls || {listed})"#),
-            r#"(!(is_a) || account == "runner")"#.to_owned(),
+            format!(r#"((!selected.exists(each, "claims 0" in each.is) || {listed}) && "#),
+            format!(r#"(object.spec.?serviceAccountName.orValue("default") != "s" || {listed})"#),
+            format!(r#"(request.namespace != "n" || object.spec.?serviceAccountName.orValue("default") != "t" || {listed})"#),
+            r#"(!selected.exists(each, "account 0" in each.is) || object.spec.?serviceAccountName.orValue("default") == "runner")"#
+                .to_owned(),
+            r#"(!selected.exists(each, "images 0" in each.is) || ("#.to_owned(),
             r#"image.matches("^(?s:a\\.b\\/.*\\:1|c)$")"#.to_owned(),
         ] {
             assert!(found.contains(&term), "{term}\nin {found}");

@@ -5,10 +5,11 @@
 //! account, and it has no host network, no network annotation and no mirror annotation. Then `/mutate` has nothing to add and `/validate` has no finding, whatever the flags of the server say.
 //! Every other pod is sent, also one that would be allowed: the condition may only be stricter than the verdict.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use super::claim_conditions::keeps_limits;
-use super::conditions::{Condition, list, literal, matches, network_keys};
+use super::claim_conditions::LimitTerms;
+use super::conditions::{Condition, literal, network_keys};
+use super::selected::{Selected, one_identity};
 use crate::canon::{CAPABILITY_PREFIX, Canon, Canons, Grant};
 use crate::verdict::{Settings, annotations};
 
@@ -53,25 +54,29 @@ pub enum NoPodCondition {
 /// # Errors
 /// There can be no such condition.
 pub fn pod_condition(canons: &Canons, settings: &Settings) -> Result<String, NoPodCondition> {
-    let canons: Vec<&Canon> = canons.all().collect();
-    let selects = Selects::new(&canons);
-    if selects.exclusive.is_empty() {
+    let grants = || canons.all().flat_map(|canon| &canon.grants);
+    if grants().all(|grant| grant.shared) {
         return Err(NoPodCondition::NoExclusiveGrant);
     }
+    let limits = LimitTerms::new(grants());
+    let sets = exclusive_sets(canons.all());
+    let mut selected = Selected::default();
+    for (number, grants) in sets.iter().enumerate() {
+        grants.iter().for_each(|grant| selected.add(grant, Some(number), limits.of(grant)));
+    }
+    grants().filter(|grant| grant.shared).for_each(|grant| selected.add(grant, None, limits.of(grant)));
     let annotated = network_keys(&[annotations::NETWORK, &[annotations::MIRROR]].concat(), &settings.network_annotation_keys);
-    let grants = canons.iter().flat_map(|canon| &canon.grants);
-    let limits = keeps_limits(grants, |grant| selects.of(grant), &settings.workload_controllers);
     // A list of one item binds a name: match conditions have no variables.
     let expression = format!(
         "request.operation != 'CREATE' || !(!object.spec.?hostNetwork.orValue(false) \
          && size(object.metadata.?annotations.orValue({{}})) <= {MAX_ANNOTATIONS} \
          && !object.metadata.?annotations.orValue({{}}).exists(key, key in {annotated}) \
          && [object.metadata.?labels.orValue({{}})].exists(labels, size(labels) <= {MAX_LABELS} \
-         && [[{}]].exists(selects, {} && {}{})))",
-        selects.expressions.join(", "),
-        selects.one_identity(),
-        selects.exactly_the_granted(),
-        limits.map(|limits| format!(" && {limits}")).unwrap_or_default(),
+         && [{}].exists(selected, {} && {}{})))",
+        selected.expression(),
+        one_identity(sets.len()),
+        exactly_the_granted(),
+        limits.expression(&settings.workload_controllers).map(|limits| format!(" && {limits}")).unwrap_or_default(),
     );
     if expression.len() > MAX_POD_CONDITION { Err(NoPodCondition::TooLong(expression.len())) } else { Ok(expression) }
 }
@@ -81,88 +86,31 @@ pub(super) fn not_plainly_right(canons: &Canons, settings: &Settings) -> Option<
     Some(Condition::new(NOT_PLAINLY_RIGHT, pod_condition(canons, settings).ok()?))
 }
 
-/// The selectors of the grants, each once. In the condition, `selects` is the list of their values for a pod, and a position
-/// is an index in it.
-struct Selects<'c> {
-    expressions: Vec<String>,
-    /// The positions of the exclusive grants of each canon that has some.
-    exclusive: BTreeSet<Vec<usize>>,
-    /// From label key and value to the positions of the grants that give it.
-    given: BTreeMap<&'c str, BTreeMap<&'c str, BTreeSet<usize>>>,
+/// Returns the exclusive grants of each canon that has some. Canons with the same ones are one, and their order does not matter.
+fn exclusive_sets<'c>(canons: impl Iterator<Item = &'c Canon>) -> Vec<Vec<&'c Grant>> {
+    let sets = canons.map(|canon| canon.grants.iter().filter(|grant| !grant.shared).collect::<Vec<_>>());
+    let described = sets.filter(|grants| !grants.is_empty()).map(|grants| {
+        let mut text: Vec<String> =
+            grants.iter().map(|grant| format!("{:?} {:?} {:?}", grant.selects, grant.labels, grant.limits)).collect();
+        text.sort_unstable();
+        (text, grants)
+    });
+    described.collect::<BTreeMap<_, _>>().into_values().collect()
 }
 
-impl<'c> Selects<'c> {
-    fn new(canons: &[&'c Canon]) -> Selects<'c> {
-        let grants = || canons.iter().flat_map(|canon| &canon.grants);
-        // Sorted, so that the order of the canons does not matter.
-        let sorted: BTreeSet<String> = grants().map(|grant| matches(&grant.selector, "labels")).collect();
-        let expressions: Vec<String> = sorted.into_iter().collect();
-        let position = |grant: &Grant| expressions.binary_search(&matches(&grant.selector, "labels")).unwrap_or_default();
-        let mut given: BTreeMap<&str, BTreeMap<&str, BTreeSet<usize>>> = BTreeMap::new();
-        for grant in grants() {
-            for (key, value) in &grant.labels {
-                given.entry(key).or_default().entry(value).or_default().insert(position(grant));
-            }
-        }
-        let exclusive = canons.iter().map(|canon| {
-            // Two grants with the same selector count twice.
-            let mut positions: Vec<usize> = canon.grants.iter().filter(|grant| !grant.shared).map(position).collect();
-            positions.sort_unstable();
-            positions
-        });
-        let exclusive = exclusive.filter(|positions| !positions.is_empty()).collect();
-        Selects { expressions, exclusive, given }
-    }
-
-    /// The grant selects the pod.
-    fn of(&self, grant: &Grant) -> String {
-        selects(self.expressions.binary_search(&matches(&grant.selector, "labels")).unwrap_or_default())
-    }
-
-    /// An exclusive grant selects the pod, and at most one of each canon.
-    fn one_identity(&self) -> String {
-        let any: BTreeSet<usize> = self.exclusive.iter().flatten().copied().collect();
-        let mut terms = vec![any_of(&any)];
-        terms.extend(self.exclusive.iter().map(|positions| {
-            let items: Vec<String> = positions.iter().copied().map(selects).collect();
-            format!("[{}].filter(is, is).size() <= 1", items.join(", "))
-        }));
-        terms.join(" && ")
-    }
-
-    /// The labels under `netpol/` are those that the selecting grants give.
-    fn exactly_the_granted(&self) -> String {
-        let mut terms: Vec<String> = self.given.iter().map(|(key, values)| granted(key, values)).collect();
-        let (prefix, keys) = (literal(CAPABILITY_PREFIX), list(self.given.keys().copied()));
-        terms.push(format!("labels.all(key, !key.startsWith({prefix}) || key in {keys})"));
-        terms.join(" && ")
-    }
-}
-
-/// The pod has a label under `netpol/` if and only if a grant gives it, and with the value that every such grant gives.
-fn granted(key: &str, values: &BTreeMap<&str, BTreeSet<usize>>) -> String {
-    let key = literal(key);
-    let all: BTreeSet<usize> = values.values().flatten().copied().collect();
-    let mut terms = vec![format!("({key} in labels) == {}", any_of(&all))];
-    for (value, positions) in values {
-        let value = literal(value);
-        let is_value = format!("labels[?{key}].orValue({value}) == {value}");
-        terms.push(if values.len() == 1 { is_value } else { format!("(!{} || {is_value})", any_of(positions)) });
-    }
-    terms.join(" && ")
-}
-
-fn selects(position: usize) -> String {
-    format!("selects[{position}]")
-}
-
-fn any_of(positions: &BTreeSet<usize>) -> String {
-    let terms: Vec<String> = positions.iter().copied().map(selects).collect();
-    format!("({})", terms.join(" || "))
+/// The labels under `netpol/` are those that what selects the pod gives.
+fn exactly_the_granted() -> String {
+    let prefix = literal(CAPABILITY_PREFIX);
+    format!(
+        "selected.all(each, each.labels.all(key, key in labels && labels[key] == each.labels[key])) \
+         && labels.all(key, !key.startsWith({prefix}) || selected.exists(each, key in each.labels))"
+    )
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use serde_json::{Value, json};
 
     use super::*;
@@ -210,7 +158,7 @@ mod tests {
         assert!(keys.ends_with(r#", "kubernetes.io/config.mirror", "example.org/pool""#), "{keys}");
         assert_eq!(
             rest,
-            r#" && [object.metadata.?labels.orValue({})].exists(labels, size(labels) <= 100 && [[labels[?"app"].optMap(value, !(value in [])).orValue(false) && labels[?"run"].optMap(value, !(value in ["a"])).orValue(true), labels[?"run"].optMap(value, value in ["a"]).orValue(false), true]].exists(selects, (selects[0] || selects[1]) && [selects[0], selects[1]].filter(is, is).size() <= 1 && ("netpol/x" in labels) == (selects[0] || selects[1]) && labels[?"netpol/x"].orValue("1") == "1" && ("netpol/y" in labels) == (selects[2]) && labels[?"netpol/y"].orValue("true") == "true" && labels.all(key, !key.startsWith("netpol/") || key in ["netpol/x", "netpol/y"]))))"#
+            r#" && [object.metadata.?labels.orValue({})].exists(labels, size(labels) <= 100 && [[{"a": {"labels": {"netpol/x": "1"}, "is": {"identity 0": ""}}}[?labels[?"run"].orValue("")].orValue({"labels": {}, "is": {}}), (labels[?"app"].optMap(value, !(value in [])).orValue(false) && labels[?"run"].optMap(value, !(value in ["a"])).orValue(true) ? {"labels": {"netpol/x": "1"}, "is": {"identity 0": ""}} : {"labels": {}, "is": {}}), (true ? {"labels": {"netpol/y": "true"}, "is": {}} : {"labels": {}, "is": {}})]].exists(selected, selected.exists_one(each, "identity 0" in each.is) && selected.all(each, each.labels.all(key, key in labels && labels[key] == each.labels[key])) && labels.all(key, !key.startsWith("netpol/") || selected.exists(each, key in each.labels)))))"#
         );
     }
 
@@ -223,9 +171,25 @@ mod tests {
             canon(&set.to_string())
         };
         let condition = pod_condition(&Canons::new(one("a", "1"), vec![one("z", "")]).unwrap(), &Settings::default()).unwrap();
-        let expected = r#"("netpol/x" in labels) == (selects[0] || selects[1]) && (!(selects[1]) || labels[?"netpol/x"].orValue("") == "") && (!(selects[0]) || labels[?"netpol/x"].orValue("1") == "1")"#;
-        assert!(condition.contains(expected), "{condition}");
-        assert!(condition.contains("[selects[0]].filter(is, is).size() <= 1 && [selects[1]].filter(is, is).size() <= 1"), "{condition}");
+        let tables = r#"{"a": {"labels": {"netpol/x": "1"}, "is": {"identity 0": ""}}, "z": {"labels": {"netpol/x": ""}, "is": {"identity 1": ""}}}[?labels[?"run"]"#;
+        assert!(condition.contains(tables), "{condition}");
+        let terms = r#"selected.exists(each, "identity 0" in each.is || "identity 1" in each.is) && selected.filter(each, "identity 0" in each.is).size() <= 1 && selected.filter(each, "identity 1" in each.is).size() <= 1"#;
+        assert!(condition.contains(terms), "{condition}");
+    }
+
+    #[test]
+    fn grants_that_cannot_be_one_entry_are_in_tables_of_their_own() {
+        let grants = GRANTS.replace(
+            "\"NotIn\", \"values\": [\"a\"]}, {\"key\": \"app\", \"operator\": \"Exists\"}",
+            "\"In\", \"values\": [\"a\", \"b\"]}",
+        );
+        let condition = pod_condition(&canons(&grants), &Settings::default()).unwrap();
+        let entry = r#"{"labels": {"netpol/x": "1"}, "is": {"identity 0": ""}}"#;
+        let lookup = r#"[?labels[?"run"].orValue("")].orValue({"labels": {}, "is": {}})"#;
+        assert!(condition.contains(&format!(r#"[[{{"a": {entry}, "b": {entry}}}{lookup}, {{"a": {entry}}}{lookup}, "#)), "{condition}");
+        // Two canons that say the same are one.
+        let twice = Canons::new(canon(GRANTS), vec![canon(GRANTS)]).unwrap();
+        assert_eq!(pod_condition(&twice, &Settings::default()), pod_condition(&canons(GRANTS), &Settings::default()));
     }
 
     #[test]
