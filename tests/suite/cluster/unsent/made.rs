@@ -81,7 +81,13 @@ pub(super) fn documents(name: &str, grants: &[Value]) -> Documents {
 pub(super) fn canons(random: &mut Random, namespace: &str) -> Canons {
     let namespaces = [namespace.to_owned()];
     loop {
-        let first: Vec<Value> = (0..=random.below(6)).map(|number| grant(random, number)).collect();
+        let mut first: Vec<Value> = (0..=random.below(6)).map(|number| grant(random, number)).collect();
+        if random.once_in(4) {
+            // Two grants that select the same pods and give the same labels are two identities.
+            let mut twin = random.of(&first).clone();
+            twin["name"] = json!("twin");
+            first.push(twin);
+        }
         let mut all = vec![documents("first", &first)];
         if random.once_in(3) {
             // A canon with some of these grants and another one agrees with the first more often.
@@ -258,8 +264,12 @@ pub(super) fn pod(random: &mut Random, canons: &Canons) -> Pod {
     let mut labels = identity(random, canons);
     let is_right = random.below(10) < 7;
     if is_right {
-        let granted: Vec<(String, String)> =
-            canons.identify(&labels).labels().map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
+        let identity = canons.identify(&labels);
+        let mut granted: BTreeMap<String, String> = identity.labels().map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
+        if identity.is_conflict() {
+            // It is granted nothing, and has the labels of all its identities.
+            granted.extend(identity.exclusive().flat_map(|grant| grant.labels.clone()));
+        }
         labels.extend(granted);
     }
     let changes = if random.once_in(2) { 0 } else { 1 + random.below(2) };
