@@ -13,7 +13,7 @@ use netpol::canon::{BUILT_IN, Canons};
 use netpol::registration::{Endpoint, MAX_POD_CONDITION, Registration, Send, pod_condition};
 use netpol::verdict::settings::{Action, Enforcement, UngrantedLabels};
 use netpol::verdict::{Guard, Settings, Stage};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use self::made::{MAKERS, Owned, Pod, Random, Requester};
 use super::harness::api::{Call, RUNTIME, Reply};
@@ -35,6 +35,8 @@ const CLIENTS: usize = 16;
 
 /// The name of the canon whose condition has nearly the largest length.
 const LARGEST: &str = "largest";
+/// The labels that the last grant of such a canon gives. With its identity, a pod has nearly as many as one that is not sent can have.
+const GIVEN_BY_LAST: usize = 98;
 
 /// Accepted canons with their namespace and a key that a flag adds.
 struct Case {
@@ -114,7 +116,7 @@ impl Case {
     }
 }
 
-/// Returns the cases: built-in canons, random ones, and one whose condition has nearly the largest length.
+/// Returns the cases: built-in canons, random ones, and two whose condition has nearly the largest length.
 fn cases(random: &mut Random) -> Vec<Case> {
     let case = |random: &mut Random, number: usize, canons: &dyn Fn(&mut Random, &str) -> Canons| {
         let namespace = format!("unsent-{number}");
@@ -132,9 +134,10 @@ fn cases(random: &mut Random) -> Vec<Case> {
         case(random, 0, &built_in(&["abcdesktop", "abcdesktop-4.4"])),
         case(random, 1, &built_in(&["abcdesktop"])),
         case(random, 2, &built_in(&["abcdesktop-3.3"])),
-        case(random, 3, &|_, namespace| largest(namespace)),
+        case(random, 3, &|_, namespace| largest(namespace, false)),
+        case(random, 4, &|_, namespace| largest(namespace, true)),
     ];
-    while cases.len() < CANONS + 4 {
+    while cases.len() < CANONS + 5 {
         let next = case(random, cases.len(), &made::canons);
         // A canon without exclusive grants has no condition.
         if pod_condition(&next.canons, &Settings::default()).is_ok() {
@@ -144,17 +147,21 @@ fn cases(random: &mut Random) -> Vec<Case> {
     cases
 }
 
-/// Returns a canon whose condition has nearly the largest length.
-fn largest(namespace: &str) -> Canons {
+/// Returns a canon whose condition has nearly the largest length. Its selectors read one label, so that they are in one table, or two,
+/// so that each is an item of its own. The last grant gives many labels.
+fn largest(namespace: &str, two: bool) -> Canons {
     let canons = |count: usize| {
         let grant = |number: usize| {
+            let expressions = if two { json!([{"key": "old", "operator": "DoesNotExist"}]) } else { json!([]) };
             json!({
-                "name": format!("g{number}"), "podSelector": {"matchLabels": {"run": format!("r{number}")}},
-                "labels": {format!("netpol/x{number}"): "true"},
+                "name": format!("g{number}"),
+                "podSelector": {"matchLabels": {"run": format!("r{number:03}")}, "matchExpressions": expressions},
+                "labels": {format!("netpol/x{number:03}"): "true"},
             })
         };
         let mut grants: Vec<Value> = (0..count).map(grant).collect();
         if let Some(last) = grants.last_mut() {
+            last["labels"] = (0..GIVEN_BY_LAST).map(|number| (format!("netpol/{number:02}"), json!("true"))).collect::<Map<_, _>>().into();
             last["claims"] = json!({"groups": ["claimants", "x".repeat(60)], "serviceAccounts": ["pyos"]});
             last["images"] = json!(["*a*b*c*d*", "registry.example/*"]);
         }
@@ -215,7 +222,8 @@ fn pods(random: &mut Random, case: &Case, recorded: &[Pod]) -> Vec<Pod> {
     pods.extend(claimed.iter().flat_map(|pod| made::owned(pod, random.of(&case.settings.workload_controllers))));
     if case.canons.source == LARGEST {
         let last = case.canons.first().grants.len() - 1;
-        let mut labels = BTreeMap::from([("run".to_owned(), format!("r{last}")), (format!("netpol/x{last}"), "true".to_owned())]);
+        let given = (0..GIVEN_BY_LAST).map(|number| (format!("netpol/{number:02}"), "true".to_owned()));
+        let mut labels: BTreeMap<String, String> = given.chain([("run".to_owned(), format!("r{last:03}"))]).collect();
         let mut groups: Vec<String> = (0..97).map(|number| format!("{}{number}", "y".repeat(58))).collect();
         // The API server adds system:authenticated.
         groups.extend([MAKERS.to_owned(), "claimants".to_owned()]);
@@ -225,7 +233,7 @@ fn pods(random: &mut Random, case: &Case, recorded: &[Pod]) -> Vec<Pod> {
             .collect();
         plain.body = plain.object.to_string();
         pods.push(plain);
-        labels.extend((0..98).map(|number| (format!("netpol/{}{number}", "z".repeat(60)), "true".to_owned())));
+        labels.extend((GIVEN_BY_LAST + 1..100).map(|number| (format!("netpol/{}{number}", "z".repeat(60)), "true".to_owned())));
         pods.push(Pod::labeled(&labels));
     }
     if case.canons.all().any(|canon| BUILT_IN.contains(&canon.source.as_str())) {
