@@ -108,7 +108,7 @@ fn decide<T>(guard: &Guard, stage: Stage, body: &[u8], answer: impl FnOnce(&Deci
 }
 
 fn judged<T>(decision: &Decision<'_>, answer: impl FnOnce(&Decision<'_>, Judgment<'_>) -> T) -> T {
-    answer(decision, judge(decision.guard, decision.stage, &decision.request, &decision.facts))
+    answer(decision, judge(decision.guard, &decision.request, &decision.facts))
 }
 
 fn not_understood(fault: &str) -> Judgment<'static> {

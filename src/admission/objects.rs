@@ -20,6 +20,7 @@ pub(super) fn facts<'a>(wanted: FactKind, given: &[String], raw: &Objects<Raw<'a
         FactKind::Nothing => Facts::Nothing,
         FactKind::Missing(field) => Facts::Missing(field),
         FactKind::Pod => Facts::Pod(annotated(raw, given)?),
+        FactKind::PodMetadata => Facts::PodMetadata(annotated(raw, given)?),
         FactKind::Binding => Facts::Binding(annotated(raw, given)?),
         FactKind::Workload(kind) => Facts::Workload(kind, workload(kind, raw)?),
         FactKind::NetworkPolicy => Facts::NetworkPolicy(both(raw)?),

@@ -1,12 +1,13 @@
 //! Reads the reviews of pods in one pass. Most reviews are about pods, and these have the largest objects.
 
 use json_skim::Reader;
+use serde::Deserialize;
 
 use super::decision::Decision;
 use super::envelope::Review;
 use super::{protocol, read};
 use crate::verdict::facts::fields::Map;
-use crate::verdict::facts::{Facts, Objects, Pod};
+use crate::verdict::facts::{Facts, Objects};
 use crate::verdict::wanted::{FactKind, wanted};
 use crate::verdict::{Guard, Stage};
 
@@ -24,14 +25,28 @@ pub(super) fn decision<'r>(guard: &'r Guard, stage: Stage, text: &'r str) -> Opt
     if !guard.settings.network_annotation_keys.is_empty() || !text.get(..START)?.contains(RESOURCE) {
         return None;
     }
-    let Map(review): Map<Review<'r, Map<Pod<'r>>>> = read::quickly(Reader::new(text))?;
+    match stage {
+        Stage::Mutate => read(guard, stage, text, FactKind::PodMetadata, Facts::PodMetadata),
+        Stage::Validate => read(guard, stage, text, FactKind::Pod, Facts::Pod),
+    }
+}
+
+/// Reads a review whose verdict wants facts of type `T`.
+fn read<'r, T: Deserialize<'r>>(
+    guard: &'r Guard,
+    stage: Stage,
+    text: &'r str,
+    kind: FactKind,
+    facts: impl FnOnce(Objects<T>) -> Facts<'r>,
+) -> Option<Decision<'r>> {
+    let Map(review): Map<Review<'r, Map<T>>> = read::quickly(Reader::new(text))?;
     let request = review.request?;
     protocol::check(&review.kind, &review.api_version, Some(&request.uid)).ok()?;
     let (request, Objects { new, old }) = request.split();
     let wanted = wanted(guard, stage, &request);
-    let pod = |object: Option<Map<Pod<'r>>>| object.map(|Map(pod)| pod);
-    (wanted.facts == FactKind::Pod).then(|| {
-        let facts = Facts::Pod(Objects { new: pod(new), old: pod(old) });
+    let object = |object: Option<Map<T>>| object.map(|Map(object)| object);
+    (wanted.facts == kind).then(|| {
+        let facts = facts(Objects { new: object(new), old: object(old) });
         Decision { guard, stage, request, wanted, facts }
     })
 }

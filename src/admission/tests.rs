@@ -10,7 +10,7 @@ use super::objects;
 use super::read::{quickly, thoroughly};
 use crate::documents::node::Node;
 use crate::verdict::facts::fields::Map;
-use crate::verdict::facts::{Binding, CronJob, DeletedPolicy, Facts, Namespace, NetworkPolicy, Objects, Pod, Workload};
+use crate::verdict::facts::{CronJob, DeletedPolicy, Facts, Namespace, NetworkPolicy, Objects, OnlyMetadata, Pod, Workload};
 use crate::verdict::request::Request;
 use crate::verdict::wanted::FactKind;
 
@@ -62,18 +62,24 @@ fn read<'a, T: Deserialize<'a> + PartialEq + Debug>(reader: Reader<'a>, text: &'
 /// Returns whether the fast reader reads a body, and its objects as objects of each kind.
 fn is_fast(body: &str) -> bool {
     let in_one_pass = read::<Review<'_, Map<Pod<'_>>>>(Reader::new(body), body);
+    let metadata_in_one_pass = read::<Review<'_, Map<OnlyMetadata<'_>>>>(Reader::new(body), body);
     let Some(review) = read::<Review<'_, Raw<'_>>>(Reader::new(body), body) else { return false };
     let Some(request) = review.request else { return false };
     let (request, raw) = request.split();
     if let Some(pods) = in_one_pass.and_then(|review| review.request) {
-        assert_eq!((request, objects::facts(FactKind::Pod, &[], &raw).unwrap()), facts_of(pods), "{body}");
+        let (read, facts) = facts_of(pods, Facts::Pod);
+        assert_eq!((&request, objects::facts(FactKind::Pod, &[], &raw).unwrap()), (&read, facts), "{body}");
+    }
+    if let Some(pods) = metadata_in_one_pass.and_then(|review| review.request) {
+        let facts = objects::facts(FactKind::PodMetadata, &[], &raw).unwrap();
+        assert_eq!((request, facts), facts_of(pods, Facts::PodMetadata), "{body}");
     }
     [raw.new, raw.old].into_iter().flatten().all(is_fast_object)
 }
 
-fn facts_of<'a>(request: AdmissionRequest<'a, Option<Map<Pod<'a>>>>) -> (Request<'a>, Facts<'a>) {
+fn facts_of<'a, T>(request: AdmissionRequest<'a, Option<Map<T>>>, facts: impl FnOnce(Objects<T>) -> Facts<'a>) -> (Request<'a>, Facts<'a>) {
     let (request, Objects { new, old }) = request.split();
-    (request, Facts::Pod(Objects { new: new.map(|Map(pod)| pod), old: old.map(|Map(pod)| pod) }))
+    (request, facts(Objects { new: new.map(|Map(object)| object), old: old.map(|Map(object)| object) }))
 }
 
 fn is_fast_object(raw: Raw<'_>) -> bool {
@@ -83,7 +89,7 @@ fn is_fast_object(raw: Raw<'_>) -> bool {
     // Not `all`, which stops at the first false result: every kind is compared.
     [
         reads::<Pod<'_>>(raw),
-        reads::<Binding<'_>>(raw),
+        reads::<OnlyMetadata<'_>>(raw),
         reads::<Workload<'_>>(raw),
         reads::<CronJob<'_>>(raw),
         reads::<NetworkPolicy<'_>>(raw),

@@ -11,10 +11,10 @@ use super::objects::PodObject;
 use super::snapshot::Pods;
 use crate::canon::{Identity, Limits};
 use crate::documents::text::{one_line, quoted};
-use crate::verdict::facts::{Facts, Objects, Pod};
+use crate::verdict::facts::{Facts, Objects, OnlyMetadata, Pod};
 use crate::verdict::request::{Operation, Request};
 use crate::verdict::settings::{Enforcement, UngrantedLabels};
-use crate::verdict::{Edit, Guard, Rule, Stage, judge};
+use crate::verdict::{Edit, Guard, Rule, judge};
 
 const KIND: &str = "Pod";
 /// The longest sentence, in characters.
@@ -61,7 +61,8 @@ impl Judged<'_> {
         };
         let Facts::Pod(Objects { new: Some(pod), .. }) = &facts else { return None };
         let identity = self.guard.canons.identify(&pod.metadata.labels);
-        let edits = judge(self.guard, Stage::Mutate, &request, &facts).edits;
+        let metadata = Facts::PodMetadata(Objects { new: Some(OnlyMetadata::deserialize(content).ok()?), old: None });
+        let edits = judge(self.guard, &request, &metadata).edits;
         let lacking: Vec<(&str, &str)> = edits.iter().filter_map(added).collect();
         if !lacking.is_empty() {
             draft.findings.push(self.lacks(&lacking));
@@ -71,7 +72,7 @@ impl Judged<'_> {
         }
         // The judge has one finding for each wrong label, in this order.
         let mut wrong = pod.metadata.labels.capabilities().filter(|(key, value)| identity.value(key) != Some(value));
-        for found in judge(self.guard, Stage::Validate, &request, &facts).findings {
+        for found in judge(self.guard, &request, &facts).findings {
             let (severity, id) = match found.rule {
                 Rule::UngrantedLabel => (self.of_ungranted(), "ungranted-label"),
                 Rule::LabelValue => (Severity::Error, "label-value"),

@@ -16,7 +16,7 @@ use crate::documents::text::{one_line, quoted};
 use crate::policy::{Comparison, Home, Policy, compare};
 use crate::verdict::facts::{Facts, NetworkPolicy, Objects};
 use crate::verdict::request::{Operation, Request};
-use crate::verdict::{self, EXISTING, Guard, Rule, Stage, is_canonical_finalizer, is_canonical_owner, judge, restore};
+use crate::verdict::{self, EXISTING, Guard, Rule, is_canonical_finalizer, is_canonical_owner, judge, restore};
 
 const KIND: &str = "NetworkPolicy";
 /// The most differences in a sentence.
@@ -162,7 +162,7 @@ impl Judged<'_> {
             operation: Operation::Update,
             ..Request::default()
         };
-        Some(judge(self.guard, Stage::Validate, &request, &facts).findings)
+        Some(judge(self.guard, &request, &facts).findings)
     }
 
     fn doomed(&self, version: Version<'_>) -> Finding {

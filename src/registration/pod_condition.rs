@@ -62,9 +62,13 @@ pub fn pod_condition(canons: &Canons, settings: &Settings) -> Result<String, NoP
     let sets = exclusive_sets(canons.all());
     let mut selected = Selected::default();
     for (number, grants) in sets.iter().enumerate() {
-        grants.iter().for_each(|grant| selected.add(grant, Some(number), limits.of(grant)));
+        for grant in grants {
+            selected.add(grant, Some(number), limits.of(grant));
+        }
     }
-    grants().filter(|grant| grant.shared).for_each(|grant| selected.add(grant, None, limits.of(grant)));
+    for grant in grants().filter(|grant| grant.shared) {
+        selected.add(grant, None, limits.of(grant));
+    }
     let annotated = network_keys(&[annotations::NETWORK, &[annotations::MIRROR]].concat(), &settings.network_annotation_keys);
     // A list of one item binds a name: match conditions have no variables.
     let expression = format!(

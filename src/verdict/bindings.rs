@@ -2,7 +2,7 @@
 
 use super::annotations::MIRROR;
 use super::ctx::Ctx;
-use super::facts::{Binding, Objects, Step};
+use super::facts::{Objects, OnlyMetadata, Step};
 use super::finding::{Finding, Rule, Severity};
 use super::pods::network;
 use super::sentence::Sentence;
@@ -10,7 +10,7 @@ use super::words::{List, Plain};
 use crate::canon::CAPABILITY_PREFIX;
 
 /// Judges a new binding. Other operations store nothing.
-pub(super) fn validate(ctx: Ctx<'_>, objects: &Objects<Binding<'_>>) -> Vec<Finding> {
+pub(super) fn validate(ctx: Ctx<'_>, objects: &Objects<OnlyMetadata<'_>>) -> Vec<Finding> {
     let metadata = match objects.step(ctx.request.operation) {
         Ok(Step::Create(binding)) => &binding.metadata,
         Ok(_) => return Vec::new(),

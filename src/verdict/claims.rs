@@ -14,15 +14,14 @@ use super::words::{EXISTING, List, Named, Plain, plural};
 use crate::canon::{Claims, Grant, Identity};
 
 /// Judges a pod or a template that is created. `owners` are those of the pod or of the workload.
-pub(super) fn created(ctx: Ctx<'_>, named: Named<'_>, pod: &Pod<'_>, owners: &[Owner<'_>]) -> Vec<Finding> {
+pub(super) fn created(ctx: Ctx<'_>, named: Named<'_>, pod: &Pod<'_>, identity: &Identity<'_>, owners: &[Owner<'_>]) -> Vec<Finding> {
     let Some(severity) = ctx.settings().claims.severity() else { return Vec::new() };
-    let identity = ctx.canons().identify(&pod.metadata.labels);
     let mut findings = Vec::new();
     if !is_for_workload(ctx, owners) {
-        findings.extend(requester(ctx, named, &identity, pod.spec.account(), Doing::Creates));
+        findings.extend(requester(ctx, named, identity, pod.spec.account(), Doing::Creates));
     }
-    findings.extend(account(named, &identity, pod));
-    findings.extend(images(named, &identity, pod.spec.images()));
+    findings.extend(account(named, identity, pod));
+    findings.extend(images(named, identity, pod.spec.images()));
     with_severity(findings, severity)
 }
 
@@ -76,7 +75,7 @@ pub(super) fn template_changed(ctx: Ctx<'_>, named: Named<'_>, old: &Pod<'_>, ne
 /// keeps the labels of any set.
 pub(super) fn revision(ctx: Ctx<'_>, named: Named<'_>, template: &Pod<'_>, replaces: bool, owners: &[Owner<'_>]) -> Vec<Finding> {
     if replaces {
-        return created(ctx, named, template, owners);
+        return created(ctx, named, template, &ctx.canons().identify(&template.metadata.labels), owners);
     }
     let Some(severity) = ctx.settings().claims.severity() else { return Vec::new() };
     let may_claim = |grant: &&Grant| grant.limits.claims.as_ref().is_none_or(|claims| is_listed(ctx, claims));

@@ -5,19 +5,17 @@ use super::facts::Facts;
 use super::finding::Finding;
 use super::guard::Guard;
 use super::judgment::Judgment;
-use super::request::{Request, Stage};
+use super::request::Request;
 use super::{bindings, foreign_policies, namespaces, network_policies, pods, workloads};
 
 /// Judges a request by the facts that [`wanted`](super::wanted::wanted) selects.
-pub fn judge<'r>(guard: &'r Guard, stage: Stage, request: &'r Request<'_>, facts: &'r Facts<'_>) -> Judgment<'r> {
+pub fn judge<'r>(guard: &'r Guard, request: &'r Request<'_>, facts: &'r Facts<'_>) -> Judgment<'r> {
     let ctx = Ctx { guard, request };
     match facts {
         Facts::Nothing => Judgment::default(),
         Facts::Missing(field) => vec![Finding::missing(field)].into(),
-        Facts::Pod(pod) => match stage {
-            Stage::Mutate => pods::mutate(ctx, pod),
-            Stage::Validate => pods::validate(ctx, pod).into(),
-        },
+        Facts::Pod(pod) => pods::validate(ctx, pod).into(),
+        Facts::PodMetadata(pod) => pods::mutate(ctx, pod),
         Facts::Binding(binding) => bindings::validate(ctx, binding).into(),
         Facts::Workload(kind, workload) => workloads::validate(ctx, *kind, workload).into(),
         Facts::NetworkPolicy(policy) => network_policies::validate(ctx, policy).into(),

@@ -14,6 +14,8 @@ pub enum FactKind {
     Missing(&'static str),
     /// The pods.
     Pod,
+    /// The metadata of the pods.
+    PodMetadata,
     /// The bindings.
     Binding,
     /// The workloads.
@@ -63,6 +65,8 @@ pub fn wanted(guard: &Guard, stage: Stage, request: &Request<'_>) -> Wanted {
         () if request.resource.is_empty() => FactKind::Missing("resource"),
         () if unguarded || !is_judged(stage, subject, request.operation) => FactKind::Nothing,
         () if namespaced && request.namespace.is_empty() => FactKind::Missing("namespace"),
+        // A patch changes only labels.
+        () if stage == Stage::Mutate => FactKind::PodMetadata,
         () => of_subject(subject, request.operation),
     };
     Wanted { facts, label, unguarded }

@@ -43,7 +43,10 @@ fn claims(ctx: Ctx<'_>, named: Named<'_>, kind: WorkloadKind, old: Option<&Workl
         }
         // The API server never changes the data of a revision.
         (WorkloadKind::ControllerRevision, Some(_)) => Vec::new(),
-        (_, None) => claims::created(ctx, named, &new.spec.template, &new.metadata.owner_references),
+        (_, None) => {
+            let template = &new.spec.template;
+            claims::created(ctx, named, template, &ctx.canons().identify(&template.metadata.labels), &new.metadata.owner_references)
+        }
         (_, Some(old)) => {
             let is_same = old.whole.as_ref().zip(new.whole.as_ref()).is_some_and(|(old, new)| old.same_json(new));
             if is_same {
@@ -113,7 +116,9 @@ fn template(ctx: Ctx<'_>, named: Named<'_>, old: Option<&Workload<'_>>, new: &Wo
     };
     let judged = |workload: &Workload<'_>| {
         let pods = Named { kind: "pod", name: "", generate_name: named.name, is_new: true };
-        let mut findings = create::judge(ctx, pods, &workload.spec.template, Missing::WillBeAdded);
+        let template = &workload.spec.template;
+        let identity = ctx.canons().identify(&template.metadata.labels);
+        let mut findings = create::judge(ctx, pods, template, &identity, Missing::WillBeAdded);
         findings.retain(|finding| finding.severity >= Severity::Deny && !is_stripped(ctx, finding.rule));
         findings
     };

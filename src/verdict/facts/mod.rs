@@ -31,7 +31,7 @@ pub use labels::{DuplicateKey, Labels};
 pub use namespace::{Namespace, NamespaceMetadata};
 pub use network_policy::{DeletedPolicy, NetworkPolicy, OwnerReference, PolicyMetadata};
 pub use objects::{Objects, Step};
-pub use pod::{Binding, Owner, Pod, PodMetadata, PodSpec};
+pub use pod::{OnlyMetadata, Owner, Pod, PodMetadata, PodSpec};
 pub use workload::{ControllerRevision, CronJob, PodTemplate, WholeTemplate, Workload, WorkloadMetadata, WorkloadSpec};
 
 /// The facts about the objects of one request.
@@ -44,8 +44,10 @@ pub enum Facts<'a> {
     Missing(&'static str),
     /// A pod.
     Pod(Objects<Pod<'a>>),
+    /// The metadata of a pod.
+    PodMetadata(Objects<OnlyMetadata<'a>>),
     /// A binding.
-    Binding(Objects<Binding<'a>>),
+    Binding(Objects<OnlyMetadata<'a>>),
     /// A workload.
     Workload(WorkloadKind, Objects<Workload<'a>>),
     /// A `NetworkPolicy` that is created or updated.
@@ -64,7 +66,9 @@ impl Facts<'_> {
         let (name, generate_name) = match self {
             Facts::Nothing | Facts::Missing(_) | Facts::ForeignPolicy(_) => return "",
             Facts::Pod(objects) => objects.either(|pod| (&pod.metadata.name, &pod.metadata.generate_name)),
-            Facts::Binding(objects) => objects.either(|binding| (&binding.metadata.name, &binding.metadata.generate_name)),
+            Facts::PodMetadata(objects) | Facts::Binding(objects) => {
+                objects.either(|object| (&object.metadata.name, &object.metadata.generate_name))
+            }
             Facts::Workload(_, objects) => objects.either(|workload| (&workload.metadata.name, &workload.metadata.generate_name)),
             Facts::NetworkPolicy(objects) => objects.either(|policy| (&policy.metadata.name, &policy.metadata.generate_name)),
             Facts::DeletedPolicy(policy) => policy.as_ref().map(|policy| (&policy.metadata.name, &policy.metadata.generate_name)),

@@ -112,10 +112,10 @@ impl PodSpec<'_> {
     }
 }
 
-/// A binding of a pod to a node.
+/// A pod or binding of which only the metadata are read.
 #[derive(Debug, PartialEq, Deserialize)]
-pub struct Binding<'a> {
-    /// The metadata. The API server copies labels and annotations to the pod.
+pub struct OnlyMetadata<'a> {
+    /// The metadata. The API server copies labels and annotations of a binding to the pod.
     #[serde(borrow, deserialize_with = "fields::metadata")]
     pub metadata: PodMetadata<'a>,
 }
@@ -126,7 +126,7 @@ impl<'a> WithAnnotations<'a> for Pod<'a> {
     }
 }
 
-impl<'a> WithAnnotations<'a> for Binding<'a> {
+impl<'a> WithAnnotations<'a> for OnlyMetadata<'a> {
     fn annotations(&mut self) -> &mut Annotations<'a> {
         &mut self.metadata.annotations
     }

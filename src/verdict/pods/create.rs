@@ -2,6 +2,7 @@
 
 use super::labels::{self, LabelFindings};
 use super::network;
+use crate::canon::Identity;
 use crate::verdict::ctx::Ctx;
 use crate::verdict::facts::Pod;
 use crate::verdict::finding::{Finding, Rule, Severity};
@@ -17,17 +18,16 @@ pub(crate) enum Missing {
     WillBeAdded,
 }
 
-pub(crate) fn judge(ctx: Ctx<'_>, named: Named<'_>, pod: &Pod<'_>, missing: Missing) -> Vec<Finding> {
-    let identity = ctx.canons().identify(&pod.metadata.labels);
+pub(crate) fn judge(ctx: Ctx<'_>, named: Named<'_>, pod: &Pod<'_>, identity: &Identity<'_>, missing: Missing) -> Vec<Finding> {
     let mut findings = if identity.is_conflict() {
-        vec![Finding::new(Rule::TwoIdentities, Severity::Deny, labels::two_identities(named, &identity))]
+        vec![Finding::new(Rule::TwoIdentities, Severity::Deny, labels::two_identities(named, identity))]
     } else {
         let mut findings = LabelFindings::new(named);
         for (key, value) in pod.metadata.labels.capabilities() {
             match identity.value(key) {
                 Some(granted) if value == granted => {}
                 Some(granted) => {
-                    findings.push(Rule::LabelValue, Severity::Deny, |named| labels::wrong_value(named, &identity, key, value, granted));
+                    findings.push(Rule::LabelValue, Severity::Deny, |named| labels::wrong_value(named, identity, key, value, granted));
                 }
                 None => findings.push(Rule::UngrantedLabel, labels::ungranted_severity(ctx), |named| labels::ungranted(ctx, named, key)),
             }
@@ -41,12 +41,12 @@ pub(crate) fn judge(ctx: Ctx<'_>, named: Named<'_>, pod: &Pod<'_>, missing: Miss
             let message = Sentence::listing(
                 format_args!("{named} lacks label{} ", plural(keys.len())),
                 &List { items: keys.iter(), most: 20 },
-                format_args!(", which {} it: the mutating webhook was not called for it. Retry", labels::gives(&identity, &keys)),
+                format_args!(", which {} it: the mutating webhook was not called for it. Retry", labels::gives(identity, &keys)),
             );
             findings.push(Finding::new(Rule::MissingLabel, Severity::Deny, message));
         }
     }
-    findings.extend(network::host_network(ctx, named, pod, &identity, false));
+    findings.extend(network::host_network(ctx, named, pod, identity, false));
     findings.extend(network::annotations(ctx, named, &pod.metadata.annotations, None));
     findings
 }

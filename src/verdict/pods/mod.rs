@@ -17,7 +17,7 @@ mod update;
 use super::annotations::MIRROR;
 use super::claims;
 use super::ctx::Ctx;
-use super::facts::{Objects, Pod, Step};
+use super::facts::{Objects, OnlyMetadata, Pod, PodMetadata, Step};
 use super::finding::{Finding, Severity};
 use super::judgment::Judgment;
 
@@ -29,9 +29,10 @@ pub(super) fn validate(ctx: Ctx<'_>, objects: &Objects<Pod<'_>>) -> Vec<Finding>
     let (mut findings, is_mirror) = match objects.step(ctx.request.operation) {
         Ok(Step::Create(pod)) => {
             let named = ctx.named("pod", &pod.metadata.name, &pod.metadata.generate_name);
-            let mut findings = create::judge(ctx, named, pod, create::Missing::Denied);
-            findings.extend(claims::created(ctx, named, pod, &pod.metadata.owner_references));
-            (findings, is_mirror(ctx, pod))
+            let identity = ctx.canons().identify(&pod.metadata.labels);
+            let mut findings = create::judge(ctx, named, pod, &identity, create::Missing::Denied);
+            findings.extend(claims::created(ctx, named, pod, &identity, &pod.metadata.owner_references));
+            (findings, is_mirror(ctx, &pod.metadata))
         }
         Ok(Step::Update { old, new }) => {
             let named = ctx.named("pod", &new.metadata.name, &new.metadata.generate_name);
@@ -40,7 +41,7 @@ pub(super) fn validate(ctx: Ctx<'_>, objects: &Objects<Pod<'_>>) -> Vec<Finding>
             if ctx.request.subresource != *"ephemeralcontainers" {
                 findings.splice(..0, update::judge(ctx, named, old, new));
             }
-            (findings, is_mirror(ctx, old) && is_mirror(ctx, new))
+            (findings, is_mirror(ctx, &old.metadata) && is_mirror(ctx, &new.metadata))
         }
         Ok(Step::Nothing) => return Vec::new(),
         Err(field) => return vec![Finding::missing(field)],
@@ -52,10 +53,10 @@ pub(super) fn validate(ctx: Ctx<'_>, objects: &Objects<Pod<'_>>) -> Vec<Finding>
 }
 
 /// Returns the changes of the labels of a pod that is created or updated.
-pub(super) fn mutate<'r>(ctx: Ctx<'r>, objects: &'r Objects<Pod<'_>>) -> Judgment<'r> {
+pub(super) fn mutate<'r>(ctx: Ctx<'r>, objects: &'r Objects<OnlyMetadata<'_>>) -> Judgment<'r> {
     match objects.step(ctx.request.operation) {
-        Ok(Step::Create(pod)) if is_never_patched(ctx, pod) => Judgment::default(),
-        Ok(Step::Update { new, .. }) if is_never_patched(ctx, new) => Judgment::default(),
+        Ok(Step::Create(pod)) if is_never_patched(ctx, &pod.metadata) => Judgment::default(),
+        Ok(Step::Update { new, .. }) if is_never_patched(ctx, &new.metadata) => Judgment::default(),
         Ok(Step::Create(pod)) => mutation::create(ctx, pod),
         Ok(Step::Update { old, new }) => mutation::update(ctx, old, new),
         Ok(Step::Nothing) => Judgment::default(),
@@ -65,13 +66,13 @@ pub(super) fn mutate<'r>(ctx: Ctx<'r>, objects: &'r Objects<Pod<'_>>) -> Judgmen
 
 /// Returns whether a pod is terminating or is a mirror pod. A user can forge a `deletionTimestamp` in an update, but
 /// gains nothing: validation ignores it.
-fn is_never_patched(ctx: Ctx<'_>, pod: &Pod<'_>) -> bool {
-    pod.metadata.is_terminating || is_mirror(ctx, pod)
+fn is_never_patched(ctx: Ctx<'_>, pod: &PodMetadata<'_>) -> bool {
+    pod.is_terminating || is_mirror(ctx, pod)
 }
 
 /// Returns whether a kubelet reports one of its static pods. Any user can set the annotation, so the group counts too.
-fn is_mirror(ctx: Ctx<'_>, pod: &Pod<'_>) -> bool {
-    pod.metadata.annotations.get(MIRROR).is_some() && ctx.request.is_member(NODES)
+fn is_mirror(ctx: Ctx<'_>, pod: &PodMetadata<'_>) -> bool {
+    pod.annotations.get(MIRROR).is_some() && ctx.request.is_member(NODES)
 }
 
 /// Turns denials of a mirror pod into recorded warnings: its containers run anyway, and a denial would only hide them.

@@ -3,7 +3,7 @@
 use super::labels::{self, LabelFindings};
 use crate::canon::Identity;
 use crate::verdict::ctx::Ctx;
-use crate::verdict::facts::Pod;
+use crate::verdict::facts::OnlyMetadata;
 use crate::verdict::finding::{Rule, Severity};
 use crate::verdict::judgment::{Edit, Judgment};
 use crate::verdict::settings::UngrantedLabels;
@@ -12,7 +12,7 @@ use crate::verdict::settings::UngrantedLabels;
 const MANY: usize = 16;
 
 /// Adds all granted labels to a new pod.
-pub(super) fn create<'r>(ctx: Ctx<'r>, pod: &'r Pod<'_>) -> Judgment<'r> {
+pub(super) fn create<'r>(ctx: Ctx<'r>, pod: &'r OnlyMetadata<'_>) -> Judgment<'r> {
     let identity = ctx.canons().identify(&pod.metadata.labels);
     if identity.is_conflict() {
         return Judgment::default();
@@ -24,7 +24,7 @@ pub(super) fn create<'r>(ctx: Ctx<'r>, pod: &'r Pod<'_>) -> Judgment<'r> {
 
 /// Adds granted labels that an update removes. It never adds a label that the pod did not have: otherwise a user could
 /// get labels by relabeling a running pod while enforcement is softened.
-pub(super) fn update<'r>(ctx: Ctx<'r>, old: &Pod<'_>, new: &'r Pod<'_>) -> Judgment<'r> {
+pub(super) fn update<'r>(ctx: Ctx<'r>, old: &OnlyMetadata<'_>, new: &'r OnlyMetadata<'_>) -> Judgment<'r> {
     let identity = ctx.canons().identify(&old.metadata.labels);
     if identity.is_conflict() {
         return Judgment::default();
@@ -37,7 +37,7 @@ pub(super) fn update<'r>(ctx: Ctx<'r>, old: &Pod<'_>, new: &'r Pod<'_>) -> Judgm
 
 /// Adds missing labels. Validation denies a wrong value: if `/mutate` corrected it, a controller whose selector reads
 /// the label would create pods forever.
-fn add<'r>(pod: &Pod<'_>, labels: impl Iterator<Item = (&'r str, &'r str)>) -> Judgment<'r> {
+fn add<'r>(pod: &OnlyMetadata<'_>, labels: impl Iterator<Item = (&'r str, &'r str)>) -> Judgment<'r> {
     let mut edits = Vec::new();
     for (key, value) in labels.filter(|(key, _)| pod.metadata.labels.get(key).is_none()) {
         if edits.is_empty() {
@@ -52,7 +52,13 @@ fn add<'r>(pod: &Pod<'_>, labels: impl Iterator<Item = (&'r str, &'r str)>) -> J
 }
 
 /// Removes labels that no grant allows, if the flag says so and `is_new` holds for them.
-fn strip<'r>(ctx: Ctx<'_>, pod: &'r Pod<'_>, identity: &Identity<'_>, is_new: impl Fn(&str, &str) -> bool, judgment: &mut Judgment<'r>) {
+fn strip<'r>(
+    ctx: Ctx<'_>,
+    pod: &'r OnlyMetadata<'_>,
+    identity: &Identity<'_>,
+    is_new: impl Fn(&str, &str) -> bool,
+    judgment: &mut Judgment<'r>,
+) {
     if ctx.settings().ungranted_labels != UngrantedLabels::Strip {
         return;
     }

@@ -127,12 +127,6 @@ fn a_fault_in_a_field_that_a_verdict_reads_is_denied_with_its_path() {
             create(json!({})).set("/request/object/metadata/annotations", json!({"k8s.v1.cni.cncf.io/networks": {}})),
             "metadata.annotations: must be a string",
         ),
-        ("a spec that is a list", create(json!({})).set("/request/object/spec", json!([])), "object.spec: must be a map"),
-        (
-            "hostNetwork that is a string",
-            create(json!({})).set("/request/object/spec/hostNetwork", json!("true")),
-            "spec.hostNetwork: must be a boolean",
-        ),
         ("an update without the old object", Made::pod_update(json!({}), json!({})).old(json!(null)), "no oldObject"),
         ("an old object without metadata", Made::pod_update(json!({}), json!({})).old(json!({})), "request.oldObject: has no metadata"),
         ("an operation that is not known", create(json!({})).with("operation", json!("PATCH")), "no operation"),
@@ -151,6 +145,13 @@ fn a_fault_in_a_field_that_a_verdict_reads_is_denied_with_its_path() {
         }
     }
     for (case, made, words) in [
+        // `/mutate` reads only the metadata of pods.
+        ("a spec that is a list", create(json!({})).set("/request/object/spec", json!([])), "object.spec: must be a map"),
+        (
+            "hostNetwork that is a string",
+            create(json!({})).set("/request/object/spec/hostNetwork", json!("true")),
+            "spec.hostNetwork: must be a boolean",
+        ),
         ("a policy without a spec that is a map", policy().set("/request/object/spec", json!("x")), "spec"),
         ("a policy with a port that is a map", policy().set("/request/object/spec/egress/0/ports/0/port", json!({})), "port"),
         ("an extra policy with peers that are a map", Made::policy("extra", json!({"podSelector": {}, "ingress": [{"from": {}}]})), "from"),
