@@ -9,7 +9,7 @@ use futures_util::StreamExt;
 use kube::api::{self, WatchEvent, WatchParams};
 use kube::core::Status;
 use serde_json::Value;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::backoff::{backoff, jittered};
 use super::client::{Cluster, Form};
@@ -76,6 +76,8 @@ impl Cluster {
         let mut failures = 0;
         let mut version: Option<String> = None;
         loop {
+            let start = Instant::now();
+            let is_watch = version.is_some();
             let result = match &mut version {
                 None => self.list(&followed.collection(), followed.form, &followed.selector, &read).await.map(|(all, listed)| {
                     tell(News::All(all));
@@ -90,13 +92,19 @@ impl Cluster {
                     Err(error) => Err(error),
                 },
             };
-            match result {
-                Ok(()) => failures = 0,
+            let is_failure = match result {
+                Ok(()) => false,
                 Err(error) => {
                     tell(News::Failed(error));
-                    sleep(jittered(backoff(PAUSE, failures))).await;
-                    failures = failures.saturating_add(1);
+                    true
                 }
+            };
+            // A watch that ends at once is called again after a pause too. Only a watch that lasts shows that all is well.
+            if is_failure || (is_watch && start.elapsed() < PAUSE) {
+                sleep(jittered(backoff(PAUSE, failures))).await;
+                failures = failures.saturating_add(1);
+            } else if is_watch {
+                failures = 0;
             }
         }
     }
@@ -160,5 +168,80 @@ impl Cluster {
         // The API server closes a watch after its lifetime, at once if it is overloaded.
         tell(News::Unchanged);
         Ok(End::Closed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read as _, Write as _};
+    use std::net::TcpListener;
+    use std::sync::{Arc, Mutex};
+
+    use serde_json::json;
+
+    use super::*;
+    use crate::cluster::Chosen;
+
+    /// Starts an API server that lists nothing and ends every watch at once with the response `watched`. Returns its port, and for each
+    /// request whether it is a watch.
+    fn api_server(watched: &'static str) -> (u16, Arc<Mutex<Vec<bool>>>) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let (port, requests) = (listener.local_addr().unwrap().port(), Arc::new(Mutex::new(Vec::new())));
+        let all = Arc::clone(&requests);
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                let mut stream = stream.unwrap();
+                let mut request = Vec::new();
+                let mut chunk = [0; 4096];
+                while !request.ends_with(b"\r\n\r\n") {
+                    let length = stream.read(&mut chunk).unwrap();
+                    request.extend_from_slice(&chunk[..length]);
+                }
+                let is_watch = String::from_utf8_lossy(&request).contains("watch=true");
+                all.lock().unwrap().push(is_watch);
+                let body =
+                    if is_watch { watched.to_owned() } else { json!({"metadata": {"resourceVersion": "5"}, "items": []}).to_string() };
+                let head = format!("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n", body.len());
+                stream.write_all(format!("{head}connection: close\r\n\r\n{body}").as_bytes()).unwrap();
+            }
+        });
+        (port, requests)
+    }
+
+    /// Follows for two seconds of which pauses are a part, and returns the requests.
+    fn requests(watched: &'static str) -> Vec<bool> {
+        let (port, requests) = api_server(watched);
+        let config = json!({
+            "apiVersion": "v1", "kind": "Config", "current-context": "c", "users": [],
+            "clusters": [{"name": "c", "cluster": {"server": format!("http://127.0.0.1:{port}")}}],
+            "contexts": [{"name": "c", "context": {"cluster": "c", "user": ""}}],
+        });
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), config.to_string()).unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let chosen = Chosen { kubeconfig: Some(file.path().to_path_buf()), context: None };
+            let cluster = Cluster::find(&chosen, "test").unwrap();
+            let followed = Followed {
+                api: "/api/v1".to_owned(),
+                namespace: None,
+                resource: "pods".to_owned(),
+                form: Form::Metadata,
+                selector: String::new(),
+            };
+            let _ = timeout(Duration::from_secs(2), cluster.follow(&followed, Some, |_: News<Value>| {})).await;
+        });
+        let all = requests.lock().unwrap();
+        all.clone()
+    }
+
+    #[test]
+    fn a_watch_that_ends_at_once_is_called_again_after_a_pause() {
+        let expired = r#"{"type":"ERROR","object":{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"Expired","code":410}}"#;
+        for watched in ["", expired] {
+            // The pauses are 0.8 s and 1.6 s.
+            let all = requests(watched);
+            assert!(all.starts_with(&[false, true]) && all.len() <= 4, "{} requests", all.len());
+        }
     }
 }
