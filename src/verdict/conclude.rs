@@ -88,10 +88,11 @@ impl Verdict {
     }
 }
 
-/// Decides about a request. A fault or a probe is always denied, and a violation is denied unless enforcement is softened.
+/// Decides about a request. A fault, a probe and what no enforcement softens are always denied, and a violation is denied unless
+/// enforcement is softened.
 pub fn conclude(findings: &[Finding], enforcement: Enforcement) -> Verdict {
     let gravest = findings.iter().map(|finding| finding.severity).max();
-    let denied_from = if enforcement == Enforcement::Deny { Severity::Deny } else { Severity::Probe };
+    let denied_from = if enforcement == Enforcement::Deny { Severity::Deny } else { Severity::AlwaysDeny };
     let denied = gravest >= Some(denied_from);
     Verdict {
         denial: denied.then(|| denial(findings, gravest, denied_from)),
