@@ -244,6 +244,17 @@ mod tests {
     }
 
     #[test]
+    fn what_no_enforcement_softens_is_denied_and_recorded() {
+        let findings = [finding(Severity::Deny, "softened"), finding(Severity::AlwaysDeny, "no")];
+        for (enforcement, message) in [(Enforcement::Deny, "softened; no"), (Enforcement::Warn, "no"), (Enforcement::Audit, "no")] {
+            let verdict = conclude(&findings, enforcement);
+            assert_eq!((verdict.softened, verdict.on_record, verdict.outcome()), (false, true, Outcome::Denied), "{enforcement:?}");
+            let denial = verdict.denial.unwrap();
+            assert_eq!((denial.cause, &*denial.message), (Cause::Violation, message));
+        }
+    }
+
+    #[test]
     fn a_long_message_is_cut_with_a_count() {
         let many: Vec<Finding> = (0..100).map(|_| finding(Severity::Deny, &"long ".repeat(50))).collect();
         let message = conclude(&many, Enforcement::Deny).denial.unwrap().message;

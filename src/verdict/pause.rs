@@ -30,7 +30,6 @@ pub(super) fn judge(ctx: Ctx<'_>, named: Named<'_>, new: &Annotations<'_>, old: 
     let Some(end) = pause_end(value) else {
         return Some(denied("its value is no time. Set it to a time, at most 24 hours ahead, such as 2026-11-28T17:00:00Z"));
     };
-    let message =
-        format!("{} pauses repair in {named} until {end}; a time more than 24 hours ahead is ignored", Plain(&ctx.request.user));
+    let message = format!("{} pauses repair in {named} until {end}; a time more than 24 hours ahead is ignored", Plain(&ctx.request.user));
     Some(Finding::new(Rule::RepairPause, Severity::Noted, message))
 }

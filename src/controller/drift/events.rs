@@ -70,11 +70,7 @@ impl Reason {
 
     fn action(self) -> &'static str {
         match self {
-            Reason::DriftRepaired
-            | Reason::RepairFailed
-            | Reason::RepairSuspended
-            | Reason::RepairPaused
-            | Reason::PodLabeled => "Repair",
+            Reason::DriftRepaired | Reason::RepairFailed | Reason::RepairSuspended | Reason::RepairPaused | Reason::PodLabeled => "Repair",
             Reason::ProbeFailed => "Probe",
             _ => "Observe",
         }

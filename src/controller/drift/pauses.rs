@@ -18,7 +18,8 @@ pub(super) async fn are_seen(cluster: &Cluster, guard: &Guard, plan: &Plan, seen
     let names: BTreeSet<String> = plan.actions.iter().map(of).collect();
     for name in names {
         let all = Collection { api: "/api/v1", namespace: None, resource: "namespaces" };
-        let listed = cluster.list(&all, Form::Metadata, &format!("metadata.name={name}"), |object| Some(NamespaceObject::read(&object))).await;
+        let listed =
+            cluster.list(&all, Form::Metadata, &format!("metadata.name={name}"), |object| Some(NamespaceObject::read(&object))).await;
         match listed {
             Ok((listed, _)) if listed.iter().eq(seen.iter().filter(|namespace| namespace.name == name)) => {}
             Ok(_) => return false,
