@@ -115,13 +115,14 @@ impl Pauses {
                 // The finding about all policies of a namespace.
                 objects.insert(Object::new("Namespace", "", namespace));
             }
-            for finding in draft.findings.iter_mut().filter(|finding| objects.contains(&finding.object)) {
-                if matches!(finding.section, Section::Policies | Section::Pods) {
-                    finding.message.push_str(&match why {
-                        Held::Until(until) => format!("; repair is paused until {until}"),
-                        Held::Unknown => "; it is not repaired until it is known whether repair is paused".to_owned(),
-                    });
-                }
+            let says = match why {
+                Held::Until(until) => format!("; repair is paused until {until}"),
+                Held::Unknown => "; it is not repaired until it is known whether repair is paused".to_owned(),
+            };
+            let is_about_one =
+                |finding: &&mut Finding| matches!(finding.section, Section::Policies | Section::Pods) && objects.contains(&finding.object);
+            for finding in draft.findings.iter_mut().filter(is_about_one) {
+                finding.message.push_str(&says);
             }
         }
         draft.findings.extend(self.findings.iter().cloned());

@@ -45,7 +45,7 @@ fn planned(world: &World, guard: &Guard, now: &str) -> Plan {
 }
 
 /// Sets the annotation of the guarded namespace, as JSON of any type.
-fn pause(world: &mut World, value: Value) {
+fn pause(world: &mut World, value: &Value) {
     world.namespaces[1]["metadata"]["annotations"] = json!({KEY: value});
 }
 
@@ -65,7 +65,7 @@ fn find<'p>(plan: &'p Plan, id: &str) -> Option<&'p Finding> {
 #[test]
 fn a_paused_namespace_keeps_its_findings_and_gets_no_repair_until_the_end() {
     let mut world = broken();
-    pause(&mut world, json!(LATER));
+    pause(&mut world, &json!(LATER));
     let paused = planned(&world, &guard(), NOW);
     assert_eq!((&paused.actions, &paused.suspended, &paused.memory), (&vec![], &vec![], &Memory::default()));
     assert_eq!(paused.paused, [Paused { namespace: NAMESPACE.to_owned(), until: time(LATER), objects: 3 }]);
@@ -92,7 +92,7 @@ fn a_paused_namespace_keeps_its_findings_and_gets_no_repair_until_the_end() {
 #[test]
 fn the_finding_about_all_policies_of_a_namespace_says_that_repair_is_paused() {
     let mut world = World::empty();
-    pause(&mut world, json!(LATER));
+    pause(&mut world, &json!(LATER));
     let plan = planned(&world, &guard(), NOW);
     assert!(find(&plan, "namespace-without-policies").unwrap().message.ends_with(SAYS));
     assert_eq!((plan.actions.len(), plan.paused[0].objects), (0, 27));
@@ -133,7 +133,7 @@ fn a_time_of_no_use_is_ignored_and_said() {
     ];
     for (value, why) in cases {
         let mut world = broken();
-        pause(&mut world, value.clone());
+        pause(&mut world, &value);
         let plan = planned(&world, &guard(), NOW);
         assert_eq!((plan.actions.len(), plan.paused.len()), (3, 0), "{value}");
         let finding = find(&plan, "pause-ignored").unwrap();
@@ -143,13 +143,13 @@ fn a_time_of_no_use_is_ignored_and_said() {
     }
     // The namespace of a guard without a break-glass group: whoever set the annotation was not allowed to.
     let mut world = broken();
-    pause(&mut world, json!(LATER));
+    pause(&mut world, &json!(LATER));
     let plan = planned(&world, &guard_with(&[], &[NAMESPACE]), NOW);
     assert_eq!((plan.actions.len(), plan.paused.len(), plan.due), (3, 0, None));
     assert!(find(&plan, "pause-ignored").unwrap().message.contains("no break-glass group is named"));
     // No text, and the past.
     for value in [json!(7), json!(null), json!(NOW), json!("2020-01-01T00:00:00+02:00")] {
-        pause(&mut world, value.clone());
+        pause(&mut world, &value);
         let plan = planned(&world, &guard(), NOW);
         assert_eq!((plan.actions.len(), plan.paused.len(), plan.due), (3, 0, None), "{value}");
         assert!(find(&plan, "pause-ignored").is_none() && find(&plan, "repair-paused").is_none(), "{value}");
@@ -160,7 +160,7 @@ fn a_time_of_no_use_is_ignored_and_said() {
 fn a_day_is_a_pause_and_a_time_that_is_too_far_becomes_one_a_day_before() {
     let mut world = broken();
     let until = "2026-11-30T10:00:00+02:00";
-    pause(&mut world, json!(until));
+    pause(&mut world, &json!(until));
     let far = planned(&world, &guard(), NOW);
     assert_eq!((far.actions.len(), far.due), (3, Some(time("2026-11-29T08:00:00Z"))));
     let day = planned(&world, &guard(), "2026-11-29T08:00:00Z");
@@ -173,7 +173,7 @@ fn nothing_is_repaired_while_it_is_not_known_whether_repair_is_paused() {
     let mut unread = snapshot(&world, NOW);
     unread.namespaces = Some(Err("not allowed to list the namespaces".to_owned()));
     let mut timeless = broken();
-    pause(&mut timeless, json!(LATER));
+    pause(&mut timeless, &json!(LATER));
     for snapshot in [&unread, &timeless.snapshot()] {
         let plan = plan(snapshot, &guard(), Repair::default(), &Memory::default(), Duration::ZERO);
         assert_eq!((plan.actions.len(), plan.paused.len()), (0, 0));
@@ -194,7 +194,7 @@ fn a_pause_does_not_change_what_is_known_of_a_fight() {
     let right = world.clone();
     world.change("abcdesktop-rights", |policy| policy["spec"]["ingress"] = json!([{}]));
     let mut paused = world.clone();
-    pause(&mut paused, json!(LATER));
+    pause(&mut paused, &json!(LATER));
     let step = |world: &World, memory: &Memory, minutes: u64| {
         plan(&snapshot(world, NOW), &guard, repair, memory, Duration::from_secs(minutes * 60))
     };
@@ -218,7 +218,7 @@ fn a_pause_does_not_change_what_is_known_of_a_fight() {
     assert_eq!(step(&world, &held.memory, 1).actions.len(), 1);
     // Thirty minutes without drift end a fight, paused or not.
     let mut quiet = right.clone();
-    pause(&mut quiet, json!(LATER));
+    pause(&mut quiet, &json!(LATER));
     let forgotten = step(&quiet, &fought.memory, 40);
     assert_eq!(forgotten.memory, Memory::default());
 }
@@ -230,7 +230,7 @@ fn a_pause_takes_the_repairs_away_and_nothing_else() {
         let guard = guard();
         let world = damaged(&changes);
         let mut paused = world.clone();
-        pause(&mut paused, json!(LATER));
+        pause(&mut paused, &json!(LATER));
         if is_turned {
             paused.namespaces.reverse();
             paused.policies.reverse();

@@ -1,5 +1,7 @@
 //! The annotation of a guarded namespace that pauses repair.
 
+#![allow(clippy::needless_pass_by_value, reason = "`json!` hands its values over by reference; a caller hands over what it made")]
+
 use netpol::verdict::settings::{Action, Enforcement};
 use netpol::verdict::{Guard, Settings};
 use serde_json::{Value, json};

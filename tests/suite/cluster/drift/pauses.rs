@@ -57,7 +57,7 @@ fn acts(value: &str) -> Vec<Act> {
     ]
 }
 
-/// Gives a user a ClusterRole in a namespace, or a role that may change the namespace itself.
+/// Gives a user a `ClusterRole` in a namespace, or a role that may change the namespace itself.
 fn allow(user: &str, namespace: &str, role: Option<&str>) {
     let group = "rbac.authorization.k8s.io";
     let name = format!("{user}-here");
@@ -97,7 +97,7 @@ fn nobody_else_can_pause_repair() {
         let value = ahead(HOUR);
         // An administrator of the cluster is not a member.
         for act in acts(&value) {
-            scene.denied(&act.by("dave", &["developers"]), &["repair-pause.validate", KEY, "not in a break-glass group (oncall)"]);
+            scene.denied(&act.clone().by("dave", &["developers"]), &["repair-pause.validate", KEY, "not in a break-glass group (oncall)"]);
             assert_eq!(annotation(name), json!(null), "after {act}");
         }
         // A user who may change the namespace and nothing else.
@@ -171,7 +171,7 @@ fn nobody_can_pause_repair_during_an_outage() {
     }
     let longer = ahead(2 * HOUR);
     for act in acts(&longer) {
-        let result = act.by("dave", &[]).run(name, false);
+        let result = act.clone().by("dave", &[]).run(name, false);
         let called = "failed calling webhook \"repair-pause.validate.netpol.abcdesktop.io\"";
         assert!(!result.ok && result.text.contains(called), "{act}: {}", result.text);
         assert_eq!(annotation(name), json!(value), "after {act}");
@@ -187,7 +187,7 @@ fn nobody_can_pause_repair_during_an_outage() {
     }
     guard.unregister();
     for act in acts(&longer) {
-        let result = act.by("dave", &[]).run(name, false);
+        let result = act.clone().by("dave", &[]).run(name, false);
         assert!(result.ok, "control of {act}: {}", result.text);
         assert_eq!(annotation(name), json!(longer), "control of {act}");
         annotate(name, None, "dave", &["system:masters"]);
