@@ -246,6 +246,21 @@ fn a_member_pauses_repair_until_the_pause_ends() {
     assert_eq!(metric("netpol_repairs_paused"), Some(0.0));
 }
 
+/// Also where nothing is repaired, and nothing else changes.
+#[test]
+fn a_pause_that_ends_is_no_finding_any_more() {
+    let name = "pause-report";
+    let guard = Guard::registered(name, &["--break-glass-group", "oncall"]);
+    guard.scene().given_policies("abcdesktop", &[]);
+    let controller = Controller::start(name, &["--break-glass-group", "oncall", "--neighbors", "allow"]);
+    let findings = |count: f64| controller.metric("netpol_findings{section=\"policies\"}") == Some(count);
+    until("nothing is found", || findings(0.0).then_some(()));
+    assert!(annotate(name, Some(&ahead(5)), "olga", &["oncall", "system:masters"]).ok());
+    until("the pause is found", || findings(1.0).then_some(()));
+    until("it has ended", || findings(0.0).then_some(()));
+    assert!(!annotation(name).is_null());
+}
+
 /// The annotation of a namespace that was not guarded when it was set, for a controller without a group.
 #[test]
 fn a_controller_without_a_group_ignores_every_pause() {
