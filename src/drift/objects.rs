@@ -141,6 +141,12 @@ impl NamespaceObject {
         }
     }
 
+    /// Returns whether another reading of the namespace has the same pause of repair. Labels do not count: a user who changes them
+    /// all the time must not hold up repair.
+    pub fn has_same_pause(&self, other: &NamespaceObject) -> bool {
+        (&self.name, &self.paused_until, self.is_terminating) == (&other.name, &other.paused_until, other.is_terminating)
+    }
+
     /// Returns the value of a label.
     pub(super) fn label(&self, key: &str) -> Option<&str> {
         self.labels.get(key).and_then(Value::as_str)

@@ -7,7 +7,7 @@ use crate::cluster::{Cluster, Collection, Form};
 use crate::drift::{Action, NamespaceObject, Plan};
 use crate::verdict::Guard;
 
-/// Returns whether the namespaces of the actions of a plan still are those that it is made of. If they cannot be read, they are not.
+/// Returns whether the namespaces of the actions of a plan have the pauses that the plan saw. If they cannot be read, they have not.
 pub(super) async fn are_seen(cluster: &Cluster, guard: &Guard, plan: &Plan, seen: &[NamespaceObject]) -> bool {
     if guard.settings.break_glass_groups.is_empty() {
         return true;
@@ -21,8 +21,12 @@ pub(super) async fn are_seen(cluster: &Cluster, guard: &Guard, plan: &Plan, seen
         let listed =
             cluster.list(&all, Form::Metadata, &format!("metadata.name={name}"), |object| Some(NamespaceObject::read(&object))).await;
         match listed {
-            Ok((listed, _)) if listed.iter().eq(seen.iter().filter(|namespace| namespace.name == name)) => {}
-            Ok(_) => return false,
+            Ok((listed, _)) => {
+                let is_same = |seen: &NamespaceObject| listed.iter().any(|namespace| namespace.has_same_pause(seen));
+                if !seen.iter().any(|seen| seen.name == name && is_same(seen)) {
+                    return false;
+                }
+            }
             Err(error) => {
                 tracing::warn!(namespace = name, %error, "cannot read whether repair is paused");
                 return false;
@@ -103,6 +107,8 @@ mod tests {
         let paused = json!({"netpol.abcdesktop.io/repair-paused-until": "2026-11-28T17:00:00Z"});
         assert_eq!(seen(&["oncall"], "200 OK", &list(&[namespace(&json!({}))])), (true, 1));
         assert_eq!(seen(&["oncall"], "200 OK", &list(&[namespace(&json!({"note": "x"}))])), (true, 1));
+        let relabeled = json!({"metadata": {"name": "desk", "labels": {"a": "b"}}});
+        assert_eq!(seen(&["oncall"], "200 OK", &list(&[relabeled])), (true, 1), "labels must not hold up repair");
         assert_eq!(seen(&["oncall"], "200 OK", &list(&[namespace(&paused)])), (false, 1));
         assert_eq!(seen(&["oncall"], "200 OK", &list(&[])), (false, 1));
         assert!(!seen(&["oncall"], "403 Forbidden", &json!({"kind": "Status", "status": "Failure", "code": 403, "reason": "Forbidden"})).0);
