@@ -145,6 +145,9 @@ pub struct JudgeArgs {
     ///
     /// To end it, restore the policy (`netpol render policies --only NAME | kubectl apply -f -`) and remove the annotation
     /// (`kubectl annotate networkpolicy NAME netpol.abcdesktop.io/break-glass-`).
+    ///
+    /// A member can also pause the repairs of `netpol controller` in a guarded namespace, for at most 24 hours: the annotation
+    /// `netpol.abcdesktop.io/repair-paused-until` of the namespace is the end of the pause.
     #[arg(long = "break-glass-group", value_name = "GROUP", env = "NETPOL_BREAK_GLASS_GROUP", value_delimiter = '\n')]
     #[arg(value_parser = user_or_group)]
     pub break_glass_groups: Vec<String>,

@@ -14,6 +14,16 @@ pub enum Target {
     Pod,
 }
 
+impl Target {
+    /// Returns the kind as the API names it.
+    pub fn kind(self) -> &'static str {
+        match self {
+            Target::NetworkPolicy => "NetworkPolicy",
+            Target::Pod => "Pod",
+        }
+    }
+}
+
 /// One write.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Action {

@@ -77,18 +77,13 @@ pub(super) enum Decision {
 impl Memory {
     /// Decides whether a drifted object is repaired at `now`, and remembers the repair.
     pub(super) fn drifted(&mut self, key: &Key, repair: Repair, now: Duration) -> Decision {
-        if self.repairs.get(key).is_some_and(|known| known.was_right && is_quiet(known, now)) {
-            self.repairs.remove(key);
-        }
-        let Some(known) = self.repairs.get_mut(key) else {
+        let Some(known) = self.drifting(key, now) else {
             if repair.attempts == 0 {
                 return Decision::Suspend { attempts: 0 };
             }
             self.repairs.insert(key.clone(), Repairs { attempts: 1, last_attempt: now, last_drift: now, was_right: false });
             return Decision::Act;
         };
-        known.last_drift = now;
-        known.was_right = false;
         if known.attempts >= repair.attempts {
             return Decision::Suspend { attempts: known.attempts };
         }
@@ -98,6 +93,22 @@ impl Memory {
         known.attempts += 1;
         known.last_attempt = now;
         Decision::Act
+    }
+
+    /// Notes that an object drifts whose repair waits for the end of a pause: it is not tried, and earlier repairs stay known.
+    pub(super) fn held(&mut self, key: &Key, now: Duration) {
+        self.drifting(key, now);
+    }
+
+    /// Returns the earlier repairs of an object that drifts, unless they are forgotten.
+    fn drifting(&mut self, key: &Key, now: Duration) -> Option<&mut Repairs> {
+        if self.repairs.get(key).is_some_and(|known| known.was_right && is_quiet(known, now)) {
+            self.repairs.remove(key);
+        }
+        let known = self.repairs.get_mut(key)?;
+        known.last_drift = now;
+        known.was_right = false;
+        Some(known)
     }
 
     /// Notes that every object of a kind in a namespace is without drift, except `drifted`.

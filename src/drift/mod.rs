@@ -16,6 +16,7 @@
 //! | `action` | the writes that repair an object |
 //! | `plan`, `draft` | the plan of a snapshot; the findings and repairs that it collects |
 //! | `policies`, `pods`, `registration`, `neighbors`, `foreign`, `plugins` | the sections of a plan |
+//! | `pause` | pauses of repair, which members of a break-glass group set on a namespace |
 //! | `memory` | the repairs of each object: when the next one may be tried, and when they are suspended |
 //! | `probe` | the policy of a dry run that tests whether the webhook is called |
 
@@ -26,6 +27,7 @@ mod foreign;
 mod memory;
 mod neighbors;
 mod objects;
+mod pause;
 mod plan;
 mod plugins;
 mod pods;
@@ -40,6 +42,7 @@ pub use action::{Action, FIELD_MANAGER, Target};
 pub use finding::{Finding, NotEvaluated, Object, Section, Severity};
 pub use memory::{Key, Memory, Repair, Suspended};
 pub use objects::{ForeignObject, NamespaceObject, PodObject, PolicyObject, Writer};
+pub use pause::Paused;
 pub use plan::{Plan, plan};
 pub use plugins::{DaemonSetObject, K3sServer, Network, applying};
 pub use snapshot::{ForeignList, Pods, Read, Snapshot, Webhooks};

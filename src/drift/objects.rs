@@ -5,7 +5,7 @@ use std::fmt;
 use serde_json::{Map, Value, json};
 
 use crate::documents::values::{map, text};
-use crate::verdict::annotations::{BREAK_GLASS, MIRROR};
+use crate::verdict::annotations::{BREAK_GLASS, MIRROR, REPAIR_PAUSED};
 
 /// A `NetworkPolicy`.
 #[derive(Clone, PartialEq)]
@@ -57,6 +57,8 @@ pub struct NamespaceObject {
     pub name: String,
     /// Whether it has a `deletionTimestamp`.
     pub is_terminating: bool,
+    /// The value of the annotation that pauses repair.
+    pub(super) paused_until: Option<String>,
     pub(super) labels: Map<String, Value>,
 }
 
@@ -134,8 +136,15 @@ impl NamespaceObject {
         NamespaceObject {
             name: owned(object, "/metadata/name"),
             is_terminating: is_terminating(object),
+            paused_until: map(object, "/metadata/annotations").get(REPAIR_PAUSED).and_then(Value::as_str).map(str::to_owned),
             labels: map(object, "/metadata/labels"),
         }
+    }
+
+    /// Returns whether another reading of the namespace has the same pause of repair. Labels do not count: a user who changes them
+    /// all the time must not hold up repair.
+    pub fn has_same_pause(&self, other: &NamespaceObject) -> bool {
+        (&self.name, &self.paused_until, self.is_terminating) == (&other.name, &other.paused_until, other.is_terminating)
     }
 
     /// Returns the value of a label.

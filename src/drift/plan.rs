@@ -3,11 +3,14 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use super::action::{Action, FIELD_MANAGER};
 use super::draft::{Draft, Wanted};
 use super::finding::{Finding, NotEvaluated, Section};
 use super::memory::{Decision, Key, Memory, Repair, Suspended};
 use super::objects::NamespaceObject;
+use super::pause::{Paused, Pauses};
 use super::snapshot::{Read, Snapshot};
 use super::{foreign, neighbors, plugins, pods, policies, registration};
 use crate::verdict::Guard;
@@ -23,6 +26,10 @@ pub struct Plan {
     pub actions: Vec<Action>,
     /// The objects whose repairs are suspended, sorted.
     pub suspended: Vec<Suspended>,
+    /// The guarded namespaces whose repair is paused, sorted.
+    pub paused: Vec<Paused>,
+    /// When a pause begins or ends: from then on, the plan of the same objects is another one.
+    pub due: Option<Timestamp>,
     /// The memory for the next plan, if every action is tried.
     pub memory: Memory,
 }
@@ -66,7 +73,10 @@ pub fn plan(snapshot: &Snapshot, guard: &Guard, repair: Repair, memory: &Memory,
         Some(Err(reason)) => draft.skip(Section::Plugins, reason),
         Some(Ok(network)) => plugins::plan(&mut draft, guard, network),
     }
-    decide(draft, repair, memory, now)
+    let pauses = Pauses::of(snapshot, guard);
+    let held = pauses.hold(&mut draft);
+    let plan = decide(draft, &held, repair, memory, now);
+    Plan { paused: pauses.paused(&held), due: pauses.due, ..plan }
 }
 
 /// Whether a guarded namespace exists.
@@ -90,8 +100,8 @@ fn terminating(namespace: &str) -> String {
     format!("the namespace {namespace} is terminating")
 }
 
-/// Chooses the repairs that are due, and sorts.
-fn decide(draft: Draft, repair: Repair, memory: &Memory, now: Duration) -> Plan {
+/// Chooses the repairs that are due, and sorts. `held` are the repairs that wait for the end of a pause.
+fn decide(draft: Draft, held: &[Wanted], repair: Repair, memory: &Memory, now: Duration) -> Plan {
     let Draft { mut findings, mut not_evaluated, mut wanted, evaluated } = draft;
     let sorted = |finding: &Finding| (finding.section, finding.object.clone(), finding.id, finding.message.clone());
     findings.sort_by_cached_key(sorted);
@@ -99,9 +109,12 @@ fn decide(draft: Draft, repair: Repair, memory: &Memory, now: Duration) -> Plan 
     not_evaluated.dedup();
     wanted.sort_by(|left, right| left.key.cmp(&right.key));
     let mut plan = Plan { findings, not_evaluated, memory: memory.clone(), ..Plan::default() };
-    let drifted: BTreeSet<Key> = wanted.iter().map(|wanted| wanted.key.clone()).collect();
+    let drifted: BTreeSet<Key> = wanted.iter().chain(held).map(|wanted| wanted.key.clone()).collect();
     for (target, namespace) in evaluated {
         plan.memory.right(target, &namespace, &drifted, now);
+    }
+    for Wanted { key, .. } in held {
+        plan.memory.held(key, now);
     }
     for Wanted { key, action, writer } in wanted {
         match plan.memory.drifted(&key, repair, now) {

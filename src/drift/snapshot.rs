@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::Timestamp;
 use serde_json::Value;
 
 use super::objects::{ForeignObject, NamespaceObject, PodObject, PolicyObject};
@@ -16,6 +17,8 @@ pub type Read<T> = Result<T, String>;
 /// findings are about an object that is newer than the first part.
 #[derive(Debug, Default)]
 pub struct Snapshot {
+    /// When it was made. Without it, it is not known which pauses of repair have ended.
+    pub time: Option<Timestamp>,
     /// The `NetworkPolicies`, by guarded namespace.
     pub policies: BTreeMap<String, Read<Vec<PolicyObject>>>,
     /// The pods, by guarded namespace.

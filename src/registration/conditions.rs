@@ -164,6 +164,17 @@ pub(super) fn network_annotations_change<'k>(plugin_writers: impl IntoIterator<I
     Condition { name: "network-annotations-change", expression }
 }
 
+/// Matches namespaces that get the annotation that pauses repair, or another value of it. Its removal is always allowed, so it
+/// must not depend on the webhook.
+pub(super) fn repair_is_paused() -> Condition {
+    let key = literal(annotations::REPAIR_PAUSED);
+    let expression = format!(
+        "object.metadata.?annotations[?{key}].hasValue() \
+         && ({NOT_UPDATE} || object.metadata.?annotations[?{key}] != oldObject.metadata.?annotations[?{key}])"
+    );
+    Condition { name: "repair-is-paused", expression }
+}
+
 /// Excludes the network plugin, whose own objects must not depend on the webhook.
 pub(super) fn not_by_plugin<'k>(users: impl IntoIterator<Item = &'k str>) -> Condition {
     Condition { name: "not-the-network-plugin", expression: format!("!(request.userInfo.username in {})", list(users)) }
@@ -241,6 +252,7 @@ mod tests {
             labels_or_network_change(&[]),
             binding_carries([], &[]),
             network_annotations_change([], &[]),
+            repair_is_paused(),
             not_by_plugin([]),
             not_by_namespace_controller([]),
             ends_a_deletion(),

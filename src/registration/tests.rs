@@ -72,6 +72,7 @@ fn each_webhook_has_its_failure_policy_timeout_and_scope() {
             "system-neighbors.validate.netpol.abcdesktop.io Ignore 5 s In kube-system,netpol-system",
             "plugin-policies.validate.netpol.abcdesktop.io Ignore 5 s In abcdesktop",
             "namespaces.validate.netpol.abcdesktop.io Ignore 5 s In abcdesktop",
+            "repair-pause.validate.netpol.abcdesktop.io Fail 5 s In abcdesktop",
         ]
     );
     for webhook in webhooks(&manifests) {

@@ -219,6 +219,14 @@ fn validating(registration: &Registration<'_>) -> Vec<Value> {
             rules: namespaces(),
             conditions: vec![conditions::network_annotations_change(plugin_writers, &settings.network_annotation_keys)],
         },
+        // Only a member of a break-glass group pauses repair, whatever enforcement is.
+        Webhook {
+            name: "repair-pause",
+            failure_policy: FailurePolicy::Fail,
+            scope: Scope::Guarded,
+            rules: namespaces(),
+            conditions: vec![conditions::repair_is_paused()],
+        },
     ]);
     webhooks.into_iter().map(|webhook| Value::Object(webhook.manifest(registration, "validate", VALIDATE_TIMEOUT))).collect()
 }

@@ -1,6 +1,16 @@
 //! The keys of annotations that verdicts read.
 
+use jiff::Timestamp;
+
 pub use crate::canon::BREAK_GLASS;
+
+/// Pauses the repair of a guarded namespace, on which a member of a break-glass group sets it. Its value is the end of the pause.
+pub const REPAIR_PAUSED: &str = "netpol.abcdesktop.io/repair-paused-until";
+
+/// Returns the time that is the value of the annotation [`REPAIR_PAUSED`], as RFC 3339 writes it; `None` if it is no time.
+pub fn pause_end(value: &str) -> Option<Timestamp> {
+    value.parse().ok()
+}
 
 /// Marks the dry run of a policy as a probe: `netpol check` tests with it whether the webhook is called.
 pub const PROBE: &str = "netpol.abcdesktop.io/probe";
@@ -100,5 +110,5 @@ pub const NAMESPACE_NETWORK: &[&str] = &[
 
 /// Returns the key if a verdict reads it, unless only a flag adds it.
 pub fn known(key: &str) -> Option<&'static str> {
-    NETWORK.iter().chain(NAMESPACE_NETWORK).chain(&[MIRROR, BREAK_GLASS, PROBE]).find(|known| **known == key).copied()
+    NETWORK.iter().chain(NAMESPACE_NETWORK).chain(&[MIRROR, BREAK_GLASS, PROBE, REPAIR_PAUSED]).find(|known| **known == key).copied()
 }

@@ -88,10 +88,11 @@ impl Verdict {
     }
 }
 
-/// Decides about a request. A fault or a probe is always denied, and a violation is denied unless enforcement is softened.
+/// Decides about a request. A fault, a probe and what no enforcement softens are always denied, and a violation is denied unless
+/// enforcement is softened.
 pub fn conclude(findings: &[Finding], enforcement: Enforcement) -> Verdict {
     let gravest = findings.iter().map(|finding| finding.severity).max();
-    let denied_from = if enforcement == Enforcement::Deny { Severity::Deny } else { Severity::Probe };
+    let denied_from = if enforcement == Enforcement::Deny { Severity::Deny } else { Severity::AlwaysDeny };
     let denied = gravest >= Some(denied_from);
     Verdict {
         denial: denied.then(|| denial(findings, gravest, denied_from)),
@@ -240,6 +241,17 @@ mod tests {
         assert_eq!((warnings.len(), warnings.last().unwrap().as_str()), (16, "and 85 more warnings"));
         let warnings = of(1000);
         assert_eq!((warnings.len(), warnings.last().unwrap().as_str()), (4, "and 97 more warnings"));
+    }
+
+    #[test]
+    fn what_no_enforcement_softens_is_denied_and_recorded() {
+        let findings = [finding(Severity::Deny, "softened"), finding(Severity::AlwaysDeny, "no")];
+        for (enforcement, message) in [(Enforcement::Deny, "softened; no"), (Enforcement::Warn, "no"), (Enforcement::Audit, "no")] {
+            let verdict = conclude(&findings, enforcement);
+            assert_eq!((verdict.softened, verdict.on_record, verdict.outcome()), (false, true, Outcome::Denied), "{enforcement:?}");
+            let denial = verdict.denial.unwrap();
+            assert_eq!((denial.cause, &*denial.message), (Cause::Violation, message));
+        }
     }
 
     #[test]

@@ -27,6 +27,11 @@ impl<'r> Ctx<'r> {
         self.settings().plugin_writers.iter().any(|writer| self.request.user == **writer)
     }
 
+    /// Returns whether the user is a member of a break-glass group.
+    pub(super) fn is_by_break_glass_member(self) -> bool {
+        self.settings().break_glass_groups.iter().any(|group| self.request.is_member(group))
+    }
+
     /// Returns the accepted policies of the request's namespace.
     pub(super) fn policies(self) -> Option<Accepted<'r>> {
         self.canons().policies(&self.request.namespace)

@@ -50,6 +50,8 @@ pub enum Rule {
     Neighbor,
     /// The break-glass annotation is used, or a user who is not a member sets it.
     BreakGlass,
+    /// A guarded namespace gets the annotation that pauses repair, or another value of it.
+    RepairPause,
     /// A policy means what another accepted canon says, or changes to it.
     OtherCanon,
     /// A probe: the dry run of a policy with the probe annotation. It is neither counted nor recorded.
@@ -70,6 +72,8 @@ pub enum Severity {
     Noted,
     /// Denied, unless enforcement is softened.
     Deny,
+    /// Denied whatever enforcement is: softened enforcement relies on what the request would switch off.
+    AlwaysDeny,
     /// Always denied, and never recorded: the request is a probe.
     Probe,
     /// Always denied: the request cannot be understood.

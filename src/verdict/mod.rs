@@ -18,7 +18,7 @@
 //! | `claims`, `controllers` | who may claim an identity; the controllers that create the pods of workloads |
 //! | `pods/`, `bindings`, `workloads` | the judges of pods, of bindings, and of the objects that create pods |
 //! | `network_policies/`, `foreign_policies` | the judges of `NetworkPolicy` objects and of foreign policies |
-//! | `namespaces` | the judge of neighbor namespaces |
+//! | `namespaces`, `pause` | the judge of namespaces; the annotation of a namespace that pauses repair |
 //! | `annotations`, `foreign` | the annotations and the foreign policy kinds that are known |
 //! | `finding`, `judgment` | what a judge found; its findings with the changes of labels |
 //! | `sentence`, `words` | the sentence of a finding; parts of sentences |
@@ -41,6 +41,7 @@ mod judge;
 mod judgment;
 mod namespaces;
 mod network_policies;
+mod pause;
 mod pods;
 pub mod request;
 pub mod restore;

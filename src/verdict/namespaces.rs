@@ -1,10 +1,11 @@
 //! Namespaces. Canonical peers select neighbor namespaces by labels, and every user who may label a namespace can set
 //! these: a finding needs a selector that matches the labels before the request or after it, and not both. Annotations of a
-//! guarded namespace can open another network to its pods.
+//! guarded namespace can open another network to its pods, or pause repair.
 
 use super::ctx::Ctx;
 use super::facts::{Labels, Namespace, Objects, Step};
 use super::finding::{Finding, Rule};
+use super::pause;
 use super::pods::network;
 use super::sentence::Sentence;
 use super::words::{List, Named};
@@ -20,7 +21,9 @@ pub(super) fn validate(ctx: Ctx<'_>, objects: &Objects<Namespace<'_>>) -> Vec<Fi
     let named = ctx.named("namespace", &new.name, &new.generate_name);
     let mut findings = neighbors(ctx, named, &new.labels, old.map(|old| &old.labels));
     if ctx.canons().policies(named.name).is_some() {
-        findings.extend(network::namespace_annotations(ctx, named, &new.annotations, old.map(|old| &old.annotations)));
+        let old = old.map(|old| &old.annotations);
+        findings.extend(network::namespace_annotations(ctx, named, &new.annotations, old));
+        findings.extend(pause::judge(ctx, named, &new.annotations, old));
     }
     findings
 }

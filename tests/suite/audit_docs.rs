@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 
 use crate::support::root;
 
-const RULES: [Rule; 22] = [
+const RULES: [Rule; 23] = [
     Rule::UngrantedLabel,
     Rule::LabelValue,
     Rule::MissingLabel,
@@ -40,6 +40,7 @@ const RULES: [Rule; 22] = [
     Rule::Neighbor,
     Rule::OtherCanon,
     Rule::BreakGlass,
+    Rule::RepairPause,
     Rule::NotUnderstood,
 ];
 
@@ -122,6 +123,17 @@ fn example(rule: Rule) -> (&'static str, Vec<u8>) {
         Rule::BreakGlass => (
             "A member of a break-glass group used the break-glass annotation, and the request is admitted without checks. Requests of other users with the annotation are denied.",
             broken_glass(),
+        ),
+        Rule::RepairPause => (
+            "A member of a break-glass group paused repair in a guarded namespace. Requests of other users that set or change the annotation are denied \
+             regardless of `--enforcement`.",
+            review(
+                "CREATE",
+                ["", "Namespace", "namespaces"],
+                "abcdesktop",
+                &json!({"object": {"apiVersion": "v1", "kind": "Namespace", "metadata": {
+                "name": "abcdesktop", "annotations": {"netpol.abcdesktop.io/repair-paused-until": "2026-11-22T18:00:00Z"}}}}),
+            ),
         ),
         Rule::Probe => unreachable!("a probe has no line"),
         Rule::NotUnderstood => (

@@ -283,6 +283,22 @@ fn a_leftover_break_glass_annotation_of_a_stored_policy_is_named_as_that() {
 }
 
 #[test]
+fn a_pause_of_a_stored_namespace_is_named_as_that() {
+    let mut namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "abcdesktop", "annotations": {
+        "netpol.abcdesktop.io/repair-paused-until": "2026-11-28T17:00:00Z"}}});
+    let found = |namespace: &Value| report(&["--partial", "--break-glass-group", "sre"], &namespace.to_string());
+    let report_ = found(&namespace);
+    assert_eq!((findings(&report_), &report_["clean"]), (vec![("repair-pause", "abcdesktop")], &json!(false)));
+    let message = report_["findings"][0]["message"].as_str().unwrap();
+    assert!(message.contains("only a member of a break-glass group can apply it") && !message.contains("the user"), "{message}");
+    namespace["status"] = json!({"phase": "Active"});
+    let report_ = found(&namespace);
+    assert_eq!((findings(&report_), &report_["clean"]), (vec![("repair-pause", "abcdesktop")], &json!(true)));
+    let message = report_["findings"][0]["message"].as_str().unwrap();
+    assert!(message.ends_with("kubectl annotate namespace abcdesktop netpol.abcdesktop.io/repair-paused-until-"), "{message}");
+}
+
+#[test]
 fn an_extra_policy_is_a_finding_if_it_allows_more() {
     let subject = json!({"matchLabels": {"run": "mongodb-od"}});
     let closed = policy("closed", &json!({"podSelector": subject, "policyTypes": ["Ingress"]}));

@@ -5,7 +5,9 @@ use crate::canon::BREAK_GLASS;
 use crate::cli::manifests::Manifest;
 use crate::cli::manifests::created::Judged;
 use crate::cli::manifests::display::{KindAndName, printable};
+use crate::documents::text::quoted;
 use crate::documents::values;
+use crate::verdict::annotations::REPAIR_PAUSED;
 use crate::verdict::{self, Rule, Severity, restore};
 
 /// The rule for a running pod that lacks granted labels.
@@ -56,6 +58,28 @@ pub(super) fn name_break_glass(manifest: &Manifest, namespace: &str, findings: &
             )
             .into()
         };
+    }
+}
+
+/// Names the annotation that pauses repair: in a cluster as a pause, because the user who set it was allowed to; in a file as a
+/// condition for the user who applies it.
+pub(super) fn name_pause(manifest: &Manifest, findings: &mut [verdict::Finding]) {
+    for finding in findings.iter_mut().filter(|finding| finding.rule == Rule::RepairPause) {
+        let named = KindAndName(manifest);
+        finding.message = if is_live(manifest) {
+            finding.severity = Severity::Warn;
+            let name = quoted(manifest.name());
+            format!(
+                "{named} has annotation {REPAIR_PAUSED}: until the time that it states, the drift controller repairs nothing in the \
+                 namespace. To end it: kubectl annotate namespace {name} {REPAIR_PAUSED}-"
+            )
+        } else {
+            format!(
+                "{named} in the file carries the annotation {REPAIR_PAUSED}: only a member of a break-glass group can apply it. \
+                 Remove the annotation from the file"
+            )
+        }
+        .into();
     }
 }
 

@@ -122,7 +122,7 @@ impl Finding {
         let severity = match severity {
             Severity::Info => "info",
             Severity::Warn | Severity::Noted => "warn",
-            Severity::Deny | Severity::Probe | Severity::Fault => "deny",
+            Severity::Deny | Severity::AlwaysDeny | Severity::Probe | Severity::Fault => "deny",
         };
         Finding { object: object.clone(), rule: rule_name(rule), severity, message: message.into(), differences, witness }
     }
@@ -246,6 +246,7 @@ impl<'c> Checker<'c> {
             is_judged = true;
             let mut judged = created::judge(&self.guard_of(namespace), &Requester::default(), manifest, namespace)?;
             live::name_break_glass(manifest, namespace, &mut judged.findings);
+            live::name_pause(manifest, &mut judged.findings);
             live::raise_claims(manifest, &mut judged.findings);
             let lacking =
                 live::lacks_labels(manifest, &judged, namespace).map(|message| Finding::denies(object.clone(), LACKS_LABEL, message));

@@ -38,6 +38,8 @@ pub(super) enum Reason {
     RepairFailed,
     /// Repairs of an object are suspended, because another client undoes them.
     RepairSuspended,
+    /// Repair of a namespace is paused by a member of a break-glass group.
+    RepairPaused,
     /// A canonical policy is missing.
     PolicyMissing,
     /// A pod got the labels that it is granted.
@@ -57,6 +59,7 @@ impl Reason {
             Reason::DriftRepaired => "DriftRepaired",
             Reason::RepairFailed => "RepairFailed",
             Reason::RepairSuspended => "RepairSuspended",
+            Reason::RepairPaused => "RepairPaused",
             Reason::PolicyMissing => "PolicyMissing",
             Reason::PodLabeled => "PodLabeled",
             Reason::PodNotLabeled => "PodNotLabeled",
@@ -67,7 +70,7 @@ impl Reason {
 
     fn action(self) -> &'static str {
         match self {
-            Reason::DriftRepaired | Reason::RepairFailed | Reason::RepairSuspended | Reason::PodLabeled => "Repair",
+            Reason::DriftRepaired | Reason::RepairFailed | Reason::RepairSuspended | Reason::RepairPaused | Reason::PodLabeled => "Repair",
             Reason::ProbeFailed => "Probe",
             _ => "Observe",
         }

@@ -34,6 +34,7 @@ pub(super) struct Metrics {
     findings: Gauges,
     not_evaluated: Gauges,
     suspended: Gauge,
+    paused: Gauge,
     repairs: Counters,
     contact: Family<[(Word, Word); 1], Gauge<f64, AtomicU64>>,
     probe: Gauges,
@@ -48,6 +49,7 @@ impl Metrics {
             findings: Family::default(),
             not_evaluated: Family::default(),
             suspended: Gauge::default(),
+            paused: Gauge::default(),
             repairs: Family::default(),
             contact: Family::default(),
             probe: Family::default(),
@@ -58,6 +60,7 @@ impl Metrics {
         all.register("findings", "What is wrong in the cluster, by section", metrics.findings.clone());
         all.register("not_evaluated", "Checks that could not be made, by section", metrics.not_evaluated.clone());
         all.register("repairs_suspended", "Objects whose repairs are suspended", metrics.suspended.clone());
+        all.register("repairs_paused", "Objects that wait for the end of a pause of repair", metrics.paused.clone());
         all.register("repairs", "Repairs, by kind of object and outcome", metrics.repairs.clone());
         let contact = "When the API server last responded to a watch, as Unix time";
         all.register_with_unit("watch_last_contact", contact, Unit::Seconds, metrics.contact.clone());
@@ -83,6 +86,7 @@ impl Metrics {
             self.not_evaluated.get_or_create(&[("section", section.name())]).set(number(skipped));
         }
         self.suspended.set(number(plan.suspended.len()));
+        self.paused.set(number(plan.paused.iter().map(|paused| paused.objects).sum()));
     }
 
     pub(super) fn set_leader(&self, is_leader: bool) {

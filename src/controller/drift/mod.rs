@@ -14,7 +14,7 @@
 //! | `run` | the tasks, and the loop that plans |
 //! | `store`, `stores` | what one watch has told; everything that is watched, and its snapshot |
 //! | `watches`, `foreign` | the watches; the lists of foreign policies |
-//! | `act` | writes repairs |
+//! | `pauses`, `act` | whether every pause of repair was seen; writes repairs |
 //! | `tell`, `events`, `quota` | what is said once; events; how many are written |
 //! | `report` | the report object |
 //! | `probe` | tests whether the webhook is called |
@@ -24,6 +24,7 @@ mod act;
 mod events;
 mod foreign;
 mod metrics;
+mod pauses;
 mod probe;
 mod quota;
 mod report;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
@@ -14,10 +15,10 @@ use super::report::{Line, Outcome as Reported, Reports};
 use super::status::Status;
 use super::stores::Shared;
 use super::tell::{Teller, Told, kind};
-use super::{DriftOptions, Mode, foreign, probe, watches};
+use super::{DriftOptions, Mode, foreign, pauses, probe, watches};
 use crate::cluster::Cluster;
 use crate::controller::election::{Election, Leadership};
-use crate::drift::{Action, Memory, Plan, Severity, Target, plan};
+use crate::drift::{Action, Memory, Plan, Severity, Snapshot, Target, plan};
 use crate::verdict::Guard;
 
 /// Changes that arrive within this time are planned together.
@@ -70,6 +71,7 @@ pub async fn run(cluster: Cluster, guard: Arc<Guard>, options: DriftOptions, sta
         memory: Memory::default(),
         probes,
         status,
+        due: None,
     };
     tasks.spawn(async move { conductor.run().await });
     let ended = tokio::select! {
@@ -98,6 +100,8 @@ struct Conductor {
     probes: watch::Receiver<probe::Results>,
     reports: Reports,
     status: Arc<Status>,
+    /// When a pause of repair begins or ends.
+    due: Option<Timestamp>,
 }
 
 impl Conductor {
@@ -116,7 +120,8 @@ impl Conductor {
             self.status.alive();
             let is_leader = self.leadership.borrow().is_leader();
             self.status.metrics().set_leader(is_leader);
-            if !is_changed && !is_waiting && is_leader == was_leader {
+            let is_due = self.due.is_some_and(|due| due <= Timestamp::now());
+            if !is_changed && !is_waiting && !is_due && is_leader == was_leader {
                 continue;
             }
             if is_leader && !was_leader {
@@ -130,19 +135,24 @@ impl Conductor {
 
     /// Makes one plan, tells and acts. Returns whether something waits for a later plan, without a change.
     async fn step(&mut self, is_leader: bool) -> bool {
-        let snapshot = self.shared.lock().snapshot();
+        let snapshot = Snapshot { time: Some(Timestamp::now()), ..self.shared.lock().snapshot() };
         let mut planned = plan(&snapshot, &self.guard, self.options.repair, &self.memory, self.shared.now());
-        drop(snapshot);
+        let namespaces = snapshot.namespaces.and_then(Result::ok).unwrap_or_default();
+        self.due = planned.due;
         self.probes.borrow().add_to(&mut planned);
         let is_acting = is_leader && self.options.mode == Mode::Repair;
         if !is_acting {
-            // Nothing was tried, so nothing is remembered and nothing is suspended.
+            // Nothing was tried, so nothing is remembered, and nothing is suspended or waits.
             planned.suspended.clear();
+            planned.paused.clear();
         }
         self.status.metrics().show(&planned);
         self.status.metrics().set_probe(self.probes.borrow().word());
         self.teller.tell(&mut self.told, &planned, is_leader);
         let mut is_waiting = false;
+        if is_acting && !planned.actions.is_empty() && !pauses::are_seen(&self.cluster, &self.guard, &planned, &namespaces).await {
+            return true;
+        }
         if is_acting {
             self.memory = std::mem::take(&mut planned.memory);
             is_waiting = !planned.findings.is_empty();

@@ -60,6 +60,11 @@ impl Status {
         }];
         lines.extend(plan.not_evaluated.iter().map(|skipped| format!("not evaluated: {}: {}", skipped.section.name(), skipped.reason)));
         lines.extend(plan.suspended.iter().map(|suspended| format!("repairs of \"{}\" are suspended", suspended.key.name)));
+        lines.extend(plan.paused.iter().map(|paused| {
+            let (namespace, until, objects) = (&paused.namespace, paused.until, paused.objects);
+            let wait = if objects == 1 { "1 object waits".to_owned() } else { format!("{objects} objects wait") };
+            format!("repair in namespace \"{namespace}\" is paused until {until}: {wait}")
+        }));
         *self.summary.lock().unwrap_or_else(PoisonError::into_inner) = lines;
     }
 

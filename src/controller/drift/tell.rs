@@ -64,6 +64,9 @@ impl Teller {
             tracing::warn!(id = finding.id, kind, namespace, name, "{}", finding.message);
         }
         let reason = match (finding.section, finding.id) {
+            (_, "repair-paused") => Reason::RepairPaused,
+            // The controller does what it always does.
+            (_, "pause-ignored") => return,
             (_, "policy-missing" | "namespace-without-policies") => Reason::PolicyMissing,
             (Section::Policies, _) => Reason::DriftDetected,
             (Section::Pods, _) => Reason::PodNotLabeled,
@@ -137,8 +140,5 @@ impl Teller {
 
 /// Returns the kind of an object that is repaired.
 pub(super) fn kind(target: Target) -> &'static str {
-    match target {
-        Target::NetworkPolicy => "NetworkPolicy",
-        Target::Pod => "Pod",
-    }
+    target.kind()
 }

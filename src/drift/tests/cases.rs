@@ -127,6 +127,7 @@ fn nothing_is_planned_for_what_is_terminating() {
 fn nothing_is_planned_for_what_could_not_be_read() {
     let reason = || "not allowed to list the networkpolicies".to_owned();
     let snapshot = Snapshot {
+        time: None,
         policies: BTreeMap::from([(NAMESPACE.to_owned(), Err(reason()))]),
         pods: BTreeMap::from([(NAMESPACE.to_owned(), Err(reason()))]),
         namespaces: Some(Err(reason())),

@@ -2,5 +2,6 @@
 
 mod cases;
 mod own_canons;
+mod pauses;
 mod properties;
 mod world;

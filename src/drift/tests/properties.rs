@@ -53,13 +53,13 @@ fn only_another_meaning_is_repaired() {
 }
 
 /// A change of a cluster: which object, what happens to it, and a spec.
-type Damage = (usize, u8, Value);
+pub(super) type Damage = (usize, u8, Value);
 
-fn damage() -> impl Strategy<Value = Vec<Damage>> {
+pub(super) fn damage() -> impl Strategy<Value = Vec<Damage>> {
     proptest::collection::vec((0_usize..64, 0_u8..8, spec()), 0..12)
 }
 
-fn damaged(changes: &[Damage]) -> World {
+pub(super) fn damaged(changes: &[Damage]) -> World {
     let mut world = World::of(&guard());
     for (number, (place, kind, spec)) in changes.iter().enumerate() {
         let Some(name) = world.policies.get(place % world.policies.len().max(1)).map(|policy| policy["metadata"]["name"].clone()) else {

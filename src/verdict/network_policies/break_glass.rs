@@ -25,7 +25,7 @@ pub(super) fn stored(ctx: Ctx<'_>, named: Named<'_>, before: Option<&str>, after
             let message = restore::leftover_break_glass(&ctx.request.namespace, &Plain(named.name).to_string());
             BreakGlass::NotUsed(Some(Finding::new(Rule::BreakGlass, Severity::Warn, message)))
         }
-        Some(_) if !is_member(ctx) => {
+        Some(_) if !ctx.is_by_break_glass_member() => {
             let message =
                 format!("{named} has annotation {BREAK_GLASS}, but the user is not in a break-glass group. Remove the annotation");
             BreakGlass::NotUsed(Some(Finding::new(Rule::BreakGlass, Severity::Deny, message)))
@@ -44,7 +44,7 @@ const DELETE: &str = "delete:";
 /// Returns the finding for a member who deletes a policy that has the annotation, with a reason for the deletion.
 pub(super) fn deleted(ctx: Ctx<'_>, named: Named<'_>, reason: Option<&str>) -> Option<Finding> {
     let reason = reason.filter(|reason| reason.trim().strip_prefix(DELETE).is_some_and(|reason| !reason.trim().is_empty()))?;
-    is_member(ctx).then(|| used(ctx, named, reason))
+    ctx.is_by_break_glass_member().then(|| used(ctx, named, reason))
 }
 
 /// Returns how a member of a break-glass group can delete a policy; `None` if there is no such group.
@@ -67,8 +67,4 @@ fn used(ctx: Ctx<'_>, named: Named<'_>, reason: &str) -> Finding {
         Plain(reason.trim())
     );
     Finding::new(Rule::BreakGlass, Severity::Noted, message)
-}
-
-fn is_member(ctx: Ctx<'_>) -> bool {
-    ctx.settings().break_glass_groups.iter().any(|group| ctx.request.is_member(group))
 }

@@ -5,6 +5,7 @@ mod claims;
 mod faults;
 mod made;
 mod neighbors;
+mod pauses;
 mod pods;
 mod policies;
 mod probe;

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use anyhow::anyhow;
+use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::cli::exit::Failure;
@@ -37,7 +38,8 @@ impl Reading {
     /// # Errors
     /// The API server does not respond, or rejects the credentials.
     pub(super) async fn new(cluster: &Cluster, guard: &Guard, registration: &str, wanted: &BTreeSet<Section>) -> Result<Reading, Failure> {
-        let mut reading = Reading { snapshot: Snapshot::default(), configurations: Vec::new(), first_version: u64::MAX };
+        let snapshot = Snapshot { time: Some(Timestamp::now()), ..Snapshot::default() };
+        let mut reading = Reading { snapshot, configurations: Vec::new(), first_version: u64::MAX };
         let is_wanted = |sections: &[Section]| sections.iter().any(|section| wanted.contains(section));
         if is_wanted(&[Section::Policies, Section::Pods, Section::Neighbors]) {
             let all = Collection { api: "/api/v1", namespace: None, resource: "namespaces" };

@@ -1,8 +1,10 @@
 //! The probe on a real API server.
 
-use serde_json::json;
+use hyper::Method;
+use serde_json::{Value, json};
 
-use super::super::harness::guard::Guard;
+use super::super::harness::api::Call;
+use super::super::harness::guard::{Guard, apply};
 use super::super::harness::plane::plane;
 use super::super::harness::scene::{create, path};
 use super::super::harness::wait::until;
@@ -67,4 +69,68 @@ fn a_change_with_the_annotation_is_judged_and_recorded() {
     assert!(reply.message().contains("drifts"), "{}", reply.message());
     let recorded = || guard.audit_lines().iter().any(|line| line["name"] == "memcached-permits" && line["rule"] == "policy-drift");
     until("the denial is recorded", || recorded().then_some(()));
+}
+
+/// A user with every right in the namespace cannot make an unguarded namespace look guarded, or a guarded one unguarded.
+#[test]
+fn no_user_of_the_namespace_makes_the_probe_lie() {
+    for (name, is_registered) in [("probe-lie-open", false), ("probe-lie-guarded", true)] {
+        let guard = Guard::start(name, "abcdesktop", &["--enforcement", "audit"]);
+        if is_registered {
+            guard.register();
+        }
+        let group = "rbac.authorization.k8s.io";
+        let binding = json!({"apiVersion": format!("{group}/v1"), "kind": "RoleBinding", "metadata": {"name": "mallory", "namespace": name},
+            "roleRef": {"apiGroup": group, "kind": "ClusterRole", "name": "cluster-admin"},
+            "subjects": [{"apiGroup": group, "kind": "User", "name": "mallory"}]});
+        apply(&binding);
+        let post = |resource: &str, object: &Value| {
+            plane().api.call(&Call::new(Method::POST, path(name, resource)).json(object).by("mallory", &[]))
+        };
+        let state = || {
+            let checked = check(name, &PROBE);
+            section(&checked.json(), "probe")["state"].as_str().expect("a state").to_owned()
+        };
+        let expected: &[&str] = if is_registered { &["ok"] } else { &["finding", "not-evaluated"] };
+        let assert_true = |trick: &str| {
+            let state = state();
+            assert!(expected.contains(&state.as_str()), "{trick}: {state}");
+        };
+        assert_true("no trick");
+
+        // Every name that a probe can have, with a forged annotation: the value of the next probe is not known.
+        let open = json!({"podSelector": {}, "policyTypes": ["Ingress", "Egress"], "ingress": [{}], "egress": [{}]});
+        let names = ["abcdesktop-cleaner-permits", "abcdesktop-rights", "memcached-permits", "memcached-rights", "pyos-rights"];
+        let made = names.iter().filter(|policy| {
+            let metadata = json!({"name": policy, "annotations": {"netpol.abcdesktop.io/probe": "0123abcd"}});
+            post(
+                "networkpolicies",
+                &json!({"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": metadata, "spec": open}),
+            )
+            .ok()
+        });
+        until("the role counts", || (made.clone().count() > 0).then_some(()));
+        assert_true("policies with the annotation");
+
+        // What else answers with 403, with words of a probe in its name.
+        let quota = json!({"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "probe-0123abcd"},
+            "spec": {"hard": {"count/networkpolicies.networking.k8s.io": "0"}}});
+        post("resourcequotas", &quota).expect("a quota");
+        until("the quota is known", || {
+            let status = plane().api.get(&format!("{}/probe-0123abcd", path(name, "resourcequotas"))).body;
+            (!status["status"]["hard"].is_null()).then_some(())
+        });
+        assert_true("a quota");
+
+        // Labels and annotations of the namespace.
+        let patch = json!({"metadata": {"labels": {"netpol.abcdesktop.io/probe": "0123abcd", "pod-security.kubernetes.io/enforce": "restricted"},
+            "annotations": {"netpol.abcdesktop.io/probe": "0123abcd"}}});
+        let call = Call::patch(format!("/api/v1/namespaces/{name}"), "application/merge-patch+json", &patch).by("mallory", &[]);
+        plane().api.call(&call).expect("a change of the namespace");
+        assert_true("labels and annotations");
+        let relabel = json!({"metadata": {"labels": {"kubernetes.io/metadata.name": "other"}}});
+        let call = Call::patch(format!("/api/v1/namespaces/{name}"), "application/merge-patch+json", &relabel).by("mallory", &[]);
+        plane().api.call(&call);
+        assert_true("the name label");
+    }
 }

@@ -2,6 +2,7 @@
 
 mod corpus;
 mod fights;
+mod pauses;
 mod process;
 mod repairs;
 mod reports;

@@ -1,0 +1,118 @@
+//! Whether every pause of repair was seen. The watches are independent of each other: a drift may be seen before the pause that was
+//! set earlier, to protect it from repair.
+
+use std::collections::BTreeSet;
+
+use crate::cluster::{Cluster, Collection, Form};
+use crate::drift::{Action, NamespaceObject, Plan};
+use crate::verdict::Guard;
+
+/// Returns whether the namespaces of the actions of a plan have the pauses that the plan saw. If they cannot be read, they have not.
+pub(super) async fn are_seen(cluster: &Cluster, guard: &Guard, plan: &Plan, seen: &[NamespaceObject]) -> bool {
+    if guard.settings.break_glass_groups.is_empty() {
+        return true;
+    }
+    let of = |action: &'_ Action| match action {
+        Action::Create { namespace, .. } | Action::Patch { namespace, .. } => namespace.clone(),
+    };
+    let names: BTreeSet<String> = plan.actions.iter().map(of).collect();
+    for name in names {
+        let all = Collection { api: "/api/v1", namespace: None, resource: "namespaces" };
+        let listed =
+            cluster.list(&all, Form::Metadata, &format!("metadata.name={name}"), |object| Some(NamespaceObject::read(&object))).await;
+        match listed {
+            Ok((listed, _)) => {
+                let is_same = |seen: &NamespaceObject| listed.iter().any(|namespace| namespace.has_same_pause(seen));
+                if !seen.iter().any(|seen| seen.name == name && is_same(seen)) {
+                    return false;
+                }
+            }
+            Err(error) => {
+                tracing::warn!(namespace = name, %error, "cannot read whether repair is paused");
+                return false;
+            }
+        }
+    }
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read as _, Write as _};
+    use std::net::TcpListener;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::canon::Canons;
+    use crate::cluster::Chosen;
+    use crate::drift::FIELD_MANAGER;
+    use crate::verdict::Settings;
+
+    fn namespace(annotations: &Value) -> Value {
+        json!({"metadata": {"name": "desk", "uid": "u", "annotations": annotations}})
+    }
+
+    /// Starts an API server that gives every request the same response, and returns its port and the number of its requests.
+    fn api_server(status: &'static str, body: &Value) -> (u16, Arc<AtomicUsize>) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let (port, count) = (listener.local_addr().unwrap().port(), Arc::new(AtomicUsize::new(0)));
+        let (body, counted) = (body.to_string(), Arc::clone(&count));
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                let mut stream = stream.unwrap();
+                let mut request = Vec::new();
+                let mut chunk = [0; 4096];
+                while !request.ends_with(b"\r\n\r\n") {
+                    let length = stream.read(&mut chunk).unwrap();
+                    request.extend_from_slice(&chunk[..length]);
+                }
+                assert!(String::from_utf8_lossy(&request).contains("fieldSelector=metadata.name%3Ddesk"));
+                counted.fetch_add(1, Ordering::Relaxed);
+                let head = format!("HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n", body.len());
+                stream.write_all(format!("{head}connection: close\r\n\r\n{body}").as_bytes()).unwrap();
+            }
+        });
+        (port, count)
+    }
+
+    /// Returns whether the pause of a plan with a repair is seen, and how many calls that took.
+    fn seen(groups: &[&str], status: &'static str, body: &Value) -> (bool, usize) {
+        let (port, count) = api_server(status, body);
+        let config = json!({
+            "apiVersion": "v1", "kind": "Config", "current-context": "c", "users": [],
+            "clusters": [{"name": "c", "cluster": {"server": format!("http://127.0.0.1:{port}")}}],
+            "contexts": [{"name": "c", "context": {"cluster": "c", "user": ""}}],
+        });
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), config.to_string()).unwrap();
+        let settings = Settings { break_glass_groups: groups.iter().map(|group| (*group).to_owned()).collect(), ..Settings::default() };
+        let guard = Guard::new(Arc::new(Canons::load(&["abcdesktop".to_owned()], &settings.namespaces).unwrap()), Arc::new(settings));
+        let action = Action::Create { namespace: "desk".to_owned(), name: "a".to_owned(), manifest: json!({}) };
+        let plan = Plan { actions: vec![action], ..Plan::default() };
+        let planned = [NamespaceObject::read(&namespace(&json!({}))), NamespaceObject::read(&json!({"metadata": {"name": "other"}}))];
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let is_seen = runtime.block_on(async {
+            let chosen = Chosen { kubeconfig: Some(file.path().to_path_buf()), context: None };
+            are_seen(&Cluster::find(&chosen, FIELD_MANAGER).unwrap(), &guard, &plan, &planned).await
+        });
+        (is_seen, count.load(Ordering::Relaxed))
+    }
+
+    #[test]
+    fn a_pause_that_the_plan_did_not_see_stops_its_repairs() {
+        let list = |items: &[Value]| json!({"metadata": {"resourceVersion": "5"}, "items": items});
+        let paused = json!({"netpol.abcdesktop.io/repair-paused-until": "2026-11-28T17:00:00Z"});
+        assert_eq!(seen(&["oncall"], "200 OK", &list(&[namespace(&json!({}))])), (true, 1));
+        assert_eq!(seen(&["oncall"], "200 OK", &list(&[namespace(&json!({"note": "x"}))])), (true, 1));
+        let relabeled = json!({"metadata": {"name": "desk", "labels": {"a": "b"}}});
+        assert_eq!(seen(&["oncall"], "200 OK", &list(&[relabeled])), (true, 1), "labels must not hold up repair");
+        assert_eq!(seen(&["oncall"], "200 OK", &list(&[namespace(&paused)])), (false, 1));
+        assert_eq!(seen(&["oncall"], "200 OK", &list(&[])), (false, 1));
+        assert!(!seen(&["oncall"], "403 Forbidden", &json!({"kind": "Status", "status": "Failure", "code": 403, "reason": "Forbidden"})).0);
+        // Without a group, no pause counts, and nothing is read.
+        assert_eq!(seen(&[], "200 OK", &list(&[namespace(&paused)])), (true, 0));
+    }
+}
