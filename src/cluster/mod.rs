@@ -15,6 +15,8 @@
 mod backoff;
 mod client;
 mod failure;
+#[cfg(test)]
+pub(crate) mod fake;
 mod kubeconfig;
 mod proxy;
 mod reference;

@@ -173,62 +173,27 @@ impl Cluster {
 
 #[cfg(test)]
 mod tests {
-    use std::io::{Read as _, Write as _};
-    use std::net::TcpListener;
     use std::sync::{Arc, Mutex};
 
     use serde_json::json;
 
+    use super::super::fake::api_server;
     use super::*;
-    use crate::cluster::Chosen;
 
-    /// Starts an API server that lists nothing and ends every watch at once with the response `watched`. Returns its port, and for each
-    /// request whether it is a watch.
-    fn api_server(watched: &'static str) -> (u16, Arc<Mutex<Vec<bool>>>) {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let (port, requests) = (listener.local_addr().unwrap().port(), Arc::new(Mutex::new(Vec::new())));
-        let all = Arc::clone(&requests);
-        std::thread::spawn(move || {
-            for stream in listener.incoming() {
-                let mut stream = stream.unwrap();
-                let mut request = Vec::new();
-                let mut chunk = [0; 4096];
-                while !request.ends_with(b"\r\n\r\n") {
-                    let length = stream.read(&mut chunk).unwrap();
-                    request.extend_from_slice(&chunk[..length]);
-                }
-                let is_watch = String::from_utf8_lossy(&request).contains("watch=true");
-                all.lock().unwrap().push(is_watch);
-                let body =
-                    if is_watch { watched.to_owned() } else { json!({"metadata": {"resourceVersion": "5"}, "items": []}).to_string() };
-                let head = format!("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n", body.len());
-                stream.write_all(format!("{head}connection: close\r\n\r\n{body}").as_bytes()).unwrap();
-            }
-        });
-        (port, requests)
-    }
-
-    /// Follows for two seconds of which pauses are a part, and returns the requests.
+    /// Follows for two seconds while every watch ends at once with the response `watched`. Returns for each request whether it is a watch.
     fn requests(watched: &'static str) -> Vec<bool> {
-        let (port, requests) = api_server(watched);
-        let config = json!({
-            "apiVersion": "v1", "kind": "Config", "current-context": "c", "users": [],
-            "clusters": [{"name": "c", "cluster": {"server": format!("http://127.0.0.1:{port}")}}],
-            "contexts": [{"name": "c", "context": {"cluster": "c", "user": ""}}],
-        });
-        let file = tempfile::NamedTempFile::new().unwrap();
-        std::fs::write(file.path(), config.to_string()).unwrap();
+        let requests = Arc::new(Mutex::new(Vec::new()));
+        let all = Arc::clone(&requests);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
-            let chosen = Chosen { kubeconfig: Some(file.path().to_path_buf()), context: None };
-            let cluster = Cluster::find(&chosen, "test").unwrap();
-            let followed = Followed {
-                api: "/api/v1".to_owned(),
-                namespace: None,
-                resource: "pods".to_owned(),
-                form: Form::Metadata,
-                selector: String::new(),
-            };
+            let cluster = api_server(move |request| {
+                let is_watch = request.contains("watch=true");
+                all.lock().unwrap().push(is_watch);
+                let list = json!({"metadata": {"resourceVersion": "5"}, "items": []});
+                ("200 OK", if is_watch { watched.to_owned() } else { list.to_string() })
+            });
+            let (api, resource, selector) = ("/api/v1".to_owned(), "pods".to_owned(), String::new());
+            let followed = Followed { api, namespace: None, resource, form: Form::Metadata, selector };
             let _ = timeout(Duration::from_secs(2), cluster.follow(&followed, Some, |_: News<Value>| {})).await;
         });
         let all = requests.lock().unwrap();

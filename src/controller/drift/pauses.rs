@@ -38,8 +38,6 @@ pub(super) async fn are_seen(cluster: &Cluster, guard: &Guard, plan: &Plan, seen
 
 #[cfg(test)]
 mod tests {
-    use std::io::{Read as _, Write as _};
-    use std::net::TcpListener;
     use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -47,56 +45,30 @@ mod tests {
 
     use super::*;
     use crate::canon::Canons;
-    use crate::cluster::Chosen;
-    use crate::drift::FIELD_MANAGER;
+    use crate::cluster::fake::api_server;
     use crate::verdict::Settings;
 
     fn namespace(annotations: &Value) -> Value {
         json!({"metadata": {"name": "desk", "uid": "u", "annotations": annotations}})
     }
 
-    /// Starts an API server that gives every request the same response, and returns its port and the number of its requests.
-    fn api_server(status: &'static str, body: &Value) -> (u16, Arc<AtomicUsize>) {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let (port, count) = (listener.local_addr().unwrap().port(), Arc::new(AtomicUsize::new(0)));
-        let (body, counted) = (body.to_string(), Arc::clone(&count));
-        std::thread::spawn(move || {
-            for stream in listener.incoming() {
-                let mut stream = stream.unwrap();
-                let mut request = Vec::new();
-                let mut chunk = [0; 4096];
-                while !request.ends_with(b"\r\n\r\n") {
-                    let length = stream.read(&mut chunk).unwrap();
-                    request.extend_from_slice(&chunk[..length]);
-                }
-                assert!(String::from_utf8_lossy(&request).contains("fieldSelector=metadata.name%3Ddesk"));
-                counted.fetch_add(1, Ordering::Relaxed);
-                let head = format!("HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n", body.len());
-                stream.write_all(format!("{head}connection: close\r\n\r\n{body}").as_bytes()).unwrap();
-            }
-        });
-        (port, count)
-    }
-
     /// Returns whether the pause of a plan with a repair is seen, and how many calls that took.
     fn seen(groups: &[&str], status: &'static str, body: &Value) -> (bool, usize) {
-        let (port, count) = api_server(status, body);
-        let config = json!({
-            "apiVersion": "v1", "kind": "Config", "current-context": "c", "users": [],
-            "clusters": [{"name": "c", "cluster": {"server": format!("http://127.0.0.1:{port}")}}],
-            "contexts": [{"name": "c", "context": {"cluster": "c", "user": ""}}],
-        });
-        let file = tempfile::NamedTempFile::new().unwrap();
-        std::fs::write(file.path(), config.to_string()).unwrap();
         let settings = Settings { break_glass_groups: groups.iter().map(|group| (*group).to_owned()).collect(), ..Settings::default() };
         let guard = Guard::new(Arc::new(Canons::load(&["abcdesktop".to_owned()], &settings.namespaces).unwrap()), Arc::new(settings));
         let action = Action::Create { namespace: "desk".to_owned(), name: "a".to_owned(), manifest: json!({}) };
         let plan = Plan { actions: vec![action], ..Plan::default() };
         let planned = [NamespaceObject::read(&namespace(&json!({}))), NamespaceObject::read(&json!({"metadata": {"name": "other"}}))];
+        let (count, body) = (Arc::new(AtomicUsize::new(0)), body.to_string());
+        let counted = Arc::clone(&count);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let is_seen = runtime.block_on(async {
-            let chosen = Chosen { kubeconfig: Some(file.path().to_path_buf()), context: None };
-            are_seen(&Cluster::find(&chosen, FIELD_MANAGER).unwrap(), &guard, &plan, &planned).await
+            let cluster = api_server(move |request| {
+                assert!(request.contains("fieldSelector=metadata.name%3Ddesk"));
+                counted.fetch_add(1, Ordering::Relaxed);
+                (status, body.clone())
+            });
+            are_seen(&cluster, &guard, &plan, &planned).await
         });
         (is_seen, count.load(Ordering::Relaxed))
     }
