@@ -16,7 +16,7 @@ use super::status::Status;
 use super::stores::Shared;
 use super::tell::{Teller, Told, kind};
 use super::{DriftOptions, Mode, foreign, pauses, probe, watches};
-use crate::cluster::Cluster;
+use crate::cluster::{CallCause, Cluster};
 use crate::controller::election::{Election, Leadership};
 use crate::drift::{Action, Memory, Plan, Severity, Snapshot, Target, plan};
 use crate::verdict::Guard;
@@ -120,6 +120,9 @@ impl Conductor {
             self.status.alive();
             let is_leader = self.leadership.borrow().is_leader();
             self.status.metrics().set_leader(is_leader);
+            // Each replica reads the Lease every few seconds, and a watch may be silent for longer.
+            let unreachable = self.leadership.borrow().error.clone().filter(|error| error.cause == CallCause::Unreachable);
+            self.status.unreachable(unreachable.map(|error| error.sentence));
             let is_due = self.due.is_some_and(|due| due <= Timestamp::now());
             if !is_changed && !is_waiting && !is_due && is_leader == was_leader {
                 continue;

@@ -22,6 +22,8 @@ pub struct Status {
     /// When the loop last ran, in milliseconds since the start.
     alive: AtomicU64,
     summary: Mutex<Vec<String>>,
+    /// Why the API server was not reached when the Lease was last read.
+    unreachable: Mutex<Option<String>>,
 }
 
 impl Default for Status {
@@ -32,6 +34,7 @@ impl Default for Status {
             started: Instant::now(),
             alive: AtomicU64::new(0),
             summary: Mutex::new(Vec::new()),
+            unreachable: Mutex::new(None),
         }
     }
 }
@@ -44,6 +47,11 @@ impl Status {
     /// Notes that the loop runs.
     pub(super) fn alive(&self) {
         self.alive.store(u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
+    /// Notes why the API server was not reached, or that it was.
+    pub(super) fn unreachable(&self, why: Option<String>) {
+        *self.unreachable.lock().unwrap_or_else(PoisonError::into_inner) = why;
     }
 
     pub(super) fn watch(&self, shared: Shared) {
@@ -92,7 +100,11 @@ impl Status {
         let is_ready = !watches.is_empty() && watches.iter().all(|watch| watch.is_complete);
         let mut text = if is_ready { "ready\n" } else { "not ready\n" }.to_owned();
         let stale = watches.iter().filter_map(|watch| Some(format!("the watch of {}: {}", watch.name, watch.problem.as_ref()?)));
-        for line in stale.chain(self.summary.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned()) {
+        let unreachable = self.unreachable.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let unreachable =
+            unreachable.map(|why| format!("the API server does not respond, so all that the watches show may be outdated: {why}"));
+        for line in unreachable.into_iter().chain(stale).chain(self.summary.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned())
+        {
             text.push_str("- ");
             text.push_str(&line);
             text.push('\n');

@@ -1,6 +1,7 @@
 //! The drift controller on a real API server.
 
 mod corpus;
+mod disturbed;
 mod fights;
 mod pauses;
 mod process;
