@@ -70,6 +70,11 @@ pub fn by_namespace_controller(users: &[String]) -> String {
     format!("request.userInfo.username in {}", list(users.iter().map(String::as_str)))
 }
 
+/// Returns the expression of a `ValidatingAdmissionPolicy` that matches requests in namespaces.
+pub fn in_namespaces<'n>(namespaces: impl IntoIterator<Item = &'n str>) -> String {
+    format!("request.namespace in {}", list(namespaces))
+}
+
 /// Matches the end of a deletion: an update that changes neither the meaning nor the owners of an object that is being
 /// deleted, such as one that removes finalizers. It is always allowed, so it must not depend on the webhook. It is sent
 /// for the audit log. Finalizers are not compared: the API server rejects new ones on such an object, and the comparison

@@ -22,7 +22,7 @@ mod tests;
 
 pub use compare::{Found, Kind, Weakness, found_endpoint, weaknesses};
 pub use conditions::NeighborTerm;
-pub use conditions::by_namespace_controller;
+pub use conditions::{by_namespace_controller, in_namespaces};
 pub use endpoint::{Authorities, DEFAULT_NAME, DEFAULT_NAMESPACE, Endpoint, EndpointError};
 pub use pod_condition::{MAX_POD_CONDITION, NoPodCondition, Send, pod_condition};
 pub use webhooks::Registration;

@@ -17,12 +17,15 @@ use crate::cli::output::{OutputArgs, Streams};
 use crate::cli::parse::namespace;
 use crate::documents::reading;
 use crate::documents::values::set;
-use crate::registration::{DEFAULT_NAME, DEFAULT_NAMESPACE, Endpoint, Registration, by_namespace_controller};
+use crate::registration::{DEFAULT_NAME, DEFAULT_NAMESPACE, Endpoint, Registration, by_namespace_controller, in_namespaces};
+use crate::verdict::foreign::GivenKind;
 
 /// The objects of the chart.
 const BASE: &str = include_str!("install.yaml");
 /// The folder in the container for a canon that is not built in.
 const CANON_FOLDER: &str = "/etc/netpol/canon";
+/// The end of the names of the controller's objects.
+const CONTROLLER: &str = "-controller";
 /// The namespace of the pods that the servers need to start.
 const SYSTEM: &str = "kube-system";
 
@@ -30,8 +33,9 @@ const SYSTEM: &str = "kube-system";
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "\
 The output is the same as from the Helm chart with its defaults: a Deployment of
-two servers that manage their own certificate, their permissions, and the webhook
-configurations. For more settings than these flags, use the chart.
+two servers that manage their own certificate, a Deployment of the drift controller in
+report mode, their permissions, and the webhook configurations. For more settings than
+these flags, use the chart.
 
 Examples:
   Install netpol, and report violations as warnings:
@@ -49,7 +53,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "NS", default_value = DEFAULT_NAMESPACE, value_parser = namespace)]
     install_namespace: String,
 
-    /// Container image of the servers.
+    /// Container image of the servers and of the controller.
     #[arg(long, value_name = "IMAGE", default_value = concat!("abcdesktop-netpol:", env!("CARGO_PKG_VERSION")))]
     image: String,
 
@@ -110,6 +114,7 @@ fn manifests(args: &Args, documents: &[Documents], canons: &Canons) -> Result<Ve
             set(&mut manifest, &["webhooks"], webhooks.clone());
         }
         restrict(&mut manifest, &args.judge);
+        restrict_controller(&mut manifest, args);
         if is_deployment {
             configure(&mut manifest, args, &mounted);
         }
@@ -139,7 +144,27 @@ fn restrict(manifest: &mut Value, judge: &JudgeArgs) {
     set(manifest, &["spec", "matchConditions", "0", "expression"], Value::from(condition));
 }
 
-/// Sets the image and the flags of the Deployment, and mounts canons that are not built in.
+/// Sets the namespaces that the controller may write in, and the kinds of foreign policies that it may list.
+fn restrict_controller(manifest: &mut Value, args: &Args) {
+    if manifest.pointer("/metadata/name").and_then(Value::as_str) != Some(&format!("{DEFAULT_NAME}{CONTROLLER}")) {
+        return;
+    }
+    match manifest.get("kind").and_then(Value::as_str) {
+        Some("ValidatingAdmissionPolicy") => {
+            let namespaces = args.judge.canon.namespaces.iter().chain([&args.install_namespace]).map(String::as_str);
+            set(manifest, &["spec", "validations", "0", "expression"], Value::from(in_namespaces(namespaces)));
+        }
+        Some("ClusterRole") => {
+            let Some(rules) = manifest.get_mut("rules").and_then(Value::as_array_mut) else { return };
+            for GivenKind { group, resource } in &args.judge.registered.foreign_kinds {
+                rules.push(json!({"apiGroups": [group], "resources": [resource], "verbs": ["list"]}));
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Sets the image and the flags of a Deployment, and mounts canons that are not built in.
 fn configure(deployment: &mut Value, args: &Args, mounted: &[Mounted<'_>]) {
     let Some(pod) = deployment.pointer_mut("/spec/template/spec") else { return };
     set(pod, &["containers", "0", "image"], Value::from(args.image.as_str()));

@@ -1,4 +1,4 @@
-//! The alerts of the chart: their metrics exist, and each has its section in the runbook.
+//! The alerts of the chart: their metrics exist, and each has its section in the runbook. `promtool` evaluates them.
 
 use std::collections::BTreeSet;
 
@@ -20,7 +20,24 @@ const FOREIGN: [(&str, &[&str]); 4] = [
 ];
 
 /// Functions, operators and keywords of the expressions.
-const WORDS: [&str; 13] = ["sum", "min", "max", "count", "absent", "increase", "time", "or", "and", "unless", "on", "offset", "for"];
+const WORDS: [&str; 16] = [
+    "sum",
+    "min",
+    "max",
+    "count",
+    "absent",
+    "increase",
+    "rate",
+    "histogram_quantile",
+    "time",
+    "or",
+    "and",
+    "unless",
+    "on",
+    "offset",
+    "for",
+    "by",
+];
 
 /// A metric in an expression, with its matchers.
 #[derive(Debug, PartialEq, Eq)]
@@ -59,10 +76,25 @@ fn matches(pattern: &str, value: &str) -> bool {
     }
 }
 
+/// Returns a `PromQL` expression without its groupings, and the labels of these: `by (id)`.
+fn ungrouped(expression: &str) -> (String, Vec<String>) {
+    let mut labels = Vec::new();
+    let mut parts = expression.split(" by (");
+    let mut text = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let (grouping, rest) = part.split_once(')').unwrap_or_else(|| panic!("{expression}: a grouping without an end"));
+        labels.extend(grouping.split(',').map(|label| label.trim().to_owned()));
+        text.push_str(rest);
+    }
+    // A variable of Grafana.
+    (text.replace("$__rate_interval", "5m"), labels)
+}
+
 /// Returns the selectors of a `PromQL` expression.
 pub(crate) fn selectors(expression: &str) -> Vec<Selector> {
     let mut found = Vec::new();
-    let mut rest = expression;
+    let (text, _) = ungrouped(expression);
+    let mut rest = text.as_str();
     while let Some(start) = rest.find(|letter: char| letter.is_ascii_alphabetic()) {
         rest = &rest[start..];
         let end = rest.find(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_').unwrap_or(rest.len());
@@ -102,39 +134,104 @@ pub(crate) fn alerts(runbook: Option<&str>) -> Vec<Value> {
     only(&rendered, "PrometheusRule")["spec"]["groups"][0]["rules"].as_array().unwrap().clone()
 }
 
-fn expression(alert: &Value) -> &str {
+pub(crate) fn expression(alert: &Value) -> &str {
     alert["expr"].as_str().unwrap()
 }
 
-/// Returns the labels that a row of `docs/serving.md` lists for a metric, `None` without a row.
-fn documented_labels(serving: &str, metric: &str) -> Option<Vec<String>> {
-    let row = serving.lines().find(|line| line.starts_with('|') && line.contains(&format!("`{metric}`")))?;
+/// Returns the labels that a row of `docs/serving.md` or `docs/controller.md` lists for a metric, `None` without a row.
+fn documented_labels(metric: &str) -> Option<Vec<String>> {
+    let base = metric.strip_suffix("_bucket").unwrap_or(metric);
+    let text = ["docs/serving.md", "docs/controller.md"].map(|page| std::fs::read_to_string(root().join(page)).unwrap()).concat();
+    let row = text.lines().find(|line| line.starts_with('|') && line.contains(&format!("`{base}`")))?;
     let labels = row.split('|').nth(3)?;
-    Some(labels.split('`').skip(1).step_by(2).map(str::to_owned).collect())
+    let mut labels: Vec<String> = labels.split('`').skip(1).step_by(2).map(str::to_owned).collect();
+    if base != metric {
+        labels.push("le".to_owned());
+    }
+    Some(labels)
+}
+
+/// Returns the labels of the metric that a selector selects, besides those that the scraping adds.
+#[track_caller]
+fn labels_of(metric: &str, expression: &str) -> Vec<String> {
+    match FOREIGN.iter().find(|(name, _)| *name == metric) {
+        Some((_, labels)) => labels.iter().map(|label| (*label).to_owned()).collect(),
+        None => documented_labels(metric).unwrap_or_else(|| panic!("{metric} of {expression} is in no table of metrics")),
+    }
+}
+
+/// Checks that the labels by which an expression groups are those of its metrics.
+#[track_caller]
+pub(super) fn check_expression(expression: &str) {
+    let scraped = ["namespace".to_owned(), "pod".to_owned()];
+    let mut known: BTreeSet<String> = BTreeSet::from(scraped.clone());
+    for Selector { metric, matchers } in selectors(expression) {
+        let labels = labels_of(&metric, expression);
+        for (label, ..) in &matchers {
+            assert!(labels.contains(label) || scraped.contains(label), "{metric} has no label {label}: {expression}");
+        }
+        known.extend(labels);
+    }
+    for label in ungrouped(expression).1 {
+        assert!(known.contains(&label), "no metric has the label {label}: {expression}");
+    }
+}
+
+/// Returns what the expressions use of the metrics of `netpol` that is not in the output of its processes.
+pub(crate) fn unexported<'e>(expressions: impl IntoIterator<Item = &'e str>, metrics: &[String]) -> BTreeSet<String> {
+    let lines: Vec<Selector> = metrics
+        .iter()
+        .flat_map(|text| text.lines())
+        .filter(|line| !line.starts_with('#'))
+        .filter_map(|line| selectors(line.rsplit_once(' ')?.0).into_iter().next())
+        .collect();
+    let mut missing = BTreeSet::new();
+    for expression in expressions {
+        let (_, groupings) = ungrouped(expression);
+        let mut grouped = BTreeSet::from(["namespace", "pod"]);
+        let ours: Vec<Selector> = selectors(expression).into_iter().filter(|selector| selector.metric.starts_with("netpol_")).collect();
+        for selector in &ours {
+            let series: Vec<&Selector> = lines.iter().filter(|line| line.metric == selector.metric).collect();
+            let labels: BTreeSet<&str> = series.iter().flat_map(|line| &line.matchers).map(|(label, ..)| label.as_str()).collect();
+            if series.is_empty() {
+                missing.insert(selector.metric.clone());
+            }
+            let scraped = ["namespace", "pod"];
+            let used = selector.matchers.iter().map(|(label, ..)| label.as_str()).filter(|label| !scraped.contains(label));
+            missing.extend(used.filter(|label| !labels.contains(label)).map(|label| format!("{}{{{label}}}", selector.metric)));
+            grouped.extend(labels);
+        }
+        if !ours.is_empty() {
+            missing.extend(
+                groupings.iter().filter(|label| !grouped.contains(label.as_str())).map(|label| format!("by ({label}): {expression}")),
+            );
+        }
+    }
+    missing
+}
+
+#[test]
+fn what_is_not_exported_is_found() {
+    let metrics = ["# TYPE netpol_a gauge\nnetpol_a{x=\"1\"} 1\nnetpol_b 2\n# EOF\n".to_owned()];
+    let of = |expression: &str| unexported([expression], &metrics).into_iter().collect::<Vec<_>>();
+    assert_eq!(of("max by (x) (netpol_a{x=\"2\", pod=\"p\"}) or netpol_b"), [""; 0]);
+    assert_eq!(of("netpol_a{y=\"2\"}"), ["netpol_a{y}"]);
+    assert_eq!(of("rate(netpol_c[$__rate_interval])"), ["netpol_c"]);
+    assert_eq!(of("sum by (x) (netpol_b)"), ["by (x): sum by (x) (netpol_b)"]);
 }
 
 #[test]
 fn the_alerts_use_metrics_and_labels_that_exist() {
-    let serving = std::fs::read_to_string(root().join("docs/serving.md")).unwrap();
     for alert in alerts(None) {
         let expression = expression(&alert);
+        check_expression(expression);
         let selectors = selectors(expression);
         assert!(!selectors.is_empty(), "{expression}");
         for Selector { metric, matchers } in selectors {
-            let mut labels = match FOREIGN.iter().find(|(name, _)| *name == metric) {
-                Some((_, labels)) => labels.iter().map(|label| (*label).to_owned()).collect(),
-                None => {
-                    documented_labels(&serving, &metric).unwrap_or_else(|| panic!("{metric} of {expression} is not in docs/serving.md"))
-                }
-            };
             if metric.starts_with("netpol_") || metric == "up" {
                 let ours = [("namespace", "=", "netpol-system"), ("pod", "=~", "abcdesktop-netpol-.*")];
                 let ours = ours.map(|(label, operator, value)| (label.to_owned(), operator.to_owned(), value.to_owned()));
                 assert!(ours.iter().all(|ours| matchers.contains(ours)), "{metric} of {expression} is not only of this release");
-                labels.extend(ours.map(|(label, ..)| label));
-            }
-            for (label, ..) in &matchers {
-                assert!(labels.contains(label), "{metric} has no label {label}: {expression}");
             }
         }
         let balance = |open: char, close: char| expression.matches(open).count() == expression.matches(close).count();
@@ -207,7 +304,7 @@ fn each_alert_links_to_its_section_of_the_runbook() {
         assert_eq!(documented_severity(&runbook, name), severity, "{name}");
         names.insert(name.to_owned());
     }
-    // Another mode of certificates has fewer alerts, never others.
+    // Other values have fewer alerts, never others.
     for (set, values) in sets() {
         let rendered = objects(&template(&values, &[]).expect(set));
         for rule in rendered.iter().filter(|object| object["kind"] == "PrometheusRule") {

@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::{Value, json};
 
-use crate::support::helm::{objects, only, template};
+use crate::support::helm::{objects, only, servers, template};
 use crate::support::root;
 
 fn read(file: &str) -> Vec<Value> {
@@ -57,7 +57,7 @@ fn cert_manager_manifests_are_equal_to_the_chart() {
         objects.sort_by_key(|object| (object["kind"].to_string(), object["metadata"]["name"].to_string()));
     }
     assert_eq!(found, expected);
-    assert_patch_agrees("mounted.yaml", only(&everything, "Deployment"));
+    assert_patch_agrees("mounted.yaml", servers(&everything));
     let injected = &only(&everything, "ValidatingWebhookConfiguration")["metadata"]["annotations"]["cert-manager.io/inject-ca-from"];
     let readme = fs::read_to_string(root().join("certs/README.md")).expect("a README");
     let annotation = format!("cert-manager.io/inject-ca-from={}", injected.as_str().expect("an annotation"));
@@ -67,7 +67,7 @@ fn cert_manager_manifests_are_equal_to_the_chart() {
 #[test]
 fn the_client_ca_patch_agrees_with_the_chart() {
     let values = json!({"tls": {"clientCA": {"configMap": "abcdesktop-netpol-client-ca", "names": ["kube-apiserver"]}}});
-    assert_patch_agrees("client-ca.yaml", only(&rendered(&values), "Deployment"));
+    assert_patch_agrees("client-ca.yaml", servers(&rendered(&values)));
 }
 
 #[test]

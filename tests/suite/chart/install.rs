@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::sets::ALONE;
 use crate::support::command::netpol;
-use crate::support::helm::only;
+use crate::support::helm::{controller, only, servers};
 
 #[track_caller]
 fn install(flags: &[&str]) -> Vec<Value> {
@@ -14,7 +14,11 @@ fn install(flags: &[&str]) -> Vec<Value> {
 }
 
 fn arguments(objects: &[Value]) -> Vec<&str> {
-    let container = &only(objects, "Deployment")["spec"]["template"]["spec"]["containers"][0];
+    arguments_of(servers(objects))
+}
+
+fn arguments_of(deployment: &Value) -> Vec<&str> {
+    let container = &deployment["spec"]["template"]["spec"]["containers"][0];
     container["args"].as_array().unwrap().iter().map(|argument| argument.as_str().unwrap()).collect()
 }
 
@@ -29,6 +33,11 @@ fn the_namespace_of_the_servers_is_set_everywhere() {
         args.contains(&"--tls-secret=elsewhere/abcdesktop-netpol-tls") && args.contains(&"--tls-name=abcdesktop-netpol.elsewhere.svc"),
         "{args:?}"
     );
+    assert!(arguments_of(controller(&objects)).contains(&"--lease=elsewhere/abcdesktop-netpol-controller"));
+    let policy = objects
+        .iter()
+        .find(|object| object["kind"] == "ValidatingAdmissionPolicy" && object["metadata"]["name"] == "abcdesktop-netpol-controller");
+    assert_eq!(policy.unwrap()["spec"]["validations"][0]["expression"], r#"request.namespace in ["abcdesktop", "elsewhere"]"#);
     let webhooks = &only(&objects, "ValidatingWebhookConfiguration")["webhooks"];
     assert_eq!(webhooks[0]["clientConfig"]["service"]["namespace"], "elsewhere");
 }
@@ -46,11 +55,18 @@ fn flags_change_the_objects() {
         "$(HOSTNAME)",
     ];
     let objects = install(&flags);
-    assert_eq!(only(&objects, "Deployment")["spec"]["template"]["spec"]["containers"][0]["image"], "registry.example/netpol@sha256:0");
+    assert_eq!(servers(&objects)["spec"]["template"]["spec"]["containers"][0]["image"], "registry.example/netpol@sha256:0");
     let args = arguments(&objects);
     let of = |flag: &str| args.iter().filter_map(|argument| argument.strip_prefix(flag)).collect::<Vec<_>>();
     assert_eq!((of("--namespace="), of("--enforcement=")), (vec!["a", "b"], vec!["warn"]));
     assert_eq!(of("--break-glass-group="), ["$$(HOSTNAME)"], "escaped, because it is not a variable");
+    // The controller judges as the servers do.
+    let pod = &controller(&objects)["spec"]["template"]["spec"];
+    assert_eq!(pod["containers"][0]["image"], "registry.example/netpol@sha256:0");
+    let args = arguments_of(controller(&objects));
+    for flag in ["--namespace=b", "--enforcement=warn", "--break-glass-group=$$(HOSTNAME)", "--mode=report"] {
+        assert!(args.contains(&flag), "{flag} is not in {args:?}");
+    }
     let values = &only(&objects, "MutatingWebhookConfiguration")["webhooks"][0]["namespaceSelector"]["matchExpressions"][0]["values"];
     assert_eq!(*values, serde_json::json!(["a", "b"]));
 }
@@ -62,10 +78,13 @@ fn a_custom_canon_is_a_config_map() {
     let objects = install(&["--canon", folder.path().to_str().unwrap()]);
     let map = only(&objects, "ConfigMap");
     assert_eq!(map["data"]["only.yml"], ALONE);
-    let pod = &only(&objects, "Deployment")["spec"]["template"]["spec"];
+    let pod = &servers(&objects)["spec"]["template"]["spec"];
     assert_eq!(pod["volumes"][0]["configMap"]["name"], map["metadata"]["name"]);
     let mounted = pod["containers"][0]["volumeMounts"][0]["mountPath"].as_str().unwrap();
     assert!(arguments(&objects).contains(&format!("--canon={mounted}").as_str()));
+    let pod = &controller(&objects)["spec"]["template"]["spec"];
+    assert_eq!(pod["volumes"][0]["configMap"]["name"], map["metadata"]["name"]);
+    assert!(arguments_of(controller(&objects)).contains(&format!("--canon={mounted}").as_str()));
     let text = serde_json::to_string(only(&objects, "ValidatingWebhookConfiguration")).unwrap();
     assert!(text.contains(r#"key in [\"role\", \"tier\"]"#), "{text}");
     // A file without an extension gets one.

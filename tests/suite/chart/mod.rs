@@ -2,10 +2,12 @@
 
 pub(crate) mod alerts;
 mod certs_folder;
+pub(crate) mod dashboard;
 mod generated;
 mod install;
 mod notes;
 mod objects;
+mod promtool;
 mod readme;
 mod refusals;
 mod registration;

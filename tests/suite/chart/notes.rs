@@ -57,3 +57,19 @@ fn a_runbook_without_an_address_is_named() {
     assert!(!of(json!({"enabled": true, "runbookUrl": "https://docs.example/runbook.md"})));
     assert!(!of(json!({"enabled": false})));
 }
+
+#[test]
+fn the_controller_is_described_as_it_is_installed() {
+    let of = |controller: Value| notes(&json!({"controller": controller, "namespaces": ["one", "two"]}));
+    let reports = of(json!({}));
+    assert!(reports.contains("and only reports it") && reports.contains("--set controller.mode=repair\n"), "{reports}");
+    for namespace in ["one", "two"] {
+        let events = format!("  kubectl -n {namespace} get events --field-selector reportingComponent=netpol.abcdesktop.io/controller\n");
+        assert!(reports.contains(&events), "{reports}");
+    }
+    let repairs = of(json!({"mode": "repair"}));
+    assert!(repairs.contains("and repairs it") && !repairs.contains("--set controller.mode=repair"), "{repairs}");
+    let none = of(json!({"enabled": false}));
+    assert!(!none.contains("controller") && !none.contains("\n\n\n"), "{none}");
+    assert!(!reports.contains("\n\n\n") && !repairs.contains("\n\n\n"), "{reports}");
+}

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::sets::sets;
 use crate::support::command::netpol;
-use crate::support::helm::{chart, helm, objects, only, template};
+use crate::support::helm::{chart, controller, helm, objects, servers, template};
 
 #[test]
 fn helm_lint_reports_nothing() {
@@ -34,8 +34,7 @@ fn of_the_servers(objects: Vec<Value>) -> Vec<Value> {
 
 /// Returns the arguments of the container, as the kubelet passes them to the program.
 fn arguments(objects: &[Value]) -> Vec<String> {
-    let objects = of_the_servers(objects.to_vec());
-    let container = &only(&objects, "Deployment")["spec"]["template"]["spec"]["containers"][0];
+    let container = &servers(objects)["spec"]["template"]["spec"]["containers"][0];
     container["args"].as_array().unwrap().iter().map(|argument| expanded(argument.as_str().unwrap())).collect()
 }
 
@@ -60,6 +59,17 @@ fn expanded(argument: &str) -> String {
     written + rest
 }
 
+/// Returns the flags of a command.
+fn flags_of(command: &str) -> BTreeSet<String> {
+    let help = netpol(&[command, "--help"]).out;
+    // Deeper lines are descriptions.
+    help.lines()
+        .filter_map(|line| line.strip_prefix("      ").or(line.strip_prefix("  -n, ")).filter(|line| line.starts_with("--")))
+        .map(|line| line.split([' ', '=']).next().unwrap().to_owned())
+        .filter(|flag| flag != "--help")
+        .collect()
+}
+
 /// Flags without a value, and the reason.
 const UNREACHABLE: [(&str, &str); 1] = [("--self-signed-dir", "the API server would not trust a certificate that a single pod created")];
 
@@ -76,17 +86,65 @@ fn every_flag_of_serve_has_a_value() {
         assert_eq!(ran.code, 0, "{set}: {args:?}: {}", ran.err);
         reached.extend(args.iter().skip(1).map(|argument| argument.split('=').next().unwrap().to_owned()));
     }
-    let help = netpol(&["serve", "--help"]).out;
-    // Deeper lines are descriptions.
-    let flags: BTreeSet<String> = help
-        .lines()
-        .filter_map(|line| line.strip_prefix("      ").or(line.strip_prefix("  -n, ")).filter(|line| line.starts_with("--")))
-        .map(|line| line.split([' ', '=']).next().unwrap().to_owned())
-        .filter(|flag| flag != "--help")
-        .collect();
+    let flags = flags_of("serve");
     assert!(flags.len() > 25, "{flags:?}");
     let missing: Vec<&String> = flags.iter().filter(|flag| !reached.contains(*flag)).collect();
     assert_eq!(missing, UNREACHABLE.map(|(flag, _)| flag), "a flag of serve without a value in the chart");
+}
+
+/// Flags of the controller without a value, and the reason.
+const NOT_OF_THE_CONTROLLER: [(&str, &str); 2] = [("--context", "a pod has no kubeconfig"), ("--kubeconfig", "a pod has no kubeconfig")];
+
+/// The controller is on by default, and judges as the servers do.
+#[test]
+fn every_flag_of_the_controller_has_a_value() {
+    let mut reached = BTreeSet::new();
+    for (set, values) in sets() {
+        if values["controller"]["enabled"] == false {
+            continue;
+        }
+        let rendered = objects(&template(&values, &[]).expect(set));
+        let container = &controller(&rendered)["spec"]["template"]["spec"]["containers"][0];
+        let args: Vec<String> = container["args"].as_array().unwrap().iter().map(|argument| expanded(argument.as_str().unwrap())).collect();
+        assert_eq!(args[0], "controller");
+        let mut line: Vec<&str> = args.iter().map(String::as_str).collect();
+        line.push("--help");
+        let ran = netpol(&line);
+        assert_eq!(ran.code, 0, "{set}: {args:?}: {}", ran.err);
+        let judges = |args: &[String]| -> BTreeSet<String> {
+            let own = [
+                "--listen",
+                "--admin",
+                "--tls",
+                "--ca-",
+                "--leaf",
+                "--client",
+                "--max",
+                "--body",
+                "--drain",
+                "--audit",
+                "--log",
+                "--registration",
+                "--canon-name",
+                "--mode",
+                "--repair",
+                "--probe",
+                "--lease",
+            ];
+            args.iter().skip(1).filter(|argument| !own.iter().any(|own| argument.starts_with(own))).cloned().collect()
+        };
+        let of_the_servers = judges(&arguments(&rendered));
+        let of_the_controller = judges(&args);
+        let missing: Vec<_> = of_the_servers.difference(&of_the_controller).collect();
+        assert!(missing.is_empty() && of_the_servers.len() > 10, "{set}: the controller judges differently: {missing:?}");
+        reached.extend(args.iter().skip(1).map(|argument| argument.split('=').next().unwrap().to_owned()));
+    }
+    let flags = flags_of("controller");
+    let missing: Vec<&String> = flags.iter().filter(|flag| !reached.contains(*flag)).collect();
+    assert_eq!(missing, NOT_OF_THE_CONTROLLER.map(|(flag, _)| flag), "a flag of the controller without a value in the chart");
+    let off = objects(&template(&json!({"controller": {"enabled": false}}), &[]).expect("no controller"));
+    assert_eq!(off.len(), of_the_servers(off.clone()).len());
+    assert!(off.iter().all(|object| !object.to_string().contains("abcdesktop-netpol-controller")), "a rest of the controller");
 }
 
 #[test]
@@ -114,7 +172,7 @@ fn a_server_has_minimal_rights() {
     for (set, values) in sets() {
         let objects = of_the_servers(objects(&template(&values, &["--no-hooks"]).expect(set)));
         let self_managed = values["certificates"]["mode"].as_str().unwrap_or("selfManaged") == "selfManaged";
-        let pod = &only(&objects, "Deployment")["spec"]["template"]["spec"];
+        let pod = &servers(&objects)["spec"]["template"]["spec"];
         assert_eq!(pod["automountServiceAccountToken"], self_managed, "{set}");
         let container = &pod["containers"][0];
         assert_eq!(pod["securityContext"]["runAsNonRoot"], true);
@@ -141,11 +199,11 @@ fn a_server_has_minimal_rights() {
 fn the_grace_period_is_long_enough_for_a_shutdown() {
     let pod = |values: &Value| {
         let objects = objects(&template(values, &[]).expect("rendered"));
-        only(&objects, "Deployment")["spec"]["template"]["spec"]["terminationGracePeriodSeconds"].as_u64().unwrap()
+        servers(&objects)["spec"]["template"]["spec"]["terminationGracePeriodSeconds"].as_u64().unwrap()
     };
     let limits = netpol::server::Limits::default();
     let ending = limits.drain_delay + limits.farewell + limits.grace + std::time::Duration::from_secs(5);
-    assert!(pod(&serde_json::json!({})) >= ending.as_secs(), "5 s are for the audit log");
+    assert!(pod(&json!({})) >= ending.as_secs(), "5 s are for the audit log");
 }
 
 #[test]

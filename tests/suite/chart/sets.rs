@@ -132,7 +132,8 @@ pub(crate) fn sets() -> Vec<(&'static str, Value)> {
                     "metricsFrom": [{"namespaceSelector": {"matchLabels": {"name": "kube-monitor"}}, "podSelector": {}}],
                     "dns": [{"ipBlock": {"cidr": "169.254.20.10/32"}}]},
                 "metrics": {"serviceMonitor": {"enabled": true, "interval": "15s", "labels": {"release": "prometheus"}},
-                    "prometheusRule": {"enabled": true, "labels": {"release": "prometheus"}, "expiryHours": 4, "refusals": 0}},
+                    "prometheusRule": {"enabled": true, "labels": {"release": "prometheus"}, "expiryHours": 4, "refusals": 0},
+                    "dashboard": {"enabled": true, "labels": {"grafana": "x"}, "annotations": {"grafana_folder": "Security"}}},
                 "fullnameOverride": "guard",
             }),
         ),
@@ -140,9 +141,10 @@ pub(crate) fn sets() -> Vec<(&'static str, Value)> {
             "the drift controller, which repairs",
             json!({"controller": {"enabled": true, "mode": "repair", "replicas": 2}, "canon": {"documents": {"canon.yaml": CANON}}}),
         ),
+        ("no controller", json!({"controller": {"enabled": false}})),
         (
             "cert-manager with the CA of the chart",
-            json!({"certificates": {"mode": "certManager"}, "canon": {"documents": {"only.yml": ALONE}}}),
+            json!({"controller": {"probeInterval": "0"}, "certificates": {"mode": "certManager"}, "canon": {"documents": {"only.yml": ALONE}}}),
         ),
         (
             "cert-manager with an existing issuer",

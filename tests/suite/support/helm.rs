@@ -101,6 +101,28 @@ pub(crate) fn objects(text: &str) -> Vec<Value> {
     documents.into_iter().map(|document| document.value).filter(|value| !value.is_null()).collect()
 }
 
+/// Returns the Deployment of the servers.
+#[track_caller]
+pub(crate) fn servers(objects: &[Value]) -> &Value {
+    deployment(objects, false)
+}
+
+/// Returns the Deployment of the controller.
+#[track_caller]
+pub(crate) fn controller(objects: &[Value]) -> &Value {
+    deployment(objects, true)
+}
+
+#[track_caller]
+fn deployment(objects: &[Value], is_controller: bool) -> &Value {
+    let is_it = |object: &&Value| {
+        object["kind"] == "Deployment" && object["metadata"]["name"].as_str().unwrap_or_default().ends_with("-controller") == is_controller
+    };
+    let found: Vec<&Value> = objects.iter().filter(is_it).collect();
+    assert_eq!(found.len(), 1, "Deployments");
+    found[0]
+}
+
 /// Returns the only object of a kind.
 #[track_caller]
 pub(crate) fn only<'o>(objects: &'o [Value], kind: &str) -> &'o Value {

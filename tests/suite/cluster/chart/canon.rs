@@ -34,12 +34,14 @@ fn config_map(name: &str) -> Value {
     plane().api.get(&format!("/api/v1/namespaces/{NAME}/configmaps/{name}")).expect("a ConfigMap")
 }
 
-/// Returns the pods that run with a ConfigMap.
+/// Returns the pods of the servers that run with a ConfigMap.
 fn pods_with(config_map: &str) -> Vec<String> {
     let uses = |pod: &&Value| {
         pod["spec"]["volumes"].as_array().is_some_and(|volumes| volumes.iter().any(|volume| volume["configMap"]["name"] == config_map))
     };
-    list(NAME, "pods").iter().filter(uses).filter_map(|pod| pod["metadata"]["name"].as_str()).map(str::to_owned).collect()
+    let names =
+        list(NAME, "pods").iter().filter(uses).filter_map(|pod| Some(pod["metadata"]["name"].as_str()?.to_owned())).collect::<Vec<_>>();
+    names.into_iter().filter(|name| !name.starts_with(&format!("{NAME}-controller-"))).collect()
 }
 
 /// Returns the commands of the chart's notes that contain these words.

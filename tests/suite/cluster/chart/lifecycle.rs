@@ -7,6 +7,8 @@ use hyper::Method;
 use serde_json::{Value, json};
 
 use super::{Release, configurations};
+use crate::chart::alerts::{alerts, expression, unexported};
+use crate::chart::dashboard;
 use crate::chart::sets::ALONE;
 use crate::cluster::harness::api::Call;
 use crate::cluster::harness::figures::{note, percentiles};
@@ -17,7 +19,7 @@ use crate::cluster::harness::load::Load;
 use crate::cluster::harness::netpol::netpol;
 use crate::cluster::harness::pki::{Authority, Validity};
 use crate::cluster::harness::plane::plane;
-use crate::cluster::harness::scene::{capabilities, create, list, pod};
+use crate::cluster::harness::scene::{capabilities, create, list, path, pod};
 use crate::cluster::harness::wait::until;
 use crate::support::helm::objects;
 
@@ -55,9 +57,28 @@ impl Installation {
         self.release.upgrade(&self.values(more), &["--wait", "--timeout", "90s"]);
     }
 
-    /// Waits until only servers of the last upgrade run: an old server decides by its own flags until it stops.
+    /// Waits until only two servers and a controller of the last upgrade run: an old server decides by its own flags until it stops.
     pub(super) fn settle(&self) {
-        until("the old servers have stopped", || (list(self.release.name, "pods").len() == 2 && self.forwarder.ready() == 2).then_some(()));
+        until("the old servers have stopped", || (list(self.release.name, "pods").len() == 3 && self.forwarder.ready() == 2).then_some(()));
+    }
+
+    /// Checks that the servers and the controller have every metric and label that the alerts and the dashboard use.
+    fn metrics_exist(&self) {
+        let alerts = alerts(None);
+        let mut expressions: Vec<String> = alerts.iter().map(|alert| expression(alert).to_owned()).collect();
+        expressions.extend(dashboard::expressions());
+        // A denial has a rule.
+        let denied = pod("denied", &[("netpol/mongodb", "true")]);
+        let reply = plane().api.post(&path(&guarded(self.release.name), "pods"), &denied);
+        assert!(!reply.ok(), "{}", reply.body);
+        let missing = || {
+            let mut metrics = self.forwarder.metrics();
+            let servers = metrics.len();
+            metrics.extend(self.kubelet.controller_metrics());
+            assert!(servers > 0 && metrics.len() > servers, "a server and a controller run");
+            unexported(expressions.iter().map(String::as_str), &metrics)
+        };
+        until(&format!("all metrics are there but {:?}", missing()), || missing().is_empty().then_some(()));
     }
 
     /// Returns the names of all objects that have the label or the name of the release.
@@ -101,6 +122,9 @@ fn check_lifecycle(installation: &Installation) {
     installation.settle();
     let result = installation.release.run("test", &Value::Null, &["--timeout", "60s"]);
     assert!(result.ok, "helm test: {}{} {:?}", result.out, result.err, installation.kubelet.unexpected_exits());
+    if installation.common["certificates"]["mode"].is_null() {
+        installation.metrics_exist();
+    }
 
     // A second guarded namespace. Servers are replaced while pods are created.
     let second = format!("{name}-second");
@@ -183,6 +207,7 @@ fn an_installation_without_helm_installs_and_uninstalls() {
     for manifest in &mut manifests {
         // Names of cluster scope must be unique in the run, and the Service is an `ExternalName`.
         let mut text = manifest.to_string().replace("\"abcdesktop-netpol\"", &format!("\"{name}\""));
+        text = text.replace("abcdesktop-netpol-controller", &format!("{name}-controller"));
         text = text.replace("--registration=abcdesktop-netpol", &format!("--registration={name}"));
         text = text.replace("--tls-name=abcdesktop-netpol.", &format!("--tls-name={name}."));
         text = text.replace("\"port\":443", &format!("\"port\":{}", forwarder.port)).replace("--drain-delay=10s", "--drain-delay=1s");

@@ -5,6 +5,7 @@ mod canon;
 mod controller;
 mod dry_run;
 mod first_install;
+mod helm_test;
 mod lifecycle;
 mod ownership;
 mod rights;

@@ -1,7 +1,7 @@
 //! A kubelet for the pods of the chart, whose containers are processes on this machine.
 //!
 //! It implements what the pods of `netpol` need: volumes become files, and the token of the service account becomes a kubeconfig. A
-//! ready server makes its pod ready, and a deleted pod gets SIGTERM and its grace period. The forwarder acts as the Service.
+//! ready server or controller makes its pod ready, and a deleted pod gets SIGTERM and its grace period. The forwarder acts as the Service.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -30,14 +30,24 @@ pub(crate) struct Kubelet {
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
     result: Arc<Mutex<Vec<String>>>,
+    controllers: Controllers,
 }
+
+/// The admin ports of all controllers so far.
+type Controllers = Arc<Mutex<Vec<Api>>>;
 
 impl Kubelet {
     /// Starts a kubelet for the pods of a namespace. Ready servers get connections from `forwarder`.
     pub(crate) fn start(namespace: &str, forwarder: &Forwarder) -> Kubelet {
         let (stop, result) = (Arc::new(AtomicBool::new(false)), Arc::new(Mutex::new(Vec::new())));
-        let mut node =
-            Node { namespace: namespace.to_owned(), forwarder: forwarder.clone(), pods: BTreeMap::new(), result: Arc::clone(&result) };
+        let controllers = Controllers::default();
+        let mut node = Node {
+            namespace: namespace.to_owned(),
+            forwarder: forwarder.clone(),
+            pods: BTreeMap::new(),
+            result: Arc::clone(&result),
+            controllers: Arc::clone(&controllers),
+        };
         let stopped = Arc::clone(&stop);
         let thread = thread::spawn(move || {
             while !stopped.load(Ordering::Relaxed) {
@@ -45,7 +55,14 @@ impl Kubelet {
                 thread::sleep(EVERY);
             }
         });
-        Kubelet { stop, thread: Some(thread), result }
+        Kubelet { stop, thread: Some(thread), result, controllers }
+    }
+
+    /// Returns the metrics of the controllers that run.
+    pub(crate) fn controller_metrics(&self) -> Vec<String> {
+        let controllers = self.controllers.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let replies = controllers.iter().filter_map(|admin| admin.try_call(&Call::new(Method::GET, "/metrics")).ok());
+        replies.filter_map(|reply| reply.body.as_str().map(str::to_owned)).collect()
     }
 
     /// Returns how servers exited that were not stopped.
@@ -69,12 +86,13 @@ struct Node {
     /// The pods by uid.
     pods: BTreeMap<String, Pod>,
     result: Arc<Mutex<Vec<String>>>,
+    controllers: Controllers,
 }
 
 struct Pod {
     name: String,
     process: Process,
-    /// The webhook port and the admin port; none until the server listens.
+    /// The webhook port (0 for a controller) and the admin port; none until the process listens.
     listens: Option<(u16, Api)>,
     ready: bool,
     told_to_end: bool,
@@ -209,11 +227,16 @@ impl Node {
             self.pods.remove(uid);
             return;
         }
+        let is_controller = object["spec"]["containers"][0]["args"][0] == "controller";
         if pod.listens.is_none()
-            && let Some((port, admin)) = ports(&pod.process.log, "ready")
+            && let Some((port, admin)) = ports(&pod.process.log, if is_controller { "watching" } else { "ready" })
         {
             let admin = Api::plain(admin);
-            self.forwarder.add(port, &admin);
+            if is_controller {
+                self.controllers.lock().unwrap_or_else(PoisonError::into_inner).push(admin.clone());
+            } else {
+                self.forwarder.add(port, &admin);
+            }
             pod.listens = Some((port, admin));
         }
         let Some((_, admin)) = &pod.listens else { return };

@@ -37,6 +37,7 @@ fn every_command_of_the_runbook_runs_or_has_a_reason() {
     installation(&on_call);
     no_server(&on_call);
     what_came_meanwhile(&on_call);
+    controller(&on_call);
     refused_pod(&on_call);
     unreachable_service(&on_call);
     certificates(&on_call);
@@ -85,6 +86,8 @@ fn no_server(on_call: &OnCall) {
 
     on_call.run("emergency-remove-the-registration", "kubectl delete");
     on_call.triage(UNGUARDED);
+    let found = on_call.finds("netpolprobefails", "--section probe");
+    assert!(found.contains("it admits a policy that every server denies"), "{found}");
     meanwhile();
 
     on_call.run("registered-but-no-server", "kubectl -n netpol-system scale");
@@ -145,6 +148,7 @@ fn thieves() -> Value {
 const MEANWHILE: &str = "find-what-was-created-or-changed-in-the-meantime";
 
 fn what_came_meanwhile(on_call: &OnCall) {
+    drift(on_call);
     let found = on_call.finds(MEANWHILE, "get networkpolicies");
     for line in [
         "policy-missing: NetworkPolicy \"mongodb-permits\"",
@@ -171,6 +175,38 @@ fn what_came_meanwhile(on_call: &OnCall) {
     assert!(found.stdout.contains("clean: "), "{}{}", found.stdout, found.stderr);
     assert!(on_call.run(MEANWHILE, "networkpolic\n").contains("networkpolicies.networking.k8s.io"));
     on_call.run(MEANWHILE, "xargs -r kubectl get");
+}
+
+/// The controller finds what came meanwhile, and says so in events and metrics.
+fn drift(on_call: &OnCall) {
+    let section = "netpoldrift";
+    until("events name what is wrong", || {
+        let events = on_call.run(section, "reportingComponent");
+        (events.contains("PolicyMissing") && events.contains("mongodb-permits") && events.contains("PodNotLabeled")).then_some(())
+    });
+    assert_selected("NetpolDrift", &on_call.kubelet.controller_metrics());
+    let found = on_call.finds(section, "--section policies,pods");
+    for id in ["memcached-rights", "\"open\"", "\"thief\"", "\"desktop\""] {
+        assert!(found.contains(id), "{id} is not in {found}");
+    }
+}
+
+/// The controller leads, is restarted, and leads again.
+fn controller(on_call: &OnCall) {
+    let section = "netpolnocontroller";
+    let pods = on_call.run(section, "get pods");
+    assert!(pods.contains("abcdesktop-netpol-controller-"), "{pods}");
+    let holder = on_call.run(section, "get lease");
+    assert!(holder.split_once('\t').is_some_and(|(holder, _)| !holder.is_empty()), "{holder}");
+    on_call.run("netpolrepairsuspended", "reason=RepairSuspended");
+    on_call.run("netpolrepairsuspended", "rollout restart");
+    on_call.run("netpolrepairsuspended", "rollout status");
+    until("another process leads", || {
+        let now = on_call.run(section, "get lease");
+        (now.split('\t').next() != holder.split('\t').next() && !now.starts_with('\t')).then_some(())
+    });
+    let everything = on_call.try_run("netpolnotevaluated", "--output short");
+    assert!(!everything.stdout.contains("not evaluated"), "{}{}", everything.stdout, everything.stderr);
 }
 
 /// The Deployment from before: its pod from before is deleted, and the next one is refused.
@@ -263,6 +299,12 @@ fn weakened_registration(on_call: &OnCall) {
     assert_eq!(same, "", "the release is as Helm installed it");
     registration(|webhook| webhook["failurePolicy"] = Value::from("Ignore"));
     on_call.logged("to mend it");
+    let found = on_call.finds("netpolregistrationweakened", "--section registration");
+    assert!(found.contains("failurePolicy"), "{found}");
+    until("an event says it", || {
+        on_call.run("netpolregistrationweakened", "reason=RegistrationWeakened").contains("failurePolicy").then_some(())
+    });
+    assert_selected("NetpolRegistrationWeakened", &on_call.kubelet.controller_metrics());
     assert_selected("NetpolRegistrationWeakened", &on_call.forwarder.metrics());
     let found = on_call.finds(section, "kubectl diff");
     assert!(found.contains("-  failurePolicy: Ignore") && found.contains("+  failurePolicy: Fail"), "{found}");

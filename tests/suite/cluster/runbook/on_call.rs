@@ -118,13 +118,13 @@ impl OnCall {
         assert!(found.is_some(), "the answer is not {answer:?}, but {last}");
     }
 
-    /// Waits until only servers of the last change run.
+    /// Waits until only two servers and a controller of the last change run.
     pub(super) fn settle(&self) {
-        until("two servers run", || {
+        until("two servers and a controller run", || {
             let pods = list(SYSTEM, "pods");
             // A container that fails is a failed pod here, which stays. A kubelet would restart the container.
             let alive = pods.iter().filter(|pod| pod["status"]["phase"] != "Failed").count();
-            (alive == 2 && self.forwarder.ready() == 2).then_some(())
+            (alive == 3 && self.forwarder.ready() == 2).then_some(())
         });
     }
 }
