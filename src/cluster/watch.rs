@@ -9,7 +9,7 @@ use futures_util::StreamExt;
 use kube::api::{self, WatchEvent, WatchParams};
 use kube::core::Status;
 use serde_json::Value;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{sleep, timeout};
 
 use super::backoff::{backoff, jittered};
 use super::client::{Cluster, Form};
@@ -76,8 +76,6 @@ impl Cluster {
         let mut failures = 0;
         let mut version: Option<String> = None;
         loop {
-            let start = Instant::now();
-            let is_watch = version.is_some();
             let result = match &mut version {
                 None => self.list(&followed.collection(), followed.form, &followed.selector, &read).await.map(|(all, listed)| {
                     tell(News::All(all));
@@ -92,19 +90,13 @@ impl Cluster {
                     Err(error) => Err(error),
                 },
             };
-            let is_failure = match result {
-                Ok(()) => false,
+            match result {
+                Ok(()) => failures = 0,
                 Err(error) => {
                     tell(News::Failed(error));
-                    true
+                    sleep(jittered(backoff(PAUSE, failures))).await;
+                    failures = failures.saturating_add(1);
                 }
-            };
-            // A watch that ends at once is called again after a pause too. Only a watch that lasts shows that all is well.
-            if is_failure || (is_watch && start.elapsed() < PAUSE) {
-                sleep(jittered(backoff(PAUSE, failures))).await;
-                failures = failures.saturating_add(1);
-            } else if is_watch {
-                failures = 0;
             }
         }
     }
@@ -168,45 +160,5 @@ impl Cluster {
         // The API server closes a watch after its lifetime, at once if it is overloaded.
         tell(News::Unchanged);
         Ok(End::Closed)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::sync::{Arc, Mutex};
-
-    use serde_json::json;
-
-    use super::super::fake::api_server;
-    use super::*;
-
-    /// Follows for two seconds while every watch ends at once with the response `watched`. Returns for each request whether it is a watch.
-    fn requests(watched: &'static str) -> Vec<bool> {
-        let requests = Arc::new(Mutex::new(Vec::new()));
-        let all = Arc::clone(&requests);
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(async {
-            let cluster = api_server(move |request| {
-                let is_watch = request.contains("watch=true");
-                all.lock().unwrap().push(is_watch);
-                let list = json!({"metadata": {"resourceVersion": "5"}, "items": []});
-                ("200 OK", if is_watch { watched.to_owned() } else { list.to_string() })
-            });
-            let (api, resource, selector) = ("/api/v1".to_owned(), "pods".to_owned(), String::new());
-            let followed = Followed { api, namespace: None, resource, form: Form::Metadata, selector };
-            let _ = timeout(Duration::from_secs(2), cluster.follow(&followed, Some, |_: News<Value>| {})).await;
-        });
-        let all = requests.lock().unwrap();
-        all.clone()
-    }
-
-    #[test]
-    fn a_watch_that_ends_at_once_is_called_again_after_a_pause() {
-        let expired = r#"{"type":"ERROR","object":{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"Expired","code":410}}"#;
-        for watched in ["", expired] {
-            // The pauses are 0.8 s and 1.6 s.
-            let all = requests(watched);
-            assert!(all.starts_with(&[false, true]) && all.len() <= 4, "{} requests", all.len());
-        }
     }
 }

@@ -1,7 +1,5 @@
 //! The drift controller on a real API server.
 
-mod corpus;
-mod disturbed;
 mod fights;
 mod pauses;
 mod process;

@@ -10,7 +10,6 @@ use super::super::harness::guard::apply;
 use super::super::harness::netpol::{NETPOL, ports};
 use super::super::harness::plane::plane;
 use super::super::harness::reaper::Process;
-use super::super::harness::relay::Relay;
 use super::super::harness::wait::until;
 
 /// A controller of one guarded namespace, whose Lease is in it.
@@ -37,26 +36,10 @@ impl Controller {
         Controller::with_lease(namespace, namespace, flags)
     }
 
-    /// Starts a controller that calls the API server through a relay.
-    pub(super) fn behind(relay: &Relay, namespace: &str, flags: &[&str]) -> Controller {
-        let folder = plane().reaper.folder();
-        let admin = std::fs::read_to_string(folder.join("admin.json")).expect("a kubeconfig");
-        let port = |port: u16| format!("https://127.0.0.1:{port}");
-        let relayed = admin.replace(&port(plane().api.port()), &port(relay.port));
-        assert_ne!(admin, relayed, "the address of the API server is in the kubeconfig");
-        let kubeconfig = folder.join(format!("relayed-{}.json", relay.port));
-        std::fs::write(&kubeconfig, relayed).expect("a kubeconfig");
-        Controller::run(&kubeconfig, namespace, namespace, flags)
-    }
-
     fn with_lease(namespace: &str, system: &str, flags: &[&str]) -> Controller {
-        Controller::run(&plane().reaper.folder().join("admin.json"), namespace, system, flags)
-    }
-
-    fn run(kubeconfig: &Path, namespace: &str, system: &str, flags: &[&str]) -> Controller {
         static NEXT: AtomicUsize = AtomicUsize::new(0);
         let reaper = &plane().reaper;
-        let kubeconfig = kubeconfig.display().to_string();
+        let kubeconfig = reaper.folder().join("admin.json").display().to_string();
         let lease = format!("{system}/netpol-controller");
         let mut args = vec!["controller", "--canon", "abcdesktop", "--namespace", namespace, "--registration", namespace];
         args.extend(["--lease", &lease, "--kubeconfig", &kubeconfig, "--admin-listen", "127.0.0.1:0", "--log-format", "json"]);
@@ -82,11 +65,6 @@ impl Controller {
         let metrics = self.metrics();
         let line = metrics.lines().find(|line| line.strip_prefix(name).is_some_and(|rest| rest.starts_with(' ')))?;
         line.rsplit_once(' ')?.1.parse().ok()
-    }
-
-    /// Returns what `/readyz` says.
-    pub(super) fn readyz(&self) -> String {
-        self.admin.get("/readyz").body.as_str().unwrap_or_default().to_owned()
     }
 
     /// Returns the log.

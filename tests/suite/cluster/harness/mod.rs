@@ -19,6 +19,5 @@ pub(crate) mod netpol;
 pub(crate) mod pki;
 pub(crate) mod plane;
 pub(crate) mod reaper;
-pub(crate) mod relay;
 pub(crate) mod scene;
 pub(crate) mod wait;
