@@ -1,6 +1,12 @@
 //! The drift controller on a real API server.
 
+mod changes;
+mod corpus;
+mod faults;
 mod fights;
-mod process;
+mod leaders;
+pub(super) mod process;
+mod registration;
 mod repairs;
 mod reports;
+mod secrets;
