@@ -71,7 +71,7 @@ fn no_value_of_a_label_is_in_anything_that_is_said() {
 
     let mut said = Vec::new();
     for mode in ["report", "repair"] {
-        let controller = Controller::start(name, &["--mode", mode, "--probe-interval", "1s", "--log-level", "debug"]);
+        let controller = Controller::start(name, &["--mode", mode, "--probe-interval", "1s", "--log", "debug"]);
         for planted in ["planted-1", "planted-2", "planted-3"] {
             event(name, planted, "PodNotLabeled");
         }
