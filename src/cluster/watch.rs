@@ -3,7 +3,7 @@
 //! Each collection has its own connection, its own pauses and its own news, so one that is forbidden or hangs does not delay the others.
 
 use std::pin::pin;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
 use kube::api::{self, WatchEvent, WatchParams};
@@ -22,6 +22,10 @@ use crate::documents::values::text;
 const PAUSE: Duration = Duration::from_millis(800);
 /// How long the API server keeps a watch open, in seconds; 10 % more or less, so that the watches of a process end at different times.
 const LIFETIME: Duration = Duration::from_secs(264);
+/// How long the response to a request for a watch may take. API servers send its head at once.
+const OPENING: Duration = Duration::from_secs(30);
+/// How long a watch lasts that works. Pauses after one that ends earlier grow, because a server that ends each watch at once is overloaded.
+const LASTING: Duration = Duration::from_secs(5);
 /// The longest silence of a watch. The API server sends a bookmark about once a minute.
 const SILENCE: Duration = Duration::from_secs(130);
 
@@ -62,42 +66,48 @@ impl Followed {
     }
 }
 
-/// How a watch ended.
-enum End {
-    /// The API server closed it. It continues from this version.
+/// What was done.
+enum Done {
+    /// Everything was listed.
+    Listed,
+    /// The API server closed the watch. It continues from its version.
     Closed,
-    /// The version is too old: everything must be listed again.
+    /// The version of the watch is too old: everything must be listed again.
     Expired,
 }
 
 impl Cluster {
     /// Follows a collection and tells the news; it never returns. `read` returns what is kept of an object.
     pub async fn follow<T>(&self, followed: &Followed, read: impl Fn(Value) -> Option<T>, mut tell: impl FnMut(News<T>)) {
-        let mut failures = 0;
+        let mut failures: u32 = 0;
         let mut version: Option<String> = None;
         loop {
+            let started = Instant::now();
+            let is_watch = version.is_some();
             let result = match &mut version {
                 None => self.list(&followed.collection(), followed.form, &followed.selector, &read).await.map(|(all, listed)| {
                     tell(News::All(all));
                     version = Some(listed);
+                    Done::Listed
                 }),
-                Some(current) => match self.watch_once(followed, current, &read, &mut tell).await {
-                    Ok(End::Closed) => Ok(()),
-                    Ok(End::Expired) => {
-                        version = None;
-                        Ok(())
-                    }
-                    Err(error) => Err(error),
-                },
+                Some(current) => self.watch_once(followed, current, &read, &mut tell).await,
             };
-            match result {
-                Ok(()) => failures = 0,
+            if is_watch && started.elapsed() >= LASTING {
+                failures = 0;
+            }
+            if matches!(result, Ok(Done::Expired)) {
+                version = None;
+            }
+            let pause = match result {
+                Ok(Done::Listed) => continue,
+                Ok(Done::Closed | Done::Expired) => failures.checked_sub(1).map_or(Duration::ZERO, |before| backoff(PAUSE, before)),
                 Err(error) => {
                     tell(News::Failed(error));
-                    sleep(jittered(backoff(PAUSE, failures))).await;
-                    failures = failures.saturating_add(1);
+                    backoff(PAUSE, failures)
                 }
-            }
+            };
+            failures = failures.saturating_add(1);
+            sleep(jittered(pause)).await;
         }
     }
 
@@ -108,7 +118,7 @@ impl Cluster {
         version: &mut String,
         read: &impl Fn(Value) -> Option<T>,
         tell: &mut impl FnMut(News<T>),
-    ) -> Result<End, CallError> {
+    ) -> Result<Done, CallError> {
         let collection = followed.collection();
         let failed = |status: &Status| collection.error("watch", status);
         let lifetime = jittered(LIFETIME);
@@ -129,9 +139,9 @@ impl Cluster {
             error => self.unreachable(&with_sources(&error)),
         };
         let silent = || self.unreachable(&format!("the watch of {collection} is silent"));
-        let events = timeout(SILENCE, self.client().request_events::<Value>(request)).await.map_err(|_| silent())?;
+        let events = timeout(OPENING, self.client().request_events::<Value>(request)).await.map_err(|_| silent())?;
         let events = match events.map_err(ended) {
-            Err(error) if error.cause == CallCause::Expired => return Ok(End::Expired),
+            Err(error) if error.cause == CallCause::Expired => return Ok(Done::Expired),
             events => events?,
         };
         let mut events = pin!(events);
@@ -145,7 +155,7 @@ impl Cluster {
                     tell(News::Unchanged);
                     continue;
                 }
-                WatchEvent::Error(status) if status.code == 410 => return Ok(End::Expired),
+                WatchEvent::Error(status) if status.code == 410 => return Ok(Done::Expired),
                 WatchEvent::Error(status) => return Err(failed(&status)),
             };
             if let Some(next) = text(&object, "/metadata/resourceVersion") {
@@ -159,6 +169,6 @@ impl Cluster {
         }
         // The API server closes a watch after its lifetime, at once if it is overloaded.
         tell(News::Unchanged);
-        Ok(End::Closed)
+        Ok(Done::Closed)
     }
 }

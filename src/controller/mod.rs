@@ -17,6 +17,7 @@
 //! | `problem` | what keeps the certificate from being managed |
 //! | `secret`, `webhook_configurations` | the objects that are read and written |
 //! | `election` | the Lease that decides which replica leads |
+//! | `micro_time` | times as Kubernetes writes them |
 //! | `lists` | the lists of CAs in the annotations of the Lease |
 //! | `manager` | the loop that reads, serves, plans and writes |
 //! | `registrations` | whether the registrations make API servers send what the servers judge |
@@ -26,6 +27,7 @@ pub mod drift;
 mod election;
 mod lists;
 mod manager;
+mod micro_time;
 mod options;
 mod problem;
 mod registrations;

@@ -12,6 +12,8 @@ use crate::verdict::annotations::{BREAK_GLASS, MIRROR, REPAIR_PAUSED};
 pub struct PolicyObject {
     /// Its name.
     pub name: String,
+    /// Its uid.
+    pub uid: String,
     /// Its resource version.
     pub version: String,
     /// Whether it has a `deletionTimestamp`.
@@ -94,6 +96,7 @@ impl PolicyObject {
         }
         PolicyObject {
             name: owned(object, "/metadata/name"),
+            uid: owned(object, "/metadata/uid"),
             version: owned(object, "/metadata/resourceVersion"),
             is_terminating: is_terminating(object),
             writer: Writer::last(object),

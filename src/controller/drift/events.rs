@@ -13,6 +13,7 @@ use tokio::time::sleep;
 
 use super::quota::Quota;
 use crate::cluster::{CallCause, CallError, Cluster, Collection, ObjectRef};
+use crate::controller::micro_time::micro_time;
 use crate::documents::text::truncated;
 use crate::documents::values::text;
 
@@ -92,7 +93,7 @@ pub(super) struct Regarding {
     pub(super) namespace: String,
     /// Its name.
     pub(super) name: String,
-    /// Its uid; empty if it does not exist.
+    /// Its uid, by which `kubectl describe` finds its events; empty if it does not exist or is not known.
     pub(super) uid: String,
 }
 
@@ -150,7 +151,9 @@ impl Writer {
         let mut failed = false;
         while let Some(event) = queue.recv().await {
             let now = self.started.elapsed();
-            if !self.quota.take(&event.regarding, now) {
+            // Of an object that is deleted and created again and again, too.
+            let object = Regarding { uid: String::new(), ..event.regarding.clone() };
+            if !self.quota.take(&object, now) {
                 continue;
             }
             sleep(PACE).await;
@@ -169,7 +172,7 @@ impl Writer {
         let known = self.series.get(&event).filter(|series| now.saturating_sub(series.last) < SERIES).cloned();
         if let Some(mut series) = known {
             (series.count, series.last) = (series.count.saturating_add(1), now);
-            let patch = json!([{"op": "add", "path": "/series", "value": {"count": series.count, "lastObservedTime": micros()}}]);
+            let patch = json!([{"op": "add", "path": "/series", "value": {"count": series.count, "lastObservedTime": micro_time(SystemTime::now())}}]);
             match self.cluster.patch(&object(&series.namespace, &series.name), &patch).await {
                 // It expired: API servers keep events for an hour.
                 Err(error) if error.cause == CallCause::Missing => {}
@@ -209,7 +212,7 @@ fn content(event: &Event, instance: &str, count: u64) -> Value {
         "apiVersion": "events.k8s.io/v1",
         "kind": "Event",
         "metadata": {"name": name_of_event, "namespace": namespace},
-        "eventTime": micros(),
+        "eventTime": micro_time(SystemTime::now()),
         "reportingController": "netpol.abcdesktop.io/controller",
         "reportingInstance": truncated(instance, 128),
         "action": event.reason.action(),
@@ -223,11 +226,6 @@ fn content(event: &Event, instance: &str, count: u64) -> Value {
 /// Returns a note of at most [`NOTE`] bytes.
 fn shortened(note: &str) -> String {
     if note.len() <= NOTE { note.to_owned() } else { format!("{}…", truncated(note, NOTE - '…'.len_utf8())) }
-}
-
-/// Returns the current time as a Kubernetes `MicroTime`.
-fn micros() -> String {
-    Timestamp::try_from(SystemTime::now()).map_or_else(|_| String::new(), |time| format!("{time:.6}"))
 }
 
 #[cfg(test)]

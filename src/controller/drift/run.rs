@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::sync::watch;
-use tokio::task::JoinSet;
+use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
 use super::act::{Outcome, act};
@@ -64,9 +64,9 @@ pub async fn run(cluster: Cluster, guard: Arc<Guard>, options: DriftOptions, sta
         cluster,
         guard,
         options,
+        teller: Teller { events, lease, shared: shared.clone() },
         shared,
         leadership,
-        teller: Teller { events, lease },
         told: Told::default(),
         memory: Memory::default(),
         probes,
@@ -74,17 +74,23 @@ pub async fn run(cluster: Cluster, guard: Arc<Guard>, options: DriftOptions, sta
         due: None,
     };
     tasks.spawn(async move { conductor.run().await });
-    let ended = tokio::select! {
-        () = stop => Ended::Asked,
-        // A task that panics ends the process: without it, the others would look healthy.
-        _ = tasks.join_next() => Ended::Broken,
-        _ = &mut election => return Ended::Broken,
-    };
+    let ended = end(&mut tasks, &mut election, stop).await;
     tasks.shutdown().await;
     stop_election.send_replace(true);
-    let _ = timeout(RELEASE, &mut election).await;
-    election.abort();
+    if !election.is_finished() {
+        let _ = timeout(RELEASE, &mut election).await;
+        election.abort();
+    }
     ended
+}
+
+/// Waits until the controller has to end. A task that panics ends the process: without it, the others would look healthy.
+async fn end(tasks: &mut JoinSet<()>, election: &mut JoinHandle<()>, stop: impl Future<Output = ()>) -> Ended {
+    tokio::select! {
+        () = stop => Ended::Asked,
+        _ = tasks.join_next() => Ended::Broken,
+        _ = election => Ended::Broken,
+    }
 }
 
 /// Plans whenever something changed.
@@ -226,4 +232,43 @@ fn lines(plan: &Plan, namespace: &str) -> Vec<Line> {
         }
     }
     lines
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
+
+    use super::*;
+
+    /// Returns how a controller ends whose tasks are these.
+    fn ended(
+        task: impl Future<Output = ()> + Send + 'static,
+        election: impl Future<Output = ()> + Send + 'static,
+        is_stopped: bool,
+    ) -> Ended {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let mut tasks = JoinSet::new();
+            tasks.spawn(pending());
+            tasks.spawn(task);
+            let mut election = tokio::spawn(election);
+            let stop = async {
+                if !is_stopped {
+                    pending::<()>().await;
+                }
+            };
+            timeout(Duration::from_secs(60), end(&mut tasks, &mut election, stop)).await.expect("it ends")
+        })
+    }
+
+    #[test]
+    fn a_task_that_panics_or_returns_ends_the_controller() {
+        async fn panics() {
+            panic!("a bug");
+        }
+        assert_eq!(ended(panics(), pending(), false), Ended::Broken);
+        assert_eq!(ended(pending(), panics(), false), Ended::Broken);
+        assert_eq!(ended(async {}, pending(), false), Ended::Broken);
+        assert_eq!(ended(pending(), pending(), true), Ended::Asked);
+    }
 }

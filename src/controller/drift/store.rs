@@ -77,6 +77,11 @@ impl<T: Keyed + PartialEq> Store<T> {
         }
     }
 
+    /// Returns an object as it was last read.
+    pub(super) fn get(&self, key: &str) -> Option<&T> {
+        self.objects.get(key)
+    }
+
     /// Returns how recent it is.
     pub(super) fn freshness(&self) -> &Freshness {
         &self.freshness

@@ -11,7 +11,7 @@ use super::store::{Keyed, Store};
 use crate::cluster::News;
 use crate::controller::webhook_configurations::servers;
 use crate::documents::values::text;
-use crate::drift::{ForeignList, NamespaceObject, PodObject, Pods, PolicyObject, Snapshot, Webhooks};
+use crate::drift::{ForeignList, NamespaceObject, Object, PodObject, Pods, PolicyObject, Snapshot, Webhooks};
 
 /// A webhook configuration, or another object that is read as a whole.
 #[derive(Debug, Clone, PartialEq)]
@@ -89,6 +89,15 @@ impl Stores {
         snapshot.foreign.clone_from(&self.foreign);
         snapshot.registration = Some(self.webhooks());
         snapshot
+    }
+
+    /// Returns the uid of a policy or pod, if it exists.
+    pub(super) fn uid(&self, object: &Object) -> Option<&str> {
+        match object.kind.as_str() {
+            "NetworkPolicy" => Some(&self.policies.get(&object.namespace)?.get(&object.name)?.uid),
+            "Pod" => Some(&self.pods.get(&object.namespace)?.get(&object.name)?.uid),
+            _ => None,
+        }
     }
 
     /// Returns the webhook configurations, of which each watch sees at most one.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::act::Outcome;
 use super::events::{Event, Events, Reason, Regarding};
+use super::stores::Shared;
 use crate::drift::{Action, Finding, Object, Plan, Section, Severity, Suspended, Target};
 
 /// What is said only once.
@@ -21,6 +22,8 @@ pub(super) struct Teller {
     pub(super) events: Events,
     /// The Lease of the controller: events about objects of no namespace are about it.
     pub(super) lease: Regarding,
+    /// The objects that exist.
+    pub(super) shared: Shared,
 }
 
 impl Teller {
@@ -134,7 +137,8 @@ impl Teller {
         if object.namespace.is_empty() {
             return self.lease.clone();
         }
-        Regarding { api_version, kind, namespace: object.namespace.clone(), name: object.name.clone(), uid: String::new() }
+        let uid = self.shared.lock().uid(object).unwrap_or_default().to_owned();
+        Regarding { api_version, kind, namespace: object.namespace.clone(), name: object.name.clone(), uid }
     }
 }
 

@@ -7,13 +7,13 @@ mod timing;
 
 use std::time::{Duration, Instant, SystemTime};
 
-use jiff::Timestamp;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::time::sleep;
 
 use self::lease::{Action, Memory, Observed, decide};
 pub use self::timing::Timing;
+use super::micro_time::micro_time;
 use crate::cluster::{CallCause, CallError, Cluster, Collection, ObjectRef, backoff, jittered};
 use crate::documents::values::{set, text};
 
@@ -121,7 +121,7 @@ impl Election {
 
     /// Writes the Lease with this process as its holder.
     async fn write(&mut self, mut lease: Value, action: Action) -> Result<(), CallError> {
-        let now = micros(SystemTime::now());
+        let now = micro_time(SystemTime::now());
         if action == Action::Take {
             let transitions = lease.pointer("/spec/leaseTransitions").and_then(Value::as_i64).unwrap_or_default();
             set(&mut lease, &["spec", "acquireTime"], json!(now));
@@ -137,7 +137,7 @@ impl Election {
 
     /// Creates the Lease if the installation did not.
     async fn create(&mut self) -> Result<(), CallError> {
-        let now = micros(SystemTime::now());
+        let now = micro_time(SystemTime::now());
         let lease = json!({
             "apiVersion": "coordination.k8s.io/v1", "kind": "Lease",
             "metadata": {"name": self.candidate.name, "namespace": self.candidate.namespace},
@@ -219,7 +219,7 @@ impl Election {
             let Some(mut lease) = self.cluster.get(&object).await? else { return Ok(()) };
             if text(&lease, "/spec/holderIdentity") == Some(self.candidate.identity.as_str()) {
                 set(&mut lease, &["spec", "holderIdentity"], json!(""));
-                set(&mut lease, &["spec", "renewTime"], json!(micros(SystemTime::now())));
+                set(&mut lease, &["spec", "renewTime"], json!(micro_time(SystemTime::now())));
                 self.cluster.replace(&object, &lease).await?;
             }
             Ok::<(), CallError>(())
@@ -243,9 +243,4 @@ impl Election {
 pub(super) fn object<'t>(namespace: &'t str, name: &'t str) -> ObjectRef<'t> {
     let collection = Collection { api: "/apis/coordination.k8s.io/v1", namespace: Some(namespace), resource: "leases" };
     ObjectRef { collection, name, is_secret: false }
-}
-
-/// Formats a time as a Kubernetes `MicroTime`.
-fn micros(time: SystemTime) -> String {
-    Timestamp::try_from(time).map_or_else(|_| String::new(), |time| format!("{time:.6}"))
 }

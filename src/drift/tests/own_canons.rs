@@ -158,3 +158,44 @@ fn netpol_is_never_the_other_writer_of_a_fight() {
     assert_eq!(plan.suspended.len(), 1);
     assert_eq!(plan.suspended[0].writer, None);
 }
+
+/// A writer that drifts a policy ten times a second for an hour, and then stops. Plans follow each change, as in the controller.
+#[test]
+fn a_writer_that_never_stops_causes_six_repairs_and_one_suspension() {
+    const TENTHS: u64 = 10 * 60 * 60;
+    let guard = guard_of_spec(&json!({"podSelector": {}, "policyTypes": ["Ingress"]})).unwrap();
+    let mut world = World::of(&guard);
+    let open = |world: &mut World| {
+        world.change("only", |policy| {
+            policy["spec"]["ingress"] = json!([{}]);
+            policy["metadata"]["managedFields"] =
+                json!([{"manager": "stranger", "operation": "Update", "time": "2026-01-01T00:00:00Z", "fieldsV1": {"f:spec": {}}}]);
+        });
+    };
+    let at = |world: &World, memory: &Memory, tenth: u64| {
+        plan(&world.snapshot(), &guard, Repair::default(), memory, Duration::from_millis(100 * tenth))
+    };
+    let (mut memory, mut repaired, mut suspensions, mut was_suspended) = (Memory::default(), Vec::new(), 0, false);
+    for tenth in 0..TENTHS {
+        open(&mut world);
+        let plan = at(&world, &memory, tenth);
+        if !plan.actions.is_empty() {
+            world.apply(&plan.actions);
+            repaired.push(tenth / 10);
+        }
+        let is_suspended = !plan.suspended.is_empty();
+        if is_suspended && !was_suspended {
+            assert_eq!(plan.suspended[0].writer.as_ref().map(|writer| writer.manager.as_str()), Some("stranger"));
+            suspensions += 1;
+        }
+        (was_suspended, memory) = (is_suspended, plan.memory);
+    }
+    assert_eq!((repaired, suspensions), (vec![0, 2, 8, 26, 80, 242], 1));
+    // Somebody else restores it. After half an hour without drift, the next drift is repaired at once.
+    world.change("only", |policy| policy["spec"]["ingress"] = json!([]));
+    let quiet = at(&world, &memory, TENTHS);
+    assert!(quiet.suspended.is_empty() && quiet.actions.is_empty());
+    let quiet = at(&world, &quiet.memory, TENTHS + 30 * 600);
+    open(&mut world);
+    assert_eq!(at(&world, &quiet.memory, TENTHS + 30 * 600 + 1).actions.len(), 1);
+}

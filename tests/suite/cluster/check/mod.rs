@@ -4,5 +4,6 @@ mod brown_field;
 mod permissions;
 mod plugins;
 mod probe;
-mod run;
+mod rereads;
+pub(super) mod run;
 mod size;

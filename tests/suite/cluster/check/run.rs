@@ -10,16 +10,16 @@ use super::super::harness::plane::plane;
 
 /// The result of a check.
 #[derive(Debug)]
-pub(super) struct Checked {
-    pub(super) code: Option<i32>,
-    pub(super) out: String,
-    pub(super) err: String,
+pub(in crate::cluster) struct Checked {
+    pub(in crate::cluster) code: Option<i32>,
+    pub(in crate::cluster) out: String,
+    pub(in crate::cluster) err: String,
 }
 
 impl Checked {
     /// Parses the JSON output.
     #[track_caller]
-    pub(super) fn json(&self) -> Value {
+    pub(in crate::cluster) fn json(&self) -> Value {
         serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}: {}{}", self.out, self.err))
     }
 }
@@ -42,7 +42,7 @@ pub(super) fn check_as(kubeconfig: &Path, namespace: &str, more: &[&str]) -> Che
     Checked { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
 }
 
-pub(super) fn check(namespace: &str, more: &[&str]) -> Checked {
+pub(in crate::cluster) fn check(namespace: &str, more: &[&str]) -> Checked {
     check_as(&admin(), namespace, more)
 }
 
@@ -54,7 +54,7 @@ pub(super) fn section<'r>(report: &'r Value, name: &str) -> &'r Value {
 }
 
 /// Returns the ids and names of the findings of a report that are more than notes.
-pub(super) fn ids(report: &Value) -> Vec<(String, String)> {
+pub(in crate::cluster) fn ids(report: &Value) -> Vec<(String, String)> {
     let sections = report["sections"].as_array().into_iter().flatten();
     let findings = sections.flat_map(|section| section["findings"].as_array().into_iter().flatten());
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();

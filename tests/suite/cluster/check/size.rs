@@ -4,11 +4,14 @@ use std::time::Instant;
 
 use serde_json::json;
 
+use super::super::drift::process::Controller;
 use super::super::harness::api::{Call, RUNTIME};
 use super::super::harness::figures::note;
 use super::super::harness::guard::Guard;
 use super::super::harness::plane::plane;
+use super::super::harness::relay::Relay;
 use super::super::harness::scene::{path, pod};
+use super::super::harness::wait::until;
 use super::run::check;
 
 const PODS: usize = 10_000;
@@ -36,7 +39,8 @@ fn lists(resource: &str) -> u64 {
         line.starts_with("apiserver_request_total{") && line.contains(&format!("resource=\"{resource}\"")) && line.contains("verb=\"LIST\"")
     };
     let number = |line: &str| line.rsplit_once(' ').and_then(|(_, number)| number.parse::<f64>().ok());
-    let total: f64 = metrics.as_str().expect("text").lines().filter(is_list).filter_map(number).sum();
+    // Not a sum: that of nothing is -0.
+    let total = metrics.as_str().expect("text").lines().filter(is_list).filter_map(number).fold(0.0, |total: f64, number| total + number);
     format!("{total:.0}").parse().expect("a number")
 }
 
@@ -64,4 +68,40 @@ fn ten_thousand_pods_and_three_hundred_policies_take_few_requests() {
     // 20 chunks of pods, one list of those on the host network, one of policies and one of namespaces. Other clients of the test cluster watch.
     assert_eq!((pods - before[0], policies - before[1]), (21, 1));
     assert!(namespaces - before[2] <= 2);
+
+    follow(&guard.namespaces[0]);
+}
+
+/// Returns the resident memory of a process, in MiB.
+fn resident(id: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{id}/status")).expect("it runs");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("a line of the memory");
+    line.trim().trim_end_matches(" kB").parse::<u64>().expect("a number") / 1024
+}
+
+/// The controller keeps the namespace in little memory, and asks nothing while nothing changes.
+fn follow(namespace: &str) {
+    /// The limit of the release build is 48 MiB. This one is not optimized.
+    const MOST: u64 = 128;
+    let relay = Relay::start(&plane().api);
+    let controller = Controller::behind(&relay, "abcdesktop", namespace, &["--mode", "repair"]);
+    until("the first probe is sent", || (!relay.seen(&["dryRun=All"]).is_empty()).then_some(()));
+    until("six watches are open", || (relay.seen(&["watch=true"]).len() >= 6).then_some(()));
+    until("the other APIs are read", || (!relay.seen(&["GET /apis?"]).is_empty() || !relay.seen(&["GET /apis"]).is_empty()).then_some(()));
+    let renewals = || relay.seen(&["PUT ", "/leases/"]).len();
+    let (known, before) = (relay.seen(&[""]).len(), renewals());
+    let start = Instant::now();
+    until("the Lease is renewed", || (renewals() >= before + 10).then_some(()));
+    let others: Vec<String> =
+        relay.seen(&[""]).split_off(known).into_iter().map(|seen| seen.line).filter(|line| !line.contains("/leases/")).collect();
+    let (memory, took) = (resident(controller.process.id()), start.elapsed());
+    println!("{memory} MiB; {} requests in {took:?} besides the Lease: {others:?}", others.len());
+    note(
+        "controller-size",
+        json!({"pods": PODS, "policies": POLICIES, "resident_mib": memory, "requests": others.len(), "seconds": took.as_secs()}),
+    );
+    assert!(memory <= MOST, "{memory} MiB");
+    // Once a minute, it probes and looks for policies of other APIs. Nothing is listed again.
+    let is_periodic = |line: &String| line.contains("dryRun=All") || line.starts_with("GET /apis");
+    assert!(others.iter().all(|line| is_periodic(line) && !line.contains("limit=")), "{others:?}");
 }

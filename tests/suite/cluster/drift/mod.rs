@@ -1,7 +1,13 @@
 //! The drift controller on a real API server.
 
+mod changes;
+mod corpus;
+mod faults;
 mod fights;
+mod leaders;
 mod pauses;
 mod process;
+mod registration;
 mod repairs;
 mod reports;
+mod secrets;

@@ -10,11 +10,12 @@ use super::super::harness::guard::apply;
 use super::super::harness::netpol::{NETPOL, ports};
 use super::super::harness::plane::plane;
 use super::super::harness::reaper::Process;
+use super::super::harness::relay::Relay;
 use super::super::harness::wait::until;
 
 /// A controller of one guarded namespace, whose Lease is in it.
-pub(super) struct Controller {
-    pub(super) process: Process,
+pub(in crate::cluster) struct Controller {
+    pub(in crate::cluster) process: Process,
     pub(super) admin: Api,
 }
 
@@ -37,11 +38,26 @@ impl Controller {
     }
 
     fn with_lease(namespace: &str, system: &str, flags: &[&str]) -> Controller {
+        let kubeconfig = plane().reaper.folder().join("admin.json");
+        let controller = Controller::with(&kubeconfig, "abcdesktop", namespace, system, flags);
+        until("the controller is ready", || controller.admin.get("/readyz").ok().then_some(()));
+        controller
+    }
+
+    /// Starts a controller behind a relay, and waits until it leads.
+    pub(in crate::cluster) fn behind(relay: &Relay, canon: &str, namespace: &str, flags: &[&str]) -> Controller {
+        let controller = Controller::with(&relay.kubeconfig(None), canon, namespace, namespace, flags);
+        until("the controller leads", || controller.leads().then_some(()));
+        controller
+    }
+
+    /// Starts a controller.
+    pub(super) fn with(kubeconfig: &Path, canon: &str, namespace: &str, system: &str, flags: &[&str]) -> Controller {
         static NEXT: AtomicUsize = AtomicUsize::new(0);
         let reaper = &plane().reaper;
-        let kubeconfig = reaper.folder().join("admin.json").display().to_string();
+        let kubeconfig = kubeconfig.display().to_string();
         let lease = format!("{system}/netpol-controller");
-        let mut args = vec!["controller", "--canon", "abcdesktop", "--namespace", namespace, "--registration", namespace];
+        let mut args = vec!["controller", "--canon", canon, "--namespace", namespace, "--registration", namespace];
         args.extend(["--lease", &lease, "--kubeconfig", &kubeconfig, "--admin-listen", "127.0.0.1:0", "--log-format", "json"]);
         args.extend(flags);
         let label = format!("{namespace}-controller-{}", NEXT.fetch_add(1, Ordering::Relaxed));
@@ -50,9 +66,25 @@ impl Controller {
             assert!(process.ended().is_none(), "it ended: {}", process.tail());
             ports(&process.log, "watching")
         });
-        let controller = Controller { process, admin: Api::plain(port) };
-        until("the controller is ready", || controller.admin.get("/readyz").ok().then_some(()));
-        controller
+        Controller { process, admin: Api::plain(port) }
+    }
+
+    /// Returns whether it leads.
+    pub(super) fn leads(&self) -> bool {
+        self.metric("netpol_controller_leader") == Some(1.0)
+    }
+
+    /// Returns what `/readyz?verbose` says.
+    pub(in crate::cluster) fn state(&self) -> String {
+        self.admin.get("/readyz?verbose").body.as_str().unwrap_or_default().to_owned()
+    }
+
+    /// Checks that it runs, and that nothing in it panicked.
+    #[track_caller]
+    pub(super) fn assert_healthy(&mut self) {
+        assert!(self.process.ended().is_none(), "it ended: {}", self.process.tail());
+        assert!(!self.log().contains("panicked"), "{}", self.log());
+        assert!(self.admin.get("/livez").ok());
     }
 
     /// Returns the metrics as text.

@@ -161,7 +161,8 @@ impl Api {
         }
     }
 
-    async fn connect(&self) -> io::Result<SendRequest<Full<Bytes>>> {
+    /// Opens a connection that is not in the pool.
+    pub(super) async fn connect(&self) -> io::Result<SendRequest<Full<Bytes>>> {
         let stream = TcpStream::connect(("127.0.0.1", self.port)).await?;
         stream.set_nodelay(true)?;
         match &self.tls {

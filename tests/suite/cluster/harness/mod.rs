@@ -19,5 +19,6 @@ pub(crate) mod netpol;
 pub(crate) mod pki;
 pub(crate) mod plane;
 pub(crate) mod reaper;
+pub(crate) mod relay;
 pub(crate) mod scene;
 pub(crate) mod wait;

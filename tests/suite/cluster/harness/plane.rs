@@ -47,6 +47,12 @@ pub(crate) struct Another {
 }
 
 impl Another {
+    /// Kills it.
+    pub(crate) fn kill(mut self) {
+        self.process.signal("KILL");
+        self.process.wait();
+    }
+
     /// Returns the CPU time that its process has used.
     pub(crate) fn cpu(&self) -> Duration {
         /// Clock ticks in a second: on Linux the same for every program.

@@ -1,0 +1,49 @@
+//! A leader that stops for a while, and wakes: it writes nothing any more.
+
+use serde_json::json;
+
+use super::super::harness::api::Call;
+use super::super::harness::guard::Guard;
+use super::super::harness::plane::plane;
+use super::super::harness::relay::Relay;
+use super::super::harness::scene::{get, path};
+use super::super::harness::wait::until;
+use super::process::Controller;
+
+/// Opens a policy, and waits until it is repaired.
+fn repaired(name: &str, policy: &str) {
+    let wider = json!([{"op": "replace", "path": "/spec/egress", "value": [{}]}]);
+    let path = format!("{}/{policy}", path(name, "networkpolicies"));
+    plane().api.call(&Call::patch(path, "application/json-patch+json", &wider)).expect("a change");
+    until(&format!("{policy} is repaired"), || (get(name, "networkpolicies", policy)["spec"]["egress"] != json!([{}])).then_some(()));
+}
+
+#[test]
+fn a_leader_that_was_suspended_writes_nothing_when_it_wakes() {
+    let name = "drift-suspended";
+    let guard = Guard::registered(name, &["--enforcement", "audit"]);
+    guard.scene().given_policies("abcdesktop", &[]);
+    let (relay, other) = (Relay::start(&plane().api), Relay::start(&plane().api));
+    let mut first = Controller::behind(&relay, "abcdesktop", name, &["--mode", "repair"]);
+    let mut second = Controller::with(&other.kubeconfig(None), "abcdesktop", name, name, &["--mode", "repair"]);
+    repaired(name, "memcached-permits");
+    assert_eq!((relay.writes().len(), other.writes().len()), (1, 0));
+    first.process.signal("STOP");
+    until("the second one leads", || second.leads().then_some(()));
+    repaired(name, "mongodb-permits");
+    assert_eq!((relay.writes().len(), other.writes().len()), (1, 1));
+    // The first one wakes with a drift of which it hears at once, as of all that happened.
+    let wider = json!([{"op": "replace", "path": "/spec/egress", "value": [{}]}]);
+    let path = format!("{}/nginx-permits", path(name, "networkpolicies"));
+    first.process.signal("CONT");
+    plane().api.call(&Call::patch(&path, "application/json-patch+json", &wider)).expect("a change");
+    until("it knows that it does not lead", || (!first.leads()).then_some(()));
+    until("the drift is repaired", || (get(name, "networkpolicies", "nginx-permits")["spec"]["egress"] != json!([{}])).then_some(()));
+    repaired(name, "router-permits");
+    let seen = |controller: &Controller| controller.metric("netpol_findings{section=\"policies\"}");
+    until("both see that all is well", || (seen(&first) == Some(0.0) && seen(&second) == Some(0.0)).then_some(()));
+    assert_eq!((relay.writes().len(), other.writes().len()), (1, 3), "{:?} {:?}", relay.writes(), other.writes());
+    first.assert_healthy();
+    second.assert_healthy();
+    drop(guard);
+}
