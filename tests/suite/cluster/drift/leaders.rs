@@ -1,11 +1,14 @@
-//! A leader that stops for a while, and wakes: it writes nothing any more.
+//! A leader that stops for a while or is cut off: another one writes, and it writes nothing when it continues.
+
+use std::time::Instant;
 
 use serde_json::json;
 
 use super::super::harness::api::Call;
+use super::super::harness::figures::note;
 use super::super::harness::guard::Guard;
 use super::super::harness::plane::plane;
-use super::super::harness::relay::Relay;
+use super::super::harness::relay::{Failure, Relay};
 use super::super::harness::scene::{get, path};
 use super::super::harness::wait::until;
 use super::process::Controller;
@@ -43,6 +46,38 @@ fn a_leader_that_was_suspended_writes_nothing_when_it_wakes() {
     let seen = |controller: &Controller| controller.metric("netpol_findings{section=\"policies\"}");
     until("both see that all is well", || (seen(&first) == Some(0.0) && seen(&second) == Some(0.0)).then_some(()));
     assert_eq!((relay.writes().len(), other.writes().len()), (1, 3), "{:?} {:?}", relay.writes(), other.writes());
+    first.assert_healthy();
+    second.assert_healthy();
+    drop(guard);
+}
+
+#[test]
+fn a_leader_that_is_cut_off_is_replaced_and_says_so() {
+    let name = "drift-partition";
+    let guard = Guard::registered(name, &["--enforcement", "audit"]);
+    guard.scene().given_policies("abcdesktop", &[]);
+    let (relay, other) = (Relay::start(&plane().api), Relay::start(&plane().api));
+    let mut first = Controller::behind(&relay, "abcdesktop", name, &["--mode", "repair"]);
+    let mut second = Controller::with(&other.kubeconfig(None), "abcdesktop", name, name, &["--mode", "repair"]);
+    repaired(name, "memcached-permits");
+    let says = |controller: &Controller| controller.admin.get("/readyz").body.as_str().unwrap_or_default().to_owned();
+    let is_cut_off = |controller: &Controller| says(controller).contains("the API server does not respond");
+
+    let start = Instant::now();
+    relay.fail("", Failure::Hanging);
+    relay.cut();
+    until("the first one says that it is cut off", || is_cut_off(&first).then_some(()));
+    let named = start.elapsed();
+    repaired(name, "mongodb-permits");
+    note("partition", json!({"named_ms": named.as_millis(), "repaired_ms": start.elapsed().as_millis()}));
+    assert!(second.leads() && !first.leads());
+    assert!(!says(&second).contains("does not respond") && !says(&second).contains("the watch of"), "{}", says(&second));
+
+    relay.heal();
+    relay.cut();
+    until("the first one reads again", || (!is_cut_off(&first) && !says(&first).contains("the watch of")).then_some(()));
+    repaired(name, "nginx-permits");
+    assert_eq!((relay.writes().len(), other.writes().len()), (1, 2), "{:?}", relay.writes());
     first.assert_healthy();
     second.assert_healthy();
     drop(guard);

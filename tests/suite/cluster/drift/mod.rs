@@ -6,7 +6,7 @@ mod faults;
 mod fights;
 mod leaders;
 mod pauses;
-mod process;
+pub(super) mod process;
 mod registration;
 mod repairs;
 mod reports;
