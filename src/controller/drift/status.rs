@@ -1,10 +1,11 @@
 //! What the controller says about itself: `/livez`, `/readyz` and `/metrics`.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::metrics::Metrics;
+use super::page::{ReportPage, Source};
 use super::stores::Shared;
 use crate::drift::Plan;
 use crate::server::pages::{Asked, OPEN_METRICS, Page};
@@ -22,6 +23,7 @@ pub struct Status {
     /// When the loop last ran, in milliseconds since the start.
     alive: AtomicU64,
     summary: Mutex<Vec<String>>,
+    report: Arc<ReportPage>,
 }
 
 impl Default for Status {
@@ -32,6 +34,7 @@ impl Default for Status {
             started: Instant::now(),
             alive: AtomicU64::new(0),
             summary: Mutex::new(Vec::new()),
+            report: Arc::default(),
         }
     }
 }
@@ -51,6 +54,16 @@ impl Status {
         let _ = self.shared.set(shared);
     }
 
+    /// Sets what the page of the report is made from.
+    pub(super) fn report_from(&self, source: Source) {
+        self.report.watch(source);
+    }
+
+    /// Returns the response of the port of the report.
+    pub fn report(&self, asked: Asked<'_>) -> impl Future<Output = Page> + Send + use<> {
+        self.report.answer(asked)
+    }
+
     /// Notes the result of a plan.
     pub(super) fn planned(&self, plan: &Plan) {
         let mut lines = vec![match plan.findings.len() {
@@ -59,7 +72,10 @@ impl Status {
             count => format!("{count} findings"),
         }];
         lines.extend(plan.not_evaluated.iter().map(|skipped| format!("not evaluated: {}: {}", skipped.section.name(), skipped.reason)));
-        lines.extend(plan.suspended.iter().map(|suspended| format!("repairs of \"{}\" are suspended", suspended.key.name)));
+        let suspended = plan.suspended.iter().map(|suspended| format!("repairs of \"{}\" are suspended", suspended.key.name));
+        let suspended: Vec<String> = suspended.collect();
+        lines.extend(suspended.iter().cloned());
+        self.report.suspend(suspended);
         *self.summary.lock().unwrap_or_else(PoisonError::into_inner) = lines;
     }
 

@@ -57,3 +57,11 @@ fn a_runbook_without_an_address_is_named() {
     assert!(!of(json!({"enabled": true, "runbookUrl": "https://docs.example/runbook.md"})));
     assert!(!of(json!({"enabled": false})));
 }
+
+#[test]
+fn the_page_of_the_controller_is_reached_by_a_forwarded_port() {
+    let of = |enabled: bool| notes(&json!({"controller": {"enabled": enabled}}));
+    let command = "kubectl -n netpol-system port-forward deployment/abcdesktop-netpol-controller 8081\n";
+    assert!(of(true).contains(command), "{}", of(true));
+    assert!(!of(false).contains("port-forward"));
+}

@@ -16,6 +16,8 @@ use super::super::harness::wait::until;
 pub(super) struct Controller {
     pub(super) process: Process,
     pub(super) admin: Api,
+    /// The port of the page of the report.
+    pub(super) report: u16,
 }
 
 impl Controller {
@@ -43,6 +45,7 @@ impl Controller {
         let lease = format!("{system}/netpol-controller");
         let mut args = vec!["controller", "--canon", "abcdesktop", "--namespace", namespace, "--registration", namespace];
         args.extend(["--lease", &lease, "--kubeconfig", &kubeconfig, "--admin-listen", "127.0.0.1:0", "--log-format", "json"]);
+        args.extend(["--report-listen", "127.0.0.1:0"]);
         args.extend(flags);
         let label = format!("{namespace}-controller-{}", NEXT.fetch_add(1, Ordering::Relaxed));
         let mut process = reaper.start(&label, Path::new(NETPOL), &args).expect("netpol starts");
@@ -50,7 +53,8 @@ impl Controller {
             assert!(process.ended().is_none(), "it ended: {}", process.tail());
             ports(&process.log, "watching")
         });
-        let controller = Controller { process, admin: Api::plain(port) };
+        let report = logged(&process.log, "report").expect("the address of the report");
+        let controller = Controller { process, admin: Api::plain(port), report };
         until("the controller is ready", || controller.admin.get("/readyz").ok().then_some(()));
         controller
     }
@@ -71,6 +75,13 @@ impl Controller {
     pub(super) fn log(&self) -> String {
         std::fs::read_to_string(&self.process.log).expect("a log")
     }
+}
+
+/// Returns the port of an address that the line of the start names.
+fn logged(log: &Path, field: &str) -> Option<u16> {
+    let text = std::fs::read_to_string(log).ok()?;
+    let mut lines = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    lines.find_map(|line| line[field].as_str()?.rsplit_once(':')?.1.parse().ok())
 }
 
 /// Returns the events about an object, or with an empty name all of the namespace: their reasons and notes.
