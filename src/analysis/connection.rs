@@ -85,7 +85,7 @@ impl<'e> Part<'e> {
 
     fn allowed(&self, policies: &[NamedPolicy], peer: &Part<'_>) -> PortSet {
         let isolated_by = self.isolated_by.get_or_init(|| isolating(policies, &self.end, self.direction));
-        side(policies, self.direction, isolated_by.clone(), (&self.end, &peer.end)).allowed
+        open_for_certain(policies, self.direction, isolated_by, (&self.end, &peer.end))
     }
 }
 
@@ -135,6 +135,25 @@ pub(crate) fn isolating(policies: &[NamedPolicy], end: &End, direction: Directio
     let isolates =
         |policy: &Policy| policy.rules(direction).is_some() && *policy.home == *pods.namespace.name && policy.subject().matches(label);
     policies.iter().enumerate().filter(|(_, named)| isolates(&named.policy)).map(|(index, _)| index).collect()
+}
+
+/// Returns [`Side::allowed`] without the reasons.
+fn open_for_certain(policies: &[NamedPolicy], direction: Direction, isolated_by: &[usize], (subject, peer): (&End, &End)) -> PortSet {
+    if isolated_by.is_empty() {
+        return PortSet::every();
+    }
+    let destination = match direction {
+        Direction::Ingress => subject,
+        Direction::Egress => peer,
+    };
+    let policies = isolated_by.iter().filter_map(|index| policies.get(*index)?.policy.rules(direction));
+    let rules = policies.flat_map(|rules| &rules.written).filter(|rule| matching::peers(&rule.peers, peer) == Match::Yes);
+    let mut open = rules.map(|rule| matching::ports(rule, destination).allowed);
+    match (open.next(), open.next()) {
+        (None, _) => PortSet::none(),
+        (Some(one), None) => one,
+        (Some(one), Some(other)) => PortSet::union(&[one, other].into_iter().chain(open).collect::<Vec<_>>()),
+    }
 }
 
 fn side(policies: &[NamedPolicy], direction: Direction, isolated_by: Vec<usize>, (subject, peer): (&End, &End)) -> Side {

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::closest::{Closest, closest, peers_of};
 use super::connection::{Connection, NamedPolicy, Side};
 use super::endpoint::{End, Endpoint};
-use super::opening::{LabelChange, SideOf, Wish, opening};
+use super::opening::{LabelChange, Noticed, SideOf, Wish, opening};
 use super::ports::PortSet;
 use crate::canon::{CAPABILITY_PREFIX, Canons, Grant};
 use crate::policy::Direction;
@@ -129,9 +129,14 @@ pub struct Claimed {
 impl Explanation {
     /// Explains a connection, and searches for labels that open it if it is not allowed. `canons` have the grants of labels.
     pub fn new(policies: &[NamedPolicy], asked: &Asked, canons: &Canons) -> Explanation {
+        Explanation::among(policies, &Noticed::by(policies), asked, canons)
+    }
+
+    /// The same for one of many connections. `noticed` is that of the policies.
+    pub fn among(policies: &[NamedPolicy], noticed: &Noticed<'_>, asked: &Asked, canons: &Canons) -> Explanation {
         let explanation = Explanation::without_search(policies, asked);
         let is_allowed = explanation.verdict == Verdict::Allowed;
-        Explanation { would_open: if is_allowed { Vec::new() } else { would_open(policies, asked, canons) }, ..explanation }
+        Explanation { would_open: if is_allowed { Vec::new() } else { would_open(policies, noticed, asked, canons) }, ..explanation }
     }
 
     /// Explains a connection. The search for labels that open it takes most of the time, and is left out.
@@ -294,7 +299,7 @@ fn almost(found: &Closest, rule: &RuleInWords, direction: Direction, peer: &str,
 }
 
 /// Returns the smallest change of labels that opens the connection.
-fn would_open(policies: &[NamedPolicy], asked: &Asked, canons: &Canons) -> Vec<Opens> {
+fn would_open(policies: &[NamedPolicy], noticed: &Noticed<'_>, asked: &Asked, canons: &Canons) -> Vec<Opens> {
     let giving = |change: &LabelChange| -> Vec<&Grant> {
         canons.granters(&change.key).filter(|grant| grant.labels.get(&change.key) == change.value.as_ref()).collect()
     };
@@ -312,14 +317,14 @@ fn would_open(policies: &[NamedPolicy], asked: &Asked, canons: &Canons) -> Vec<O
     // A pod with another identity is another pod.
     let rank = |change: &LabelChange| match (&change.value, change.key.starts_with(CAPABILITY_PREFIX)) {
         _ if canons.is_identity_key(&change.key) => None,
-        (Some(_), true) if !granters(change).is_empty() => Some(0),
+        (Some(_), true) if !giving(change).is_empty() => Some(0),
         (Some(_), true) => Some(1),
         (Some(_), false) => Some(2),
         (None, _) => Some(3),
     };
     let itself = asked.from.id == asked.to.id;
     let wish = Wish { from: &asked.from.end, to: &asked.to.end, itself, ports: asked.port.as_ref() };
-    let changes = opening(policies, wish, rank).unwrap_or_default();
+    let changes = opening(policies, noticed, wish, rank).unwrap_or_default();
     let opens = |change: LabelChange| Opens {
         grants: granters(&change).into_iter().collect(),
         claims: claims(&change),

@@ -39,7 +39,7 @@ pub use closest::{Closest, Lack, closest, peers_of};
 pub use connection::{Connection, Granted, NamedPolicy, Side, connection};
 pub use endpoint::{Addresses, End, Endpoint, Namespace, PodPorts, Pods};
 pub use explanation::{Asked, Explanation, Opens, RuleInWords, SideExplanation, Verdict};
-pub use opening::{LabelChange, SideOf, Wish, changed, opening};
+pub use opening::{LabelChange, Noticed, SideOf, Wish, changed, opening};
 pub use ports::PortSet;
 pub use reach::{Flow, Reach, addresses, divided};
 pub use reason::Reason;

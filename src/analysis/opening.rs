@@ -44,20 +44,87 @@ pub struct Wish<'w> {
     pub ports: Option<&'w PortSet>,
 }
 
+/// The values of labels that the selectors of policies list, by key. It is the same for every connection.
+#[derive(Debug)]
+pub struct Noticed<'p> {
+    of_keys: BTreeMap<&'p str, Values<'p>>,
+}
+
+/// The values of one key: absent, one that may not be listed, and those that are listed.
+#[derive(Debug, Default)]
+struct Values<'p> {
+    /// The selectors that read the key.
+    selectors: Vec<&'p Selector>,
+    /// Which of the selectors accept each value.
+    accepted: BTreeMap<Option<String>, Vec<bool>>,
+}
+
+impl<'p> Noticed<'p> {
+    /// Returns what the selectors for pods of policies list.
+    pub fn by(policies: &'p [NamedPolicy]) -> Noticed<'p> {
+        let mut of_keys: BTreeMap<&str, Values<'p>> = BTreeMap::new();
+        for selector in policies.iter().flat_map(|named| Policy::pod_selectors(&named.policy)) {
+            for key in Selector::keys(selector) {
+                let known = of_keys.entry(key).or_default();
+                known.selectors.push(selector);
+                let listed = selector.listed_values(key).into_iter().flatten().map(|value| Some(value.to_owned()));
+                let values = listed.chain([None, Some("other".to_owned())]);
+                known.accepted.extend(values.map(|value| (value, Vec::new())));
+            }
+        }
+        for (key, Values { selectors, accepted }) in &mut of_keys {
+            for (value, by) in accepted {
+                *by = accepting(selectors, key, value.as_deref());
+            }
+        }
+        Noticed { of_keys }
+    }
+
+    /// Returns every change of one label that a selector notices, with the selectors of its key that accept the value: changes of a key
+    /// with the same ones have the same effect.
+    fn candidates(&self, side: SideOf, pods: &Pods) -> Vec<(LabelChange, &[bool])> {
+        let mut changes = Vec::new();
+        for (key, Values { selectors, accepted }) in &self.of_keys {
+            let current = pods.labels.get(*key);
+            let before = match accepted.get(&current.cloned()) {
+                Some(by) => Cow::Borrowed(by),
+                None => Cow::Owned(accepting(selectors, key, current.map(String::as_str))),
+            };
+            let noticed = accepted.iter().filter(|(_, by)| **by != *before);
+            changes.extend(noticed.map(|(value, by)| (LabelChange { side, key: (*key).to_owned(), value: value.clone() }, by.as_slice())));
+        }
+        changes
+    }
+}
+
+/// Returns which of some selectors accept a value of a key.
+fn accepting(selectors: &[&Selector], key: &str, value: Option<&str>) -> Vec<bool> {
+    selectors.iter().map(|selector| selector.accepts(key, value)).collect()
+}
+
 /// Returns the smallest changes of labels with which the wish is met, of those that `rank` puts first. `rank` returns `None`
 /// for a change that must not be proposed. Every change was evaluated. `None` if no change of up to two labels opens the ports.
-pub fn opening(policies: &[NamedPolicy], wish: Wish<'_>, rank: impl Fn(&LabelChange) -> Option<usize>) -> Option<Vec<LabelChange>> {
-    let mut changes: Vec<(usize, LabelChange)> = Vec::new();
+/// `noticed` is that of the policies.
+pub fn opening(
+    policies: &[NamedPolicy],
+    noticed: &Noticed<'_>,
+    wish: Wish<'_>,
+    rank: impl Fn(&LabelChange) -> Option<usize>,
+) -> Option<Vec<LabelChange>> {
+    let mut changes: Vec<(usize, LabelChange, &[bool])> = Vec::new();
     for (side, end) in [(SideOf::Source, wish.from), (SideOf::Destination, wish.to)] {
         let End::Pods(pods) = end else { continue };
         // The labels of one endpoint are changed once.
         if wish.itself && side == SideOf::Destination {
             continue;
         }
-        changes.extend(candidates(policies, side, pods).into_iter().filter_map(|change| Some((rank(&change)?, change))));
+        let ranked = |(change, by): (LabelChange, _)| Some((rank(&change)?, change, by));
+        changes.extend(noticed.candidates(side, pods).into_iter().filter_map(ranked));
     }
     changes.sort();
-    let changes: Vec<LabelChange> = changes.into_iter().map(|(_, change)| change).collect();
+    let mut seen = BTreeSet::new();
+    changes.retain(|(_, change, by)| seen.insert((change.side, change.key.clone(), *by)));
+    let changes: Vec<LabelChange> = changes.into_iter().map(|(_, change, _)| change).collect();
     // Most tries share an end with others, so the policies of each end are looked for once.
     let base = (Part::new(Cow::Borrowed(wish.from), Direction::Egress), Part::new(Cow::Borrowed(wish.to), Direction::Ingress));
     let after = |chosen: &[&LabelChange]| {
@@ -119,21 +186,4 @@ fn ends<'w>(wish: Wish<'w>, changes: &[&LabelChange]) -> (Cow<'w, End>, Cow<'w, 
         Cow::Owned(End::Pods(pods))
     };
     (with(wish.from, SideOf::Source), with(wish.to, SideOf::Destination))
-}
-
-/// Returns every change of one label that a selector may notice.
-fn candidates(policies: &[NamedPolicy], side: SideOf, pods: &Pods) -> Vec<LabelChange> {
-    let mut values: BTreeMap<&str, BTreeSet<Option<String>>> = BTreeMap::new();
-    for selector in policies.iter().flat_map(|named| Policy::pod_selectors(&named.policy)) {
-        for key in Selector::keys(selector) {
-            let known = values.entry(key).or_insert_with(|| [None, Some("other".to_owned())].into());
-            known.extend(selector.listed_values(key).into_iter().flatten().map(|value| Some(value.to_owned())));
-        }
-    }
-    let change = |(key, values): (&str, BTreeSet<Option<String>>)| {
-        let current = pods.labels.get(key).cloned();
-        let (side, key) = (side, key.to_owned());
-        values.into_iter().filter(move |value| *value != current).map(move |value| LabelChange { side, key: key.clone(), value })
-    };
-    values.into_iter().flat_map(change).collect()
 }

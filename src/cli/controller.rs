@@ -1,5 +1,6 @@
 //! `netpol controller`: runs the drift controller until it receives a signal.
 
+use std::future::ready;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -12,7 +13,7 @@ use super::exit::{CommandResult, Failure, Status};
 use super::judge_args::JudgeArgs;
 use super::logging::LogArgs;
 use super::managed_certificate::identity;
-use super::parse::{ObjectName, address, duration, object_name, secret};
+use super::parse::{ObjectName, address, duration, loopback, object_name, secret};
 use crate::cluster::{Chosen, Cluster};
 use crate::controller::drift::{self, DriftOptions, Ended, Mode};
 use crate::controller::{Candidate, Timing};
@@ -41,6 +42,9 @@ could not read. If another client undoes a repair again and again, it stops and 
 who that is. Every write passes the webhook.
 
 Only the holder of the Lease writes. The others watch, and take over.
+
+Each process serves a page of what it sees on --report-listen, which must be a
+loopback address: http://localhost:8081/report, and /report.json for programs.
 
 Examples:
   netpol controller --kubeconfig ~/.kube/config --lease default/netpol
@@ -71,6 +75,10 @@ pub struct Args {
     /// Address for /livez, /readyz and /metrics (HTTP); port 0 selects a free port.
     #[arg(long, value_name = "ADDR", env = "NETPOL_ADMIN_LISTEN", default_value = "[::]:8080", value_parser = address)]
     admin_listen: SocketAddr,
+
+    /// Loopback address for /report and /report.json (HTTP); port 0 selects a free port.
+    #[arg(long, value_name = "ADDR", env = "NETPOL_REPORT_LISTEN", default_value = "127.0.0.1:8081", value_parser = loopback)]
+    report_listen: SocketAddr,
 
     /// Kubeconfig file; default: those of KUBECONFIG, ~/.kube/config, or the service account of the pod.
     #[arg(long, value_name = "FILE", help_heading = "Cluster")]
@@ -113,7 +121,9 @@ async fn control(args: &Args, guard: Arc<crate::verdict::Guard>) -> CommandResul
     let (mut terminate, mut interrupt) = (listen(SignalKind::terminate())?, listen(SignalKind::interrupt())?);
     let status = Arc::new(drift::Status::default());
     let pages_of = Arc::clone(&status);
-    let admin = pages::serve("--admin-listen", args.admin_listen, move |asked| pages_of.page(asked)).map_err(Failure::internal)?;
+    let admin = pages::serve("--admin-listen", args.admin_listen, move |asked| ready(pages_of.page(asked))).map_err(Failure::internal)?;
+    let report_of = Arc::clone(&status);
+    let report = pages::serve("--report-listen", args.report_listen, move |asked| report_of.report(asked)).map_err(Failure::internal)?;
     let options = DriftOptions {
         candidate: Candidate {
             namespace: args.lease.namespace.clone(),
@@ -132,6 +142,7 @@ async fn control(args: &Args, guard: Arc<crate::verdict::Guard>) -> CommandResul
     };
     tracing::info!(
         %admin,
+        %report,
         version = env!("CARGO_PKG_VERSION"),
         canon = guard.canons.source,
         canon_hash = guard.canons.hash,

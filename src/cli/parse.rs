@@ -72,6 +72,18 @@ pub fn address(text: &str) -> Result<SocketAddr, String> {
     text.to_socket_addrs().ok().and_then(|mut addresses| addresses.next()).ok_or_else(wrong)
 }
 
+/// Parses an IP address of this machine that no other one reaches, or `localhost`, with a port.
+///
+/// # Errors
+/// Returns the expected form.
+pub fn loopback(text: &str) -> Result<SocketAddr, String> {
+    let found = address(text).map_err(|_| "write a loopback address with a port, for example 127.0.0.1:8081".to_owned())?;
+    let wrong = || {
+        "others must not reach this page: write a loopback address, for example 127.0.0.1:8081. kubectl port-forward reaches it".to_owned()
+    };
+    found.ip().is_loopback().then_some(found).ok_or_else(wrong)
+}
+
 /// Parses a duration: `10s`, `1m30s`, `12h`.
 ///
 /// # Errors
@@ -120,6 +132,16 @@ mod tests {
         assert_eq!(secret("netpol-system/netpol-tls"), Ok(expected));
         for wrong in ["netpol-tls", "a/b/c", "/b", "a/", "A/b", "a/b?x=y", "a/-b", "a/..", ""] {
             assert!(secret(wrong).is_err(), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn a_page_for_this_machine_only_has_a_loopback_address() {
+        for text in ["127.0.0.1:8081", "127.9.9.9:0", "[::1]:8081", "localhost:0"] {
+            assert!(loopback(text).is_ok(), "{text}");
+        }
+        for text in ["0.0.0.0:8081", "[::]:8081", "10.0.0.1:8081", "[::ffff:10.0.0.1]:1", "127.0.0.1", ""] {
+            assert!(loopback(text).is_err_and(|error| error.contains("a loopback address")), "{text}");
         }
     }
 

@@ -1,5 +1,6 @@
 //! The objects of a snapshot: the parts that a plan reads. Their `Debug` output has no label, because labels contain secrets.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde_json::{Map, Value, json};
@@ -105,6 +106,13 @@ impl PolicyObject {
     }
 }
 
+impl PolicyObject {
+    /// Returns its spec.
+    pub fn spec(&self) -> Option<&Value> {
+        self.content.get("spec")
+    }
+}
+
 impl Writer {
     /// Returns the manager of the newest entry of `managedFields` that has fields of the spec.
     fn last(object: &Value) -> Option<Writer> {
@@ -130,6 +138,25 @@ impl PodObject {
                 && owners.any(|owner| text(owner, "/kind") == Some("Node") && text(owner, "/apiVersion") == Some("v1")),
             labels: object.pointer("/metadata/labels").and_then(Value::as_object).cloned(),
         }
+    }
+}
+
+impl PodObject {
+    /// Returns its labels, which contain secrets.
+    ///
+    /// # Errors
+    /// A value is not a string.
+    pub fn labels(&self) -> Result<BTreeMap<String, String>, String> {
+        let label = |(key, value): (&String, &Value)| Some((key.clone(), value.as_str()?.to_owned()));
+        let labels: Option<_> = self.labels.iter().flatten().map(label).collect();
+        labels.ok_or_else(|| format!("pod \"{}\" has labels that cannot be read", self.name))
+    }
+}
+
+impl NamespaceObject {
+    /// Returns its labels.
+    pub fn labels(&self) -> BTreeMap<String, String> {
+        self.labels.iter().filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned()))).collect()
     }
 }
 

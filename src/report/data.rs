@@ -10,18 +10,23 @@ pub(super) fn data(model: &Model<'_>) -> String {
     let input = model.input;
     let endpoints: Vec<Value> = input.endpoints.iter().map(|endpoint| listed(endpoint, input.pods.get(&endpoint.id))).collect();
     let connections: Vec<Value> = model.open().flat_map(|(from, to, flow)| connections(&id(model, from), &id(model, to), flow)).collect();
-    let value = json!({
+    let shown = model.shown_policies().filter_map(|index| input.policies.get(index));
+    let policies: Vec<Value> = shown.map(|named| json!({"namespace": &*named.policy.home, "name": named.name})).collect();
+    let mut value = json!({
         "schema": "netpol.abcdesktop.io/report/v1",
         "source": input.about,
         "time": input.time,
         "canon": {"source": input.canons.source, "hash": input.canons.hash},
-        "policies": input.policies.iter().map(|named| json!({"namespace": &*named.policy.home, "name": named.name})).collect::<Vec<_>>(),
+        "policies": policies,
         "endpoints": endpoints,
         "connections": connections,
         "findings": input.lint.findings,
         "ignored": input.lint.ignored.iter().map(|it| json!({"id": it.finding.id, "reason": it.reason})).collect::<Vec<_>>(),
         "notEvaluated": input.not_evaluated,
     });
+    if let (Some(live), Some(fields)) = (input.live, value.as_object_mut()) {
+        fields.insert("cluster".to_owned(), live.data());
+    }
     safe(&value.to_string())
 }
 

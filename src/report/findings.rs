@@ -3,22 +3,13 @@
 use maud::{Markup, html};
 
 use super::links::{self, of_finding};
+use super::marks::mark;
 use super::model::{Group, Model};
 use super::text::{Text, count};
 use crate::analysis::lint::{Finding, Severity};
 
 /// The severities, the worst first.
 pub(super) const SEVERITIES: [Severity; 3] = [Severity::Error, Severity::Warning, Severity::Info];
-
-/// Returns a severity as a sign and a word.
-pub(super) fn mark(severity: Severity) -> Markup {
-    let sign = match severity {
-        Severity::Error => "✕",
-        Severity::Warning => "▲",
-        Severity::Info => "●",
-    };
-    html! { span class={ "mark " (severity.word()) } { span aria-hidden="true" { (sign) } " " (severity.word()) } }
-}
 
 pub(super) fn findings(model: &Model<'_>) -> Markup {
     let lint = model.input.lint;

@@ -44,6 +44,20 @@ impl<'i> Model<'i> {
         Model { input, groups, flows }
     }
 
+    /// Returns the groups that a policy isolates.
+    pub(super) fn isolated_by(&self, policy: usize) -> impl Iterator<Item = &Group<'i>> {
+        self.groups.iter().filter(move |group| group.egress.contains(&policy) || group.ingress.contains(&policy))
+    }
+
+    /// Returns the policies that are shown, as indexes: those of the namespaces that are shown whole, and others that isolate a group.
+    pub(super) fn shown_policies(&self) -> impl Iterator<Item = usize> {
+        let is_whole = |home: &str| self.input.whole.is_none_or(|whole| whole.contains(home));
+        let policies = self.input.policies.iter().enumerate();
+        policies
+            .filter(move |(index, named)| is_whole(&named.policy.home) || self.isolated_by(*index).next().is_some())
+            .map(|(index, _)| index)
+    }
+
     /// Returns the ports that are open from one group to another, by their indexes.
     pub(super) fn flow(&self, from: usize, to: usize) -> Option<&Flow> {
         self.flows.get(from)?.get(to)

@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use super::findings;
 use super::links::{name, of_policy};
 use super::model::Model;
-use super::text::Text;
+use super::text::{Text, count};
 use crate::analysis::lint::Finding;
 use crate::documents::reading;
 use crate::policy::Direction;
@@ -15,18 +15,15 @@ pub(super) fn policies(model: &Model<'_>) -> Markup {
         section aria-labelledby="policies" {
             h2 id="policies" { "Policies" }
             @if model.input.policies.is_empty() { p { "There is no NetworkPolicy, so every connection is allowed." } }
-            div.texts { @for index in 0..model.input.policies.len() { (policy(model, index)) } }
+            @let others = model.input.policies.len() - model.shown_policies().count();
+            @if others > 0 { p.hint { (count(others, "policy")) " of other namespaces, which isolate no endpoint of this page: not listed." } }
+            div.texts { @for index in model.shown_policies() { (policy(model, index)) } }
         }
     }
 }
 
 fn policy(model: &Model<'_>, index: usize) -> Markup {
-    let isolated: Vec<&str> = model
-        .groups
-        .iter()
-        .filter(|group| group.egress.contains(&index) || group.ingress.contains(&index))
-        .map(|group| group.title.as_str())
-        .collect();
+    let isolated: Vec<&str> = model.isolated_by(index).map(|group| group.title.as_str()).collect();
     let home = model.input.policies.get(index).map_or("", |named| &*named.policy.home);
     html! {
         article aria-labelledby=(of_policy(index)) {
@@ -39,7 +36,9 @@ fn policy(model: &Model<'_>, index: usize) -> Markup {
 }
 
 fn yaml(model: &Model<'_>, index: usize) -> Markup {
-    let Some(manifest) = model.input.manifests.get(index) else { return html! { p { "Its text is not known." } } };
+    let Some(manifest) = model.input.manifests.get(index).filter(|manifest| !manifest.is_null()) else {
+        return html! { p { "Its text is not shown." } };
+    };
     let text = match reading::write(manifest) {
         Ok(text) => text,
         Err(error) => return html! { p { "It cannot be shown: " (Text(&error.to_string())) } },

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::model::{Model, in_words};
-use crate::analysis::{Asked, Explanation, Verdict, connection};
+use crate::analysis::{Asked, Explanation, Noticed, Verdict, connection};
 
 /// The most connections that are explained. Others are listed with their ports.
 const MOST_EXPLAINED: usize = 2_000;
@@ -62,6 +62,7 @@ impl Reasons {
     pub(super) fn new(model: &Model<'_>) -> Reasons {
         let mut reasons = Reasons { of_group: BTreeMap::new(), of_pair: BTreeMap::new(), is_partial: false };
         let (mut number, mut explained) = (0, 0);
+        let noticed = Noticed::by(model.input.policies);
         let insiders = (0..model.groups.len()).filter(|group| !model.is_outside(*group));
         for group in insiders {
             let to = (0..model.groups.len()).map(|other| (Way::To, other));
@@ -76,7 +77,7 @@ impl Reasons {
                     continue;
                 }
                 explained += 1;
-                let why = if explained <= MOST_EXPLAINED { why(model, way, group, other) } else { None };
+                let why = if explained <= MOST_EXPLAINED { why(model, &noticed, way, group, other) } else { None };
                 reasons.is_partial |= why.is_none();
                 let verdict = match (flow.allowed.is_empty(), flow.depends.is_empty()) {
                     (false, _) => Verdict::Allowed,
@@ -127,7 +128,7 @@ fn ends(way: Way, group: usize, other: usize) -> (usize, usize) {
 }
 
 /// Returns the sentences of `netpol explain` for two groups. The other end is called [`OTHER`].
-fn why(model: &Model<'_>, way: Way, group: usize, other: usize) -> Option<Why> {
+fn why(model: &Model<'_>, noticed: &Noticed<'_>, way: Way, group: usize, other: usize) -> Option<Why> {
     let (own, peer) = (model.groups.get(group)?, model.groups.get(other)?);
     let (own_name, other_name) = (own.endpoint.title(), OTHER.to_owned());
     let (from, to, names) = match way {
@@ -140,7 +141,7 @@ fn why(model: &Model<'_>, way: Way, group: usize, other: usize) -> Option<Why> {
     // Only the owner of another namespace labels its pods, and addresses have no labels.
     let is_searched = !model.is_outside(group) && !model.is_outside(other);
     let explanation = if is_searched {
-        Explanation::new(model.input.policies, &asked, model.input.canons)
+        Explanation::among(model.input.policies, noticed, &asked, model.input.canons)
     } else {
         Explanation::without_search(model.input.policies, &asked)
     };

@@ -24,7 +24,13 @@ pub(super) fn state(model: &Model<'_>) -> Markup {
                 dt { "Size" }
                 dd { (count(input.policies.len(), "policy")) ", " (count(input.endpoints.len(), "endpoint")) ", " (count(open, "open connection")) }
                 dt { "Drift" }
-                dd { (drifted(&drift(input))) }
+                @if let Some(live) = input.live {
+                    dd { (live.state_of("policies")) }
+                    dt { "Cluster" }
+                    dd { a href="#cluster" { (count(live.number(), "finding")) } }
+                } @else {
+                    dd { (drifted(&drift(input))) }
+                }
                 dt { "Findings" }
                 dd { (findings::summary(model)) }
                 dt { "Not evaluated" }

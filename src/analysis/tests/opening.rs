@@ -6,7 +6,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use super::super::{End, LabelChange, NamedPolicy, PortSet, SideOf, Wish, changed, opening};
+use super::super::{End, LabelChange, NamedPolicy, Noticed, PortSet, SideOf, Wish, changed, opening};
 use super::{pods, policy};
 use crate::policy::tests::model::{OWN, VALUES};
 use crate::policy::tests::random::{run, spec};
@@ -37,7 +37,7 @@ fn the_change_is_evaluated_and_none_is_smaller() {
         let all = every_change();
         let single = all.iter().any(|change| opens(&[change]));
         let double = || all.iter().any(|first| all.iter().any(|second| opens(&[first, second])));
-        if let Some(found) = opening(&policies, wish, |_| Some(0)) {
+        if let Some(found) = opening(&policies, &Noticed::by(&policies), wish, |_| Some(0)) {
             prop_assert!(opens(&found.iter().collect::<Vec<_>>()), "{:?} does not open it", found);
             prop_assert_eq!(found.len(), if single { 1 } else { 2 });
             let count = if single { &one } else { &two };

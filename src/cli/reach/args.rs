@@ -16,7 +16,9 @@ namespace is not shown, because other policies may apply to it. With --file, the
 the Pods and the pods of workloads in the files, with the labels that the files have,
 and the addresses. With --live, they are the pods of the namespaces of --namespace, and
 the pods of other namespaces that can connect to or from these. Pods that policies
-cannot tell apart are one endpoint: shop/Pod/web-1 (+11) is twelve pods.
+cannot tell apart are one endpoint: shop/Pod/web-1 (+11) is twelve pods. There, the
+name of a workload (deployment/web) stands for its pods, and that of a grant for the
+pods that it selects.
 
 \"depends\" is what network plugins treat differently, or what is not known: netpol
 does not guess. Only NetworkPolicies are evaluated. The exit code is 0; 1 if --diff

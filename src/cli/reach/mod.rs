@@ -3,8 +3,8 @@
 //! - `source` reads policies and endpoints from a canon, from files or from a cluster: `objects` are those of files, `live` reads a
 //!   cluster. `pods` is what is read of a pod, `services` the Services; `written` is what
 //!   policies say besides their meaning.
-//! - `args` are the arguments. `refer` finds the endpoints that one names, `port` the port, `resolve` a Service; `nearest` proposes
-//!   names.
+//! - `args` are the arguments. `refer` finds the endpoints that one names, `members` the pods of a workload or a grant, `port` the port,
+//!   `resolve` a Service; `nearest` proposes names.
 //! - `shown` are the endpoints that are shown unless arguments name others.
 //! - `matrix` is the result: the connections from some endpoints to some endpoints.
 //! - `diff/` compares two sources.
@@ -15,6 +15,7 @@ mod diff;
 mod graph;
 mod live;
 mod matrix;
+mod members;
 mod nearest;
 mod objects;
 mod pods;

@@ -36,6 +36,8 @@ pub(super) struct Objects {
     pub(super) written: Vec<Written>,
     pub(super) services: Vec<Service>,
     pub(super) ids: BTreeSet<String>,
+    /// The workloads of pods, as kind and name, by the id of the pod.
+    pub(super) workloads: BTreeMap<String, Vec<(String, String)>>,
 }
 
 impl Objects {
@@ -59,10 +61,14 @@ impl Objects {
     }
 
     /// Adds a pod, or the pods of a workload. A namespace that is not known has no labels of its own.
-    pub(super) fn add_pods(&mut self, (namespace, kind, name): (&str, &str, &str), facts: PodFacts, outside: bool) {
+    pub(super) fn add_pods(&mut self, (namespace, kind, name): (&str, &str, &str), mut facts: PodFacts, outside: bool) {
+        let workloads = std::mem::take(&mut facts.workloads);
         let known = self.namespaces.entry(namespace.to_owned()).or_insert_with(|| Namespace::new(namespace, BTreeMap::new()));
         let end = End::Pods(facts.of(known.clone(), kind == "Pod"));
         let id = self.unique(format!("{namespace}/{kind}/{name}"));
+        if !workloads.is_empty() {
+            self.workloads.insert(id.clone(), workloads);
+        }
         let object = Some((namespace.to_owned(), name.to_owned()));
         self.endpoints.push(Endpoint { id, kind: kind.to_owned(), object, end, outside });
     }

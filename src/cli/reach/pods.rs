@@ -15,7 +15,12 @@ pub(super) struct PodFacts {
     ports: PodPorts,
     addresses: Option<Vec<IpAddr>>,
     host_network: bool,
+    /// The workloads that it is a pod of, as kind and name.
+    pub(super) workloads: Vec<(String, String)>,
 }
+
+/// The label with which a Deployment names its `ReplicaSet`: `DEPLOYMENT-HASH`.
+const TEMPLATE_HASH: &str = "pod-template-hash";
 
 impl PodFacts {
     /// Reads a pod or a template of pods.
@@ -29,12 +34,14 @@ impl PodFacts {
             Some(_) => return Err("spec.hostNetwork: must be true or false".to_owned()),
         };
         let addresses = addresses(pod)?;
-        Ok(PodFacts { labels: labels(pod)?, ports: ports(pod)?, addresses, host_network })
+        let labels = labels(pod)?;
+        let workloads = workloads(pod, &labels);
+        Ok(PodFacts { labels, ports: ports(pod)?, addresses, host_network, workloads })
     }
 
     /// Returns the pods in a namespace; `single` if it is one pod.
     pub(super) fn of(self, namespace: Namespace, single: bool) -> Pods {
-        let PodFacts { labels, ports, addresses, host_network } = self;
+        let PodFacts { labels, ports, addresses, host_network, .. } = self;
         Pods { namespace, labels, ports: Some(ports), addresses, blocks: None, host_network, single }
     }
 }
@@ -59,6 +66,18 @@ pub(super) fn labels(object: &Value) -> Result<BTreeMap<String, String>, String>
         Ok((key.clone(), value.to_owned()))
     };
     labels.iter().map(label).collect()
+}
+
+/// Returns the workload that controls a pod and, if that is a `ReplicaSet` with the name that a Deployment gives it, the Deployment.
+fn workloads(pod: &Value, labels: &BTreeMap<String, String>) -> Vec<(String, String)> {
+    let owners = pod.pointer("/metadata/ownerReferences").and_then(Value::as_array).into_iter().flatten();
+    let controls = |owner: &&Value| owner.get("controller") == Some(&Value::Bool(true));
+    let named = |owner: &Value| Some((owner.get("kind")?.as_str()?.to_owned(), owner.get("name")?.as_str()?.to_owned()));
+    let Some((kind, name)) = owners.filter(controls).find_map(named) else { return Vec::new() };
+    let stem =
+        labels.get(TEMPLATE_HASH).filter(|_| kind == "ReplicaSet").and_then(|hash| name.strip_suffix(hash.as_str())?.strip_suffix('-'));
+    let deployment = stem.map(|stem| ("Deployment".to_owned(), stem.to_owned()));
+    deployment.into_iter().chain([(kind, name)]).collect()
 }
 
 /// Returns the addresses in the status of a pod.

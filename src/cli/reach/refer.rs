@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use anyhow::anyhow;
 
+use super::members::{self, is_kind};
 use super::nearest::nearest;
 use super::resolve;
 use super::source::World;
@@ -17,10 +18,6 @@ use crate::policy::selector::NAMESPACE_NAME_KEY;
 
 /// The argument that means every address.
 const WORLD: &str = "world";
-
-/// Short names of kinds, as in `kubectl`.
-const SHORT: [(&str, &str); 6] =
-    [("po", "pod"), ("deploy", "deployment"), ("sts", "statefulset"), ("ds", "daemonset"), ("rs", "replicaset"), ("cj", "cronjob")];
 
 /// Returns the endpoints that an argument names: one, or each part of addresses that policies tell apart.
 ///
@@ -56,7 +53,10 @@ pub(crate) fn endpoints(text: &str, world: &World) -> Result<Vec<Endpoint>, Fail
     let found: Vec<&Endpoint> = world.endpoints.iter().filter(|endpoint| is_name_of(text, endpoint)).collect();
     match preferred(found, world).as_slice() {
         [one] => Ok(vec![(*one).clone()]),
-        [] => Err(Failure::input(anyhow!("there is no endpoint {}{}", printable(text), nearest_to(text, world)))),
+        [] => match members::of(text, world)? {
+            Some(pods) => Ok(pods.into_iter().cloned().collect()),
+            None => Err(Failure::input(anyhow!("there is no endpoint {}{}", printable(text), nearest_to(text, world)))),
+        },
         several => {
             let ids: Vec<String> = several.iter().map(|endpoint| printable(&endpoint.id)).collect();
             Err(Failure::input(anyhow!("{} can be any of several endpoints; write one of: {}", printable(text), ids.join(", "))))
@@ -84,15 +84,10 @@ fn is_name_of(text: &str, endpoint: &Endpoint) -> bool {
     let Some((namespace, name)) = &endpoint.object else {
         return endpoint.id.strip_prefix(text).is_some_and(|rest| rest.starts_with('['));
     };
-    let kind = endpoint.kind.to_lowercase();
-    let is_kind = |text: &str| {
-        let text = text.to_lowercase();
-        text == kind || text.strip_suffix('s') == Some(&kind) || SHORT.contains(&(text.as_str(), kind.as_str()))
-    };
     match text.split('/').collect::<Vec<_>>().as_slice() {
         [of] => of == name,
-        [of_kind, of] => is_kind(of_kind) && of == name,
-        [of_namespace, of_kind, of] => of_namespace == namespace && is_kind(of_kind) && of == name,
+        [of_kind, of] => is_kind(of_kind, &endpoint.kind) && of == name,
+        [of_namespace, of_kind, of] => of_namespace == namespace && is_kind(of_kind, &endpoint.kind) && of == name,
         _ => false,
     }
 }

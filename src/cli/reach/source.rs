@@ -11,7 +11,7 @@ use super::objects::{self, Objects};
 use super::services::Service;
 use super::written::Written;
 use crate::analysis::{End, Endpoint, NamedPolicy, Namespace, identities};
-use crate::canon::Canons;
+use crate::canon::{Canons, Grant};
 use crate::cli::exit::Failure;
 use crate::cli::input;
 use crate::cli::judge_args::CanonArgs;
@@ -89,6 +89,10 @@ pub(crate) struct World {
     pub(crate) written: Vec<Written>,
     /// What was read, but not evaluated, as sentences.
     pub(crate) not_evaluated: Vec<String>,
+    /// The workloads of pods, as kind and name, by the id of the pod.
+    pub(crate) workloads: BTreeMap<String, Vec<(String, String)>>,
+    /// The grants whose names stand for the pods of a cluster that they select; none if the endpoints are not those of a cluster.
+    pub(crate) grants: Vec<Grant>,
 }
 
 impl World {
@@ -198,16 +202,32 @@ impl SourceArgs {
         let about =
             format!("{} of the cluster, namespace {}", Count(found.objects.policies.len(), "policy"), self.canon.namespaces.join(", "));
         let shown = Some(self.canon.namespaces.iter().cloned().collect());
-        Ok(World { shown, left_out: found.left_out, not_evaluated: found.foreign, ..self.world(found.objects, about) }.settled())
+        let grants = self.canons()?.first().grants.clone();
+        Ok(World { shown, grants, left_out: found.left_out, not_evaluated: found.foreign, ..self.world(found.objects, about) }.settled())
     }
 
     fn world(&self, objects: Objects, about: String) -> World {
         let own = self.own();
-        let Objects { policies, endpoints, mut namespaces, services, written, .. } = objects;
+        let Objects { policies, endpoints, mut namespaces, services, written, workloads, .. } = objects;
         let namespace = namespaces.entry(own.to_owned()).or_insert_with(|| Namespace::new(own, BTreeMap::new())).clone();
         let blocks = self.blocks_match_pods.map(|blocks| blocks == Blocks::Yes);
-        let (is_canon, shown, left_out, not_evaluated) = (false, None, Vec::new(), Vec::new());
-        World { policies, endpoints, services, namespace, namespaces, is_canon, shown, blocks, left_out, about, written, not_evaluated }
+        let (is_canon, shown, grants, left_out, not_evaluated) = (false, None, Vec::new(), Vec::new(), Vec::new());
+        World {
+            policies,
+            endpoints,
+            services,
+            namespace,
+            namespaces,
+            is_canon,
+            shown,
+            blocks,
+            left_out,
+            about,
+            written,
+            not_evaluated,
+            workloads,
+            grants,
+        }
     }
 }
 

@@ -76,13 +76,15 @@ pub fn run(args: &Args, streams: &mut Streams) -> CommandResult {
         canons: &canons,
         is_canon: world.is_canon,
         namespace: &world.namespace.name,
+        whole: world.shown.as_ref(),
         lint: &lint,
         not_evaluated: &not_evaluated,
+        live: None,
     });
     if args.file == STDIN {
-        streams.out.write_all(page.as_bytes())?;
+        streams.out.write_all(page.html.as_bytes())?;
     } else {
-        file::replace(&args.file, page.as_bytes()).map_err(Failure::internal)?;
+        file::replace(&args.file, page.html.as_bytes()).map_err(Failure::internal)?;
     }
     Ok(Status::Clean)
 }

@@ -19,11 +19,13 @@
 //! | `report` | the report object |
 //! | `probe` | tests whether the webhook is called |
 //! | `metrics`, `status` | metrics; what `/livez` and `/readyz` say |
+//! | `page/` | the page of what this process sees |
 
 mod act;
 mod events;
 mod foreign;
 mod metrics;
+mod page;
 mod pauses;
 mod probe;
 mod quota;

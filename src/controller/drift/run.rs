@@ -11,6 +11,7 @@ use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use super::act::{Outcome, act};
 use super::events::{Events, Regarding};
 use super::metrics::EVALUATED;
+use super::page::Source;
 use super::report::{Line, Outcome as Reported, Reports};
 use super::status::Status;
 use super::stores::Shared;
@@ -59,6 +60,13 @@ pub async fn run(cluster: Cluster, guard: Arc<Guard>, options: DriftOptions, sta
         uid: String::new(),
     };
     let probes = probe::start(&mut tasks, &cluster, &shared, Arc::clone(&guard), options.probe_interval, leadership.clone());
+    status.report_from(Source {
+        shared: shared.clone(),
+        guard: Arc::clone(&guard),
+        options: options.clone(),
+        probes: probes.clone(),
+        leadership: leadership.clone(),
+    });
     let mut conductor = Conductor {
         reports: Reports::new(cluster.clone()),
         cluster,

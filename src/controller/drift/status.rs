@@ -1,10 +1,11 @@
 //! What the controller says about itself: `/livez`, `/readyz` and `/metrics`.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::metrics::Metrics;
+use super::page::{ReportPage, Source};
 use super::stores::Shared;
 use crate::drift::Plan;
 use crate::server::pages::{Asked, OPEN_METRICS, Page};
@@ -24,6 +25,7 @@ pub struct Status {
     summary: Mutex<Vec<String>>,
     /// Why the API server was not reached when the Lease was last read.
     unreachable: Mutex<Option<String>>,
+    report: Arc<ReportPage>,
 }
 
 impl Default for Status {
@@ -35,6 +37,7 @@ impl Default for Status {
             alive: AtomicU64::new(0),
             summary: Mutex::new(Vec::new()),
             unreachable: Mutex::new(None),
+            report: Arc::default(),
         }
     }
 }
@@ -59,6 +62,16 @@ impl Status {
         let _ = self.shared.set(shared);
     }
 
+    /// Sets what the page of the report is made from.
+    pub(super) fn report_from(&self, source: Source) {
+        self.report.watch(source);
+    }
+
+    /// Returns the response of the port of the report.
+    pub fn report(&self, asked: Asked<'_>) -> impl Future<Output = Page> + Send + use<> {
+        self.report.answer(asked)
+    }
+
     /// Notes the result of a plan.
     pub(super) fn planned(&self, plan: &Plan) {
         let mut lines = vec![match plan.findings.len() {
@@ -67,7 +80,10 @@ impl Status {
             count => format!("{count} findings"),
         }];
         lines.extend(plan.not_evaluated.iter().map(|skipped| format!("not evaluated: {}: {}", skipped.section.name(), skipped.reason)));
-        lines.extend(plan.suspended.iter().map(|suspended| format!("repairs of \"{}\" are suspended", suspended.key.name)));
+        let suspended = plan.suspended.iter().map(|suspended| format!("repairs of \"{}\" are suspended", suspended.key.name));
+        let suspended: Vec<String> = suspended.collect();
+        lines.extend(suspended.iter().cloned());
+        self.report.suspend(suspended);
         lines.extend(plan.paused.iter().map(|paused| {
             let (namespace, until, objects) = (&paused.namespace, paused.until, paused.objects);
             let wait = if objects == 1 { "1 object waits".to_owned() } else { format!("{objects} objects wait") };

@@ -1,3 +1,4 @@
 //! Tests of the parts of the page.
 
+mod listed;
 mod parts;

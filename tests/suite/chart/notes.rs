@@ -73,3 +73,11 @@ fn the_controller_is_described_as_it_is_installed() {
     assert!(!none.contains("controller") && !none.contains("\n\n\n"), "{none}");
     assert!(!reports.contains("\n\n\n") && !repairs.contains("\n\n\n"), "{reports}");
 }
+
+#[test]
+fn the_page_of_the_controller_is_reached_by_a_forwarded_port() {
+    let of = |enabled: bool| notes(&json!({"controller": {"enabled": enabled}}));
+    let command = "kubectl -n netpol-system port-forward deployment/abcdesktop-netpol-controller 8081\n";
+    assert!(of(true).contains(command), "{}", of(true));
+    assert!(!of(false).contains("port-forward"));
+}

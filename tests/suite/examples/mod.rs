@@ -271,7 +271,7 @@ fn kubectl_accepts_its_arguments_and_the_chart_has_their_objects() {
         }
         let is_foreign = |word: &String| {
             let name = word.strip_prefix("deployment/").or_else(|| word.strip_prefix("deploy/")).unwrap_or("abcdesktop-netpol");
-            word.contains("netpol") && !["abcdesktop-netpol", "abcdesktop-netpol-controller"].contains(&name)
+            word.contains("netpol") && !matches!(name, "abcdesktop-netpol" | "abcdesktop-netpol-controller")
         };
         let is_elsewhere =
             |pair: &[String]| matches!(pair[0].as_str(), "-n" | "--namespace") && pair[1].contains("netpol") && pair[1] != "netpol-system";

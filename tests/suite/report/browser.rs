@@ -20,7 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const PIPES: &str = "exec \"$@\" 3<&0 4>&1 </dev/null >/dev/null 2>&1";
 
 /// A running browser with one page.
-pub(super) struct Browser {
+pub(crate) struct Browser {
     child: Child,
     input: Option<ChildStdin>,
     answers: Receiver<Value>,
@@ -32,13 +32,13 @@ pub(super) struct Browser {
 
 /// The colors that a page is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Theme {
+pub(crate) enum Theme {
     Light,
     Dark,
 }
 
 impl Theme {
-    pub(super) fn word(self) -> &'static str {
+    pub(crate) fn word(self) -> &'static str {
         match self {
             Theme::Light => "light",
             Theme::Dark => "dark",
@@ -54,7 +54,7 @@ fn program() -> String {
 }
 
 impl Browser {
-    pub(super) fn start() -> Browser {
+    pub(crate) fn start() -> Browser {
         let profile = tempfile::tempdir().unwrap();
         let folder = format!("--user-data-dir={}", profile.path().display());
         let mut child = Command::new("sh")
@@ -90,7 +90,7 @@ impl Browser {
     }
 
     /// Sends a command and returns its result.
-    pub(super) fn call(&mut self, method: &str, params: Value) -> Value {
+    pub(crate) fn call(&mut self, method: &str, params: Value) -> Value {
         self.last += 1;
         let mut message = json!({"id": self.last, "method": method});
         message["params"] = params;
@@ -120,16 +120,16 @@ impl Browser {
     }
 
     /// Sets the size of the window and the theme.
-    pub(super) fn look(&mut self, width: u32, height: u32, theme: Theme) {
+    pub(crate) fn look(&mut self, width: u32, height: u32, theme: Theme) {
         self.call("Emulation.setDeviceMetricsOverride", json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": false}));
         let features = json!([{"name": "prefers-color-scheme", "value": theme.word()}]);
         self.call("Emulation.setEmulatedMedia", json!({"features": features}));
     }
 
-    /// Opens a file and waits until it is loaded. Forgets earlier events.
-    pub(super) fn open(&mut self, file: &Path) {
+    /// Opens a file or an address and waits until it is loaded. Forgets earlier events.
+    pub(crate) fn open(&mut self, page: impl AsRef<Path>) {
         self.events.clear();
-        let result = self.call("Page.navigate", json!({"url": address(file)}));
+        let result = self.call("Page.navigate", json!({"url": address(page.as_ref())}));
         assert!(result.get("errorText").is_none(), "{result}");
         if !self.events.iter().any(|event| event["method"] == "Page.loadEventFired") {
             let loaded = self.receive("loading", |message| message["method"] == "Page.loadEventFired");
@@ -138,14 +138,14 @@ impl Browser {
     }
 
     /// Returns the value of an expression.
-    pub(super) fn evaluate(&mut self, expression: &str) -> Value {
+    pub(crate) fn evaluate(&mut self, expression: &str) -> Value {
         let result = self.call("Runtime.evaluate", json!({"expression": expression, "returnByValue": true, "awaitPromise": true}));
         assert!(result.get("exceptionDetails").is_none(), "{expression}: {result}");
         result["result"]["value"].clone()
     }
 
     /// Returns the number of nodes of the accessibility tree, by their computed role: what a screen reader is told.
-    pub(super) fn roles(&mut self) -> BTreeMap<String, u64> {
+    pub(crate) fn roles(&mut self) -> BTreeMap<String, u64> {
         let tree = self.call("Accessibility.getFullAXTree", json!({}));
         let mut roles = BTreeMap::new();
         for node in tree["nodes"].as_array().unwrap().iter().filter(|node| node["ignored"] == false) {
@@ -155,7 +155,7 @@ impl Browser {
     }
 
     /// Presses a key.
-    pub(super) fn press(&mut self, key: &str) {
+    pub(crate) fn press(&mut self, key: &str) {
         let (code, text) = match key {
             "Tab" => (9, ""),
             "Enter" => (13, "\r"),
@@ -166,11 +166,11 @@ impl Browser {
         self.call("Input.dispatchKeyEvent", json!({"type": "keyUp", "key": key, "code": key, "windowsVirtualKeyCode": code}));
     }
 
-    /// Returns what the page did besides showing itself: console messages, errors, and requests other than that of the file.
-    pub(super) fn noise(&mut self, file: &Path) -> Vec<String> {
+    /// Returns what the page did besides showing itself: console messages, errors, and requests other than that of the page.
+    pub(crate) fn noise(&mut self, page: impl AsRef<Path>) -> Vec<String> {
         // A message that is already on its way arrives before this answer.
         self.evaluate("new Promise(done => requestAnimationFrame(() => setTimeout(done, 50)))");
-        let own = address(file);
+        let own = address(page.as_ref());
         let noise = |event: &Value| {
             let method = event["method"].as_str()?;
             match method {
@@ -186,7 +186,7 @@ impl Browser {
     }
 
     /// Writes what the window shows, or a part of the page from the top of one element to the end of another.
-    pub(super) fn screenshot(&mut self, file: &Path, part: Option<(&str, &str)>) {
+    pub(crate) fn screenshot(&mut self, file: &Path, part: Option<(&str, &str)>) {
         let is_webp = file.extension().is_some_and(|extension| extension == "webp");
         let mut params = if is_webp { json!({"format": "webp", "quality": 80}) } else { json!({"format": "png"}) };
         if let Some((first, last)) = part {
@@ -202,7 +202,7 @@ impl Browser {
     }
 
     /// Prints the page.
-    pub(super) fn pdf(&mut self, file: &Path) {
+    pub(crate) fn pdf(&mut self, file: &Path) {
         let result = self.call("Page.printToPDF", json!({"preferCSSPageSize": true, "printBackground": true}));
         write(file, &result["data"]);
     }
@@ -224,8 +224,10 @@ impl Drop for Browser {
     }
 }
 
-fn address(file: &Path) -> String {
-    format!("file://{}", file.display())
+/// Returns the address of a file; an address is one already.
+fn address(page: &Path) -> String {
+    let text = page.display().to_string();
+    if text.starts_with("http://") { text } else { format!("file://{text}") }
 }
 
 fn write(file: &Path, data: &Value) {

@@ -31,13 +31,13 @@ fn without_roles(browser: &mut Browser) -> Vec<String> {
 }
 
 /// Opens a page in every window and theme, and returns what is wrong with it.
-fn faults(browser: &mut Browser, file: &Path, name: &str) -> Vec<String> {
+pub(crate) fn faults(browser: &mut Browser, page: impl AsRef<Path> + Copy, name: &str) -> Vec<String> {
     let mut faults = Vec::new();
     for ((width, height), theme) in WINDOWS.into_iter().flat_map(|window| THEMES.map(|theme| (window, theme))) {
         let place = format!("{name}-{width}-{}", theme.word());
         browser.look(width, height, theme);
-        browser.open(file);
-        faults.extend(browser.noise(file).into_iter().map(|noise| format!("{place}: {noise}")));
+        browser.open(page);
+        faults.extend(browser.noise(page).into_iter().map(|noise| format!("{place}: {noise}")));
         let is_wider = browser.evaluate("document.documentElement.scrollWidth > innerWidth");
         if is_wider == true {
             faults.push(format!("{place}: the page is wider than the window"));

@@ -2,9 +2,9 @@
 //!
 //! `NETPOL_BLESS=1` writes the screenshot of the README, `docs/report.webp`. Every run writes others to `target/report`.
 
-mod browser;
+pub(crate) mod browser;
 mod file;
-mod looks;
+pub(crate) mod looks;
 mod made;
 
 use std::path::{Path, PathBuf};

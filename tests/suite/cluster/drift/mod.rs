@@ -5,6 +5,7 @@ mod corpus;
 mod faults;
 mod fights;
 mod leaders;
+mod page;
 mod pauses;
 pub(super) mod process;
 mod registration;

@@ -17,6 +17,8 @@ use super::super::harness::wait::until;
 pub(in crate::cluster) struct Controller {
     pub(in crate::cluster) process: Process,
     pub(super) admin: Api,
+    /// The port of the page of the report.
+    pub(super) report: u16,
 }
 
 impl Controller {
@@ -59,6 +61,7 @@ impl Controller {
         let lease = format!("{system}/netpol-controller");
         let mut args = vec!["controller", "--canon", canon, "--namespace", namespace, "--registration", namespace];
         args.extend(["--lease", &lease, "--kubeconfig", &kubeconfig, "--admin-listen", "127.0.0.1:0", "--log-format", "json"]);
+        args.extend(["--report-listen", "127.0.0.1:0"]);
         args.extend(flags);
         let label = format!("{namespace}-controller-{}", NEXT.fetch_add(1, Ordering::Relaxed));
         let mut process = reaper.start(&label, Path::new(NETPOL), &args).expect("netpol starts");
@@ -66,7 +69,8 @@ impl Controller {
             assert!(process.ended().is_none(), "it ended: {}", process.tail());
             ports(&process.log, "watching")
         });
-        Controller { process, admin: Api::plain(port) }
+        let report = logged(&process.log, "report").expect("the address of the report");
+        Controller { process, admin: Api::plain(port), report }
     }
 
     /// Returns whether it leads.
@@ -103,6 +107,13 @@ impl Controller {
     pub(super) fn log(&self) -> String {
         std::fs::read_to_string(&self.process.log).expect("a log")
     }
+}
+
+/// Returns the port of an address that the line of the start names.
+fn logged(log: &Path, field: &str) -> Option<u16> {
+    let text = std::fs::read_to_string(log).ok()?;
+    let mut lines = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    lines.find_map(|line| line[field].as_str()?.rsplit_once(':')?.1.parse().ok())
 }
 
 /// Returns the events about an object, or with an empty name all of the namespace: their reasons and notes.

@@ -149,7 +149,8 @@ impl Node {
         plane().api.post(&format!("/api/v1/namespaces/{}/pods/{name}/binding", self.namespace), &binding).expect("a binding");
         let container = &pod["spec"]["containers"][0];
         let mounted = folder.display().to_string();
-        let mut args = vec!["NETPOL_LOG_FORMAT=json".to_owned()];
+        // Two processes cannot share a port here.
+        let mut args = vec!["NETPOL_LOG_FORMAT=json".to_owned(), "NETPOL_REPORT_LISTEN=127.0.0.1:0".to_owned()];
         if pod["spec"]["automountServiceAccountToken"] == true {
             args.push(format!("KUBECONFIG={}", self.kubeconfig(pod, &folder).display()));
         }
