@@ -358,3 +358,22 @@ fn each_canonical_policy_that_is_opened_names_a_command_that_works() {
         }
     }
 }
+
+#[test]
+fn a_refusal_names_no_command_for_a_connection_that_another_policy_of_the_canon_allows() {
+    let policy = |name: &str, ports: &[u16]| {
+        let ports: Vec<Value> = ports.iter().map(|port| json!({"port": port})).collect();
+        let egress = json!([{"to": [{"podSelector": {"matchLabels": {"run": "db"}}}], "ports": ports}]);
+        json!({"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": {"name": name},
+            "spec": {"podSelector": {"matchLabels": {"run": "web"}}, "policyTypes": ["Egress"], "egress": egress}})
+    };
+    let grants = json!({"apiVersion": "netpol.abcdesktop.io/v1alpha1", "kind": "Grants", "metadata": {"name": "own"},
+        "grants": [{"name": "web", "podSelector": {"matchLabels": {"run": "web"}}, "labels": {}}]});
+    let folder = tempfile::tempdir().unwrap();
+    let canon = folder.path().join("canon.yaml");
+    std::fs::write(&canon, format!("{}\n---\n{}\n---\n{grants}\n", policy("a", &[443]), policy("b", &[80]))).unwrap();
+    let canon = canon.to_str().unwrap();
+    let found = commands(&["--canon", canon], &[policy("b", &[80, 443]), policy("b", &[80, 8080])]);
+    assert_eq!(found, [None, Some(format!("explain --canon {canon} run=web run=db:8080"))]);
+    assert_denied(found[1].as_ref().unwrap());
+}
