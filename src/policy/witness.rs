@@ -42,7 +42,7 @@ pub struct Witness {
     pub extent: Extent,
     /// Both ends as data.
     #[serde(skip)]
-    pub ends: Ends,
+    pub ends: Box<Ends>,
 }
 
 /// The two ends of a witness. A pod has exactly these labels.
@@ -134,7 +134,7 @@ pub(crate) fn witness((piece, name): &(Piece, Option<NamedPort>), direction: Dir
         protocol: protocol.map_or("other", Protocol::name).to_owned(),
         port,
         extent: if name.is_some() { Extent::Some } else { extent(&piece.numbers) },
-        ends: Ends { subject: examples(&piece.subject), peer: other_end(&piece.peer, home) },
+        ends: Box::new(Ends { subject: examples(&piece.subject), peer: other_end(&piece.peer, home) }),
     }
 }
 

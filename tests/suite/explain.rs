@@ -272,7 +272,7 @@ fn a_flag_settles_what_blocks_mean_for_pods() {
 
 /// Returns the commands in the verdicts on policies, without the name of the program.
 fn commands(args: &[&str], policies: &[Value]) -> Vec<Option<String>> {
-    let input: String = policies.iter().map(|policy| format!("---\n{policy}\n")).collect();
+    let input = policies.iter().map(Value::to_string).collect::<Vec<_>>().join("\n---\n");
     let ran = netpol_reading(&[&["review", "--output", "json"], args, &["-"]].concat(), input.as_bytes());
     assert_eq!((ran.code, ran.err.as_str(), ran.out.lines().count()), (1, "", policies.len()), "{}", ran.out);
     let command = |line: &str| {

@@ -12,7 +12,7 @@ use super::chain::Chain;
 use super::entry::QueuedEntry;
 use super::verify::{Verification, verify};
 use super::{Destination, Entry, Options, Record, Sink};
-use crate::policy::{Direction, Ends, Extent, Witness};
+use crate::policy::{Direction, Extent, Witness};
 use crate::verdict::{Outcome, Rule};
 
 const WAIT: Duration = Duration::from_secs(20);
@@ -42,7 +42,7 @@ fn entry(uid: &str) -> Entry {
                 protocol: "TCP".to_owned(),
                 port: Some("443".to_owned()),
                 extent: Extent::Some,
-                ends: Ends::default(),
+                ends: Box::default(),
             }),
             canon: "0a".to_owned(),
         },
