@@ -22,8 +22,8 @@ const LIMITS: [(&str, Figure); 5] = [
     ("review/pod-", Figure { instructions: ANY, allocations: 32, heap: 8 << 10 }),
     ("review/pod-14k/", Figure { instructions: 170_000, allocations: 32, heap: 8 << 10 }),
     ("review/pod-107k/", Figure { instructions: 1_850_000, allocations: 32, heap: 8 << 10 }),
-    // A canon is checked while somebody waits for it: at most in the order of a second.
-    ("lint/", Figure { instructions: 3_000_000_000, allocations: ANY, heap: 64 << 20 }),
+    // An editor or a commit waits for it: less than a tenth of a second.
+    ("lint/", Figure { instructions: 200_000_000, allocations: ANY, heap: 16 << 20 }),
     ("worst-", Figure { instructions: 300_000_000, allocations: ANY, heap: 64 << 20 }),
 ];
 
