@@ -1,10 +1,13 @@
-//! The measured cases: each kind of review, the comparison of each canonical policy, the most expensive reviews, and the
-//! loading of a canon.
+//! The measured cases: each kind of review, the comparison of each canonical policy, the most expensive reviews, the
+//! loading of a canon, and its findings.
 
+use std::collections::BTreeMap;
 use std::hint::black_box;
 use std::sync::Arc;
 
 use netpol::admission::{Answer, answer};
+use netpol::analysis::identities;
+use netpol::analysis::lint::{Input, lint};
 use netpol::audit::Level;
 use netpol::canon::{BUILT_IN, Canon, Canons, Documents};
 use netpol::documents::Node;
@@ -33,7 +36,7 @@ pub fn names() -> Vec<String> {
     }
     names.extend(LARGE_CANON.map(|body| format!("large-canon/{body}")));
     for built_in in BUILT_IN {
-        names.push(format!("canon/{built_in}"));
+        names.extend(["canon", "lint"].map(|what| format!("{what}/{built_in}")));
     }
     for name in guard.canons.first().policies(NAMESPACE).into_iter().flat_map(|policies| policies.by_name.keys()) {
         names.extend(["compare", "beyond"].map(|question| format!("{question}/{name}")));
@@ -73,6 +76,19 @@ pub fn prepare(name: &str) -> Option<Call> {
             Some(Box::new(move || {
                 let documents = Documents::read(black_box(source)).expect("a built-in canon is read");
                 black_box(Canon::from_documents(&documents, &namespaces).expect("a built-in canon compiles"));
+            }))
+        }
+        "lint" => {
+            let source = BUILT_IN.into_iter().find(|built_in| *built_in == rest)?;
+            let canons = Canons::load(&[source.to_owned()], &Settings::default().namespaces).expect("a built-in canon loads");
+            let (policies, endpoints) = identities::of_canon(&canons, NAMESPACE);
+            let namespaces = BTreeMap::new();
+            Some(Box::new(move || {
+                let (policies, endpoints, canon) = (&policies, &endpoints, Some(&canons));
+                let input = Input { policies, endpoints, namespaces: &namespaces, canon, namespace: NAMESPACE, ignores: &[] };
+                let found = lint(black_box(input));
+                assert!(!found.findings.is_empty(), "every built-in canon has findings");
+                black_box(found);
             }))
         }
         "compare" => {

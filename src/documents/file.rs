@@ -16,6 +16,8 @@ pub(crate) struct File {
 pub struct Document {
     /// The number of the document in its file, from 1. Empty documents are not counted.
     pub number: usize,
+    /// The line of the file where the content starts, from 1.
+    pub line: usize,
     /// The content. No map in it has a duplicate key.
     pub value: Value,
 }

@@ -23,13 +23,20 @@ pub(super) fn read(file: &File, problems: &mut Problems, mut take: impl FnMut(Do
     let nodes = Deserializer::from_str(&text).into_iter::<Node<'_>>();
     let mut values = Deserializer::from_str(&text).into_iter::<Value>();
     let mut number = 1;
+    let (mut line, mut end) = (1, 0);
     for node in nodes {
+        let rest = text.get(end..).unwrap_or_default();
+        let start = end + rest.len() - rest.trim_start().len();
+        line += lines(&text, end, start);
+        let starts = line;
         let value = node.and_then(|_| values.next().unwrap_or(Ok(Value::Null)));
+        end = values.byte_offset();
+        line += lines(&text, start, end);
         let fault = match value {
             Ok(Value::Null) => continue,
             Ok(_) if number > MAX_DOCUMENTS => format!("the file has more than {MAX_DOCUMENTS} documents; split it"),
             Ok(value) => {
-                take(Document { number, value }, problems);
+                take(Document { number, line: starts, value }, problems);
                 number += 1;
                 continue;
             }
@@ -43,6 +50,11 @@ pub(super) fn read(file: &File, problems: &mut Problems, mut take: impl FnMut(Do
 pub(super) fn is_likely(text: &str) -> bool {
     let text = without_marks(text);
     text.trim_start().strip_prefix('{').is_some_and(|rest| rest.trim_start().starts_with(['"', '}']))
+}
+
+/// Returns the number of line breaks between two places in a text.
+fn lines(text: &str, start: usize, end: usize) -> usize {
+    text.get(start..end).map_or(0, |part| part.matches('\n').count())
 }
 
 fn sentence(error: &serde_json::Error) -> String {

@@ -110,6 +110,16 @@ mod tests {
     }
 
     #[test]
+    fn a_document_has_the_line_where_its_content_starts() {
+        let lines = |text: &str| -> Vec<usize> { read("x", text.to_owned()).unwrap().iter().map(|document| document.line).collect() };
+        assert_eq!(lines("a: 1\n---\n---\n# of b\n\nb: 2\n...\n---\n{c: 3}\n--- # d\nd:\n- 4\n"), [1, 6, 9, 11]);
+        assert_eq!(lines("\u{feff}# license\r\n---\r\na: 1\r\n---\r\n\r\nb: {}\r\n"), [3, 6]);
+        assert_eq!(lines("&it\na: &x\n  y: 1\nb: *x\n---\nc: |\n  ---\n  d\n---\ne: 1"), [2, 6, 10]);
+        assert_eq!(lines("{\"a\": 1}"), [1]);
+        assert_eq!(lines("\n{\n\"a\": 1\n} {\"b\": \"\\n\"}\nnull\n\n{\n\"c\": [\n1]}\n{}\n"), [2, 4, 7, 10]);
+    }
+
+    #[test]
     fn invalid_text_is_an_error_with_its_document() {
         let error = read("x.yaml", "a: 1\n---\nb: [\n".to_owned()).unwrap_err().to_string();
         assert!(error.starts_with("x.yaml, document 2: "), "{error}");

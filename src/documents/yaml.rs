@@ -3,7 +3,7 @@
 use serde_json::Value;
 use serde_saphyr::budget::BudgetBreach;
 use serde_saphyr::options::{DuplicateKeyPolicy, NonFiniteFloatPolicy};
-use serde_saphyr::{Error, Options};
+use serde_saphyr::{Error, Options, Spanned};
 
 use super::encoding::without_marks;
 use super::file::{Document, File};
@@ -35,17 +35,18 @@ pub(super) fn read(file: &File, problems: &mut Problems, mut take: impl FnMut(Do
     let mut values = 0;
     let text = without_marks(&file.text);
     let mut bytes = text.as_bytes();
-    for (index, parsed) in serde_saphyr::read_with_options::<_, Value>(&mut bytes, options()).enumerate() {
+    for (index, parsed) in serde_saphyr::read_with_options::<_, Spanned<Value>>(&mut bytes, options()).enumerate() {
         let number = index + 1;
         match parsed {
-            Ok(value) => {
+            Ok(Spanned { value, referenced, .. }) => {
                 values += count(&value);
                 if values > MAX_VALUES {
                     let message = format!("the file has more than {MAX_VALUES} values up to this document; split the file");
                     problems.add(&Place::of_document(file, number), "", message);
                     break;
                 }
-                take(Document { number, value }, problems);
+                let line = usize::try_from(referenced.line()).unwrap_or(usize::MAX).max(1);
+                take(Document { number, line, value }, problems);
             }
             Err(error) => {
                 problems.add(&Place::of_document(file, number), "", sentence(&error));

@@ -49,4 +49,4 @@ pub use drift::{Change, Difference, Drift};
 pub use isolation::{Isolation, isolation};
 pub use selector::Selector;
 pub use spec::{Home, Policy};
-pub use witness::{Extent, Witness};
+pub use witness::{Ends, Extent, OtherEnd, Witness};

@@ -1,6 +1,8 @@
 //! Witnesses: concrete connections that show a difference.
 
+use std::collections::BTreeMap;
 use std::fmt;
+use std::net::IpAddr;
 
 use serde::Serialize;
 
@@ -38,6 +40,32 @@ pub struct Witness {
     /// How many other ports the two ends could use.
     #[serde(skip)]
     pub extent: Extent,
+    /// Both ends as data.
+    #[serde(skip)]
+    pub ends: Box<Ends>,
+}
+
+/// The two ends of a witness. A pod has exactly these labels.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Ends {
+    /// The labels of the pod that the policy selects.
+    pub subject: BTreeMap<String, String>,
+    /// The other end.
+    pub peer: OtherEnd,
+}
+
+/// The end of a witness that the policy does not select.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum OtherEnd {
+    /// A pod of the namespace of the policy, with these labels.
+    Pod(BTreeMap<String, String>),
+    /// A pod with these labels in a namespace with those, which include its name if the policy asks for it.
+    Neighbor(BTreeMap<String, String>, BTreeMap<String, String>),
+    /// An address.
+    Address(IpAddr),
+    /// An end that has neither, such as a node.
+    #[default]
+    Unknown,
 }
 
 /// How many ports the two ends of a witness could use.
@@ -106,6 +134,26 @@ pub(crate) fn witness((piece, name): &(Piece, Option<NamedPort>), direction: Dir
         protocol: protocol.map_or("other", Protocol::name).to_owned(),
         port,
         extent: if name.is_some() { Extent::Some } else { extent(&piece.numbers) },
+        ends: Box::new(Ends { subject: examples(&piece.subject), peer: other_end(&piece.peer, home) }),
+    }
+}
+
+/// Returns labels that a selector accepts, without any that it does not require.
+fn examples(selector: &Selector) -> BTreeMap<String, String> {
+    selector.entries().iter().filter_map(|(key, values)| Some((key.to_string(), values.example()?.to_string()))).collect()
+}
+
+/// Returns the end that [`chosen_peer`] names.
+fn other_end(peer: &PeerSet, home: &str) -> OtherEnd {
+    match peer {
+        PeerSet::Pods { namespaces, pods } if namespaces.matches(|key| (key == NAMESPACE_NAME_KEY).then_some(home)) => {
+            OtherEnd::Pod(examples(pods))
+        }
+        PeerSet::Pods { namespaces, pods } => OtherEnd::Neighbor(examples(pods), examples(namespaces)),
+        PeerSet::Addresses(family, addresses) => {
+            chosen_address(*family, addresses, PREFERRED_V4).parse().map_or(OtherEnd::Unknown, OtherEnd::Address)
+        }
+        PeerSet::Others => OtherEnd::Unknown,
     }
 }
 

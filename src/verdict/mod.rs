@@ -22,7 +22,7 @@
 //! | `annotations`, `foreign` | the annotations and the foreign policy kinds that are known |
 //! | `finding`, `judgment` | what a judge found; its findings with the changes of labels |
 //! | `sentence`, `words` | the sentence of a finding; parts of sentences |
-//! | `restore`, `explain` | the command that restores a policy; the command that explains what a label opens |
+//! | `restore`, `explain` | the command that restores a policy; the commands that explain what a label opens, and why a connection is denied |
 //! | `conclude` | the verdict from the findings |
 
 pub mod annotations;

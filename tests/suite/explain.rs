@@ -1,6 +1,6 @@
 //! `netpol explain`.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::support::command::{Ran, netpol, netpol_reading};
 use crate::support::root;
@@ -268,4 +268,112 @@ fn a_flag_settles_what_blocks_mean_for_pods() {
     }
     let ran = netpol(&["reach", "--blocks-match-pods", "no", "--output", "json"]);
     assert!(ran.code == 0 && !ran.out.contains("ipBlock"), "{}", ran.out);
+}
+
+/// Returns the commands in the verdicts on policies, without the name of the program.
+fn commands(args: &[&str], policies: &[Value]) -> Vec<Option<String>> {
+    let input = policies.iter().map(Value::to_string).collect::<Vec<_>>().join("\n---\n");
+    let ran = netpol_reading(&[&["review", "--output", "json"], args, &["-"]].concat(), input.as_bytes());
+    assert_eq!((ran.code, ran.err.as_str(), ran.out.lines().count()), (1, "", policies.len()), "{}", ran.out);
+    let command = |line: &str| {
+        let verdict: Value = serde_json::from_str(line).unwrap();
+        let message = verdict["messages"][0].as_str().unwrap_or_else(|| panic!("{verdict}"));
+        let (_, command) = message.split_once(". Why that connection is denied: netpol ")?;
+        let (command, _) = command.split_once(". ").unwrap_or_else(|| panic!("the cure is not the end: {message}"));
+        Some(command.to_owned())
+    };
+    ran.out.lines().map(command).collect()
+}
+
+/// Asserts that a command of a refusal can be pasted, and that the canon denies the connection.
+fn assert_denied(command: &str) {
+    let ran = netpol(&command.split(' ').map(|word| word.trim_matches('\'')).collect::<Vec<_>>());
+    assert_eq!((ran.code, ran.err.as_str()), (1, ""), "{command}");
+    assert!(ran.out.starts_with("denied "), "{command}: {}", ran.out);
+}
+
+#[test]
+fn a_refused_policy_names_a_command_that_shows_what_the_canon_denies() {
+    let policy = |name: &str, labels: &Value, direction: &str, rule: &Value| {
+        let kind = if direction == "ingress" { "Ingress" } else { "Egress" };
+        json!({"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": {"name": name},
+            "spec": {"podSelector": {"matchLabels": labels}, "policyTypes": [kind], direction: [rule]}})
+    };
+    let desktop = json!({"type": "x11server", "netpol/ocuser": "true"});
+    let pods = |labels: &Value| json!({"podSelector": {"matchLabels": labels}});
+    let mongodb = json!({"run": "mongodb-od"});
+    let other = |labels: &Value| json!({"namespaceSelector": {"matchLabels": labels}});
+    let cases = [
+        (
+            policy("a", &mongodb, "ingress", &json!({"from": [pods(&desktop)], "ports": [{"port": 27017}]})),
+            Some("explain netpol/ocuser=true,type=x11server run=mongodb-od:27017"),
+        ),
+        (
+            policy("b", &mongodb, "ingress", &json!({"from": [pods(&desktop)], "ports": [{"port": 53, "protocol": "UDP"}]})),
+            Some("explain netpol/ocuser=true,type=x11server run=mongodb-od:53/UDP"),
+        ),
+        (
+            policy("c", &mongodb, "ingress", &json!({"from": [other(&json!({"team": "x"}))], "ports": [{"port": 27017}]})),
+            Some("explain *@team=x run=mongodb-od:27017"),
+        ),
+        (
+            policy("d", &mongodb, "ingress", &json!({"from": [{"ipBlock": {"cidr": "203.0.113.7/32"}}], "ports": [{"port": 27017}]})),
+            Some("explain 203.0.113.7 run=mongodb-od:27017"),
+        ),
+        (
+            policy("e", &mongodb, "egress", &json!({"to": [{"ipBlock": {"cidr": "2001:db8::/32"}}], "ports": [{"port": 27017}]})),
+            Some("explain run=mongodb-od [2001:db8::1]:27017"),
+        ),
+        // A named port has no number, and other protocols have no port.
+        (policy("f", &mongodb, "ingress", &json!({"from": [pods(&desktop)], "ports": [{"port": "db"}]})), None),
+        // A policy of the canon isolates pods of no identity too.
+        (policy("g", &json!({"app": "x"}), "egress", &json!({"to": [pods(&json!({"app": "y"}))]})), Some("explain app=x app=y:443/UDP")),
+    ];
+    let (policies, expected): (Vec<Value>, Vec<Option<&str>>) = cases.into_iter().unzip();
+    let found = commands(&[], &policies);
+    let plain: Vec<Option<String>> = found.iter().map(|command| Some(command.as_ref()?.replace('\'', ""))).collect();
+    assert_eq!(plain.iter().map(Option::as_deref).collect::<Vec<_>>(), expected);
+    found.iter().flatten().for_each(|command| assert_denied(command));
+}
+
+#[test]
+fn each_canonical_policy_that_is_opened_names_a_command_that_works() {
+    for (canon, namespace) in [("abcdesktop-4.4", "abcdesktop"), ("abcdesktop-3.3", "desktops")] {
+        let manifests = netpol(&["render", "policies", "--canon", canon, "--namespace", namespace, "--output", "json"]).out;
+        let list: Value = serde_json::from_str(&manifests).unwrap();
+        let mut opened = Vec::new();
+        for policy in list["items"].as_array().unwrap() {
+            for direction in ["ingress", "egress"].into_iter().filter(|direction| policy["spec"].get(*direction).is_some()) {
+                let mut policy = policy.clone();
+                policy["spec"][direction].as_array_mut().unwrap().push(json!({}));
+                opened.push(policy);
+            }
+        }
+        let found = commands(&["--canon", canon, "--namespace", namespace], &opened);
+        let commands: Vec<&String> = found.iter().flatten().collect();
+        assert!(opened.len() > 25 && commands.len() * 2 > opened.len(), "{} of {}", commands.len(), opened.len());
+        for command in commands {
+            assert!(command.contains(&format!(" --canon {canon} ")), "{command}");
+            assert_denied(command);
+        }
+    }
+}
+
+#[test]
+fn a_refusal_names_no_command_for_a_connection_that_another_policy_of_the_canon_allows() {
+    let policy = |name: &str, ports: &[u16]| {
+        let ports: Vec<Value> = ports.iter().map(|port| json!({"port": port})).collect();
+        let egress = json!([{"to": [{"podSelector": {"matchLabels": {"run": "db"}}}], "ports": ports}]);
+        json!({"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": {"name": name},
+            "spec": {"podSelector": {"matchLabels": {"run": "web"}}, "policyTypes": ["Egress"], "egress": egress}})
+    };
+    let grants = json!({"apiVersion": "netpol.abcdesktop.io/v1alpha1", "kind": "Grants", "metadata": {"name": "own"},
+        "grants": [{"name": "web", "podSelector": {"matchLabels": {"run": "web"}}, "labels": {}}]});
+    let folder = tempfile::tempdir().unwrap();
+    let canon = folder.path().join("canon.yaml");
+    std::fs::write(&canon, format!("{}\n---\n{}\n---\n{grants}\n", policy("a", &[443]), policy("b", &[80]))).unwrap();
+    let canon = canon.to_str().unwrap();
+    let found = commands(&["--canon", canon], &[policy("b", &[80, 443]), policy("b", &[80, 8080])]);
+    assert_eq!(found, [None, Some(format!("explain --canon {canon} run=web run=db:8080"))]);
+    assert_denied(found[1].as_ref().unwrap());
 }

@@ -93,7 +93,7 @@ fn json_has_the_documented_form() {
             "place": {"direction": "ingress", "rule": 1},
             "message": "allows TCP 443 from every pod of every namespace, and every address. List the peers that need it",
             "witness": {"from": "any pod in any namespace", "to": "pods run=web", "ports": "TCP 443"},
-            "file": "standard input", "document": 1,
+            "file": "standard input", "document": 1, "line": 2,
         })
     );
     let ignored = &report["ignored"][0];
@@ -224,7 +224,11 @@ fn assert_sarif(log: &Value) {
             only(location, &["logicalLocations", "physicalLocation", "message"]);
             text(&location["logicalLocations"][0]["fullyQualifiedName"]);
             if let Some(physical) = location.get("physicalLocation") {
+                only(physical, &["artifactLocation", "region"]);
+                only(&physical["artifactLocation"], &["uri"]);
                 text(&physical["artifactLocation"]["uri"]);
+                only(&physical["region"], &["startLine"]);
+                assert!(physical["region"]["startLine"].as_u64().is_some_and(|line| line >= 1), "{physical}");
             }
         }
         for suppression in result.get("suppressions").and_then(Value::as_array).into_iter().flatten() {
@@ -254,6 +258,42 @@ fn sarif_is_valid_and_has_the_same_findings() {
     let log = report(&netpol(&["lint", "--output", "sarif", "-n", "shop", "-f", file]));
     let uri = log["runs"][0]["results"][0]["locations"][0]["physicalLocation"]["artifactLocation"]["uri"].as_str().unwrap();
     assert!(uri.ends_with("/my%20policies.yaml"), "{uri}");
+}
+
+/// Returns the lines of the results about some policies in a file, with this name and content.
+fn lines_of_results(name: &str, content: &str) -> Vec<(String, u64)> {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join(name);
+    fs::write(&file, content).unwrap();
+    let of = |format| report(&netpol(&["lint", "--output", format, "-f", file.to_str().unwrap()]));
+    let (log, json) = (of("sarif"), of("json"));
+    assert_sarif(&log);
+    let results = log["runs"][0]["results"].as_array().unwrap().iter();
+    let findings = json["findings"].as_array().unwrap().iter().chain(json["ignored"].as_array().unwrap());
+    let lines = results.zip(findings).map(|(result, finding)| {
+        let line = &result["locations"][0]["physicalLocation"]["region"]["startLine"];
+        assert_eq!(line, &finding["line"]);
+        (finding["policy"].as_str().unwrap().to_owned(), line.as_u64().unwrap())
+    });
+    lines.collect::<BTreeSet<_>>().into_iter().collect()
+}
+
+#[test]
+fn sarif_has_the_line_where_the_document_of_the_policy_starts() {
+    let expected = |lines: &[(&str, u64)]| lines.iter().map(|(name, line)| ((*name).to_owned(), *line)).collect::<Vec<_>>();
+    // Blank lines, comments and the separator are before a document.
+    let yaml = SHOP.replace("\n---\n", "\n---\n# The next one.\n\n");
+    assert_eq!(lines_of_results("x.yaml", SHOP), expected(&[("db", 12), ("web", 2)]));
+    assert_eq!(lines_of_results("x.yaml", &yaml), expected(&[("db", 16), ("web", 2)]));
+    let policy = |name: &str| {
+        json!({"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": {"name": name},
+            "spec": {"podSelector": {}, "ingress": [{}]}})
+    };
+    let (one, two) = (policy("one"), policy("two"));
+    assert_eq!(lines_of_results("x.json", &format!("{one:#}\n{two:#}\n")), expected(&[("one", 1), ("two", 14)]));
+    // The items of a list are in one document.
+    let list = json!({"apiVersion": "v1", "kind": "List", "items": [one, two]});
+    assert_eq!(lines_of_results("x.json", &format!("\n{list:#}")), expected(&[("one", 2), ("two", 2)]));
 }
 
 #[test]

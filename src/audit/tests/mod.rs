@@ -42,6 +42,7 @@ fn entry(uid: &str) -> Entry {
                 protocol: "TCP".to_owned(),
                 port: Some("443".to_owned()),
                 extent: Extent::Some,
+                ends: Box::default(),
             }),
             canon: "0a".to_owned(),
         },

@@ -153,7 +153,7 @@ impl Finding {
 
 impl Object {
     fn new(manifest: &Manifest, namespace: &str) -> Object {
-        let Place { file, document, item, nested } = manifest.place.clone();
+        let Place { file, document, item, nested, .. } = manifest.place.clone();
         let (kind, name) = (manifest.qualified_kind(), manifest.name().to_owned());
         Object { file: Some(file), document: Some(document), item, nested, kind, name, namespace: namespace.to_owned() }
     }

@@ -64,7 +64,7 @@ pub fn run(args: &Args, streams: &mut Streams) -> CommandResult {
     let world = args.source.load(streams)?;
     let asked = asked(&args.from, &args.to, &world)?;
     let explained = Explanation::new(&world.policies, &asked, &args.source.canons()?);
-    let explanation = Explanation { left_out: world.left_out, ..explained };
+    let explanation = Explanation { left_out: world.all_left_out(), ..explained };
     match args.output.output {
         Format::Json => {
             let text = serde_json::to_string_pretty(&explanation).map_err(Failure::internal)?;

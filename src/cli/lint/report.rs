@@ -25,6 +25,8 @@ pub(super) struct Reported<'l> {
     pub(super) file: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) document: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) line: Option<usize>,
 }
 
 /// A finding that an annotation ignores.
@@ -40,7 +42,12 @@ impl<'l> Report<'l> {
         let reported = |finding: &'l Finding| {
             let index = finding.policies.first().filter(|_| finding.policy.is_some());
             let place: Option<&Place> = index.and_then(|index| world.written.get(*index)?.place.as_ref());
-            Reported { finding, file: place.map(|place| place.file.clone()), document: place.map(|place| place.document) }
+            Reported {
+                finding,
+                file: place.map(|place| place.file.clone()),
+                document: place.map(|place| place.document),
+                line: place.map(|place| place.line),
+            }
         };
         Report {
             schema: "netpol.abcdesktop.io/lint/v1",

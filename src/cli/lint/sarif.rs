@@ -68,7 +68,11 @@ fn location(reported: &Reported<'_>) -> Value {
         .collect();
     let mut location = json!({"logicalLocations": [{"fullyQualifiedName": parts.join("/")}]});
     if let (Some(file), Some(fields)) = (&reported.file, location.as_object_mut()) {
-        fields.insert("physicalLocation".to_owned(), json!({"artifactLocation": {"uri": uri(file)}}));
+        let mut physical = json!({"artifactLocation": {"uri": uri(file)}});
+        if let (Some(line), Some(physical)) = (reported.line, physical.as_object_mut()) {
+            physical.insert("region".to_owned(), json!({"startLine": line}));
+        }
+        fields.insert("physicalLocation".to_owned(), physical);
         if let Some(document) = reported.document {
             fields.insert("message".to_owned(), json!({"text": format!("document {document}")}));
         }

@@ -14,6 +14,8 @@ pub struct Place {
     pub file: String,
     /// The number of the document in the file, from 1.
     pub document: usize,
+    /// The line of the file where the document starts, from 1.
+    pub line: usize,
     /// The index in `items`, if the document is a list.
     pub item: Option<usize>,
     /// The indexes in the `items` of the lists in that list, the outermost first.

@@ -79,7 +79,7 @@ fn manifests(file: &str, documents: Vec<Document>, given: &[GivenKind]) -> Resul
     let mut manifests = Vec::new();
     let mut problems = Vec::new();
     for document in documents {
-        let place = Place { file: file.to_owned(), document: document.number, item: None, nested: Vec::new() };
+        let place = Place { file: file.to_owned(), document: document.number, line: document.line, item: None, nested: Vec::new() };
         let mut objects = Vec::new();
         flatten(place, document.value, &mut objects, &mut problems);
         for (place, object) in objects {

@@ -62,7 +62,8 @@ pub fn run(args: &Args, streams: &mut Streams) -> CommandResult {
     let reach = Reach::new(&world.policies, &endpoints);
     let all: Vec<usize> = (0..known).filter(|index| shown::is_shown(*index, &reach, &world)).collect();
     let (from, to) = (from.unwrap_or_else(|| all.clone()), to.unwrap_or(all));
-    let matrix = Matrix { reach, from, to, port: args.port.clone(), pods, left_out: world.left_out.clone(), about: world.about.clone() };
+    let (left_out, about) = (world.all_left_out(), world.about.clone());
+    let matrix = Matrix { reach, from, to, port: args.port.clone(), pods, left_out, about };
     match args.output {
         Format::Json => {
             let text = serde_json::to_string_pretty(&report::Report::new(&matrix)).map_err(Failure::internal)?;

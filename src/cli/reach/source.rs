@@ -102,6 +102,11 @@ impl World {
         shown.is_some_and(|(shown, (namespace, _))| !shown.contains(namespace))
     }
 
+    /// Returns what the answers leave out, as sentences: what could not be read, and what was read but not evaluated.
+    pub(crate) fn all_left_out(&self) -> Vec<String> {
+        self.left_out.iter().chain(&self.not_evaluated).cloned().collect()
+    }
+
     /// Returns the same world, in which all pods have `blocks`.
     fn settled(mut self) -> World {
         self.settle();

@@ -63,7 +63,7 @@ pub fn run(args: &Args, streams: &mut Streams) -> CommandResult {
     let canons = args.source.canons()?;
     let lint = findings(&world, world.is_canon.then_some(&canons));
     let manifests: Vec<&serde_json::Value> = world.written.iter().map(|written| &written.manifest).collect();
-    let not_evaluated: Vec<String> = world.left_out.iter().chain(&world.not_evaluated).cloned().collect();
+    let not_evaluated = world.all_left_out();
     let shown = shown(&world);
     let time = args.time.unwrap_or_else(Timestamp::now);
     let page = render(&Input {

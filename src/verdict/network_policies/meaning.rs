@@ -40,7 +40,8 @@ pub(super) fn canonical(
         Ok((_, Comparison::Same)) => return None,
         Ok((found, Comparison::Drift(drift))) => {
             let nearest = ctx.canons().nearest(&ctx.request.namespace, named.name, found);
-            let message = sentences::drift(named, &drift, nearest, &cure);
+            let why = sentences::why_denied(ctx, version.canon, drift.witness.as_ref());
+            let message = sentences::drift(named, &drift, nearest, why.as_deref(), &cure);
             Finding { differences: drift.differences, witness: drift.witness, ..finding(message) }
         }
         Ok((_, Comparison::NotProven)) => finding(sentences::not_proven(named, &cure)),
@@ -130,7 +131,8 @@ pub(super) fn extra(
     let finding = match parsed.as_ref().map(|extra| policies.allowed.beyond(extra)) {
         Ok(Beyond::Nothing) => return None,
         Ok(Beyond::Grants(witness)) => {
-            let message = sentences::wider(named, &witness);
+            let why = sentences::why_denied(ctx, ctx.canons().first(), Some(&witness));
+            let message = sentences::wider(named, &witness, why.as_deref());
             Finding { witness: Some(witness), ..finding(message) }
         }
         Ok(Beyond::NotProven) => finding(sentences::not_proven_harmless(named)),

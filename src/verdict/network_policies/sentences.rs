@@ -4,6 +4,7 @@ use crate::canon::Canon;
 use crate::documents::Fault;
 use crate::policy::{Drift, Witness};
 use crate::verdict::ctx::Ctx;
+use crate::verdict::explain;
 use crate::verdict::restore;
 use crate::verdict::sentence::Sentence;
 use crate::verdict::words::{List, Named, Plain};
@@ -11,8 +12,9 @@ use crate::verdict::words::{List, Named, Plain};
 /// The maximum number of differences or faults in a sentence. The audit line has all differences.
 const MAX_ITEMS: usize = 3;
 
-/// `nearest` is a built-in canon that is not accepted, but whose policy this is. `cure` is the sentence of [`restore`].
-pub(super) fn drift(named: Named<'_>, drift: &Drift, nearest: Option<&str>, cure: &str) -> Sentence {
+/// `nearest` is a built-in canon that is not accepted, but whose policy this is. `why` is [`why_denied`], and `cure` the sentence of
+/// [`restore`].
+pub(super) fn drift(named: Named<'_>, drift: &Drift, nearest: Option<&str>, why: Option<&str>, cure: &str) -> Sentence {
     let mut sentence = Sentence::listing(
         format_args!("{named} drifts from the canonical spec: "),
         &List { items: drift.differences.iter(), most: MAX_ITEMS },
@@ -21,11 +23,20 @@ pub(super) fn drift(named: Named<'_>, drift: &Drift, nearest: Option<&str>, cure
     if let Some(witness) = &drift.witness {
         sentence.append(&format!(". {}", capitalized(witness)));
     }
+    if let Some(why) = why {
+        sentence.append(&format!(". {why}"));
+    }
     if let Some(nearest) = nearest {
         sentence.append(&format!(". It is the policy of the built-in canon {nearest}"));
     }
     sentence.append(&format!(". {cure}"));
     sentence
+}
+
+/// Returns the command that explains why `canon` denies the connection of a witness, if there is one.
+pub(super) fn why_denied(ctx: Ctx<'_>, canon: &Canon, witness: Option<&Witness>) -> Option<String> {
+    let command = explain::denied_by(ctx, canon, witness?)?;
+    Some(format!("Why that connection is denied: {command}"))
 }
 
 pub(super) fn not_proven(named: Named<'_>, cure: &str) -> Sentence {
@@ -46,8 +57,9 @@ pub(super) fn not_admitted(named: Named<'_>) -> Sentence {
     ))
 }
 
-pub(super) fn wider(named: Named<'_>, witness: &Witness) -> Sentence {
-    Sentence::from(format!("{named} is wider than the canon: {}. Narrow the policy or add it to the canon", witness.with_extent()))
+pub(super) fn wider(named: Named<'_>, witness: &Witness, why: Option<&str>) -> Sentence {
+    let why = why.map(|why| format!(". {why}")).unwrap_or_default();
+    Sentence::from(format!("{named} is wider than the canon: {}{why}. Narrow the policy or add it to the canon", witness.with_extent()))
 }
 
 pub(super) fn not_proven_harmless(named: Named<'_>) -> Sentence {

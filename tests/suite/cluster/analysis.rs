@@ -10,6 +10,7 @@ use super::harness::api::Call;
 use super::harness::guard::create_namespace;
 use super::harness::plane::{free_ports, plane};
 use super::harness::scene::{create, path, pod};
+use super::neighbors::{cilium, foreign};
 use crate::support::command::{Ran, netpol};
 
 /// The kubeconfig of a cluster administrator.
@@ -77,6 +78,41 @@ fn sources(report: &Value, to: &str) -> Vec<String> {
     certain.map(|it| format!("{} {}", it["from"].as_str().expect("an id"), it["ports"])).collect()
 }
 
+/// Returns what an answer leaves out, without what it says of the policies of other APIs that other tests create.
+fn left_out(report: &Value) -> Vec<String> {
+    let sentences = report["leftOut"].as_array().into_iter().flatten().map(|it| it.as_str().expect("text").to_owned());
+    sentences.filter(|sentence| !sentence.contains("cilium.io")).collect()
+}
+
+#[test]
+fn policies_of_other_apis_are_left_out_and_the_answer_says_so() {
+    cilium();
+    let namespaces @ [own, other, _] = &shop("live-foreign");
+    let sentence = "1 object of ciliumnetworkpolicies.cilium.io, policies of another API that can apply to these pods, are not evaluated";
+    let says = |namespace: &str, command: &str, args: &[&str]| {
+        let ran = live(command, namespace, &admin(), &[args, &["--output", "json"]].concat());
+        let report = json_of(&ran);
+        let said = report["leftOut"].as_array().into_iter().flatten().filter(|it| **it == sentence).count();
+        assert_eq!(ran.err.matches(sentence).count(), said, "{}", ran.err);
+        said
+    };
+    let asked = ["web-1", "pod/db:5432"];
+    assert_eq!((says(own, "reach", &[]), says(own, "explain", &asked)), (0, 0));
+    let policies = format!("/apis/cilium.io/v2/namespaces/{own}/ciliumnetworkpolicies");
+    plane().api.post(&policies, &foreign("CiliumNetworkPolicy", "closed")).expect("a policy of Cilium");
+    assert_eq!((says(own, "reach", &[]), says(own, "explain", &asked)), (1, 1));
+    // A policy of a namespace applies only there.
+    assert_eq!(says(other, "reach", &[]), 0);
+
+    let text = live("reach", own, &admin(), &[]);
+    assert!(text.code == 0 && text.err.contains(sentence), "{}", text.err);
+    let page = live("report", own, &admin(), &["-o", "-"]);
+    assert!(page.code == 0 && page.out.contains(sentence), "{}", page.err);
+    let namespaces: Vec<&str> = namespaces.iter().map(String::as_str).collect();
+    let both = live("reach", &namespaces.join(","), &admin(), &["--output", "json"]);
+    assert!(json_of(&both)["leftOut"].to_string().contains(sentence), "{}", both.out);
+}
+
 #[test]
 fn a_cluster_is_evaluated() {
     let [own, near, far] = shop("live-shop");
@@ -93,7 +129,7 @@ fn a_cluster_is_evaluated() {
     let mut found = sources(&report, &format!("{own}/Pod/db"));
     found.sort();
     assert_eq!(found, expected.map(|from| format!("{from} {}", r#"{"TCP":["5432"]}"#)));
-    assert!(report.get("leftOut").is_none(), "{report}");
+    assert_eq!(left_out(&report), [""; 0], "{report}");
     assert!(!ran.out.contains("5ecret") && !ran.err.contains("5ecret"));
 
     // The page shows the same, and findings about the own namespace only.
@@ -168,10 +204,6 @@ fn reader(own: &str, name: &str, everywhere: &[&str], in_own: &[&str]) -> PathBu
 fn missing_rights_are_said_with_what_the_answer_lacks() {
     let [own, near, _] = shop("live-rights");
     let db = format!("{own}/Pod/db");
-    let left_out = |report: &Value| {
-        report["leftOut"].as_array().cloned().unwrap_or_default().iter().map(|it| it.as_str().expect("text").to_owned()).collect::<Vec<_>>()
-    };
-
     // Without the labels of namespaces.
     let config = reader(&own, "nameless", &["pods", "services", "networkpolicies"], &[]);
     let ran = live("reach", &own, &config, &["--output", "json"]);

@@ -163,7 +163,7 @@ fn a_new_neighbor_namespace_causes_a_warning() {
 }
 
 /// Installs the policy kinds of Cilium.
-fn cilium() {
+pub(super) fn cilium() {
     static INSTALLED: Once = Once::new();
     INSTALLED.call_once(|| {
         install("cilium.io", "ciliumnetworkpolicies", "CiliumNetworkPolicy", "Namespaced");
@@ -188,7 +188,7 @@ fn install(group: &str, plural: &str, kind: &str, scope: &str) {
     until(&format!("{plural} are served"), || plane().api.get(&format!("/apis/{group}/v2/{plural}")).ok().then_some(()));
 }
 
-fn foreign(kind: &str, name: &str) -> Value {
+pub(super) fn foreign(kind: &str, name: &str) -> Value {
     json!({"apiVersion": "cilium.io/v2", "kind": kind, "metadata": {"name": name}, "spec": {"endpointSelector": {}, "egress": [{"toEntities": ["all"]}]}})
 }
 

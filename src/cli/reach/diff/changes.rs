@@ -115,7 +115,7 @@ impl Changes {
             }
         }
         changes.sort_by_key(|change| change.kind);
-        let left_out = sides.worlds.iter().flat_map(|world| world.left_out.iter().cloned()).collect();
+        let left_out = sides.worlds.iter().flat_map(World::all_left_out).collect();
         Changes { names: sides.names.clone(), all: changes, left_out }
     }
 
