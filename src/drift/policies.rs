@@ -16,7 +16,7 @@ use crate::documents::text::{one_line, quoted};
 use crate::policy::{Comparison, Home, Policy, compare};
 use crate::verdict::facts::{Facts, NetworkPolicy, Objects};
 use crate::verdict::request::{Operation, Request};
-use crate::verdict::{self, EXISTING, Guard, Rule, Stage, is_canonical_finalizer, is_canonical_owner, judge, restore};
+use crate::verdict::{self, EXISTING, Guard, Listed, Rule, Stage, judge, restore};
 
 const KIND: &str = "NetworkPolicy";
 /// The most differences in a sentence.
@@ -241,13 +241,13 @@ impl Judged<'_> {
             operations.push(json!({"op": "replace", "path": "/spec", "value": value}));
         }
         let metadata = &NetworkPolicy::deserialize(&self.object.content).ok()?.metadata;
-        let name = &self.object.name;
+        let listed = Listed::of(self.policies, &self.object.name);
         if owners {
-            let is_kept = metadata.owner_references.iter().map(|owner| is_canonical_owner(self.policies, name, owner));
+            let is_kept = metadata.owner_references.iter().map(|owner| listed.has_owner(owner));
             operations.push(kept(&self.object.content, "ownerReferences", is_kept));
         }
         if finalizers {
-            let is_kept = metadata.finalizers.iter().map(|finalizer| is_canonical_finalizer(self.policies, name, finalizer));
+            let is_kept = metadata.finalizers.iter().map(|finalizer| listed.has_finalizer(finalizer));
             operations.push(kept(&self.object.content, "finalizers", is_kept));
         }
         (operations.len() > 1).then_some(Value::Array(operations))

@@ -72,7 +72,8 @@ pub(super) fn run(args: &Args, streams: &mut Streams) -> CommandResult {
         return Err(Failure::input(anyhow!("{SYSTEM} cannot be guarded: the servers need its pods to start")));
     }
     let sources = &args.judge.canon.canons;
-    let documents = sources.iter().map(|source| Documents::read(source)).collect::<Result<Vec<_>, _>>().map_err(Failure::input)?;
+    let read = |source: &String| Documents::read(source).map(|documents| documents.with_kinds(&args.judge.canon.kinds.foreign_kinds));
+    let documents = sources.iter().map(read).collect::<Result<Vec<_>, _>>().map_err(Failure::input)?;
     let canons = Canons::from_documents(&documents, guarded).map_err(Failure::input)?;
     if let Some(warning) = canons.warning() {
         streams.warn(&warning);
