@@ -16,10 +16,12 @@
 //! | `action` | the writes that repair an object |
 //! | `plan`, `draft` | the plan of a snapshot; the findings and repairs that it collects |
 //! | `policies`, `pods`, `registration`, `neighbors`, `foreign`, `plugins` | the sections of a plan |
+//! | `canonical_foreign` | the canonical policies of other APIs |
 //! | `memory` | the repairs of each object: when the next one may be tried, and when they are suspended |
 //! | `probe` | the policy of a dry run that tests whether the webhook is called |
 
 mod action;
+mod canonical_foreign;
 mod draft;
 mod finding;
 mod foreign;

@@ -13,11 +13,11 @@ use super::metrics::EVALUATED;
 use super::report::{Line, Outcome as Reported, Reports};
 use super::status::Status;
 use super::stores::Shared;
-use super::tell::{Teller, Told, kind};
+use super::tell::{Teller, Told};
 use super::{DriftOptions, Mode, foreign, probe, watches};
 use crate::cluster::Cluster;
 use crate::controller::election::{Election, Leadership};
-use crate::drift::{Action, Memory, Plan, Severity, Target, plan};
+use crate::drift::{Action, Memory, Plan, Severity, plan};
 use crate::verdict::Guard;
 
 /// Changes that arrive within this time are planned together.
@@ -163,11 +163,8 @@ impl Conductor {
 
     async fn act(&self, action: &Action) {
         let outcome = act(&self.cluster, action).await;
-        let target = match action {
-            Action::Create { .. } => Target::NetworkPolicy,
-            Action::Patch { target, .. } => *target,
-        };
-        self.status.metrics().count_repair(kind(target), outcome.name());
+        let (target, _, _) = action.object();
+        self.status.metrics().count_repair(target.kind(), outcome.name());
         if let Outcome::Failed(error) = &outcome {
             tracing::debug!(cause = error.cause.name(), "a repair failed");
         }

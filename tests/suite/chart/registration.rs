@@ -76,10 +76,18 @@ fn reading(keys: &serde_json::Map<String, Value>) -> Value {
     let mut from = vec![serde_json::json!({"podSelector": {}})];
     let selectors = keys.get("neighborSelectors").and_then(Value::as_array).cloned().unwrap_or_default();
     from.extend(selectors.into_iter().map(|selector| serde_json::json!({"namespaceSelector": selector})));
-    serde_json::json!({
+    let foreign = strings(keys.get("foreignPolicies").unwrap_or(&Value::Null)).map(|policy| {
+        let parts: Vec<&str> = policy.split('/').collect();
+        let [group, version, plural, name] = parts[..] else { panic!("{policy}") };
+        let kind = format!("{}y", plural.strip_suffix("ies").unwrap());
+        serde_json::json!({"apiVersion": format!("{group}/{version}"), "kind": kind, "metadata": {"name": name}, "spec": {}})
+    });
+    let mut items = vec![serde_json::json!({
         "apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": {"name": "reads"},
         "spec": {"podSelector": {"matchLabels": labels("identityKeys")}, "ingress": [{"from": from}]},
-    })
+    })];
+    items.extend(foreign);
+    serde_json::json!({"apiVersion": "v1", "kind": "List", "items": items})
 }
 
 fn strings(list: &Value) -> impl Iterator<Item = &str> {
