@@ -1,6 +1,6 @@
 //! Lists the policies of other APIs: which of their kinds the API server has, and their objects.
 //!
-//! They are listed every minute and not watched: most clusters have none of the kinds, and a watch for each would only cost.
+//! They are listed every minute, and after each repair, and not watched: most clusters have none of the kinds, and a watch for each would only cost.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -37,7 +37,10 @@ pub(super) fn start(tasks: &mut JoinSet<()>, cluster: &Cluster, shared: &Shared,
             if is_changed {
                 shared.wake();
             }
-            sleep(jittered(EVERY)).await;
+            tokio::select! {
+                () = sleep(jittered(EVERY)) => {}
+                () = shared.asked() => {}
+            }
         }
     });
 }

@@ -17,7 +17,7 @@ use super::tell::{Teller, Told};
 use super::{DriftOptions, Mode, foreign, probe, watches};
 use crate::cluster::Cluster;
 use crate::controller::election::{Election, Leadership};
-use crate::drift::{Action, Memory, Plan, Severity, plan};
+use crate::drift::{Action, Memory, Plan, Severity, Target, plan};
 use crate::verdict::Guard;
 
 /// Changes that arrive within this time are planned together.
@@ -165,6 +165,10 @@ impl Conductor {
         let outcome = act(&self.cluster, action).await;
         let (target, _, _) = action.object();
         self.status.metrics().count_repair(target.kind(), outcome.name());
+        if matches!(target, Target::ForeignPolicy(_)) {
+            // Without it, the same repair would be tried again and again until the next reading.
+            self.shared.relist();
+        }
         if let Outcome::Failed(error) = &outcome {
             tracing::debug!(cause = error.cause.name(), "a repair failed");
         }

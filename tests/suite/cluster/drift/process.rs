@@ -41,7 +41,10 @@ impl Controller {
         let reaper = &plane().reaper;
         let kubeconfig = reaper.folder().join("admin.json").display().to_string();
         let lease = format!("{system}/netpol-controller");
-        let mut args = vec!["controller", "--canon", "abcdesktop", "--namespace", namespace, "--registration", namespace];
+        let mut args = vec!["controller", "--namespace", namespace, "--registration", namespace];
+        if !flags.contains(&"--canon") {
+            args.extend(["--canon", "abcdesktop"]);
+        }
         args.extend(["--lease", &lease, "--kubeconfig", &kubeconfig, "--admin-listen", "127.0.0.1:0", "--log-format", "json"]);
         args.extend(flags);
         let label = format!("{namespace}-controller-{}", NEXT.fetch_add(1, Ordering::Relaxed));
