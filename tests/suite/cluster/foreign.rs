@@ -42,9 +42,7 @@ fn lan() -> Value {
 
 /// Returns what the API server would store.
 fn as_stored(manifest: &Value) -> String {
-    let namespace = "foreign-author";
-    create_namespace(namespace);
-    let words = ["-n", namespace, "apply", "--dry-run=server", "-o", "json", "-f", "-"];
+    let words = ["-n", "default", "apply", "--dry-run=server", "-o", "json", "-f", "-"];
     plane().kubectl.run(words, &manifest.to_string()).expect("a dry run")
 }
 
@@ -83,7 +81,7 @@ fn a_canonical_policy_of_cilium_cannot_be_changed_or_deleted() {
     scene.denied(&kubectl("create -f -").stdin(&first), &[WEBHOOK, "spec.egress[0].toEntities is not in the canon"]);
     plane().kubectl.run(["-n", &scene.open, "delete", CNP, "crew"], "").expect("the control is deleted");
 
-    scene.admitted_without_warnings(&kubectl("create -f -").stdin(&crew()));
+    scene.admitted_without_warnings(&kubectl("apply -f -").stdin(&crew()));
     scene.admitted_without_warnings(&kubectl(&format!("label {CNP} crew note=x")));
     scene.admitted_without_warnings(&kubectl("apply -f -").stdin(&crew()));
     let drift = |words: &str, patch: &Value, path: &str| {

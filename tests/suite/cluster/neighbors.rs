@@ -8,9 +8,8 @@ use serde_json::{Value, json};
 use super::harness::act::{Act, ActResult, call, kubectl};
 use super::harness::api::Call;
 use super::harness::crds::{cilium, install};
-use super::harness::guard::{Guard, apply, create_namespace, scene, shared};
+use super::harness::guard::{Guard, create_namespace, scene, shared};
 use super::harness::plane::plane;
-use super::harness::wait::until;
 
 /// Labels of namespaces and some foreign policies are of cluster scope, so these tests run one at a time.
 fn alone() -> MutexGuard<'static, ()> {
