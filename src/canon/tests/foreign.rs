@@ -180,10 +180,10 @@ fn names_namespaces_and_versions_agree() {
     );
     let spaces = format!(
         "{POLICIES}---\n{}\n---\n{}\n",
-        one.replace("name: a", "name: a, namespace: x"),
-        one.replace("name: a", "name: b, namespace: y")
+        one.replace("name: a", "name: a, namespace: west"),
+        one.replace("name: a", "name: b, namespace: east")
     );
-    assert!(problem(&spaces).contains("metadata.namespace: differs from \"x\""));
+    assert!(problem(&spaces).contains("metadata.namespace: differs from \"west\""));
 
     let third = versions_of_two_canons("v3").unwrap_err();
     assert!(

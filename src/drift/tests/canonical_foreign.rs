@@ -53,7 +53,8 @@ fn repaired(plan: &Plan, mut object: Value) -> Value {
     };
     assert_eq!((resource.resource.as_str(), name.as_str()), (RESOURCE, "crew"));
     assert_eq!(operations[0], json!({"op": "test", "path": "/metadata/resourceVersion", "value": "7"}));
-    json_patch::patch(&mut object, &serde_json::from_value(operations.clone()).unwrap()).unwrap();
+    let patch: json_patch::Patch = serde_json::from_value(operations.clone()).unwrap();
+    json_patch::patch(&mut object, &patch).unwrap();
     object
 }
 
