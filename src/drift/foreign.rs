@@ -17,7 +17,7 @@ pub(super) fn plan(draft: &mut Draft, guard: &Guard, list: &ForeignList, policie
         Action::Warn => Some(Severity::Warning),
         Action::Deny => Some(Severity::Error),
     };
-    if canonical.is_none() && severity.is_none() {
+    if canonical.is_none() && severity.is_none() && list.objects.is_ok() {
         return;
     }
     let objects = match &list.objects {

@@ -67,7 +67,7 @@ fn everything_but_metadata_and_status_is_compared() {
     assert_eq!(found(other).unwrap(), r#"spec.endpointSelector.matchLabels["k8s:run"] is not "web""#);
 }
 
-/// The networks of a MultiNetworkPolicy are in an annotation, and Calico selects sets by label.
+/// The networks of a `MultiNetworkPolicy` are in an annotation, and Calico selects sets by label.
 #[test]
 fn metadata_with_a_meaning_is_compared() {
     let policy_for = "k8s.v1.cni.cncf.io/policy-for";

@@ -39,7 +39,11 @@ fn snapshot(objects: &[Value]) -> Snapshot {
 }
 
 fn planned(guard: &Guard, objects: &[Value]) -> Plan {
-    plan(&snapshot(objects), guard, Repair::default(), &Memory::default(), Duration::ZERO)
+    planned_of(&snapshot(objects), guard)
+}
+
+fn planned_of(snapshot: &Snapshot, guard: &Guard) -> Plan {
+    plan(snapshot, guard, Repair::default(), &Memory::default(), Duration::ZERO)
 }
 
 fn ids(plan: &Plan) -> Vec<(&str, &str, Severity)> {
@@ -113,8 +117,12 @@ fn nothing_is_repaired_that_is_being_deleted_or_was_not_read() {
     assert_eq!((ids(&plan_of_doomed), plan_of_doomed.actions.len()), (vec![("policy-doomed", "crew", Severity::Error)], 0));
     let mut unread = snapshot(&[]);
     unread.foreign[0].objects = Err("not allowed".to_owned());
-    let plan = plan(&unread, &guard, Repair::default(), &Memory::default(), Duration::ZERO);
+    let plan = planned_of(&unread, &guard);
     assert_eq!((plan.findings.len(), plan.actions.len(), plan.not_evaluated.len()), (0, 0, 1));
+    // Nothing could be read at all, so it is not known of which resource.
+    unread.foreign[0] =
+        ForeignList { group: String::new(), resource: String::new(), namespace: String::new(), ..unread.foreign[0].clone() };
+    assert_eq!(planned_of(&unread, &guard).not_evaluated.len(), 1);
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! Canonical policies of other APIs: created, changed and deleted.
 
+#![allow(clippy::needless_pass_by_value, reason = "`json!` hands its values over by reference; a caller hands over what it made")]
+
 use std::sync::Arc;
 
 use netpol::canon::{Canons, Documents};

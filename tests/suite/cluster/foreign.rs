@@ -1,4 +1,4 @@
-//! Canonical policies of other APIs: a CiliumNetworkPolicy for the pods of a directory group, and a MultiNetworkPolicy for a second network.
+//! Canonical policies of other APIs: a `CiliumNetworkPolicy` for the pods of a directory group, and a `MultiNetworkPolicy` for a second network.
 
 use std::fs;
 use std::process::Command;
@@ -153,7 +153,7 @@ fn a_request_in_another_version_is_converted_and_judged() {
 fn what_is_canonical_is_denied_during_an_outage() {
     cilium();
     let kept = with(crew(), "/metadata/finalizers", json!(["example.org/kept"]));
-    let path = canon("foreign-outage", &[kept.clone()]);
+    let path = canon("foreign-outage", std::slice::from_ref(&kept));
     let guard = Guard::start("foreign-outage", &path, &[]);
     guard.register();
     let name = guard.name.clone();

@@ -1,5 +1,5 @@
 //! Policies of other APIs: definitions of their kinds, with any content. The groups, versions, kinds and plural names are those of the projects,
-//! and so is the default of a CiliumNetworkPolicy. MultiNetworkPolicy also is served in its version v1beta2, which the project defines
+//! and so is the default of a `CiliumNetworkPolicy`. `MultiNetworkPolicy` also is served in its version v1beta2, which the project defines
 //! but does not serve, because a kind in two versions is needed.
 
 use std::sync::Once;
@@ -28,7 +28,7 @@ pub(crate) fn cilium() {
     });
 }
 
-/// Installs MultiNetworkPolicy in two versions.
+/// Installs `MultiNetworkPolicy` in two versions.
 pub(crate) fn multi() {
     static INSTALLED: Once = Once::new();
     INSTALLED.call_once(|| {
