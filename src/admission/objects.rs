@@ -26,6 +26,7 @@ pub(super) fn facts<'a>(wanted: FactKind, given: &[String], raw: &Objects<Raw<'a
         FactKind::NetworkPolicy => Facts::NetworkPolicy(both(raw)?),
         FactKind::DeletedPolicy => Facts::DeletedPolicy(old(raw)?),
         FactKind::ForeignPolicy => Facts::ForeignPolicy(both(raw)?),
+        FactKind::DeletedForeignPolicy => Facts::DeletedForeignPolicy(old(raw)?),
         FactKind::Namespace => Facts::Namespace(annotated(raw, given)?),
     })
 }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::compiled::Canon;
+use super::foreign::ForeignResource;
 use super::grants::Grant;
 use super::policies::CanonicalPolicy;
 use crate::documents::problem::{Place, Problems};
@@ -20,6 +21,7 @@ const MAX_NAMED: usize = 2;
 pub(super) fn check(canons: &[&Canon], problems: &mut Problems) {
     for (position, left) in canons.iter().enumerate() {
         for right in canons.iter().skip(position + 1) {
+            check_versions(left, right, problems);
             check_grants(left, right, problems);
         }
     }
@@ -50,6 +52,25 @@ fn check_grants(left: &Canon, right: &Canon, problems: &mut Problems) {
                 );
                 problems.add(&Place::default(), "", message);
             }
+        }
+    }
+}
+
+/// Reports policies of another API that two canons write in different versions: the API server sends a request in one version.
+fn check_versions(left: &Canon, right: &Canon, problems: &mut Problems) {
+    for ours in left.foreign_resources() {
+        let is_other = |theirs: &&ForeignResource| (&theirs.group, &theirs.resource) == (&ours.group, &ours.resource) && *theirs != ours;
+        if let Some(theirs) = right.foreign_resources().into_iter().find(is_other) {
+            let message = format!(
+                "canon \"{}\" has {} {}, but canon \"{}\" has {} {}; write both in the same version",
+                left.source,
+                ours.api_version(),
+                ours.kind,
+                right.source,
+                theirs.api_version(),
+                theirs.kind
+            );
+            problems.add(&Place::default(), "", message);
         }
     }
 }

@@ -12,6 +12,8 @@ use super::builtin::{BUILT_IN, DEFAULT};
 use super::compiled::Canon;
 use super::documents::Documents;
 use super::error::CanonError;
+use super::foreign::{ForeignPolicy, ForeignResource};
+use super::foreign_kinds::GivenKind;
 use super::grants::Grant;
 pub use super::identity::MAX_CANONS;
 use super::identity::{Identity, Index, Origins};
@@ -68,13 +70,31 @@ pub struct Version<'c> {
     pub policy: &'c CanonicalPolicy,
 }
 
+/// A canonical policy of another API of one of the accepted canons.
+#[derive(Debug, Clone, Copy)]
+pub struct ForeignVersion<'c> {
+    /// The canon.
+    pub canon: &'c Canon,
+    /// The policy.
+    pub policy: &'c ForeignPolicy,
+}
+
 impl Canons {
     /// Reads and compiles the canons at `sources`, each the name of a built-in canon or a path.
     ///
     /// # Errors
     /// Every problem of the first canon that has one, or what makes the canons unusable together.
     pub fn load(sources: &[String], namespaces: &[String]) -> Result<Canons, CanonError> {
-        let documents = sources.iter().map(|source| Documents::read(source)).collect::<Result<Vec<_>, _>>()?;
+        Canons::load_with_kinds(sources, &[], namespaces)
+    }
+
+    /// As [`Canons::load`], with kinds of policies of other APIs that the canons may have.
+    ///
+    /// # Errors
+    /// As [`Canons::load`].
+    pub fn load_with_kinds(sources: &[String], given: &[GivenKind], namespaces: &[String]) -> Result<Canons, CanonError> {
+        let read = |source: &String| Documents::read(source).map(|documents| documents.with_kinds(given));
+        let documents = sources.iter().map(read).collect::<Result<Vec<_>, _>>()?;
         Canons::from_documents(&documents, namespaces)
     }
 
@@ -174,6 +194,16 @@ impl Canons {
         self.first.namespaces.keys().map(String::as_str)
     }
 
+    /// Returns the names of the canonical policies of other APIs that any canon has, by resource. They are the same in every
+    /// namespace.
+    pub fn foreign_names(&self) -> BTreeMap<&ForeignResource, BTreeSet<&str>> {
+        let mut names: BTreeMap<&ForeignResource, BTreeSet<&str>> = BTreeMap::new();
+        for policy in self.all().flat_map(|canon| canon.namespaces.values().take(1)).flat_map(|policies| &policies.foreign) {
+            names.entry(&policy.resource).or_default().insert(&policy.name);
+        }
+        names
+    }
+
     /// Returns the accepted policies of a namespace, or `None` if the namespace is not guarded.
     pub fn policies(&self, namespace: &str) -> Option<Accepted<'_>> {
         let (namespace, allowed) = self.allowed.get_key_value(namespace)?;
@@ -218,6 +248,17 @@ impl<'c> Accepted<'c> {
     /// Returns the policies with a name, in the order of the canons.
     pub fn named(self, name: &str) -> impl Iterator<Item = Version<'c>> + Clone {
         self.of_each().filter_map(move |(canon, policies)| Some(Version { canon, policy: policies.named(name)? }))
+    }
+
+    /// Returns the policies of another API with a name, in the order of the canons.
+    pub fn foreign(self, group: &str, resource: &str, name: &str) -> impl Iterator<Item = ForeignVersion<'c>> + Clone {
+        self.of_each().filter_map(move |(canon, policies)| Some(ForeignVersion { canon, policy: policies.foreign(group, resource, name)? }))
+    }
+
+    /// Returns whether any canon has a policy of a resource of another API.
+    pub fn has_foreign(self, group: &str, resource: &str) -> bool {
+        let mut all = self.of_each().flat_map(|(_, policies)| &policies.foreign);
+        all.any(|policy| policy.resource.group == group && policy.resource.resource == resource)
     }
 
     /// Returns the names of the policies that any canon has, sorted.

@@ -5,12 +5,12 @@
 
 use std::collections::BTreeSet;
 
+use super::attachment_changes::attachments;
 use super::compiled::Canon;
+use super::foreign_changes::{self, ForeignChange};
 use super::grant_changes::{self, GrantChange, Kind, ProtectedChange};
 use super::policies::{CanonicalPolicy, Policies};
-use crate::policy::{
-    Allowed, Beyond, Change, Comparison, Difference, Direction, Isolation, Policy, Selector, compare, compare_among, isolation,
-};
+use crate::policy::{Allowed, Beyond, Comparison, Difference, Direction, Isolation, Policy, Selector, compare, compare_among, isolation};
 
 /// What the second of two canons changes.
 #[derive(Debug)]
@@ -19,6 +19,8 @@ pub struct Changes<'c> {
     pub policies: Vec<PolicyChange<'c>>,
     /// The policies that have another name in the second canon and the same meaning: no difference in meaning.
     pub renamed: Vec<Renamed<'c>>,
+    /// The policies of other APIs that differ, sorted by group, resource and name.
+    pub foreign: Vec<ForeignChange<'c>>,
     /// The pods that only one of the canons isolates.
     pub isolation: Vec<IsolationChange>,
     /// The grants that differ.
@@ -93,6 +95,7 @@ impl<'c> Changes<'c> {
         Changes {
             policies: changes.collect(),
             renamed,
+            foreign: foreign_changes::foreign_changes(old, new),
             isolation: isolation_changes(old, new),
             grants: grant_changes::grant_changes(&from.grants, &to.grants),
             protected: grant_changes::protected_changes(&from.protected_labels, &to.protected_labels),
@@ -101,7 +104,11 @@ impl<'c> Changes<'c> {
 
     /// Returns whether both canons mean the same.
     pub fn is_empty(&self) -> bool {
-        self.policies.is_empty() && self.isolation.is_empty() && self.grants.is_empty() && self.protected.is_empty()
+        self.policies.is_empty()
+            && self.foreign.is_empty()
+            && self.isolation.is_empty()
+            && self.grants.is_empty()
+            && self.protected.is_empty()
     }
 }
 
@@ -118,7 +125,7 @@ impl Sides {
             Comparison::Drift(drift) => (drift.differences, true),
             Comparison::NotProven => (Vec::new(), false),
         };
-        differences.extend(attachments(old, new));
+        differences.extend(of_policies(old, new));
         let differs = !differences.is_empty() || !proven;
         differs.then(|| PolicyChange { differences, proven, ..self.change(name, Kind::Changed, Some(old), Some(new)) })
     }
@@ -139,7 +146,7 @@ fn renamed<'c>(old: &'c Policies, new: &'c Policies) -> Vec<Renamed<'c>> {
             // Cheap, and true of the same policies.
             policy.policy.isolates_the_same(&other.policy)
                 && compare(&policy.policy, &other.policy) == Comparison::Same
-                && attachments(policy, other).is_empty()
+                && of_policies(policy, other).is_empty()
         };
         let position = added.iter().position(is_the_same)?;
         Some(Renamed { from, to: added.remove(position).0 })
@@ -148,31 +155,8 @@ fn renamed<'c>(old: &'c Policies, new: &'c Policies) -> Vec<Renamed<'c>> {
 }
 
 /// Returns the differences between the owner references and finalizers that two canons list for a policy.
-fn attachments(old: &CanonicalPolicy, new: &CanonicalPolicy) -> Vec<Difference> {
-    let owners = |canonical: &CanonicalPolicy| canonical.owner_references.iter().map(owner).collect::<BTreeSet<String>>();
-    let finalizers = |canonical: &CanonicalPolicy| canonical.finalizers.iter().cloned().collect::<BTreeSet<String>>();
-    let lists = [("metadata.ownerReferences", owners(old), owners(new)), ("metadata.finalizers", finalizers(old), finalizers(new))];
-    let words = |list: &BTreeSet<String>| {
-        if list.is_empty() { "nothing".to_owned() } else { list.iter().map(String::as_str).collect::<Vec<_>>().join(", ") }
-    };
-    let difference = |(field, old, new): (&str, BTreeSet<String>, BTreeSet<String>)| {
-        let change = match (new.is_subset(&old), old.is_subset(&new)) {
-            (true, true) => return None,
-            (true, false) => Change::Narrower,
-            (false, true) => Change::Wider,
-            (false, false) => Change::Both,
-        };
-        let (expected, found) = (words(&old), words(&new));
-        let (direction, rule, peer, port, beyond) = (None, None, None, None, None);
-        Some(Difference { change, field: field.to_owned(), direction, rule, peer, port, expected, found, beyond })
-    };
-    lists.into_iter().filter_map(difference).collect()
-}
-
-/// Returns an owner reference in words. Two references are the same if these fields are.
-fn owner(reference: &serde_json::Value) -> String {
-    let field = |name: &str| reference.get(name).and_then(serde_json::Value::as_str).unwrap_or_default();
-    format!("{} {} {} ({})", field("apiVersion"), field("kind"), field("name"), field("uid"))
+fn of_policies(old: &CanonicalPolicy, new: &CanonicalPolicy) -> Vec<Difference> {
+    attachments((&old.owner_references, &old.finalizers), (&new.owner_references, &new.finalizers))
 }
 
 /// Returns pods of each direction that only one of the canons isolates.

@@ -6,9 +6,10 @@ use std::collections::btree_map::Entry;
 use super::compiled::Canon;
 use super::documents::Documents;
 use super::error::CanonError;
+use super::foreign::ForeignDocument;
 use super::grants::PlacedGrant;
 use super::keys::CAPABILITY_PREFIX;
-use super::objects::{Objects, PolicyDocument};
+use super::objects::Objects;
 use super::policies::Policies;
 use crate::documents::problem::{Place, Problems};
 use crate::documents::reading;
@@ -36,7 +37,7 @@ impl Canon {
 fn compile(documents: &Documents, namespaces: &[String]) -> Result<Canon, CanonError> {
     let mut problems = Problems::default();
     let objects = read(documents, &mut problems);
-    let written_for = written_for(&objects.policies, &mut problems);
+    let written_for = written_for(&objects, &mut problems);
     check_names(&objects, &mut problems);
 
     // Faults are the same in every namespace, so they are reported for the first one only.
@@ -45,7 +46,7 @@ fn compile(documents: &Documents, namespaces: &[String]) -> Result<Canon, CanonE
         None => (written_for.unwrap_or("default"), &[][..]),
     };
     let home = |namespace| Home { namespace, written_for };
-    let policies = Policies::compile(&objects.policies, home(first), &mut problems);
+    let policies = Policies::compile(&objects.policies, &objects.foreign, home(first), &mut problems);
     check_labels(&objects.grants, &policies, &mut problems);
     if !problems.is_empty() {
         return Err(CanonError::new(documents.source(), problems));
@@ -53,7 +54,7 @@ fn compile(documents: &Documents, namespaces: &[String]) -> Result<Canon, CanonE
 
     let mut by_namespace = BTreeMap::new();
     for namespace in others {
-        by_namespace.insert(namespace.clone(), Policies::compile(&objects.policies, home(namespace), &mut problems));
+        by_namespace.insert(namespace.clone(), Policies::compile(&objects.policies, &objects.foreign, home(namespace), &mut problems));
     }
     if !problems.is_empty() {
         return Err(CanonError::new(documents.source(), problems));
@@ -74,7 +75,7 @@ fn compile(documents: &Documents, namespaces: &[String]) -> Result<Canon, CanonE
 fn read(documents: &Documents, problems: &mut Problems) -> Objects {
     let mut objects = Objects::default();
     for file in documents.files() {
-        reading::read_file(file, problems, |document, problems| objects.add(file, &document, problems));
+        reading::read_file(file, problems, |document, problems| objects.add(file, &document, documents.given(), problems));
     }
     if objects.policies.is_empty() && problems.is_empty() {
         problems.add(&Place::default(), "", "the canon has no NetworkPolicy, so it would not protect anything");
@@ -83,13 +84,14 @@ fn read(documents: &Documents, problems: &mut Problems) -> Objects {
 }
 
 /// Returns the namespace in the policies' metadata, if any. Reports policies with different namespaces.
-fn written_for<'s>(policies: &'s [PolicyDocument], problems: &mut Problems) -> Option<&'s str> {
-    let mut with_namespace = policies.iter().filter_map(|policy| Some((policy, policy.metadata.namespace.as_deref()?)));
+fn written_for<'s>(objects: &'s Objects, problems: &mut Problems) -> Option<&'s str> {
+    let policies = objects.policies.iter().map(|policy| (&policy.place, &policy.metadata));
+    let all = policies.chain(objects.foreign.iter().map(|policy| (&policy.place, &policy.metadata)));
+    let mut with_namespace = all.filter_map(|(place, metadata)| Some((place, metadata.namespace.as_deref()?)));
     let (first, namespace) = with_namespace.next()?;
     if let Some((other, _)) = with_namespace.find(|(_, other)| *other != namespace) {
-        let message =
-            format!("differs from \"{namespace}\" in {}; all policies of a canon must have the same namespace, or none", first.place);
-        problems.add(&other.place, "metadata.namespace", message);
+        let message = format!("differs from \"{namespace}\" in {first}; all policies of a canon must have the same namespace, or none");
+        problems.add(other, "metadata.namespace", message);
     }
     Some(namespace)
 }
@@ -101,8 +103,30 @@ fn check_names(objects: &Objects, problems: &mut Problems) {
     let fields: Vec<String> = objects.grants.iter().map(|grant| format!("{}.name", grant.field)).collect();
     let grants = objects.grants.iter().zip(&fields).map(|(grant, field)| (grant.grant.name.as_str(), &grant.place, field.as_str()));
     check_unique("NetworkPolicy", policies, problems);
+    check_foreign(&objects.foreign, problems);
     check_unique("Grants", sets, problems);
     check_unique("grant", grants, problems);
+}
+
+/// Reports duplicate names of policies of other APIs, and kinds that have several versions.
+fn check_foreign(documents: &[ForeignDocument], problems: &mut Problems) {
+    let mut kinds: BTreeMap<(&str, &str), Vec<&ForeignDocument>> = BTreeMap::new();
+    for document in documents {
+        kinds.entry((&document.resource.group, &document.resource.resource)).or_default().push(document);
+    }
+    for documents in kinds.values() {
+        let Some((first, others)) = documents.split_first() else { continue };
+        for other in others.iter().filter(|other| other.resource != first.resource) {
+            let message = format!(
+                "differs from \"{}\" in {}; all policies of a kind must have the same version",
+                first.resource.api_version(),
+                first.place
+            );
+            problems.add(&other.place, "apiVersion", message);
+        }
+        let named = documents.iter().map(|document| (document.metadata.name.as_str(), &document.place, "metadata.name"));
+        check_unique(&first.resource.kind, named, problems);
+    }
 }
 
 fn check_unique<'s>(kind: &str, named: impl Iterator<Item = (&'s str, &'s Place, &'s str)>, problems: &mut Problems) {

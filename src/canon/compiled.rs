@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::foreign::ForeignResource;
 use super::grants::Grant;
 use super::policies::Policies;
 
@@ -24,5 +25,10 @@ impl Canon {
     /// Returns the policies of a namespace, or `None` if the namespace is not guarded.
     pub fn policies(&self, namespace: &str) -> Option<&Policies> {
         self.namespaces.get(namespace)
+    }
+
+    /// Returns the resources of the canonical policies of other APIs, sorted. They are the same in every namespace.
+    pub fn foreign_resources(&self) -> BTreeSet<&ForeignResource> {
+        self.namespaces.values().take(1).flat_map(|policies| &policies.foreign).map(|policy| &policy.resource).collect()
     }
 }

@@ -8,6 +8,7 @@ use aws_lc_rs::digest;
 
 use super::builtin::{self, BUILT_IN};
 use super::error::CanonError;
+use super::foreign_kinds::GivenKind;
 use crate::documents::File;
 use crate::documents::problem::{Place, Problems};
 use crate::documents::text;
@@ -28,6 +29,8 @@ pub struct Documents {
     source: String,
     hash: String,
     files: Vec<File>,
+    /// The kinds of policies of other APIs that a flag adds.
+    given: Vec<GivenKind>,
 }
 
 impl Documents {
@@ -51,7 +54,14 @@ impl Documents {
     }
 
     fn new(source: &str, files: Vec<File>) -> Documents {
-        Documents { source: source.to_owned(), hash: hash(&files), files }
+        Documents { source: source.to_owned(), hash: hash(&files), files, given: Vec::new() }
+    }
+
+    /// Adds kinds of policies of other APIs that the documents may have.
+    #[must_use]
+    pub fn with_kinds(mut self, given: &[GivenKind]) -> Documents {
+        self.given = given.to_vec();
+        self
     }
 
     /// Returns the name or path that the documents were read from.
@@ -73,6 +83,10 @@ impl Documents {
     /// Returns the name (in its folder, or the path that the user gave) and the content of each file.
     pub fn texts(&self) -> impl Iterator<Item = (&str, &str)> {
         self.files.iter().map(|file| (file.name.as_str(), file.text.as_str()))
+    }
+
+    pub(super) fn given(&self) -> &[GivenKind] {
+        &self.given
     }
 
     pub(super) fn files(&self) -> &[File] {

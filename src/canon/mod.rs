@@ -1,4 +1,5 @@
-//! The canon: which NetworkPolicies a guarded namespace must have, and which pods may have which `netpol/` labels.
+//! The canon: which NetworkPolicies and policies of other APIs a guarded namespace must have, and which pods may have which
+//! `netpol/` labels.
 //!
 //! [`Documents`] are read from a built-in canon, a file or a folder, and compiled into a [`Canon`]. A canon is
 //! checked as a whole: if any part is invalid, there is no canon. [`Canons`] are the canons that verdicts accept. A
@@ -11,8 +12,9 @@
 //! | `objects`, `metadata` | the kinds of objects in the documents, and their fields; the metadata of a canonical policy |
 //! | `compile`, `compiled` | checks the documents against each other and compiles them; the compiled canon |
 //! | `canons`, `agreement` | the accepted canons; whether canons can be accepted together |
-//! | `changes`, `grant_changes` | what a canon changes in comparison with another one |
+//! | `changes`, `grant_changes`, `foreign_changes`, `attachment_changes` | what a canon changes in comparison with another one |
 //! | `policies`, `manifest` | the canonical policies of one namespace; a policy as a manifest |
+//! | `foreign`, `foreign_kinds` | the canonical policies of other APIs; the kinds of such policies |
 //! | `split` | a canon of the same meaning with one direction per policy |
 //! | `grants`, `identity` | which pods may have which labels; the grants that select a pod |
 //! | `claims` | who may claim an identity, as which account its pods run, and which images they have |
@@ -20,6 +22,7 @@
 //! | `error` | the error of a canon that cannot be used |
 
 mod agreement;
+mod attachment_changes;
 mod builtin;
 pub mod canons;
 mod changes;
@@ -28,6 +31,9 @@ mod compile;
 mod compiled;
 pub mod documents;
 mod error;
+mod foreign;
+mod foreign_changes;
+pub mod foreign_kinds;
 mod grant_changes;
 mod grants;
 mod identity;
@@ -44,12 +50,14 @@ mod split;
 mod tests;
 
 pub use builtin::{BUILT_IN, DEFAULT};
-pub use canons::{Accepted, Canons, Version};
+pub use canons::{Accepted, Canons, ForeignVersion, Version};
 pub use changes::{Changes, IsolationChange, PolicyChange, Renamed};
 pub use claims::{Account, Claims, ImagePattern, Limits};
 pub use compiled::Canon;
 pub use documents::Documents;
 pub use error::CanonError;
+pub use foreign::{ForeignPolicy, ForeignResource};
+pub use foreign_changes::ForeignChange;
 pub use grant_changes::{GrantChange, Kind, PodLabel, ProtectedChange};
 pub use grants::Grant;
 pub use identity::Identity;

@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
+use super::foreign::{Content, ForeignDocument, ForeignResource, MAX_VALUES};
+use super::foreign_kinds::{Foreign, GivenKind};
 use super::grants::{self, GrantSet, PlacedGrant};
 use super::keys::API_GROUP;
 use super::metadata::Metadata;
@@ -25,13 +27,14 @@ pub(super) struct PolicyDocument {
 #[derive(Debug, Default)]
 pub(super) struct Objects {
     pub(super) policies: Vec<PolicyDocument>,
+    pub(super) foreign: Vec<ForeignDocument>,
     pub(super) grants: Vec<PlacedGrant>,
     /// The places and names of the objects of kind Grants.
     pub(super) grant_sets: Vec<(Place, String)>,
     pub(super) protected_labels: BTreeSet<String>,
 }
 
-/// The kinds of objects that a canon may have.
+/// The kinds of objects that a canon may have, besides policies of other APIs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     NetworkPolicy,
@@ -60,12 +63,12 @@ impl Kind {
 }
 
 impl Objects {
-    /// Adds the objects of a document.
-    pub(super) fn add(&mut self, file: &File, document: &Document, problems: &mut Problems) {
-        self.add_object(Place::of_document(file, document.number), &document.value, false, problems);
+    /// Adds the objects of a document. `given` are the kinds of policies of other APIs that a flag adds.
+    pub(super) fn add(&mut self, file: &File, document: &Document, given: &[GivenKind], problems: &mut Problems) {
+        self.add_object(Place::of_document(file, document.number), &document.value, Reading { given, listed: false }, problems);
     }
 
-    fn add_object(&mut self, mut place: Place, object: &Value, listed: bool, problems: &mut Problems) {
+    fn add_object(&mut self, mut place: Place, object: &Value, reading: Reading<'_>, problems: &mut Problems) {
         let node = Node::from(object);
         let Node::Object(_) = node else {
             let found = node.type_name();
@@ -73,23 +76,24 @@ impl Objects {
             return;
         };
         let mut faults = Faults::default();
-        let kind = read_kind(&node, listed, &mut faults);
-        place.object = title(&node);
+        let kind = read_kind(&node, reading, &mut faults);
+        place.object = title(&node, reading.given);
         match kind {
-            Some(Kind::NetworkPolicy) => self.policies.extend(read_policy(&place, &node, object, &mut faults)),
-            Some(Kind::Grants) => {
+            Some(Read::Foreign(resource)) => self.foreign.extend(read_foreign(&place, &node, object, resource, &mut faults)),
+            Some(Read::Own(Kind::NetworkPolicy)) => self.policies.extend(read_policy(&place, &node, object, &mut faults)),
+            Some(Read::Own(Kind::Grants)) => {
                 let GrantSet { name, grants, protected_labels } = grants::read_set(&place, &node, &mut faults);
                 self.grant_sets.extend(name.map(|name| (place.clone(), name)));
                 self.grants.extend(grants);
                 self.protected_labels.extend(protected_labels);
             }
-            Some(Kind::List) => {
+            Some(Read::Own(Kind::List)) => {
                 faults.map(&node, &ROOT, &["apiVersion", "kind", "metadata", "items"]);
                 faults.list(&node, "items", &ROOT);
                 let items = object.get("items").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
                 for (index, item) in items.iter().enumerate() {
                     let place = Place { within: format!("items[{index}]"), ..place.clone() };
-                    self.add_object(place, item, true, problems);
+                    self.add_object(place, item, Reading { listed: true, ..reading }, problems);
                 }
             }
             None => {}
@@ -105,7 +109,22 @@ const MAX_NAME: usize = 63;
 
 const ROOT: Path<'static> = Path::Root("");
 
-fn read_kind(node: &Node<'_>, listed: bool, faults: &mut Faults) -> Option<Kind> {
+/// How objects are read.
+#[derive(Clone, Copy)]
+struct Reading<'g> {
+    /// The kinds of policies of other APIs that a flag adds.
+    given: &'g [GivenKind],
+    /// Whether the objects are items of a list.
+    listed: bool,
+}
+
+/// The kind of an object.
+enum Read {
+    Own(Kind),
+    Foreign(ForeignResource),
+}
+
+fn read_kind(node: &Node<'_>, reading: Reading<'_>, faults: &mut Faults) -> Option<Read> {
     let field = ROOT;
     let read = |faults: &mut Faults, key| {
         let text = faults.string(node, key, &field);
@@ -116,9 +135,19 @@ fn read_kind(node: &Node<'_>, listed: bool, faults: &mut Faults) -> Option<Kind>
     };
     let api_version = read(faults, "apiVersion")?;
     let name = read(faults, "kind")?;
-    let kind = Kind::ALL.into_iter().find(|kind| kind.name() == name && !(listed && *kind == Kind::List));
+    if let Some((group, version)) = api_version.split_once('/')
+        && let Some(found) = Foreign::of(group, name, reading.given)
+    {
+        let found = foreign_resource(found, group, version, name);
+        return found.map(Read::Foreign).map_err(|message| faults.add(&field.key("kind"), FaultKind::Invalid, message)).ok();
+    }
+    let kind = Kind::ALL.into_iter().find(|kind| kind.name() == name && !(reading.listed && *kind == Kind::List));
     match kind {
-        None => faults.add(&field.key("kind"), FaultKind::Invalid, "must be NetworkPolicy or Grants"),
+        None => faults.add(
+            &field.key("kind"),
+            FaultKind::Invalid,
+            "must be NetworkPolicy, Grants, or a kind of policies of another API; --foreign-kind adds such a kind",
+        ),
         Some(kind) if kind.api_version() != api_version => {
             let message = format!("must be {} for kind {name}", kind.api_version());
             faults.add(&field.key("apiVersion"), FaultKind::Invalid, message);
@@ -126,14 +155,35 @@ fn read_kind(node: &Node<'_>, listed: bool, faults: &mut Faults) -> Option<Kind>
         }
         Some(_) => {}
     }
-    kind
+    kind.map(Read::Own)
+}
+
+/// Returns the resource of a policy of another API, or why it cannot be canonical.
+fn foreign_resource(found: Foreign<'_>, group: &str, version: &str, kind: &str) -> Result<ForeignResource, String> {
+    if let Foreign::Known(known) = found {
+        if !known.namespaced {
+            return Err(format!(
+                "{kind} is of cluster scope, and a canon is about namespaces; --foreign-policies deny refuses such policies"
+            ));
+        }
+        if known.plugin_written {
+            return Err(format!("{kind} is written by the network plugin itself, so a canon cannot fix it"));
+        }
+    }
+    let (group, version, kind) = (group.to_owned(), version.to_owned(), kind.to_owned());
+    Ok(ForeignResource { group, resource: found.resource().to_owned(), version, kind })
 }
 
 /// Returns the kind and name of an object for messages, as far as they are known.
-fn title(node: &Node<'_>) -> Option<String> {
+fn title(node: &Node<'_>, given: &[GivenKind]) -> Option<String> {
     let kind = node.get("kind").and_then(Node::as_str);
+    let group = node.get("apiVersion").and_then(Node::as_str).and_then(|version| version.split_once('/')).map(|(group, _)| group);
+    let foreign = kind.filter(|kind| group.is_some_and(|group| Foreign::of(group, kind, given).is_some()));
     let kind = Kind::ALL.into_iter().find(|known| Some(known.name()) == kind);
     let name = node.get("metadata").and_then(|metadata| metadata.get("name")).and_then(Node::as_str);
+    if let (Some(kind), Some(name)) = (foreign, name) {
+        return Some(format!("{} \"{}\"", escaped(kind, MAX_NAME), escaped(name, MAX_NAME)));
+    }
     match (kind, name) {
         (Some(Kind::List), _) | (None, None) => None,
         (Some(kind), Some(name)) => Some(format!("{} \"{}\"", kind.name(), escaped(name, MAX_NAME))),
@@ -152,4 +202,19 @@ fn read_policy(place: &Place, node: &Node<'_>, object: &Value, faults: &mut Faul
     }
     let spec = object.get("spec")?.clone();
     Some(PolicyDocument { place: place.clone(), metadata: metadata?, spec })
+}
+
+fn read_foreign(place: &Place, node: &Node<'_>, object: &Value, resource: ForeignResource, faults: &mut Faults) -> Option<ForeignDocument> {
+    let metadata = Metadata::parse(node, object, faults);
+    let content = Content::new(object, &resource.resource);
+    let message = match content.values() {
+        _ if content.is_empty() => Some("has nothing but metadata, so there is nothing to compare".to_owned()),
+        values if values > MAX_VALUES => Some(format!("has {values} values; at most {MAX_VALUES} can be compared. Split the policy")),
+        _ => None,
+    };
+    if let Some(message) = message {
+        faults.add(&ROOT, FaultKind::Invalid, message);
+        return None;
+    }
+    Some(ForeignDocument { place: place.clone(), metadata: metadata?, resource, content })
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::foreign::{ForeignDocument, ForeignPolicy};
 use super::manifest;
 use super::objects::PolicyDocument;
 use crate::documents::Node;
@@ -13,6 +14,8 @@ use crate::policy::{Home, Policy};
 pub struct Policies {
     /// The policies by name.
     pub by_name: BTreeMap<String, CanonicalPolicy>,
+    /// The canonical policies of other APIs, sorted by group, resource and name.
+    pub foreign: Vec<ForeignPolicy>,
 }
 
 /// One canonical policy in one namespace.
@@ -30,7 +33,7 @@ pub struct CanonicalPolicy {
 
 impl Policies {
     /// Compiles policies for a namespace. Reports invalid policies and omits them.
-    pub(super) fn compile(documents: &[PolicyDocument], home: Home<'_>, problems: &mut Problems) -> Policies {
+    pub(super) fn compile(documents: &[PolicyDocument], foreign: &[ForeignDocument], home: Home<'_>, problems: &mut Problems) -> Policies {
         let mut by_name = BTreeMap::new();
         for document in documents {
             match Policy::parse(&Node::from(&document.spec), home) {
@@ -40,12 +43,28 @@ impl Policies {
                 Err(faults) => problems.add_faults(&document.place, &faults),
             }
         }
-        Policies { by_name }
+        Policies { by_name, foreign: ForeignPolicy::compile(foreign, home.namespace) }
     }
 
     /// Returns the policy with a name.
     pub fn named(&self, name: &str) -> Option<&CanonicalPolicy> {
         self.by_name.get(name)
+    }
+
+    /// Returns the canonical policy of another API with a name.
+    pub fn foreign(&self, group: &str, resource: &str, name: &str) -> Option<&ForeignPolicy> {
+        let position = self.foreign.binary_search_by(|policy| policy.compare(group, resource, name)).ok()?;
+        self.foreign.get(position)
+    }
+
+    /// Returns the number of policies.
+    pub fn count(&self) -> usize {
+        self.by_name.len() + self.foreign.len()
+    }
+
+    /// Returns the names of all policies, those of other APIs last.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.by_name.keys().map(String::as_str).chain(self.foreign.iter().map(|policy| policy.name.as_str()))
     }
 
     /// Returns the names of the policies that select a pod with these labels, sorted.

@@ -64,7 +64,9 @@ fn add(object: Value, objects: &mut Vec<Value>) {
 }
 
 fn is_policy(object: &Value) -> bool {
-    object.get("kind").is_some_and(|kind| kind == "NetworkPolicy")
+    let is = |field: &str, text: &str| object.get(field).is_some_and(|value| value == text);
+    // Other APIs have kinds of this name.
+    is("apiVersion", "networking.k8s.io/v1") && is("kind", "NetworkPolicy")
 }
 
 fn name(object: &Value) -> Option<String> {

@@ -35,6 +35,20 @@ pub struct CanonArgs {
     #[arg(long = "canon", value_name = "NAME or PATH", env = "NETPOL_CANON", value_delimiter = ',')]
     #[arg(default_values_t = DEFAULT.map(str::to_owned))]
     pub canons: Vec<String>,
+
+    /// The flag for kinds of policies of other APIs.
+    #[command(flatten)]
+    pub kinds: KindArgs,
+}
+
+/// The flag for kinds of policies of other APIs.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct KindArgs {
+    /// Kind of policy of another API that netpol does not know, as GROUP/PLURAL (repeatable): example.org/flowpolicies.
+    ///
+    /// A canon may hold policies of this kind, if it belongs to a namespace.
+    #[arg(long = "foreign-kind", value_name = "KIND", env = "NETPOL_FOREIGN_KIND", value_delimiter = ',')]
+    pub foreign_kinds: Vec<GivenKind>,
 }
 
 /// The flags that the registration depends on, besides the canon: which requests it sends, and which are rejected while no
@@ -46,10 +60,6 @@ pub struct RegisteredArgs {
     /// With `deny`, the API server also rejects namespaced ones while no server responds.
     #[arg(long, value_name = "HOW", env = "NETPOL_FOREIGN_POLICIES", value_enum, default_value_t = Settings::default().foreign_policies)]
     pub foreign_policies: Action,
-
-    /// Kind of policy of another API that netpol does not know, as GROUP/PLURAL (repeatable): example.org/flowpolicies.
-    #[arg(long = "foreign-kind", value_name = "KIND", env = "NETPOL_FOREIGN_KIND", value_delimiter = ',')]
-    pub foreign_kinds: Vec<GivenKind>,
 
     /// User name of the network plugin, whose own objects and annotations are not evaluated (repeatable).
     ///
@@ -159,9 +169,11 @@ impl CanonArgs {
     /// # Errors
     /// Returns an error if a canon cannot be read or is not valid, or if the canons cannot be accepted together.
     pub fn load(&self, warn: impl FnOnce(&str)) -> Result<Canons, Failure> {
-        let canons = Canons::load(&self.canons, &self.namespaces).map_err(|error| match self.separated_by_blanks() {
-            Some(value) => Failure::input(anyhow!("{error}; several canons are separated by commas: --canon {value}")),
-            None => Failure::input(error),
+        let canons = Canons::load_with_kinds(&self.canons, &self.kinds.foreign_kinds, &self.namespaces).map_err(|error| {
+            match self.separated_by_blanks() {
+                Some(value) => Failure::input(anyhow!("{error}; several canons are separated by commas: --canon {value}")),
+                None => Failure::input(error),
+            }
         })?;
         if let Some(warning) = canons.warning() {
             warn(&warning);
@@ -182,7 +194,7 @@ impl RegisteredArgs {
         Settings {
             namespaces: canon.namespaces.clone(),
             foreign_policies: self.foreign_policies,
-            foreign_kinds: self.foreign_kinds.clone(),
+            foreign_kinds: canon.kinds.foreign_kinds.clone(),
             plugin_writers: self.plugin_writers.clone(),
             neighbors: self.neighbors,
             network_annotations: self.network_annotations,
@@ -226,7 +238,7 @@ impl JudgeArgs {
         ] {
             flags.push(format!("--{flag}={value}"));
         }
-        flags.extend(self.registered.foreign_kinds.iter().map(|kind| format!("--foreign-kind={kind}")));
+        flags.extend(self.canon.kinds.foreign_kinds.iter().map(|kind| format!("--foreign-kind={kind}")));
         flags.extend(self.registered.plugin_writers.iter().map(|user| format!("--plugin-writer={user}")));
         flags.extend(self.registered.network_annotation_keys.iter().map(|key| format!("--network-annotation={key}")));
         flags.extend(self.registered.workload_controllers.iter().map(|controller| format!("--workload-controller={controller}")));

@@ -9,11 +9,13 @@
 //! | `yaml`, `json` | parse YAML and JSON into JSON values |
 //! | `decoded` | changes a document to what `kubectl` sends for it |
 //! | `node`, `values` | a borrowed JSON tree; fields of a `serde_json::Value` |
+//! | `difference` | the first difference between two trees |
 //! | `fault`, `problem` | what is wrong with a field; the same with the file and the object |
 //! | `names`, `metadata` | check label keys, label values and DNS names, and the metadata of an object |
 //! | `text` | truncates and escapes text for messages |
 
 pub mod decoded;
+pub mod difference;
 pub mod encoding;
 pub mod fault;
 mod file;

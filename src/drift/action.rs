@@ -2,26 +2,20 @@
 
 use serde_json::Value;
 
+use crate::canon::ForeignResource;
+
 /// The field manager of repairs.
 pub const FIELD_MANAGER: &str = "netpol-drift";
 
 /// The kind of object that an action writes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Target {
     /// A `NetworkPolicy`.
     NetworkPolicy,
+    /// A canonical policy of another API.
+    ForeignPolicy(ForeignResource),
     /// A pod.
     Pod,
-}
-
-impl Target {
-    /// Returns the kind as the API names it.
-    pub fn kind(self) -> &'static str {
-        match self {
-            Target::NetworkPolicy => "NetworkPolicy",
-            Target::Pod => "Pod",
-        }
-    }
 }
 
 /// One write.
@@ -29,6 +23,8 @@ impl Target {
 pub enum Action {
     /// Creates a policy. If it exists already, a later plan decides about it.
     Create {
+        /// The kind of the policy.
+        target: Target,
         /// The namespace.
         namespace: String,
         /// The name.
@@ -47,4 +43,32 @@ pub enum Action {
         /// The operations, as JSON.
         operations: Value,
     },
+}
+
+impl Action {
+    /// Returns the kind, the namespace and the name of the object.
+    pub fn object(&self) -> (&Target, &str, &str) {
+        match self {
+            Action::Create { target, namespace, name, .. } | Action::Patch { target, namespace, name, .. } => (target, namespace, name),
+        }
+    }
+}
+
+impl Target {
+    /// Returns the kind in sentences and metrics, which do not tell policies of other APIs apart.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Target::NetworkPolicy => "NetworkPolicy",
+            Target::ForeignPolicy(_) => "ForeignPolicy",
+            Target::Pod => "Pod",
+        }
+    }
+
+    /// Returns the kind as the API names it.
+    pub fn api_kind(&self) -> &str {
+        match self {
+            Target::ForeignPolicy(resource) => &resource.kind,
+            Target::NetworkPolicy | Target::Pod => self.kind(),
+        }
+    }
 }

@@ -112,9 +112,9 @@ impl Memory {
     }
 
     /// Notes that every object of a kind in a namespace is without drift, except `drifted`.
-    pub(super) fn right(&mut self, target: Target, namespace: &str, drifted: &BTreeSet<Key>, now: Duration) {
+    pub(super) fn right(&mut self, target: &Target, namespace: &str, drifted: &BTreeSet<Key>, now: Duration) {
         self.repairs.retain(|key, known| {
-            if key.target != target || key.namespace != namespace || drifted.contains(key) {
+            if key.target != *target || key.namespace != namespace || drifted.contains(key) {
                 return true;
             }
             known.was_right = true;
@@ -170,19 +170,19 @@ mod tests {
         // An object that drifts each time that it is seen never was without drift, however rarely it is seen.
         assert_eq!(memory.drifted(&key(), repair, seconds(4000)), Decision::Suspend { attempts: 1 });
         // The time counts from the last drift, not from the last repair.
-        memory.right(Target::NetworkPolicy, "desk", &none, seconds(4000 + 1799));
+        memory.right(&Target::NetworkPolicy, "desk", &none, seconds(4000 + 1799));
         assert_eq!(memory.drifted(&key(), repair, seconds(4000 + 1799)), Decision::Suspend { attempts: 1 });
-        memory.right(Target::NetworkPolicy, "desk", &none, seconds(5000 + 1799));
+        memory.right(&Target::NetworkPolicy, "desk", &none, seconds(5000 + 1799));
         assert_eq!(memory.drifted(&key(), repair, seconds(5799 + 1800)), Decision::Act);
         // Other namespaces, other kinds and objects that drift say nothing.
         let drifted = BTreeSet::from([key()]);
         for (target, namespace, drifted) in
             [(Target::NetworkPolicy, "other", &none), (Target::Pod, "desk", &none), (Target::NetworkPolicy, "desk", &drifted)]
         {
-            memory.right(target, namespace, drifted, seconds(100_000));
+            memory.right(&target, namespace, drifted, seconds(100_000));
             assert_eq!(memory.drifted(&key(), repair, seconds(7599)), Decision::Suspend { attempts: 1 });
         }
-        memory.right(Target::NetworkPolicy, "desk", &none, seconds(100_000));
+        memory.right(&Target::NetworkPolicy, "desk", &none, seconds(100_000));
         assert_eq!(memory, Memory::default());
     }
 }

@@ -17,10 +17,12 @@
 //! | `plan`, `draft` | the plan of a snapshot; the findings and repairs that it collects |
 //! | `policies`, `pods`, `registration`, `neighbors`, `foreign`, `plugins` | the sections of a plan |
 //! | `pause` | pauses of repair, which members of a break-glass group set on a namespace |
+//! | `canonical_foreign` | the canonical policies of other APIs |
 //! | `memory` | the repairs of each object: when the next one may be tried, and when they are suspended |
 //! | `probe` | the policy of a dry run that tests whether the webhook is called |
 
 mod action;
+mod canonical_foreign;
 mod draft;
 mod finding;
 mod foreign;

@@ -5,6 +5,7 @@ use std::fmt;
 
 use serde_json::{Map, Value, json};
 
+use crate::canon::foreign_kinds::{CONTENT_ANNOTATIONS, is_selected_by_label};
 use crate::documents::values::{map, text};
 use crate::verdict::annotations::{BREAK_GLASS, MIRROR, REPAIR_PAUSED};
 
@@ -66,12 +67,20 @@ pub struct NamespaceObject {
 }
 
 /// A foreign policy.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, PartialEq)]
 pub struct ForeignObject {
     /// Its namespace; empty if it is in none.
     pub namespace: String,
     /// Its name.
     pub name: String,
+    /// Its resource version.
+    pub version: String,
+    /// Whether it has a `deletionTimestamp`.
+    pub is_terminating: bool,
+    /// Who changed its spec last, if the API server knows.
+    pub writer: Option<Writer>,
+    /// Its content, and the metadata that a verdict reads; only the metadata if it was read as metadata.
+    pub(super) content: Value,
 }
 
 fn owned(object: &Value, pointer: &str) -> String {
@@ -82,16 +91,22 @@ fn is_terminating(object: &Value) -> bool {
     text(object, "/metadata/deletionTimestamp").is_some()
 }
 
+/// Returns the metadata of a policy that a verdict reads, without annotations.
+fn policy_metadata(object: &Value) -> Map<String, Value> {
+    let mut metadata = Map::new();
+    metadata.insert("name".to_owned(), owned(object, "/metadata/name").into());
+    for list in ["ownerReferences", "finalizers"] {
+        if let Some(value) = object.pointer(&format!("/metadata/{list}")) {
+            metadata.insert(list.to_owned(), value.clone());
+        }
+    }
+    metadata
+}
+
 impl PolicyObject {
     /// Reads a policy of the API.
     pub fn read(object: &Value) -> PolicyObject {
-        let mut metadata = Map::new();
-        metadata.insert("name".to_owned(), owned(object, "/metadata/name").into());
-        for list in ["ownerReferences", "finalizers"] {
-            if let Some(value) = object.pointer(&format!("/metadata/{list}")) {
-                metadata.insert(list.to_owned(), value.clone());
-            }
-        }
+        let mut metadata = policy_metadata(object);
         if let Some(reason) = map(object, "/metadata/annotations").remove(BREAK_GLASS) {
             metadata.insert("annotations".to_owned(), json!({BREAK_GLASS: reason}));
         }
@@ -184,9 +199,29 @@ impl NamespaceObject {
 }
 
 impl ForeignObject {
-    /// Reads a foreign policy of the API, or its metadata.
-    pub fn read(object: &Value) -> ForeignObject {
-        ForeignObject { namespace: owned(object, "/metadata/namespace"), name: owned(object, "/metadata/name") }
+    /// Reads a foreign policy of the API, or its metadata. `resource` is the plural name of its resource.
+    pub fn read(object: &Value, resource: &str) -> ForeignObject {
+        let mut metadata = policy_metadata(object);
+        let content_annotations = map(object, "/metadata/annotations");
+        let kept = content_annotations.into_iter().filter(|(key, _)| key == BREAK_GLASS || CONTENT_ANNOTATIONS.contains(&key.as_str()));
+        let kept: Map<String, Value> = kept.collect();
+        if !kept.is_empty() {
+            metadata.insert("annotations".to_owned(), kept.into());
+        }
+        if let Some(labels) = object.pointer("/metadata/labels").filter(|_| is_selected_by_label(resource)) {
+            metadata.insert("labels".to_owned(), labels.clone());
+        }
+        let fields = object.as_object().into_iter().flatten().filter(|(key, _)| !["metadata", "status"].contains(&key.as_str()));
+        let mut content: Map<String, Value> = fields.map(|(key, value)| (key.clone(), value.clone())).collect();
+        content.insert("metadata".to_owned(), metadata.into());
+        ForeignObject {
+            namespace: owned(object, "/metadata/namespace"),
+            name: owned(object, "/metadata/name"),
+            version: owned(object, "/metadata/resourceVersion"),
+            is_terminating: is_terminating(object),
+            writer: Writer::last(object),
+            content: content.into(),
+        }
     }
 }
 
@@ -199,6 +234,12 @@ impl fmt::Debug for PolicyObject {
 impl fmt::Debug for PodObject {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_struct("PodObject").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for ForeignObject {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("ForeignObject").field("name", &self.name).finish_non_exhaustive()
     }
 }
 

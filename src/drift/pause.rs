@@ -110,7 +110,7 @@ impl Pauses {
         draft.wanted = due;
         for (namespace, why) in &self.held {
             let here = held.iter().filter(|it| it.key.namespace == *namespace);
-            let mut objects: BTreeSet<Object> = here.map(|it| Object::new(it.key.target.kind(), namespace, &it.key.name)).collect();
+            let mut objects: BTreeSet<Object> = here.map(|it| Object::new(it.key.target.api_kind(), namespace, &it.key.name)).collect();
             if !objects.is_empty() {
                 // The finding about all policies of a namespace.
                 objects.insert(Object::new("Namespace", "", namespace));
@@ -119,8 +119,9 @@ impl Pauses {
                 Held::Until(until) => format!("; repair is paused until {until}"),
                 Held::Unknown => "; it is not repaired until it is known whether repair is paused".to_owned(),
             };
-            let is_about_one =
-                |finding: &&mut Finding| matches!(finding.section, Section::Policies | Section::Pods) && objects.contains(&finding.object);
+            let is_about_one = |finding: &&mut Finding| {
+                matches!(finding.section, Section::Policies | Section::ForeignPolicies | Section::Pods) && objects.contains(&finding.object)
+            };
             for finding in draft.findings.iter_mut().filter(is_about_one) {
                 finding.message.push_str(&says);
             }

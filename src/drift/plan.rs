@@ -66,7 +66,14 @@ pub fn plan(snapshot: &Snapshot, guard: &Guard, repair: Repair, memory: &Memory,
         Some(Ok(namespaces)) => neighbors::plan(&mut draft, guard, namespaces),
     }
     for list in &snapshot.foreign {
-        foreign::plan(&mut draft, guard, list);
+        let policies = snapshot.policies.get(&list.namespace).and_then(|policies| policies.as_ref().ok());
+        match state(namespaces, &list.namespace) {
+            State::Exists => foreign::plan(&mut draft, guard, list, policies.map(Vec::as_slice)),
+            // A list of the cluster has no namespace, and is always evaluated.
+            _ if list.namespace.is_empty() => foreign::plan(&mut draft, guard, list, None),
+            State::Missing => {}
+            State::Terminating => draft.skip(Section::ForeignPolicies, terminating(&list.namespace)),
+        }
     }
     match &snapshot.network {
         None => {}
@@ -111,7 +118,7 @@ fn decide(draft: Draft, held: &[Wanted], repair: Repair, memory: &Memory, now: D
     let mut plan = Plan { findings, not_evaluated, memory: memory.clone(), ..Plan::default() };
     let drifted: BTreeSet<Key> = wanted.iter().chain(held).map(|wanted| wanted.key.clone()).collect();
     for (target, namespace) in evaluated {
-        plan.memory.right(target, &namespace, &drifted, now);
+        plan.memory.right(&target, &namespace, &drifted, now);
     }
     for Wanted { key, .. } in held {
         plan.memory.held(key, now);

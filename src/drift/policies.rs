@@ -16,7 +16,7 @@ use crate::documents::text::{one_line, quoted};
 use crate::policy::{Comparison, Home, Policy, compare};
 use crate::verdict::facts::{Facts, NetworkPolicy, Objects};
 use crate::verdict::request::{Operation, Request};
-use crate::verdict::{self, EXISTING, Guard, Rule, is_canonical_finalizer, is_canonical_owner, judge, restore};
+use crate::verdict::{self, EXISTING, Guard, Listed, Rule, judge, restore};
 
 const KIND: &str = "NetworkPolicy";
 /// The most differences in a sentence.
@@ -47,7 +47,7 @@ pub(super) fn plan(draft: &mut Draft, guard: &Guard, namespace: &str, objects: &
 }
 
 /// Returns the position of the accepted canon that most policies mean; the first one if several are equal.
-fn reference(guard: &Guard, namespace: &str, objects: &[PolicyObject]) -> usize {
+pub(super) fn reference(guard: &Guard, namespace: &str, objects: &[PolicyObject]) -> usize {
     let home = Home { namespace, written_for: None };
     let parse = |object: &PolicyObject| Policy::parse(&Node::from(object.content.get("spec")?), home).ok();
     if guard.canons.all().nth(1).is_none() {
@@ -85,15 +85,20 @@ fn missing(draft: &mut Draft, guard: &Guard, namespace: &str, policies: Accepted
     let names: Vec<&str> = canonical.by_name.keys().map(String::as_str).filter(|name| !existing.contains(name)).collect();
     for name in &names {
         let Some(version) = restored(guard, policies, name) else { continue };
-        let action =
-            Action::Create { namespace: namespace.to_owned(), name: (*name).to_owned(), manifest: version.policy.manifest.clone() };
+        let action = Action::Create {
+            target: Target::NetworkPolicy,
+            namespace: namespace.to_owned(),
+            name: (*name).to_owned(),
+            manifest: version.policy.manifest.clone(),
+        };
         draft.wanted.push(Wanted { key: key(namespace, name), action, writer: None });
     }
     if names.len() == canonical.by_name.len() && !names.is_empty() {
         let message = format!("the namespace {namespace} has none of its {} canonical policies: its pods are not isolated", names.len());
         let object = Object::new("Namespace", "", namespace);
         let finding = Finding::new(Section::Policies, Severity::Error, "namespace-without-policies", object, message);
-        draft.findings.push(finding.with_command(restore::command(guard.canons.first(), namespace, &names)));
+        let all: Vec<&str> = canonical.names().collect();
+        draft.findings.push(finding.with_command(restore::command(guard.canons.first(), namespace, &all)));
         return;
     }
     for name in names {
@@ -241,13 +246,13 @@ impl Judged<'_> {
             operations.push(json!({"op": "replace", "path": "/spec", "value": value}));
         }
         let metadata = &NetworkPolicy::deserialize(&self.object.content).ok()?.metadata;
-        let name = &self.object.name;
+        let listed = Listed::of(self.policies, &self.object.name);
         if owners {
-            let is_kept = metadata.owner_references.iter().map(|owner| is_canonical_owner(self.policies, name, owner));
+            let is_kept = metadata.owner_references.iter().map(|owner| listed.has_owner(owner));
             operations.push(kept(&self.object.content, "ownerReferences", is_kept));
         }
         if finalizers {
-            let is_kept = metadata.finalizers.iter().map(|finalizer| is_canonical_finalizer(self.policies, name, finalizer));
+            let is_kept = metadata.finalizers.iter().map(|finalizer| listed.has_finalizer(finalizer));
             operations.push(kept(&self.object.content, "finalizers", is_kept));
         }
         (operations.len() > 1).then_some(Value::Array(operations))
@@ -255,7 +260,7 @@ impl Judged<'_> {
 }
 
 /// Returns the operation that keeps some entries of a list in the metadata.
-fn kept(content: &Value, list: &str, is_kept: impl Iterator<Item = bool>) -> Value {
+pub(super) fn kept(content: &Value, list: &str, is_kept: impl Iterator<Item = bool>) -> Value {
     let path = format!("/metadata/{list}");
     let entries = content.pointer(&path).and_then(Value::as_array).into_iter().flatten();
     let kept: Vec<Value> = entries.zip(is_kept).filter(|(_, is_kept)| *is_kept).map(|(entry, _)| entry.clone()).collect();

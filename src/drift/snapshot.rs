@@ -55,13 +55,15 @@ pub struct Pods {
     pub on_host_network: Read<BTreeSet<String>>,
 }
 
-/// The foreign policies of one kind: those of one namespace, or all of the cluster.
+/// The foreign policies of one resource: those of one namespace, or all of the cluster.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ForeignList {
     /// The API group.
     pub group: String,
     /// The plural name of the resource.
     pub resource: String,
-    /// The objects.
+    /// The namespace; empty if the list is of the cluster.
+    pub namespace: String,
+    /// The objects: with their content if the canon has policies of the resource.
     pub objects: Read<Vec<ForeignObject>>,
 }

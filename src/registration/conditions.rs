@@ -5,10 +5,12 @@
 //! read the old object. The API server evaluates them for objects of any size, so each takes linear time. They do not
 //! read `request.subResource`, which is absent, not empty, for a main resource.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::canon::{CAPABILITY_PREFIX, NeighborSelector};
+use crate::canon::{CAPABILITY_PREFIX, Canons, ForeignResource, NeighborSelector};
 use crate::policy::Selector;
 use crate::policy::selector::Requirement;
 use crate::verdict::annotations;
@@ -86,6 +88,41 @@ pub(super) fn ends_a_deletion() -> Condition {
 /// Matches every other request.
 pub(super) fn ends_no_deletion() -> Condition {
     Condition { name: "ends-no-deletion", expression: format!("!({ENDS_A_DELETION})") }
+}
+
+/// Matches canonical policies of other APIs. A webhook whose rules have their versions gets other versions converted, so the condition
+/// does not read the version.
+pub(super) fn is_canonical(canons: &Canons) -> Condition {
+    Condition { name: "is-canonical", expression: canonical(canons, |_| String::new()).unwrap_or_else(|| "!true".to_owned()) }
+}
+
+/// Matches all other policies of other APIs, and canonical ones in other versions than that of the canon.
+pub(super) fn is_not_canonical(canons: &Canons) -> Condition {
+    let version = |resource: &ForeignResource| format!(" && request.resource.version == {}", literal(&resource.version));
+    let expression = canonical(canons, version).map_or_else(|| "true".to_owned(), |canonical| format!("!({canonical})"));
+    Condition { name: "is-not-canonical", expression }
+}
+
+/// Returns the expression that matches canonical policies of other APIs; `None` if there are none.
+fn canonical(canons: &Canons, more: impl Fn(&ForeignResource) -> String) -> Option<String> {
+    let term = |(resource, names): (&ForeignResource, BTreeSet<&str>)| {
+        format!(
+            "request.resource.group == {} && request.resource.resource == {}{} && \
+             (request.operation == 'DELETE' ? oldObject : object).metadata.?name.orValue('') in {}",
+            literal(&resource.group),
+            literal(&resource.resource),
+            more(resource),
+            list(names)
+        )
+    };
+    let terms: Vec<String> = canons.foreign_names().into_iter().map(term).collect();
+    (!terms.is_empty()).then(|| terms.join(" || "))
+}
+
+/// Excludes the end of a deletion of a policy of another API, as [`ends_no_deletion`] does: an update that changes neither the content
+/// nor the metadata that a verdict reads.
+pub(super) fn ends_no_foreign_deletion() -> Condition {
+    Condition { name: "ends-no-deletion", expression: format!("!({ENDS_A_FOREIGN_DELETION})") }
 }
 
 /// Excludes updates that do not change the spec of a workload.
@@ -194,6 +231,13 @@ const ENDS_A_DELETION: &str = "request.operation == 'UPDATE' && has(oldObject.me
     && object.metadata.?annotations == oldObject.metadata.?annotations \
     && object.metadata.?ownerReferences == oldObject.metadata.?ownerReferences";
 
+const ENDS_A_FOREIGN_DELETION: &str = "request.operation == 'UPDATE' && has(oldObject.metadata.deletionTimestamp) \
+    && object.all(key, key in ['metadata', 'status'] || (key in oldObject && object[key] == oldObject[key])) \
+    && oldObject.all(key, key in ['metadata', 'status'] || key in object) \
+    && object.metadata.?labels == oldObject.metadata.?labels \
+    && object.metadata.?annotations == oldObject.metadata.?annotations \
+    && object.metadata.?ownerReferences == oldObject.metadata.?ownerReferences";
+
 /// The selector of a `ReplicationController` is a plain map, which may have keys named `matchLabels` and
 /// `matchExpressions`. The selector of a `CronJob` is in its job template.
 fn selector_expression() -> String {
@@ -262,6 +306,9 @@ mod tests {
             not_by_namespace_controller([]),
             ends_a_deletion(),
             ends_no_deletion(),
+            ends_no_foreign_deletion(),
+            is_canonical(&Canons::load(&["abcdesktop".to_owned()], &["any".to_owned()]).unwrap()),
+            is_not_canonical(&Canons::load(&["abcdesktop".to_owned()], &["any".to_owned()]).unwrap()),
             spec_changes(),
             selector_reads_capabilities(),
             selector_reads_no_capabilities(),

@@ -3,7 +3,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use super::{DEFAULT_NAME, Endpoint, Registration, Send};
-use crate::canon::Canons;
+use crate::canon::{Canons, Documents};
 use crate::verdict::foreign::{ForeignKind, KINDS};
 use crate::verdict::settings::Action;
 use crate::verdict::{Settings, Subject};
@@ -66,6 +66,7 @@ fn each_webhook_has_its_failure_policy_timeout_and_scope() {
             "workloads.validate.netpol.abcdesktop.io Ignore 5 s In abcdesktop",
             "workload-claims.validate.netpol.abcdesktop.io Ignore 5 s In abcdesktop",
             "pod-claims.validate.netpol.abcdesktop.io Ignore 5 s In abcdesktop",
+            "canonical-foreign-policies.validate.netpol.abcdesktop.io Fail 5 s In abcdesktop",
             "foreign-policies.validate.netpol.abcdesktop.io Ignore 5 s In abcdesktop",
             "cluster-foreign-policies.validate.netpol.abcdesktop.io Ignore 5 s In abcdesktop",
             "neighbors.validate.netpol.abcdesktop.io Ignore 5 s NotIn kube-system,netpol-system",
@@ -177,4 +178,46 @@ fn manifests_have_the_given_users_and_namespaces() {
         "flowpolicies".to_owned(),
         String::new()
     )));
+}
+
+/// The API server converts requests in other versions to that of the rule, and sends only canonical names.
+#[test]
+fn canonical_foreign_policies_have_a_webhook_that_fails_closed() {
+    let text = "{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {name: all}, spec: {podSelector: {}}}
+---
+{apiVersion: cilium.io/v2, kind: CiliumNetworkPolicy, metadata: {name: crew}, spec: {}}
+---
+{apiVersion: cilium.io/v2, kind: CiliumNetworkPolicy, metadata: {name: admins}, spec: {}}
+---
+{apiVersion: k8s.cni.cncf.io/v1beta1, kind: MultiNetworkPolicy, metadata: {name: lan}, spec: {}}
+";
+    let canons = Canons::from_documents(&[Documents::from_text("own", text)], &["abcdesktop".to_owned()]).unwrap();
+    let manifests = render(&canons);
+    let canonical = webhook(&manifests, "canonical-foreign-policies");
+    let rule = |group: &str, version: &str, resource: &str| {
+        let operations = ["CREATE", "UPDATE", "DELETE"];
+        json!({"apiGroups": [group], "apiVersions": [version], "resources": [resource], "operations": operations, "scope": "Namespaced"})
+    };
+    let rules = [rule("cilium.io", "v2", "ciliumnetworkpolicies"), rule("k8s.cni.cncf.io", "v1beta1", "multi-networkpolicies")];
+    assert_eq!((&canonical["failurePolicy"], &canonical["rules"]), (&json!("Fail"), &json!(rules)));
+    let expression = |webhook: &Value, name: &str| {
+        let mut conditions = webhook["matchConditions"].as_array().unwrap().iter();
+        conditions.find(|condition| condition["name"] == name).unwrap()["expression"].as_str().unwrap().to_owned()
+    };
+    let name = "(request.operation == 'DELETE' ? oldObject : object).metadata.?name.orValue('')";
+    assert_eq!(
+        expression(canonical, "is-canonical"),
+        format!(
+            "request.resource.group == \"cilium.io\" && request.resource.resource == \"ciliumnetworkpolicies\" && {name} in [\"admins\", \"crew\"] || \
+             request.resource.group == \"k8s.cni.cncf.io\" && request.resource.resource == \"multi-networkpolicies\" && {name} in [\"lan\"]"
+        )
+    );
+    // The rest stays as the flag says. A canonical policy in another version is sent to both.
+    let others = webhook(&manifests, "foreign-policies");
+    assert_eq!(others["failurePolicy"], "Ignore");
+    let excluded = expression(others, "is-not-canonical");
+    assert!(excluded.starts_with("!(") && excluded.contains("request.resource.version == \"v2\" && "), "{excluded}");
+    let without = render(&built_in());
+    assert_eq!(expression(webhook(&without, "canonical-foreign-policies"), "is-canonical"), "!true");
+    assert_eq!(expression(webhook(&without, "foreign-policies"), "is-not-canonical"), "true");
 }

@@ -15,7 +15,7 @@ use super::claim_conditions;
 use super::conditions::{self, Condition};
 use super::endpoint::{Authorities, Endpoint};
 use super::pod_condition::{Send, not_plainly_right};
-use crate::canon::Canons;
+use crate::canon::{Canons, ForeignResource};
 use crate::policy::selector::NAMESPACE_NAME_KEY;
 use crate::verdict::Settings;
 use crate::verdict::foreign::{self, ForeignKind, GivenKind};
@@ -32,6 +32,7 @@ const VALIDATE_TIMEOUT: u8 = 5;
 const CREATE: &[&str] = &["CREATE"];
 const WRITE: &[&str] = &["CREATE", "UPDATE"];
 const UPDATE: &[&str] = &["UPDATE"];
+const ALL: &[&str] = &["CREATE", "UPDATE", "DELETE"];
 
 /// Everything that the registration depends on.
 #[derive(Debug)]
@@ -161,8 +162,8 @@ fn validating(registration: &Registration<'_>) -> Vec<Value> {
             name: "policies",
             failure_policy: FailurePolicy::Fail,
             scope: Scope::Guarded,
-            rules: vec![rule("networking.k8s.io", &["networkpolicies"], &["CREATE", "UPDATE", "DELETE"], "Namespaced")],
-            conditions: vec![conditions::not_by_namespace_controller(controllers), conditions::ends_no_deletion()],
+            rules: vec![rule("networking.k8s.io", &["networkpolicies"], ALL, "Namespaced")],
+            conditions: vec![conditions::not_by_namespace_controller(controllers.clone()), conditions::ends_no_deletion()],
         },
         Webhook {
             name: "deleted-policies",
@@ -174,19 +175,31 @@ fn validating(registration: &Registration<'_>) -> Vec<Value> {
     ];
     webhooks.extend(of_programs(settings));
     webhooks.extend([
+        // Without canonical policies of other APIs no request matches.
+        Webhook {
+            name: "canonical-foreign-policies",
+            failure_policy: FailurePolicy::Fail,
+            scope: Scope::Guarded,
+            rules: canonical_foreign_policies(canons, settings),
+            conditions: vec![
+                conditions::not_by_namespace_controller(controllers),
+                conditions::ends_no_foreign_deletion(),
+                conditions::is_canonical(canons),
+            ],
+        },
         Webhook {
             name: "foreign-policies",
             failure_policy: FailurePolicy::of(settings.foreign_policies),
             scope: Scope::Guarded,
-            rules: foreign_policies(|kind| !kind.plugin_written && kind.namespaced, &settings.foreign_kinds, "Namespaced"),
-            conditions: Vec::new(),
+            rules: namespaced_foreign_policies(settings, WRITE),
+            conditions: vec![conditions::is_not_canonical(canons)],
         },
         // One of them may cut off the servers. Its correction must not depend on them.
         Webhook {
             name: "cluster-foreign-policies",
             failure_policy: FailurePolicy::Ignore,
             scope: Scope::Guarded,
-            rules: foreign_policies(|kind| !kind.plugin_written && !kind.namespaced, &settings.foreign_kinds, "Cluster"),
+            rules: foreign_policies(|kind| !kind.plugin_written && !kind.namespaced, &settings.foreign_kinds, WRITE, "Cluster"),
             conditions: Vec::new(),
         },
         // Without neighbors no request matches, but the set of webhooks is always the same.
@@ -209,7 +222,7 @@ fn validating(registration: &Registration<'_>) -> Vec<Value> {
             // Without it, an account of the plugin that is not known would cut off pods.
             failure_policy: FailurePolicy::Ignore,
             scope: Scope::Guarded,
-            rules: foreign_policies(|kind| kind.plugin_written, &[], "*"),
+            rules: foreign_policies(|kind| kind.plugin_written, &[], WRITE, "*"),
             conditions: vec![conditions::not_by_plugin(plugin_writers.clone())],
         },
         Webhook {
@@ -326,9 +339,27 @@ fn namespaces() -> Vec<Value> {
     vec![rule("", &["namespaces", "namespaces/finalize", "namespaces/status"], WRITE, "Cluster")]
 }
 
+/// Returns one rule for each resource of the canonical policies of other APIs, in the version of the canon: the API server converts
+/// requests in other versions to it. Without such policies, the rules are those of all kinds that could be canonical.
+fn canonical_foreign_policies(canons: &Canons, settings: &Settings) -> Vec<Value> {
+    let names = canons.foreign_names();
+    if names.is_empty() {
+        return namespaced_foreign_policies(settings, ALL);
+    }
+    let rule = |resource: &ForeignResource| {
+        let ForeignResource { group, version, resource, .. } = resource;
+        json!({"apiGroups": [group], "apiVersions": [version], "resources": [resource], "operations": ALL, "scope": "Namespaced"})
+    };
+    names.into_keys().map(rule).collect()
+}
+
+fn namespaced_foreign_policies(settings: &Settings, operations: &[&str]) -> Vec<Value> {
+    foreign_policies(|kind| !kind.plugin_written && kind.namespaced, &settings.foreign_kinds, operations, "Namespaced")
+}
+
 /// Returns one rule for each API group of the selected foreign policies, then one for each given kind, whose scope is not
 /// known. The chart replaces the rules of given kinds by its own.
-fn foreign_policies(is_selected: impl Fn(&ForeignKind) -> bool, given: &[GivenKind], scope: &str) -> Vec<Value> {
+fn foreign_policies(is_selected: impl Fn(&ForeignKind) -> bool, given: &[GivenKind], operations: &[&str], scope: &str) -> Vec<Value> {
     let selected: Vec<&ForeignKind> = foreign::KINDS.iter().filter(|kind| is_selected(kind)).collect();
     let mut rules = Vec::new();
     let mut groups: Vec<&str> = Vec::new();
@@ -336,9 +367,9 @@ fn foreign_policies(is_selected: impl Fn(&ForeignKind) -> bool, given: &[GivenKi
         if !groups.contains(&kind.group) {
             groups.push(kind.group);
             let resources: Vec<&str> = selected.iter().filter(|other| other.group == kind.group).map(|other| other.resource).collect();
-            rules.push(rule(kind.group, &resources, WRITE, scope));
+            rules.push(rule(kind.group, &resources, operations, scope));
         }
     }
-    rules.extend(given.iter().map(|kind| rule(&kind.group, &[&kind.resource], WRITE, scope)));
+    rules.extend(given.iter().map(|kind| rule(&kind.group, &[&kind.resource], operations, scope)));
     rules
 }

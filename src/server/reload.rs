@@ -107,7 +107,8 @@ impl Reloader {
 
     fn poll_canon(&self) -> Change {
         let guard = self.health.guard.load_full();
-        let read = guard.canons.all().map(|canon| Documents::read(&canon.source)).collect::<Result<Vec<_>, _>>();
+        let read = |source: &str| Documents::read(source).map(|documents| documents.with_kinds(&guard.settings.foreign_kinds));
+        let read = guard.canons.all().map(|canon| read(&canon.source)).collect::<Result<Vec<_>, _>>();
         let reread = read.and_then(|documents| {
             let same = documents.iter().map(Documents::hash).eq(guard.canons.all().map(|canon| canon.hash.as_str()));
             if same { Ok(None) } else { Canons::from_documents(&documents, &guard.settings.namespaces).map(Some) }

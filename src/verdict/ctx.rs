@@ -3,7 +3,7 @@
 use super::guard::Guard;
 use super::request::{Operation, Request};
 use super::settings::Settings;
-use super::words::Named;
+use super::words::{Named, Plain};
 use crate::canon::{Accepted, Canons};
 
 /// The guard and the request.
@@ -35,6 +35,12 @@ impl<'r> Ctx<'r> {
     /// Returns the accepted policies of the request's namespace.
     pub(super) fn policies(self) -> Option<Accepted<'r>> {
         self.canons().policies(&self.request.namespace)
+    }
+
+    /// Returns the name by which kubectl finds the resource of a policy.
+    pub(super) fn kubectl_resource(self) -> String {
+        let Request { group, resource, .. } = self.request;
+        if &**group == "networking.k8s.io" { "networkpolicy".to_owned() } else { format!("{}.{}", Plain(resource), Plain(group)) }
     }
 
     /// Returns the kind and name of the object of the request. The metadata give its name where the request has none.

@@ -21,6 +21,7 @@ pub fn judge<'r>(guard: &'r Guard, request: &'r Request<'_>, facts: &'r Facts<'_
         Facts::NetworkPolicy(policy) => network_policies::validate(ctx, policy).into(),
         Facts::DeletedPolicy(policy) => network_policies::deleted(ctx, policy.as_ref()).into(),
         Facts::ForeignPolicy(policy) => foreign_policies::validate(ctx, policy).into(),
+        Facts::DeletedForeignPolicy(policy) => foreign_policies::deleted(ctx, policy.as_ref()).into(),
         Facts::Namespace(namespace) => namespaces::validate(ctx, namespace).into(),
     }
 }

@@ -18,6 +18,7 @@
 //! | `claims`, `controllers` | who may claim an identity; the controllers that create the pods of workloads |
 //! | `pods/`, `bindings`, `workloads` | the judges of pods, of bindings, and of the objects that create pods |
 //! | `network_policies/`, `foreign_policies` | the judges of `NetworkPolicy` objects and of foreign policies |
+//! | `attachments`, `deletion`, `break_glass` | canonical policies: their owners and finalizers, deletion, break-glass |
 //! | `namespaces`, `pause` | the judge of namespaces; the annotation of a namespace that pauses repair |
 //! | `annotations`, `foreign` | the annotations and the foreign policy kinds that are known |
 //! | `finding`, `judgment` | what a judge found; its findings with the changes of labels |
@@ -26,11 +27,14 @@
 //! | `conclude` | the verdict from the findings |
 
 pub mod annotations;
+mod attachments;
 mod bindings;
+mod break_glass;
 mod claims;
 mod conclude;
 pub mod controllers;
 mod ctx;
+mod deletion;
 mod explain;
 pub mod facts;
 mod finding;
@@ -53,12 +57,12 @@ pub mod wanted;
 mod words;
 mod workloads;
 
+pub use attachments::Listed;
 pub use conclude::{Cause, Denial, Outcome, Verdict, conclude};
 pub use finding::{Finding, Rule, Severity};
 pub use guard::{Guard, Hints};
 pub use judge::judge;
 pub use judgment::{Edit, Judgment};
-pub use network_policies::attachments::{is_canonical_finalizer, is_canonical_owner};
 pub use request::Stage;
 pub use sentence::Sentence;
 pub use settings::Settings;

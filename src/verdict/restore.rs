@@ -5,10 +5,10 @@ use super::settings::Settings;
 use crate::canon::{BREAK_GLASS, Canon, DEFAULT};
 use crate::documents::text::quoted;
 
-/// Returns the sentence, without a full stop, that says how to restore the canonical policy `name` in `namespace`.
+/// Returns the sentence, without a full stop, that says how to restore the canonical policy `name` of a kind in `namespace`.
 /// `differing` are the accepted canons whose policy means something else, if one of them may be meant instead of `canon`:
 /// restoring the policy of another release than the one that runs breaks connections.
-pub fn hint(guard: &Guard, canon: &Canon, differing: &[&Canon], namespace: &str, name: &str) -> String {
+pub fn hint(guard: &Guard, canon: &Canon, differing: &[&Canon], namespace: &str, kind: &str, name: &str) -> String {
     let restoring = if differing.is_empty() {
         "To restore it".to_owned()
     } else {
@@ -20,7 +20,7 @@ pub fn hint(guard: &Guard, canon: &Canon, differing: &[&Canon], namespace: &str,
         Hints::Remote(_) if !is_built_in(canon) => {
             let (of, namespace) = (guard.name_of(canon), quoted(namespace));
             format!(
-                "{restoring}, apply NetworkPolicy \"{name}\" of {of}: kubectl -n {namespace} diff -f FILE, then kubectl -n {namespace} apply -f FILE"
+                "{restoring}, apply {kind} \"{name}\" of {of}: kubectl -n {namespace} diff -f FILE, then kubectl -n {namespace} apply -f FILE"
             )
         }
         _ if differing.is_empty() => format!("{restoring}: {}", command(canon, namespace, &[name])),
@@ -59,7 +59,7 @@ fn piped(canon: &Canon, has_canon: bool, namespace: &str, names: &[&str], to: &s
     if Settings::default().namespaces != [namespace] {
         command.push(format!("--namespace {}", quoted(namespace)));
     }
-    if canon.policies(namespace).is_none_or(|policies| policies.by_name.len() != names.len()) {
+    if canon.policies(namespace).is_none_or(|policies| policies.count() != names.len()) {
         command.push(format!("--only {}", quoted(&names.join(","))));
     }
     command.push(format!("| {to}"));
@@ -67,10 +67,11 @@ fn piped(canon: &Canon, has_canon: bool, namespace: &str, names: &[&str], to: &s
 }
 
 /// Returns the sentence about the break-glass annotation of an earlier change, with the command that removes it.
-pub fn leftover_break_glass(namespace: &str, name: &str) -> String {
+/// `resource` is the name of the kind for kubectl.
+pub fn leftover_break_glass(kind: &str, resource: &str, namespace: &str, name: &str) -> String {
     format!(
-        "NetworkPolicy \"{name}\" still has annotation {BREAK_GLASS} of an earlier change, which no longer has an effect. \
-         To remove it: kubectl -n {} annotate networkpolicy {} {BREAK_GLASS}-",
+        "{kind} \"{name}\" still has annotation {BREAK_GLASS} of an earlier change, which no longer has an effect. \
+         To remove it: kubectl -n {} annotate {resource} {} {BREAK_GLASS}-",
         quoted(namespace),
         quoted(name)
     )
@@ -108,7 +109,7 @@ mod tests {
             let documents = if source == path { Documents::from_text(path, policy) } else { Documents::read(source).unwrap() };
             let canons = Canons::from_documents(&[documents], &namespaces).unwrap();
             let guard = Guard { hints, ..Guard::new(Arc::new(canons), Arc::new(Settings::default())) };
-            hint(&guard, guard.canons.first(), &[], "abcdesktop", "all")
+            hint(&guard, guard.canons.first(), &[], "abcdesktop", "NetworkPolicy", "all")
         };
         assert_eq!(of(path, Hints::Command), format!("To restore it: netpol render policies --canon {path} | kubectl apply -f -"));
         assert_eq!(

@@ -26,6 +26,8 @@ pub enum FactKind {
     DeletedPolicy,
     /// The whole foreign policies.
     ForeignPolicy,
+    /// The metadata of a foreign policy that is deleted.
+    DeletedForeignPolicy,
     /// The namespaces.
     Namespace,
 }
@@ -63,7 +65,7 @@ pub fn wanted(guard: &Guard, stage: Stage, request: &Request<'_>) -> Wanted {
     let unguarded = namespaced && !request.namespace.is_empty() && guard.canons.policies(&request.namespace).is_none();
     let facts = match () {
         () if request.resource.is_empty() => FactKind::Missing("resource"),
-        () if unguarded || !is_judged(stage, subject, request.operation) => FactKind::Nothing,
+        () if unguarded || !is_judged(guard, stage, subject, request) => FactKind::Nothing,
         () if namespaced && request.namespace.is_empty() => FactKind::Missing("namespace"),
         // A patch changes only labels.
         () if stage == Stage::Mutate => FactKind::PodMetadata,
@@ -80,16 +82,21 @@ fn of_subject(subject: Subject, operation: Operation) -> FactKind {
         Subject::Workload(kind) => FactKind::Workload(kind),
         Subject::NetworkPolicy if operation == Operation::Delete => FactKind::DeletedPolicy,
         Subject::NetworkPolicy => FactKind::NetworkPolicy,
+        Subject::ForeignPolicy(_) | Subject::GivenPolicy if operation == Operation::Delete => FactKind::DeletedForeignPolicy,
         Subject::ForeignPolicy(_) | Subject::GivenPolicy => FactKind::ForeignPolicy,
         Subject::Namespace => FactKind::Namespace,
     }
 }
 
-/// Returns whether an operation on a subject is judged. An operation that is unknown or not stated is judged too.
-fn is_judged(stage: Stage, subject: Subject, operation: Operation) -> bool {
-    match (stage, operation) {
+/// Returns whether an operation on a subject is judged. An operation that is unknown or not stated is judged too. Of foreign
+/// policies, the deletion matters only if the canon has any of the kind.
+fn is_judged(guard: &Guard, stage: Stage, subject: Subject, request: &Request<'_>) -> bool {
+    match (stage, request.operation) {
         (_, Operation::Connect) | (Stage::Mutate, Operation::Delete) => false,
         (Stage::Mutate, _) => subject == Subject::Pod,
+        (Stage::Validate, Operation::Delete) if matches!(subject, Subject::ForeignPolicy(_) | Subject::GivenPolicy) => {
+            guard.canons.policies(&request.namespace).is_some_and(|policies| policies.has_foreign(&request.group, &request.resource))
+        }
         (Stage::Validate, Operation::Delete) => subject == Subject::NetworkPolicy,
         (Stage::Validate, _) => true,
     }

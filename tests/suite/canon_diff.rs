@@ -231,7 +231,8 @@ fn every_field_of_the_json_output_is_documented() {
             "'true'}, claims: {users: [a], groups: [b], serviceAccounts: [c]}, serviceAccountName: d, images: [e]}], protectedLabels: [f]",
         );
     let less = base().replace("policyTypes: [Ingress, Egress]", "policyTypes: [Ingress]").replace("db-rights", "db-right") + &web();
-    for (from, to) in [(base(), less), (base(), limited), ("abcdesktop".to_owned(), "abcdesktop-4.4".to_owned())] {
+    let foreign = base() + &crew("{name: crew}", 80);
+    for (from, to) in [(base(), less), (base(), limited), (base(), foreign), ("abcdesktop".to_owned(), "abcdesktop-4.4".to_owned())] {
         let ran = if Path::new(&to).extension().is_some_and(|end| end == "4") {
             netpol(&["canon", "diff", "--output", "json", &from, &to])
         } else {
@@ -257,6 +258,25 @@ fn every_field_of_the_json_output_is_documented() {
     }
     let unknown: Vec<&String> = found.iter().filter(|field| !section.contains(&format!("`{field}`"))).collect();
     assert_eq!(unknown, [] as [&String; 0]);
+}
+
+fn crew(metadata: &str, port: u16) -> String {
+    format!("---\n{{apiVersion: cilium.io/v2, kind: CiliumNetworkPolicy, metadata: {metadata}, spec: {{ports: [{port}]}}}}\n")
+}
+
+/// They are compared literally, but for the order of keys and what is in the metadata.
+#[test]
+fn policies_of_other_apis_are_compared_literally() {
+    let with = |metadata: &str, port| base() + &crew(metadata, port);
+    same(&with("{name: crew}", 80), &with("{name: crew, labels: {a: b}}", 80));
+    let changed = differs(&with("{name: crew}", 80), &with("{name: crew, finalizers: [example.org/kept]}", 443));
+    assert!(changed.starts_with("changed: CiliumNetworkPolicy \"crew\" of cilium.io/v2\n    spec.ports[0] is not 80\n"), "{changed}");
+    assert!(changed.contains("metadata.finalizers") && changed.ends_with("from a.yaml to b.yaml, 1 policy differs\n"), "{changed}");
+    assert!(differs(&base(), &with("{name: crew}", 80)).starts_with("added: CiliumNetworkPolicy \"crew\" of cilium.io/v2\n"));
+    assert!(differs(&with("{name: crew}", 80), &base()).starts_with("removed: CiliumNetworkPolicy"));
+    let json: Value = serde_json::from_str(&diff_as("json", &with("{name: crew}", 80), &with("{name: crew}", 443)).out).unwrap();
+    let found = &json["foreignPolicies"][0];
+    assert_eq!((&found["change"], &found["difference"]), (&"changed".into(), &"spec.ports[0] is not 80".into()));
 }
 
 #[test]

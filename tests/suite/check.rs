@@ -436,3 +436,42 @@ fn the_account_and_the_images_of_a_running_pod_are_findings_and_its_creator_is_n
     assert_eq!(checked(deny, &pod("default", "a.b/c", false))["clean"], false);
     assert_eq!(findings(&checked(&["--claims", "allow"], &pod("default", "a.b/c", true))), []);
 }
+
+/// A canon with a policy of another API: it counts among the canonical policies, and is compared literally.
+#[test]
+fn canonical_policies_of_other_apis_are_compared_with_the_canon() {
+    let folder = tempfile::tempdir().unwrap();
+    let canon = folder.path().join("canon.yaml").to_str().unwrap().to_owned();
+    let all = policy("all", &json!({"podSelector": {}}));
+    let crew = |port: u64| json!({"apiVersion": "cilium.io/v2", "kind": "CiliumNetworkPolicy", "metadata": {"name": "crew"}, "spec": {"port": port}});
+    let text = |documents: &[Value]| documents.iter().map(Value::to_string).collect::<Vec<_>>().join("\n---\n");
+    fs::write(&canon, text(&[all.clone(), crew(80)])).unwrap();
+    let run = |documents: &[Value], more: &[&str]| {
+        let args = [&["check", "--canon", &canon, "--output", "json"], more, &["-"]].concat();
+        let ran = netpol_reading(&args, text(documents).as_bytes());
+        (ran.code, serde_json::from_str::<Value>(&ran.out).unwrap_or_else(|_| panic!("{}{}", ran.out, ran.err)))
+    };
+    let (code, report) = run(&[all.clone(), crew(80)], &[]);
+    assert_eq!((code, findings(&report)), (0, vec![]));
+    assert_eq!((&report["policies"]["canonical"], &report["policies"]["same"]), (&json!(2), &json!(2)));
+    // Without a namespace, it is checked for each guarded one.
+    let (code, report) = run(&[all.clone(), crew(443)], &["--namespace", "one", "--namespace", "two"]);
+    assert_eq!((code, findings(&report)), (1, vec![("policy-drift", "crew"); 2]));
+    assert!(report["findings"][0]["message"].as_str().unwrap().contains("spec.port is not 80"), "{report}");
+    let (code, report) = run(std::slice::from_ref(&all), &["--foreign-policies", "allow"]);
+    assert_eq!((code, findings(&report)), (1, vec![("policy-missing", "crew")]));
+    let missing = &report["findings"][0];
+    assert_eq!(missing["kind"], "CiliumNetworkPolicy.cilium.io");
+    assert!(
+        missing["message"].as_str().unwrap().starts_with("CiliumNetworkPolicy \"crew\" is missing. To create it: netpol render policies"),
+        "{missing}"
+    );
+    assert_eq!(run(std::slice::from_ref(&all), &["--partial"]).0, 0);
+    let (code, report) = run(&[all, crew(80), crew(80)], &[]);
+    assert_eq!((code, findings(&report)), (1, vec![("policy-twice", "crew")]));
+
+    // What is printed is clean.
+    let printed = rendered(&["--canon", &canon]);
+    assert_eq!(netpol_reading(&["check", "--canon", &canon, "-"], printed.as_bytes()).code, 0, "{printed}");
+    assert!(rendered(&["--canon", &canon, "--only", "crew"]).starts_with("---\napiVersion: cilium.io/v2\n"));
+}

@@ -1,14 +1,18 @@
 {{/*
-Returns the label keys and the neighbor namespaces that a canon uses, which the match conditions of the webhooks depend
+Returns the label keys, the neighbor namespaces and the policies of other APIs of a canon, which the webhooks depend
 on. Those of the built-in canons are in files/canons.yaml. Those of `canon.documents` are read here, as the program reads
 them. Those of an existing ConfigMap are values, because the chart cannot read it.
 */}}
 {{- define "netpol.canonKeys" -}}
 {{- $canon := .Values.canon -}}
-{{- $found := dict "identity" (dict) "neighbors" (dict) -}}
+{{- $found := dict "identity" (dict) "neighbors" (dict) "foreign" (dict) "kinds" (include "netpol.foreignKinds" . | fromYaml) -}}
 {{- if $canon.configMap.name -}}
 {{- range $canon.configMap.identityKeys }}{{ $_ := set $found.identity . true }}{{ end -}}
 {{- range $canon.configMap.neighborSelectors }}{{ include "netpol.neighbor" (dict "selector" . "found" $found) }}{{ end -}}
+{{- range $canon.configMap.foreignPolicies -}}
+{{- $parts := splitList "/" . -}}
+{{- include "netpol.foreignPolicy" (dict "group" (index $parts 0) "version" (index $parts 1) "resource" (index $parts 2) "name" (index $parts 3) "found" $found) -}}
+{{- end -}}
 {{- else if $canon.documents -}}
 {{- range $file, $text := $canon.documents -}}
 {{- range $part := regexSplit "(?m)^---(?:[ \\t\\r]+|$)" $text -1 -}}
@@ -29,7 +33,7 @@ them. Those of an existing ConfigMap are values, because the chart cannot read i
 {{- range (index $known .).identityKeys }}{{ $_ := set $found.identity . true }}{{ end -}}
 {{- range (index $known .).neighbors }}{{ $_ := set $found.neighbors .matches .whenCreated }}{{ end -}}
 {{- end -}}
-{{- dict "identity" (keys $found.identity | sortAlpha) "neighbors" $found.neighbors | toYaml -}}
+{{- dict "identity" (keys $found.identity | sortAlpha) "neighbors" $found.neighbors "foreign" $found.foreign | toYaml -}}
 {{- end -}}
 
 {{/*
@@ -56,7 +60,7 @@ Returns the accepted canons in order, as values of `--canon`.
 
 {{- define "netpol.objectKeys" -}}
 {{- $found := .found -}}
-{{- if eq (toString .object.kind) "NetworkPolicy" -}}
+{{- if and (eq (toString .object.kind) "NetworkPolicy") (eq (toString .object.apiVersion) "networking.k8s.io/v1") -}}
 {{- $spec := .object.spec | default dict -}}
 {{- include "netpol.podSelectorKeys" (dict "selector" $spec.podSelector "found" $found) -}}
 {{- $types := $spec.policyTypes -}}
@@ -74,7 +78,49 @@ Returns the accepted canons in order, as values of `--canon`.
 {{- include "netpol.podSelectorKeys" (dict "selector" .podSelector "found" $found) -}}
 {{- end -}}
 {{- range .object.protectedLabels }}{{ $_ := set $found.identity . true }}{{ end -}}
+{{- else -}}
+{{- $object := .object -}}
+{{- $api := splitList "/" (toString $object.apiVersion) -}}
+{{- $plural := include "netpol.plural" (lower (toString $object.kind)) -}}
+{{- $resources := list -}}
+{{- range $resource := get $found.kinds (first $api) | default list -}}
+{{- if eq $plural (replace "-" "" $resource) }}{{ $resources = append $resources $resource }}{{ end -}}
 {{- end -}}
+{{- with $resources -}}
+{{- $metadata := $object.metadata | default dict -}}
+{{- include "netpol.foreignPolicy" (dict "group" (first $api) "version" (last $api) "resource" (first .) "name" (toString $metadata.name) "found" $found) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{/* Adds a policy of another API. The keys are in the order of the program: no name contains a blank. */}}
+{{- define "netpol.foreignPolicy" -}}
+{{- $key := printf "%s %s %s" .group .resource .version -}}
+{{- $_ := set .found.foreign $key (append (get .found.foreign $key | default list) .name | sortAlpha | uniq) -}}
+{{- end -}}
+
+{{/* Returns the plural of a kind in lower case, as the program finds it. */}}
+{{- define "netpol.plural" -}}
+{{- if and (hasSuffix "y" .) (not (regexMatch "[aeou]y$" .)) -}}
+{{- printf "%sies" (trimSuffix "y" .) -}}
+{{- else if regexMatch "(s|x|ch|sh)$" . -}}
+{{- printf "%ses" . -}}
+{{- else -}}
+{{- printf "%ss" . -}}
+{{- end -}}
+{{- end -}}
+
+{{/* Returns the condition that a request is about a canonical policy of another API, or nothing if there are none. */}}
+{{- define "netpol.canonicalForeign" -}}
+{{- $withVersion := .withVersion -}}
+{{- $terms := list -}}
+{{- range $key := keys .foreign | sortAlpha -}}
+{{- $parts := splitList " " $key -}}
+{{- $version := "" -}}
+{{- if $withVersion }}{{ $version = printf " && request.resource.version == %s" (toRawJson (index $parts 2)) }}{{ end -}}
+{{- $terms = append $terms (printf "request.resource.group == %s && request.resource.resource == %s%s && (request.operation == 'DELETE' ? oldObject : object).metadata.?name.orValue('') in %s" (toRawJson (index $parts 0)) (toRawJson (index $parts 1)) $version (include "netpol.celList" (get $.foreign $key))) -}}
+{{- end -}}
+{{- join " || " $terms -}}
 {{- end -}}
 
 {{/*

@@ -17,8 +17,8 @@
 {{- if and $canon.configMap.name (not $canon.configMap.identityKeys) -}}
 {{- $faults = append $faults "canon.configMap.identityKeys: the chart cannot read an existing ConfigMap: list the label keys that its pod selectors and grants use" -}}
 {{- end -}}
-{{- if and (not $canon.configMap.name) (or $canon.configMap.identityKeys $canon.configMap.neighborSelectors) -}}
-{{- $faults = append $faults "canon.configMap: keys or selectors are set without a name: set canon.configMap.name, or remove them, because the chart finds those of all other canons" -}}
+{{- if and (not $canon.configMap.name) (or $canon.configMap.identityKeys $canon.configMap.neighborSelectors $canon.configMap.foreignPolicies) -}}
+{{- $faults = append $faults "canon.configMap: keys, selectors or policies are set without a name: set canon.configMap.name, or remove them, because the chart finds those of all other canons" -}}
 {{- end -}}
 
 {{- with $values.webhooks.podCondition -}}

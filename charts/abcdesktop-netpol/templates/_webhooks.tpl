@@ -51,11 +51,25 @@ placeholders, which are replaced here. A test compares the result with the outpu
 {{- $rules = append $rules $rule -}}
 {{- end -}}
 {{- end -}}
+{{- if and $canonKeys.foreign (eq "canonical-foreign-policies" (splitList "." $webhook.name | first)) -}}
+{{- /* The API server converts requests in other versions to that of the canon. */ -}}
+{{- $rule := first $rules -}}
+{{- $rules = list -}}
+{{- range $key := keys $canonKeys.foreign | sortAlpha -}}
+{{- $parts := splitList " " $key -}}
+{{- $rules = append $rules (merge (dict "apiGroups" (list (index $parts 0)) "resources" (list (index $parts 1)) "apiVersions" (list (index $parts 2))) $rule) -}}
+{{- end -}}
+{{- end -}}
 {{- $_ := set $webhook "rules" $rules -}}
 {{- if and $podCondition (eq "pods" (splitList "." $webhook.name | first)) -}}
 {{- $_ := set $webhook "matchConditions" (append $webhook.matchConditions (dict "name" "not-plainly-right" "expression" $podCondition)) -}}
 {{- end -}}
 {{- range $condition := $webhook.matchConditions -}}
+{{- if and $canonKeys.foreign (eq $condition.name "is-canonical") -}}
+{{- $_ := set $condition "expression" (include "netpol.canonicalForeign" (dict "foreign" $canonKeys.foreign "withVersion" false)) -}}
+{{- else if and $canonKeys.foreign (eq $condition.name "is-not-canonical") -}}
+{{- $_ := set $condition "expression" (include "netpol.canonicalForeign" (dict "foreign" $canonKeys.foreign "withVersion" true) | printf "!(%s)") -}}
+{{- end -}}
 {{- if eq $condition.name "neighbors-change" -}}
 {{- $_ := set $condition "expression" (include "netpol.neighborsChange" $canonKeys.neighbors) -}}
 {{- end -}}

@@ -3,6 +3,7 @@
 mod builtin;
 mod canons;
 mod documents;
+mod foreign;
 mod grants;
 mod identity;
 mod manifest;

@@ -7,7 +7,10 @@ const SPEC: &str = "{podSelector: {}}";
 #[test]
 fn another_kind_is_rejected() {
     let text = format!("{POLICIES}---\n{{apiVersion: v1, kind: Pod, metadata: {{name: p}}}}\n");
-    assert_eq!(problem(&text), "canon.yaml, document 3 (\"p\"), kind: must be NetworkPolicy or Grants");
+    assert_eq!(
+        problem(&text),
+        "canon.yaml, document 3 (\"p\"), kind: must be NetworkPolicy, Grants, or a kind of policies of another API; --foreign-kind adds such a kind"
+    );
 }
 
 #[test]
@@ -159,7 +162,11 @@ fn the_items_of_a_list_are_objects() {
             "canon.yaml, document 1 (NetworkPolicy \"c\"), items[1].spec.x: unknown field; the known fields are podSelector, policyTypes, ingress, egress",
         ]
     );
-    assert!(problem(&list(&format!("{},{}", items[0], list("")))).contains("items[1].kind: must be NetworkPolicy or Grants"));
+    assert!(
+        problem(&list(&format!("{},{}", items[0], list("")))).contains(
+            "items[1].kind: must be NetworkPolicy, Grants, or a kind of policies of another API; --foreign-kind adds such a kind"
+        )
+    );
     assert!(problem("{apiVersion: v1, kind: List, items: {}}").contains("items: must be a list, not a map"));
 }
 

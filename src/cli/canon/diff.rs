@@ -4,8 +4,9 @@ use std::io::Write as _;
 
 use super::report::Report;
 use super::text;
-use crate::canon::{Canon, Changes};
+use crate::canon::{Canon, Changes, Documents};
 use crate::cli::exit::{CommandResult, Failure, Status};
+use crate::cli::judge_args::KindArgs;
 use crate::cli::output::{Format, OutputArgs, Streams};
 use crate::verdict::Settings;
 
@@ -14,7 +15,8 @@ use crate::verdict::Settings;
 #[command(after_long_help = "\
 Policies and grants are compared by what they mean. What is only spelled differently
 is not a difference, nor is a policy or grant that has another name in B: it is a
-note. Each difference has a connection as a witness. \"would break\" means that only A
+note. Policies of other APIs are compared literally. Each other difference has a
+connection as a witness. \"would break\" means that only A
 allows the connection, \"opens\" that only B allows it. A difference that other policies
 of the canon make up for is neither. Where a difference says \"canonical\", it means A.
 
@@ -40,13 +42,19 @@ pub(super) struct Args {
     to: String,
 
     #[command(flatten)]
+    kinds: KindArgs,
+
+    #[command(flatten)]
     output: OutputArgs,
 }
 
 pub(super) fn run(args: &Args, streams: &mut Streams) -> CommandResult {
     // Any namespace: it replaces the one that a canon was written for, so that two canons can be compared.
     let namespaces = Settings::default().namespaces;
-    let load = |source: &str| Canon::load(source, &namespaces).map_err(Failure::input);
+    let load = |source: &str| {
+        let documents = Documents::read(source).map_err(Failure::input)?.with_kinds(&args.kinds.foreign_kinds);
+        Canon::from_documents(&documents, &namespaces).map_err(Failure::input)
+    };
     let (from, to) = (load(&args.from)?, load(&args.to)?);
     let changes = Changes::new(&from, &to, namespaces.first().map(String::as_str).unwrap_or_default());
     match args.output.output {

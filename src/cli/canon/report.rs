@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use super::effect::Effect;
-use crate::canon::{Canon, Changes, Grant, ImagePattern, IsolationChange, Kind, PodLabel};
+use crate::canon::{Canon, Changes, ForeignChange, Grant, ImagePattern, IsolationChange, Kind, PodLabel};
 use crate::policy::{Beyond, Direction, Witness};
 
 #[derive(Debug, Serialize)]
@@ -16,6 +16,8 @@ pub(super) struct Report<'c> {
     from: Side<'c>,
     to: Side<'c>,
     policies: Vec<Policy<'c>>,
+    /// Policies of other APIs.
+    foreign_policies: Vec<ForeignPolicy<'c>>,
     isolation: Vec<Isolation>,
     grants: Vec<GrantChange<'c>>,
     protected_labels: Vec<ProtectedLabel<'c>>,
@@ -41,6 +43,20 @@ struct Policy<'c> {
     breaks: Option<&'c Witness>,
     /// Whether the comparison ended before its limit on steps.
     proven: bool,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ForeignPolicy<'c> {
+    api_version: String,
+    kind: &'c str,
+    name: &'c str,
+    change: &'static str,
+    /// The first difference, as a sentence.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    difference: Option<&'c str>,
+    /// The differences between owner references and finalizers.
+    differences: Vec<Difference<'c>>,
 }
 
 #[derive(Debug, Serialize)]
@@ -142,11 +158,23 @@ impl<'c> Report<'c> {
             from: side(from),
             to: side(to),
             policies: policies.collect(),
+            foreign_policies: changes.foreign.iter().map(foreign).collect(),
             isolation: changes.isolation.iter().map(isolation).collect(),
             grants: grants.collect(),
             protected_labels: changes.protected.iter().map(|label| ProtectedLabel { key: label.key, change: word(label.kind) }).collect(),
             renamed: changes.renamed.iter().map(|renamed| Renamed { from: renamed.from, to: renamed.to }).collect(),
         }
+    }
+}
+
+fn foreign<'c>(change: &'c ForeignChange<'c>) -> ForeignPolicy<'c> {
+    ForeignPolicy {
+        api_version: change.resource.api_version(),
+        kind: &change.resource.kind,
+        name: change.name,
+        change: word(change.kind),
+        difference: change.difference.as_deref(),
+        differences: change.attachments.iter().map(difference).collect(),
     }
 }
 

@@ -14,6 +14,14 @@ pub(super) fn write(from: &Canon, to: &Canon, changes: &Changes<'_>, out: &mut d
         writeln!(out, "{NAME}{}{NAME:#}: NetworkPolicy \"{}\"", word(policy.kind), policy.name)?;
         write_policy(policy, out)?;
     }
+    for change in &changes.foreign {
+        let resource = change.resource;
+        writeln!(out, "{NAME}{}{NAME:#}: {} \"{}\" of {}", word(change.kind), resource.kind, change.name, resource.api_version())?;
+        if let Some(difference) = &change.difference {
+            writeln!(out, "    {difference}")?;
+        }
+        change.attachments.iter().try_for_each(|difference| write_difference(difference, out))?;
+    }
     for change in &changes.isolation {
         write_isolation(change, out)?;
     }
@@ -138,11 +146,12 @@ fn write_summary(from: &Canon, to: &Canon, changes: &Changes<'_>, out: &mut dyn 
             parts.push(words);
         }
     };
-    add(changes.policies.len(), format!("{}", Count(changes.policies.len(), "policy")));
+    let policies = changes.policies.len() + changes.foreign.len();
+    add(policies, format!("{}", Count(policies, "policy")));
     add(changes.grants.len(), format!("{}", Count(changes.grants.len(), "grant")));
     add(changes.protected.len(), format!("{}", Count(changes.protected.len(), "protected label")));
     add(changes.isolation.len(), "isolation".to_owned());
-    let all = [changes.policies.len(), changes.grants.len(), changes.protected.len(), changes.isolation.len()];
+    let all = [policies, changes.grants.len(), changes.protected.len(), changes.isolation.len()];
     let verb = if all.iter().sum::<usize>() == 1 { "differs" } else { "differ" };
     writeln!(out, "{BAD}not the same{BAD:#}: from {from} to {to}, {} {verb}", parts.join(", "))
 }

@@ -25,18 +25,18 @@ pub(super) fn accepting(canons: &[impl AsRef<str>]) -> String {
 }
 
 /// Returns the message about a missing policy.
-pub(super) fn of_missing(references: &[usize], guard: &Guard, namespace: &str, name: &str) -> String {
+pub(super) fn of_missing(references: &[usize], guard: &Guard, namespace: &str, kind: &str, name: &str) -> String {
     match cure(references, guard, namespace, &[name]) {
         Cure::All(restored) => {
             let commands = restored.iter().map(|Restored { canon, names }| restore::command(canon, namespace, names));
-            format!("NetworkPolicy \"{name}\" is missing. To create it: {}", commands.collect::<Vec<_>>().join("; "))
+            format!("{kind} \"{name}\" is missing. To create it: {}", commands.collect::<Vec<_>>().join("; "))
         }
         Cure::One(restored) => {
             let command = |Restored { canon, names }: &Restored<'_, '_>| {
                 format!("To create that of {}: {}", canon.source, restore::command_of(canon, namespace, names))
             };
             let commands: Vec<String> = restored.iter().map(command).collect();
-            format!("NetworkPolicy \"{name}\" is missing, and the accepted canons differ in it. {}", commands.join(". "))
+            format!("{kind} \"{name}\" is missing, and the accepted canons differ in it. {}", commands.join(". "))
         }
     }
 }
@@ -73,15 +73,24 @@ fn by_canon<'g, 'n>(guard: &'g Guard, preferred: &[&'g Canon], namespace: &str, 
 }
 
 fn has(canon: &Canon, namespace: &str, name: &str) -> bool {
-    canon.policies(namespace).is_some_and(|policies| policies.named(name).is_some())
+    canon.policies(namespace).is_some_and(|policies| policies.names().any(|known| known == name))
 }
 
 /// Returns whether neither canon has the policy, or both mean the same by it.
 fn agree(left: &Canon, right: &Canon, namespace: &str, name: &str) -> bool {
     let of = |canon| Canon::policies(canon, namespace).and_then(|policies| policies.named(name));
-    match (of(left), of(right)) {
+    let is_same = match (of(left), of(right)) {
         (None, None) => true,
         (Some(left), Some(right)) => compare(&left.policy, &right.policy) == Comparison::Same,
         _ => false,
-    }
+    };
+    is_same && agree_on_foreign(left, right, namespace, name) && agree_on_foreign(right, left, namespace, name)
+}
+
+/// Returns whether `right` has the same policies of other APIs with a name as `left`.
+fn agree_on_foreign(left: &Canon, right: &Canon, namespace: &str, name: &str) -> bool {
+    let of = |canon| Canon::policies(canon, namespace).into_iter().flat_map(|policies| &policies.foreign);
+    of(left)
+        .filter(|policy| policy.name == name)
+        .all(|ours| of(right).any(|theirs| theirs.name == name && theirs.resource == ours.resource && ours.difference_of(theirs).is_none()))
 }

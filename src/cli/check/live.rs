@@ -43,13 +43,10 @@ pub(super) fn raise_claims(manifest: &Manifest, findings: &mut [verdict::Finding
 /// Names the break-glass annotation of a policy: in a cluster as left over, because the user who set it was allowed to; in a
 /// file as a condition for the user who applies it, because a check has no user.
 pub(super) fn name_break_glass(manifest: &Manifest, namespace: &str, findings: &mut [verdict::Finding]) {
-    if !manifest.is_network_policy() {
-        return;
-    }
     for finding in findings.iter_mut().filter(|finding| finding.rule == Rule::BreakGlass) {
         finding.message = if is_live(manifest) {
             finding.severity = Severity::Warn;
-            restore::leftover_break_glass(namespace, &printable(manifest.name())).into()
+            restore::leftover_break_glass(&manifest.kind, &manifest.kubectl_resource(), namespace, &printable(manifest.name())).into()
         } else {
             let named = KindAndName(manifest);
             format!(

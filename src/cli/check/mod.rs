@@ -84,7 +84,7 @@ pub fn run(args: &Args, streams: &mut Streams) -> CommandResult {
     if args.files.is_empty() {
         return cluster::run(&args.cluster, args.output, &guard, streams);
     }
-    let manifests = manifests::read_manifests(input::read(&args.files, streams)?, &args.judge.registered.foreign_kinds)?;
+    let manifests = manifests::read_manifests(input::read(&args.files, streams)?, &args.judge.canon.kinds.foreign_kinds)?;
     let report = Report::new(&guard, &manifests, args.partial).map_err(Failure::internal)?;
     match args.output {
         Format::Json => {

@@ -1,18 +1,22 @@
 //! The findings of a check.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde::Serialize;
 
 use super::cures;
 use super::live::{self, LACKS_LABEL};
 use super::matching::Matching;
+use crate::canon;
 use crate::cli::manifests::created::{self, Requester};
 use crate::cli::manifests::display::KindAndName;
 use crate::cli::manifests::{Manifest, Place};
 use crate::cli::words::rule_name;
 use crate::policy::{Difference, Witness};
 use crate::verdict::{self, Guard, Rule, Severity};
+
+/// The API group of NetworkPolicies.
+const NETWORKING: &str = "networking.k8s.io";
 
 /// The rule for a canonical policy that is in no file. Only a check can find it.
 pub(super) const MISSING: &str = "policy-missing";
@@ -158,10 +162,6 @@ impl Object {
         Object { file: Some(file), document: Some(document), item, nested, kind, name, namespace: namespace.to_owned() }
     }
 
-    fn missing(name: &str, namespace: &str) -> Object {
-        Object::unlisted("NetworkPolicy.networking.k8s.io", name, namespace)
-    }
-
     fn of_namespace(name: &str) -> Object {
         Object::unlisted("Namespace", name, "")
     }
@@ -173,14 +173,17 @@ impl Object {
     }
 }
 
+/// The namespace, the API group, the resource and the name of a policy.
+type Key<'c> = (&'c str, &'c str, &'c str, &'c str);
+
 /// The state of a check.
 struct Checker<'c> {
     guard: &'c Guard,
     /// Which canon the policies of each guarded namespace match.
     matching: BTreeMap<&'c str, Matching<'c>>,
     report: Report,
-    /// The policies in the files by namespace and name: the first place of each, and whether it has findings.
-    seen: BTreeMap<(&'c str, &'c str), (&'c Place, bool)>,
+    /// The policies in the files by namespace, resource and name: the first place of each, and whether it has findings.
+    seen: BTreeMap<Key<'c>, (&'c Place, bool)>,
 }
 
 impl Report {
@@ -231,7 +234,7 @@ impl<'c> Checker<'c> {
         let namespaces: Vec<&'c str> = match manifest.namespace.as_deref() {
             _ if !manifest.resource.namespaced => vec![""],
             Some(stated) => vec![stated],
-            None if manifest.is_network_policy() => guarded().collect(),
+            None if manifest.is_network_policy() || self.is_canonical_foreign(manifest) => guarded().collect(),
             None => guarded().take(1).collect(),
         };
         let earlier = self.report.findings.len();
@@ -252,10 +255,9 @@ impl<'c> Checker<'c> {
                 live::lacks_labels(manifest, &judged, namespace).map(|message| Finding::denies(object.clone(), LACKS_LABEL, message));
             let mut findings: Vec<Finding> = judged.findings.into_iter().map(|finding| Finding::of(&object, finding)).collect();
             findings.extend(lacking);
-            if manifest.is_network_policy() {
-                is_canonical |=
-                    self.guard.canons.policies(namespace).is_some_and(|policies| policies.named(manifest.name()).next().is_some());
-                let key = (namespace, manifest.name());
+            if manifest.is_network_policy() || self.is_canonical_foreign(manifest) {
+                let key = (namespace, manifest.group.as_str(), manifest.resource.plural.as_str(), manifest.name());
+                is_canonical |= self.is_accepted(&key);
                 if let Some((first, _)) = self.seen.get(&key) {
                     let message = format!("{} is also in {first}: kubectl apply keeps the last one", KindAndName(manifest));
                     findings.push(Finding::denies(object, TWICE, message));
@@ -279,6 +281,22 @@ impl<'c> Checker<'c> {
             } += 1;
         }
         Ok(())
+    }
+
+    /// Returns whether an accepted canon has the policy.
+    fn is_accepted(&self, (namespace, group, resource, name): &Key<'_>) -> bool {
+        self.guard.canons.policies(namespace).is_some_and(|policies| {
+            let is_own = *group == NETWORKING && policies.named(name).next().is_some();
+            is_own || policies.foreign(group, resource, name).next().is_some()
+        })
+    }
+
+    /// Returns whether a manifest is a policy of another API that an accepted canon has.
+    fn is_canonical_foreign(&self, manifest: &Manifest) -> bool {
+        let resource = &manifest.resource.plural;
+        let mut namespaces = self.guard.canons.namespaces();
+        !manifest.is_network_policy()
+            && namespaces.any(|namespace| self.is_accepted(&(namespace, &manifest.group, resource, manifest.name())))
     }
 
     /// Returns the guard whose hints refer to the canon that most policies of the namespace match, if it is one canon.
@@ -313,35 +331,38 @@ impl<'c> Checker<'c> {
 
     /// Counts the policies and adds findings for missing ones.
     fn count(&mut self, partial: bool) {
-        let canonical: BTreeSet<(&str, &str)> = self
-            .guard
-            .canons
-            .first()
-            .namespaces
-            .iter()
-            .flat_map(|(namespace, policies)| policies.by_name.keys().map(move |name| (namespace.as_str(), name.as_str())))
-            .collect();
-        let is_accepted = |(namespace, name): &(&str, &str)| {
-            self.guard.canons.policies(namespace).is_some_and(|policies| policies.named(name).next().is_some())
-        };
+        let canonical: BTreeMap<Key<'_>, String> =
+            self.guard.canons.first().namespaces.iter().flat_map(|(namespace, policies)| keys_of(namespace, policies)).collect();
         let mut policies = std::mem::take(&mut self.report.policies);
         policies.canonical = canonical.len();
-        policies.extra = self.seen.keys().filter(|key| !is_accepted(key)).count();
-        for (namespace, name) in canonical {
-            match self.seen.get(&(namespace, name)) {
+        policies.extra = self.seen.keys().filter(|key| !self.is_accepted(key)).count();
+        for (key, kind) in canonical {
+            let (namespace, group, _, name) = key;
+            match self.seen.get(&key) {
                 Some((_, false)) => policies.same += 1,
                 Some((_, true)) => policies.drifted += 1,
                 None => {
                     policies.missing += 1;
                     if !partial {
-                        let message = cures::of_missing(self.report.references(namespace), self.guard, namespace, name);
-                        self.report.findings.push(Finding::denies(Object::missing(name, namespace), MISSING, message));
+                        let message = cures::of_missing(self.report.references(namespace), self.guard, namespace, &kind, name);
+                        let object = Object::unlisted(&format!("{kind}.{group}"), name, namespace);
+                        self.report.findings.push(Finding::denies(object, MISSING, message));
                     }
                 }
             }
         }
         self.report.policies = policies;
     }
+}
+
+/// Returns the canonical policies of a namespace with their kinds.
+fn keys_of<'c>(namespace: &'c str, policies: &'c canon::Policies) -> impl Iterator<Item = (Key<'c>, String)> {
+    let own =
+        policies.by_name.keys().map(move |name| ((namespace, NETWORKING, "networkpolicies", name.as_str()), "NetworkPolicy".to_owned()));
+    own.chain(policies.foreign.iter().map(move |policy| {
+        let resource = &policy.resource;
+        ((namespace, resource.group.as_str(), resource.resource.as_str(), policy.name.as_str()), resource.kind.clone())
+    }))
 }
 
 /// Returns the sentence about built-in canons that `number` of the policies in the files match.

@@ -1,7 +1,8 @@
 //! Maps kinds to resources: manifests state kinds, reviews state resources.
 
+use crate::canon::foreign_kinds::{Foreign, plural};
 use crate::verdict::Subject;
-use crate::verdict::foreign::{self, GivenKind};
+use crate::verdict::foreign::GivenKind;
 
 /// The resource that the API uses for a kind.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,19 +15,21 @@ pub struct Resource {
 }
 
 impl Resource {
-    /// Returns the resource of a kind. The plural follows the rule of the API; of the kinds that are evaluated,
-    /// only `multi-networkpolicies` has a dash that the rule does not give.
+    /// Returns the resource of a kind.
     ///
     /// The scope of a kind that a flag adds is that of the object: `is_in_namespace` states whether it has a namespace.
     pub fn of(group: &str, kind: &str, is_in_namespace: bool, given: &[GivenKind]) -> Resource {
-        let plural = plural(&kind.to_lowercase());
-        if let Some(known) = foreign::KINDS.iter().find(|known| known.group == group && known.resource.replace('-', "") == plural) {
-            let subject = Subject::ForeignPolicy(known);
-            return Resource { plural: known.resource.to_owned(), namespaced: known.namespaced, subject };
+        match Foreign::of(group, kind, given) {
+            Some(Foreign::Known(known)) => {
+                let subject = Subject::ForeignPolicy(known);
+                return Resource { plural: known.resource.to_owned(), namespaced: known.namespaced, subject };
+            }
+            Some(Foreign::Given(given)) => {
+                return Resource { plural: given.resource.clone(), namespaced: is_in_namespace, subject: Subject::GivenPolicy };
+            }
+            None => {}
         }
-        if let Some(given) = given.iter().find(|given| given.group == group && given.resource.replace('-', "") == plural) {
-            return Resource { plural: given.resource.clone(), namespaced: is_in_namespace, subject: Subject::GivenPolicy };
-        }
+        let plural = plural(kind);
         let (subject, _) = Subject::of(group, &plural, "");
         Resource { plural, namespaced: subject != Subject::Namespace, subject }
     }
@@ -42,19 +45,10 @@ impl Resource {
     }
 }
 
-fn plural(kind: &str) -> String {
-    if let Some(stem) = kind.strip_suffix('y').filter(|stem| !stem.ends_with(['a', 'e', 'o', 'u'])) {
-        format!("{stem}ies")
-    } else if ["s", "x", "ch", "sh"].iter().any(|ending| kind.ends_with(ending)) {
-        format!("{kind}es")
-    } else {
-        format!("{kind}s")
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::verdict::foreign;
 
     #[test]
     fn kinds_map_to_resources() {

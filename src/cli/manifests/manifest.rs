@@ -106,6 +106,11 @@ impl Manifest {
         if self.group.is_empty() { self.kind.clone() } else { format!("{}.{}", self.kind, self.group) }
     }
 
+    /// Returns the name by which kubectl finds the resource of a policy.
+    pub fn kubectl_resource(&self) -> String {
+        if self.is_network_policy() { "networkpolicy".to_owned() } else { format!("{}.{}", self.resource.plural, self.group) }
+    }
+
     /// Returns whether the object is a `NetworkPolicy`.
     pub fn is_network_policy(&self) -> bool {
         self.group == "networking.k8s.io" && self.kind == "NetworkPolicy"

@@ -20,6 +20,7 @@ use crate::cli::manifests::Manifest;
 use crate::cli::manifests::display::Count;
 use crate::cli::output::Streams;
 use crate::cluster::Chosen;
+use crate::verdict::foreign::GivenKind;
 
 /// The flags that say what is evaluated.
 #[derive(Debug, clap::Args)]
@@ -130,7 +131,7 @@ impl SourceArgs {
     /// Returns an error if the canon cannot be read or is not valid.
     pub(crate) fn canons(&self) -> Result<Canons, Failure> {
         let first: Vec<String> = self.canon.canons.iter().take(1).cloned().collect();
-        Canons::load(&first, &[self.own().to_owned()]).map_err(Failure::input)
+        Canons::load_with_kinds(&first, self.given_kinds(), &[self.own().to_owned()]).map_err(Failure::input)
     }
 
     /// Reads what is evaluated.
@@ -152,6 +153,11 @@ impl SourceArgs {
     /// Returns the first namespace.
     pub(super) fn own(&self) -> &str {
         self.canon.namespaces.first().map(String::as_str).unwrap_or_default()
+    }
+
+    /// Returns the kinds of policies of other APIs that a canon may have.
+    pub(super) fn given_kinds(&self) -> &[GivenKind] {
+        &self.canon.kinds.foreign_kinds
     }
 
     /// Rejects the flags that choose a cluster.

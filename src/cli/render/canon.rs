@@ -2,6 +2,7 @@
 
 use crate::canon::{DEFAULT, Documents, split_directions};
 use crate::cli::exit::{CommandResult, Failure, Status};
+use crate::cli::judge_args::KindArgs;
 use crate::cli::output::Streams;
 use crate::documents::reading;
 
@@ -27,10 +28,13 @@ pub(super) struct Args {
     /// the name, and the other one is NAME-egress.
     #[arg(long)]
     split_directions: bool,
+
+    #[command(flatten)]
+    kinds: KindArgs,
 }
 
 pub(super) fn run(args: &Args, streams: &mut Streams) -> CommandResult {
-    let documents = Documents::read(&args.canon).map_err(Failure::input)?;
+    let documents = Documents::read(&args.canon).map_err(Failure::input)?.with_kinds(&args.kinds.foreign_kinds);
     if args.split_directions {
         for object in split_directions(&documents).map_err(Failure::input)? {
             write!(streams.out, "---\n{}", reading::write(&object).map_err(Failure::internal)?)?;

@@ -76,7 +76,8 @@ pub(super) fn run(args: &Args, streams: &mut Streams) -> CommandResult {
         return Err(Failure::input(anyhow!("{SYSTEM} cannot be guarded: the servers need its pods to start")));
     }
     let sources = &args.judge.canon.canons;
-    let documents = sources.iter().map(|source| Documents::read(source)).collect::<Result<Vec<_>, _>>().map_err(Failure::input)?;
+    let read = |source: &String| Documents::read(source).map(|documents| documents.with_kinds(&args.judge.canon.kinds.foreign_kinds));
+    let documents = sources.iter().map(read).collect::<Result<Vec<_>, _>>().map_err(Failure::input)?;
     let canons = Canons::from_documents(&documents, guarded).map_err(Failure::input)?;
     if let Some(warning) = canons.warning() {
         streams.warn(&warning);
@@ -156,7 +157,7 @@ fn restrict_controller(manifest: &mut Value, args: &Args) {
         }
         Some("ClusterRole") => {
             let Some(rules) = manifest.get_mut("rules").and_then(Value::as_array_mut) else { return };
-            for GivenKind { group, resource } in &args.judge.registered.foreign_kinds {
+            for GivenKind { group, resource } in &args.judge.canon.kinds.foreign_kinds {
                 rules.push(json!({"apiGroups": [group], "resources": [resource], "verbs": ["list"]}));
             }
         }

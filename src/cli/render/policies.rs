@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::print::print;
 use super::suggest::similar;
-use crate::canon::Canon;
+use crate::canon::{Canon, Policies};
 use crate::cli::exit::{CommandResult, Failure};
 use crate::cli::judge_args::CanonArgs;
 use crate::cli::output::{OutputArgs, Streams};
@@ -45,9 +45,15 @@ pub(super) fn run(args: &Args, streams: &mut Streams) -> CommandResult {
     print(&manifests, args.output, streams)
 }
 
+/// Returns the names and manifests of the policies of a namespace, those of other APIs last.
+fn manifests_of(policies: &Policies) -> impl Iterator<Item = (&str, &Value)> {
+    let own = policies.by_name.iter().map(|(name, policy)| (name.as_str(), &policy.manifest));
+    own.chain(policies.foreign.iter().map(|policy| (policy.name.as_str(), &policy.manifest)))
+}
+
 /// Returns the manifests in the order of namespaces and names.
 fn manifests<'c>(canon: &'c Canon, namespaces: &[String], only: &[String]) -> Result<Vec<&'c Value>, Failure> {
-    let known: BTreeSet<&str> = canon.namespaces.values().flat_map(|policies| policies.by_name.keys()).map(String::as_str).collect();
+    let known: BTreeSet<&str> = canon.namespaces.values().flat_map(Policies::names).collect();
     if let Some(unknown) = only.iter().find(|name| !known.contains(name.as_str())) {
         let names = similar(unknown, known.iter().copied(), MAX_NAMES).join(", ");
         let hint = if names.is_empty() { String::new() } else { format!("; similar names: {names}") };
@@ -55,7 +61,7 @@ fn manifests<'c>(canon: &'c Canon, namespaces: &[String], only: &[String]) -> Re
     }
     // --namespace may repeat a namespace.
     let namespaces: BTreeSet<&str> = namespaces.iter().map(String::as_str).collect();
-    let policies = namespaces.iter().filter_map(|namespace| canon.policies(namespace)).flat_map(|policies| &policies.by_name);
-    let wanted = |name: &String| only.is_empty() || only.contains(name);
-    Ok(policies.filter(|(name, _)| wanted(name)).map(|(_, policy)| &policy.manifest).collect())
+    let policies = namespaces.iter().filter_map(|namespace| canon.policies(namespace)).flat_map(manifests_of);
+    let wanted = |name: &str| only.is_empty() || only.iter().any(|wanted| wanted == name);
+    Ok(policies.filter(|(name, _)| wanted(name)).map(|(_, manifest)| manifest).collect())
 }

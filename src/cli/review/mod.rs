@@ -74,7 +74,7 @@ pub fn run(args: &Args, streams: &mut Streams) -> CommandResult {
     let mut objects = Vec::new();
     for input in input::read(&args.files, streams)? {
         let name = input.name.clone();
-        match manifests::read(input, &args.judge.registered.foreign_kinds)? {
+        match manifests::read(input, &args.judge.canon.kinds.foreign_kinds)? {
             Contents::Reviews(bodies) => reviews.extend(bodies.into_iter().map(|body| (name.clone(), body))),
             Contents::Manifests(found) => objects.extend(found),
         }

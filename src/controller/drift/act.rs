@@ -28,8 +28,10 @@ impl Outcome {
 /// Writes one repair.
 pub(super) async fn act(cluster: &Cluster, action: &Action) -> Outcome {
     let result = match action {
-        Action::Create { namespace, name, manifest } => cluster.create(&object(Target::NetworkPolicy, namespace, name), manifest).await,
-        Action::Patch { target, namespace, name, operations } => cluster.patch(&object(*target, namespace, name), operations).await,
+        Action::Create { target, namespace, name, manifest } => cluster.create(&object(&Api::of(target), namespace, name), manifest).await,
+        Action::Patch { target, namespace, name, operations } => {
+            cluster.patch(&object(&Api::of(target), namespace, name), operations).await
+        }
     };
     match result {
         Ok(_) => Outcome::Done,
@@ -43,11 +45,26 @@ fn is_late(error: &CallError) -> bool {
     matches!(error.cause, CallCause::Conflict | CallCause::Missing)
 }
 
-fn object<'t>(target: Target, namespace: &'t str, name: &'t str) -> ObjectRef<'t> {
-    let (api, resource) = match target {
-        Target::NetworkPolicy => ("/apis/networking.k8s.io/v1", "networkpolicies"),
-        Target::Pod => ("/api/v1", "pods"),
-    };
-    // Messages about a pod could quote it, and its labels are secret.
-    ObjectRef { collection: Collection { api, namespace: Some(namespace), resource }, name, is_secret: target == Target::Pod }
+/// Where the API server serves the objects of a kind.
+struct Api {
+    path: String,
+    resource: String,
+    is_secret: bool,
+}
+
+impl Api {
+    fn of(target: &Target) -> Api {
+        let (path, resource) = match target {
+            Target::NetworkPolicy => ("/apis/networking.k8s.io/v1".to_owned(), "networkpolicies"),
+            Target::ForeignPolicy(foreign) => (format!("/apis/{}", foreign.api_version()), foreign.resource.as_str()),
+            Target::Pod => ("/api/v1".to_owned(), "pods"),
+        };
+        // Messages about a pod could quote it, and its labels are secret.
+        Api { path, resource: resource.to_owned(), is_secret: *target == Target::Pod }
+    }
+}
+
+fn object<'t>(api: &'t Api, namespace: &'t str, name: &'t str) -> ObjectRef<'t> {
+    let collection = Collection { api: &api.path, namespace: Some(namespace), resource: &api.resource };
+    ObjectRef { collection, name, is_secret: api.is_secret }
 }

@@ -25,7 +25,7 @@ type Found = [(Word, Word); 3];
 pub(super) const EVALUATED: [Section; 5] =
     [Section::Policies, Section::Pods, Section::Registration, Section::Neighbors, Section::ForeignPolicies];
 /// The kinds of objects that are repaired.
-pub(super) const KINDS: [Word; 2] = ["NetworkPolicy", "Pod"];
+pub(super) const KINDS: [Word; 3] = ["NetworkPolicy", "ForeignPolicy", "Pod"];
 /// How a repair can end.
 pub(super) const OUTCOMES: [Word; 3] = ["done", "late", "failed"];
 /// The results of a probe.

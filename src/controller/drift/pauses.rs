@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use crate::cluster::{Cluster, Collection, Form};
-use crate::drift::{Action, NamespaceObject, Plan};
+use crate::drift::{NamespaceObject, Plan};
 use crate::verdict::Guard;
 
 /// Returns whether the namespaces of the actions of a plan have the pauses that the plan saw. If they cannot be read, they have not.
@@ -12,10 +12,7 @@ pub(super) async fn are_seen(cluster: &Cluster, guard: &Guard, plan: &Plan, seen
     if guard.settings.break_glass_groups.is_empty() {
         return true;
     }
-    let of = |action: &'_ Action| match action {
-        Action::Create { namespace, .. } | Action::Patch { namespace, .. } => namespace.clone(),
-    };
-    let names: BTreeSet<String> = plan.actions.iter().map(of).collect();
+    let names: BTreeSet<&str> = plan.actions.iter().map(|action| action.object().1).collect();
     for name in names {
         let all = Collection { api: "/api/v1", namespace: None, resource: "namespaces" };
         let listed =
@@ -46,6 +43,7 @@ mod tests {
     use super::*;
     use crate::canon::Canons;
     use crate::cluster::fake::api_server;
+    use crate::drift::{Action, Target};
     use crate::verdict::Settings;
 
     fn namespace(annotations: &Value) -> Value {
@@ -56,7 +54,8 @@ mod tests {
     fn seen(groups: &[&str], status: &'static str, body: &Value) -> (bool, usize) {
         let settings = Settings { break_glass_groups: groups.iter().map(|group| (*group).to_owned()).collect(), ..Settings::default() };
         let guard = Guard::new(Arc::new(Canons::load(&["abcdesktop".to_owned()], &settings.namespaces).unwrap()), Arc::new(settings));
-        let action = Action::Create { namespace: "desk".to_owned(), name: "a".to_owned(), manifest: json!({}) };
+        let action =
+            Action::Create { target: Target::NetworkPolicy, namespace: "desk".to_owned(), name: "a".to_owned(), manifest: json!({}) };
         let plan = Plan { actions: vec![action], ..Plan::default() };
         let planned = [NamespaceObject::read(&namespace(&json!({}))), NamespaceObject::read(&json!({"metadata": {"name": "other"}}))];
         let (count, body) = (Arc::new(AtomicUsize::new(0)), body.to_string());

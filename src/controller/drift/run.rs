@@ -15,7 +15,7 @@ use super::page::Source;
 use super::report::{Line, Outcome as Reported, Reports};
 use super::status::Status;
 use super::stores::Shared;
-use super::tell::{Teller, Told, kind};
+use super::tell::{Teller, Told};
 use super::{DriftOptions, Mode, foreign, pauses, probe, watches};
 use crate::cluster::{CallCause, Cluster};
 use crate::controller::election::{Election, Leadership};
@@ -190,11 +190,12 @@ impl Conductor {
 
     async fn act(&self, action: &Action) {
         let outcome = act(&self.cluster, action).await;
-        let target = match action {
-            Action::Create { .. } => Target::NetworkPolicy,
-            Action::Patch { target, .. } => *target,
-        };
-        self.status.metrics().count_repair(kind(target), outcome.name());
+        let (target, _, _) = action.object();
+        self.status.metrics().count_repair(target.kind(), outcome.name());
+        if matches!(target, Target::ForeignPolicy(_)) {
+            // Without it, the same repair would be tried again and again until the next reading.
+            self.shared.relist();
+        }
         if let Outcome::Failed(error) = &outcome {
             tracing::debug!(cause = error.cause.name(), "a repair failed");
         }

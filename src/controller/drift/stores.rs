@@ -146,12 +146,19 @@ pub(super) struct Watch {
 pub(super) struct Shared {
     stores: Arc<Mutex<Stores>>,
     changed: Arc<Notify>,
+    /// Asks for the lists of foreign policies.
+    relist: Arc<Notify>,
     started: Instant,
 }
 
 impl Shared {
     pub(super) fn new(stores: Stores) -> Shared {
-        Shared { stores: Arc::new(Mutex::new(stores)), changed: Arc::new(Notify::new()), started: Instant::now() }
+        Shared {
+            stores: Arc::new(Mutex::new(stores)),
+            changed: Arc::new(Notify::new()),
+            relist: Arc::new(Notify::new()),
+            started: Instant::now(),
+        }
     }
 
     /// Returns the time since the start.
@@ -175,6 +182,16 @@ impl Shared {
     /// Wakes the loop.
     pub(super) fn wake(&self) {
         self.changed.notify_one();
+    }
+
+    /// Asks for the lists of foreign policies, which are read only now and then.
+    pub(super) fn relist(&self) {
+        self.relist.notify_one();
+    }
+
+    /// Waits until the lists of foreign policies are asked for.
+    pub(super) async fn asked(&self) {
+        self.relist.notified().await;
     }
 
     /// Waits until something changed.

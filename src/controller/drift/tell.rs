@@ -72,6 +72,7 @@ impl Teller {
             (_, "pause-ignored") => return,
             (_, "policy-missing" | "namespace-without-policies") => Reason::PolicyMissing,
             (Section::Policies, _) => Reason::DriftDetected,
+            (Section::ForeignPolicies, id) if id != "foreign-policy" => Reason::DriftDetected,
             (Section::Pods, _) => Reason::PodNotLabeled,
             (Section::Registration | Section::Certificate, _) => Reason::RegistrationWeakened,
             (Section::Probe, _) => Reason::ProbeFailed,
@@ -90,34 +91,32 @@ impl Teller {
         };
         let note = format!(
             "{} \"{}\" drifts again after {attempts} repairs, so it is not repaired until it has been without drift for 30 minutes: {by}",
-            kind(key.target),
+            kind_of(&key.target),
             key.name
         );
         tracing::warn!(namespace = key.namespace, name = key.name, "{note}");
         if is_leader {
-            let object = Object::new(kind(key.target), &key.namespace, &key.name);
+            let object = Object::new(&kind_of(&key.target), &key.namespace, &key.name);
             self.events.tell(Event { reason: Reason::RepairSuspended, regarding: self.regarding(&object), note });
         }
     }
 
     /// Tells how a repair ended.
     pub(super) fn repaired(&self, action: &Action, outcome: &Outcome) {
-        let (target, namespace, name) = match action {
-            Action::Create { namespace, name, .. } => (Target::NetworkPolicy, namespace, name),
-            Action::Patch { target, namespace, name, .. } => (*target, namespace, name),
-        };
-        let object = Object::new(kind(target), namespace, name);
+        let (target, namespace, name) = action.object();
+        let kind = kind_of(target);
+        let object = Object::new(&kind, namespace, name);
         let (reason, note) = match (outcome, action) {
             (Outcome::Late, _) => {
-                tracing::info!(namespace, name, "the {} changed before it was repaired", kind(target));
+                tracing::info!(namespace, name, "the {} changed before it was repaired", kind);
                 return;
             }
-            (Outcome::Failed(error), _) => (Reason::RepairFailed, format!("cannot repair {} \"{name}\": {error}", kind(target))),
-            (Outcome::Done, Action::Create { .. }) => (Reason::DriftRepaired, format!("created the canonical {} \"{name}\"", kind(target))),
-            (Outcome::Done, _) if target == Target::Pod => {
+            (Outcome::Failed(error), _) => (Reason::RepairFailed, format!("cannot repair {kind} \"{name}\": {error}")),
+            (Outcome::Done, Action::Create { .. }) => (Reason::DriftRepaired, format!("created the canonical {kind} \"{name}\"")),
+            (Outcome::Done, _) if *target == Target::Pod => {
                 (Reason::PodLabeled, format!("pod \"{name}\" has the labels that it is granted"))
             }
-            (Outcome::Done, _) => (Reason::DriftRepaired, format!("{} \"{name}\" means what the canon says again", kind(target))),
+            (Outcome::Done, _) => (Reason::DriftRepaired, format!("{kind} \"{name}\" means what the canon says again")),
         };
         if matches!(outcome, Outcome::Failed(_)) {
             tracing::warn!(namespace, name, "{note}");
@@ -142,7 +141,10 @@ impl Teller {
     }
 }
 
-/// Returns the kind of an object that is repaired.
-pub(super) fn kind(target: Target) -> &'static str {
-    target.kind()
+/// Returns the kind of an object that is repaired; of a policy of another API, the resource and group.
+fn kind_of(target: &Target) -> String {
+    match target {
+        Target::ForeignPolicy(resource) => resource.qualified(),
+        _ => target.kind().to_owned(),
+    }
 }

@@ -132,7 +132,12 @@ fn nothing_is_planned_for_what_could_not_be_read() {
         pods: BTreeMap::from([(NAMESPACE.to_owned(), Err(reason()))]),
         namespaces: Some(Err(reason())),
         registration: Some(Err(reason())),
-        foreign: vec![ForeignList { group: "cilium.io".to_owned(), resource: "a".to_owned(), objects: Err(reason()) }],
+        foreign: vec![ForeignList {
+            group: "cilium.io".to_owned(),
+            resource: "a".to_owned(),
+            namespace: String::new(),
+            objects: Err(reason()),
+        }],
         network: Some(Err(reason())),
     };
     let plan = plan(&snapshot, &guard(), Repair::default(), &Memory::default(), Duration::ZERO);
@@ -261,11 +266,12 @@ fn neighbor_labels_are_found_where_they_do_not_belong_and_missed_where_they_do()
 
 #[test]
 fn foreign_policies_are_reported_as_their_flag_says() {
-    let objects = || Ok(vec![ForeignObject { namespace: NAMESPACE.to_owned(), name: "x".to_owned() }]);
+    let objects = || Ok(vec![ForeignObject::read(&json!({"metadata": {"name": "x", "namespace": NAMESPACE}}), "ciliumnetworkpolicies")]);
     for (action, expected) in
         [(FlagAction::Allow, None), (FlagAction::Warn, Some(Severity::Warning)), (FlagAction::Deny, Some(Severity::Error))]
     {
-        let list = ForeignList { group: "cilium.io".to_owned(), resource: "ciliumnetworkpolicies".to_owned(), objects: objects() };
+        let (group, resource, namespace) = ("cilium.io".to_owned(), "ciliumnetworkpolicies".to_owned(), NAMESPACE.to_owned());
+        let list = ForeignList { group, resource, namespace, objects: objects() };
         let snapshot = Snapshot { foreign: vec![list], ..Snapshot::default() };
         let canons = Canons::load(&DEFAULT.map(str::to_owned), &[NAMESPACE.to_owned()]).unwrap();
         let guard = guard_of(canons, Settings { foreign_policies: action, ..Settings::default() });

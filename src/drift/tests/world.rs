@@ -107,7 +107,7 @@ impl World {
     pub(super) fn apply(&mut self, actions: &[Action]) {
         for action in actions {
             match action {
-                Action::Create { namespace, name, manifest } => {
+                Action::Create { namespace, name, manifest, .. } => {
                     assert_eq!(namespace, NAMESPACE);
                     assert!(self.policies.iter().all(|policy| policy["metadata"]["name"] != **name), "{name} exists");
                     self.create(manifest.clone());

@@ -15,6 +15,8 @@ struct Request<'v> {
     resource: &'v str,
     operation: &'v str,
     scope: &'v str,
+    /// `*`, or the version to which the API server converts the request.
+    version: &'v str,
 }
 
 /// Returns the requests of expected rules that no found rule matches, as text, each once.
@@ -38,10 +40,11 @@ fn requests(rule: &Value) -> impl Iterator<Item = Request<'_>> {
         Some("Cluster") => &["Cluster"],
         _ => &["Namespaced", "Cluster"],
     };
+    let version = strings(rule, "apiVersions").next().unwrap_or("*");
     strings(rule, "apiGroups").flat_map(move |group| {
         strings(rule, "resources").flat_map(move |resource| {
             strings(rule, "operations")
-                .flat_map(move |operation| scopes.iter().map(move |scope| Request { group, resource, operation, scope }))
+                .flat_map(move |operation| scopes.iter().map(move |scope| Request { group, resource, operation, scope, version }))
         })
     })
 }
@@ -50,10 +53,17 @@ fn matches(rule: &Value, request: Request<'_>) -> bool {
     let has = |field: &str, value: &str| strings(rule, field).any(|item| item == "*" || item == value);
     let scope = rule.get("scope").and_then(Value::as_str).unwrap_or("*");
     has("apiGroups", request.group)
-        && strings(rule, "apiVersions").any(|version| version == "*")
+        && converts(rule, request.version)
         && strings(rule, "resources").any(|pattern| is_resource(pattern, request.resource))
         && has("operations", request.operation)
         && (scope == "*" || scope == request.scope)
+}
+
+/// Returns whether a rule matches every version of a request and, if it is not `*`, leaves it in no other than the expected one: the API
+/// server converts a request only if its own version is not listed.
+fn converts(rule: &Value, version: &str) -> bool {
+    let mut versions = strings(rule, "apiVersions").peekable();
+    if version == "*" { versions.any(|found| found == "*") } else { versions.peek().is_some() && versions.all(|found| found == version) }
 }
 
 /// Returns whether a pattern of a rule, such as `pods`, `pods/*`, `*/status`, `*` or `*/*`, matches a resource or subresource.

@@ -7,6 +7,7 @@ use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Vis
 
 use super::fields::{self, DUPLICATE_KEY};
 use super::labels::Labels;
+use crate::documents::node::Node;
 use crate::verdict::annotations::{BREAK_GLASS, known};
 use crate::verdict::text::Text;
 
@@ -16,6 +17,28 @@ pub struct Annotations<'a> {
     known: Vec<(&'static str, Text<'a>)>,
     /// All annotations; empty unless a flag adds keys.
     all: Labels<'a>,
+}
+
+impl<'a> Annotations<'a> {
+    /// Returns the annotations of an object that was read as a whole, without those that a flag adds.
+    ///
+    /// # Errors
+    /// They are not a map, or the value of a known key is not a string.
+    pub(super) fn of(map: Option<&'a Node<'_>>) -> Result<Annotations<'a>, &'static str> {
+        const FIELD: &str = "metadata.annotations";
+        let fields = match map {
+            None => &[][..],
+            Some(Node::Object(fields)) => fields,
+            Some(_) => return Err(FIELD),
+        };
+        let mut annotations = Annotations::default();
+        for (key, value) in fields {
+            if let Some(key) = known(key) {
+                annotations.known.push((key, value.as_str().map(Text::from).ok_or(FIELD)?));
+            }
+        }
+        Ok(annotations)
+    }
 }
 
 impl Annotations<'_> {

@@ -56,6 +56,8 @@ pub enum Facts<'a> {
     DeletedPolicy(Option<DeletedPolicy<'a>>),
     /// A foreign policy as a whole.
     ForeignPolicy(Objects<Node<'a>>),
+    /// A foreign policy that is deleted; `None` if the request has no old object.
+    DeletedForeignPolicy(Option<DeletedPolicy<'a>>),
     /// A namespace.
     Namespace(Objects<Namespace<'a>>),
 }
@@ -71,7 +73,9 @@ impl Facts<'_> {
             }
             Facts::Workload(_, objects) => objects.either(|workload| (&workload.metadata.name, &workload.metadata.generate_name)),
             Facts::NetworkPolicy(objects) => objects.either(|policy| (&policy.metadata.name, &policy.metadata.generate_name)),
-            Facts::DeletedPolicy(policy) => policy.as_ref().map(|policy| (&policy.metadata.name, &policy.metadata.generate_name)),
+            Facts::DeletedPolicy(policy) | Facts::DeletedForeignPolicy(policy) => {
+                policy.as_ref().map(|policy| (&policy.metadata.name, &policy.metadata.generate_name))
+            }
             Facts::Namespace(objects) => objects.either(|namespace| (&namespace.metadata.name, &namespace.metadata.generate_name)),
         }
         .unzip();

@@ -47,6 +47,40 @@ pub struct PolicyMetadata<'a> {
     pub finalizers: Vec<Text<'a>>,
 }
 
+impl<'n> PolicyMetadata<'n> {
+    /// Returns the metadata of an object that was read as a whole.
+    ///
+    /// # Errors
+    /// The field that has the wrong type.
+    pub fn of(object: &'n Node<'_>) -> Result<PolicyMetadata<'n>, &'static str> {
+        let Some(metadata) = object.get("metadata") else { return Err("metadata") };
+        let texts = |node: &'n Node<'_>, field: &str, name| match node.get(field) {
+            None => Ok(Text::default()),
+            Some(Node::String(text)) => Ok(Text::from(&**text)),
+            Some(_) => Err(name),
+        };
+        let list = |field: &str, name| match metadata.get(field) {
+            None => Ok(&[][..]),
+            Some(Node::Array(items)) => Ok(&**items),
+            Some(_) => Err(name),
+        };
+        let owner = |owner: &'n Node<'_>| {
+            const FIELD: &str = "metadata.ownerReferences";
+            let Node::Object(_) = owner else { return Err(FIELD) };
+            let field = |field| texts(owner, field, FIELD);
+            Ok(OwnerReference { api_version: field("apiVersion")?, kind: field("kind")?, name: field("name")?, uid: field("uid")? })
+        };
+        let finalizer = |finalizer: &'n Node<'_>| finalizer.as_str().map(Text::from).ok_or("metadata.finalizers");
+        Ok(PolicyMetadata {
+            name: texts(metadata, "name", "metadata.name")?,
+            generate_name: texts(metadata, "generateName", "metadata.generateName")?,
+            annotations: Annotations::of(metadata.get("annotations"))?,
+            owner_references: list("ownerReferences", "metadata.ownerReferences")?.iter().map(owner).collect::<Result<_, _>>()?,
+            finalizers: list("finalizers", "metadata.finalizers")?.iter().map(finalizer).collect::<Result<_, _>>()?,
+        })
+    }
+}
+
 /// An owner reference, as far as it identifies the owner.
 #[derive(Debug, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(default, rename_all = "camelCase")]

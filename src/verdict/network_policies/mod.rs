@@ -4,23 +4,20 @@
 //! | file | content |
 //! |---|---|
 //! | `meaning` | compares a policy with the canon |
-//! | `attachments` | owner references and finalizers of a canonical policy |
-//! | `break_glass` | the break-glass annotation |
 //! | `probe` | the dry runs that test whether the webhook is called |
 //! | `sentences` | sentences about the meaning of a policy |
 
-pub(super) mod attachments;
-mod break_glass;
 mod meaning;
 mod probe;
 mod sentences;
 
+use super::attachments::{self, Listed};
+use super::break_glass::{self, BreakGlass};
 use super::ctx::Ctx;
+use super::deletion;
 use super::facts::{DeletedPolicy, NetworkPolicy, Objects, PolicyMetadata, Step};
-use super::finding::{Finding, Rule, Severity};
-use super::words::Named;
+use super::finding::Finding;
 use crate::canon::Accepted;
-use break_glass::BreakGlass;
 
 /// Judges a policy that is created or updated.
 pub(super) fn validate(ctx: Ctx<'_>, objects: &Objects<NetworkPolicy<'_>>) -> Vec<Finding> {
@@ -45,15 +42,14 @@ fn stored(ctx: Ctx<'_>, policies: Accepted<'_>, old: Option<&NetworkPolicy<'_>>,
     };
     if policies.named(named.name).next().is_some() {
         findings.extend(meaning::canonical(ctx, named, policies, old, new));
-        findings.extend(attachments::judge(ctx, named, policies, old.map(|old| &old.metadata), &new.metadata));
+        findings.extend(attachments::judge(ctx, named, &Listed::of(policies, named.name), old.map(|old| &old.metadata), &new.metadata));
     } else {
         findings.extend(meaning::extra(ctx, named, policies, old, new));
     }
     findings
 }
 
-/// Judges a policy that is deleted. A policy of the first canon is deleted only with its namespace. In a
-/// deletecollection only the old object has a name.
+/// Judges a policy that is deleted. In a deletecollection only the old object has a name.
 pub(super) fn deleted(ctx: Ctx<'_>, old: Option<&DeletedPolicy<'_>>) -> Vec<Finding> {
     let Some(policies) = ctx.policies() else { return Vec::new() };
     let unknown = PolicyMetadata::default();
@@ -63,25 +59,5 @@ pub(super) fn deleted(ctx: Ctx<'_>, old: Option<&DeletedPolicy<'_>>) -> Vec<Find
         return vec![Finding::missing("name")];
     }
     let Some(version) = policies.named(named.name).next() else { return Vec::new() };
-    if ctx.settings().namespace_controllers.iter().any(|user| ctx.request.user == **user) {
-        return Vec::new();
-    }
-    if let Some(finding) = break_glass::deleted(ctx, named, metadata.annotations.break_glass()) {
-        return vec![finding];
-    }
-    let first = ctx.canons().first();
-    if !std::ptr::eq(version.canon, first) {
-        let (only, first) = (ctx.guard.name_of(version.canon), ctx.guard.name_of(first));
-        let message = format!("{named} is deleted: {first}, the target, does not have it, only {only} does, so it may be missing");
-        return vec![Finding::new(Rule::OtherCanon, Severity::Warn, message)];
-    }
-    vec![Finding::new(Rule::PolicyDeleted, Severity::Deny, denied_deletion(ctx, named, policies, metadata))]
-}
-
-fn denied_deletion(ctx: Ctx<'_>, named: Named<'_>, policies: Accepted<'_>, metadata: &PolicyMetadata<'_>) -> String {
-    let owned = attachments::foreign_owners(policies, named.name, metadata)
-        .map(|owners| format!(". The garbage collector deletes it because of its owner {owners}. {}", attachments::cure(ctx, named)))
-        .unwrap_or_default();
-    let way = break_glass::way_to_delete(ctx, named).map(|way| format!(". {way}")).unwrap_or_default();
-    format!("{named} is canonical and can be deleted only with its namespace{owned}{way}")
+    deletion::judge(ctx, named, version.canon, &Listed::of(policies, named.name), metadata)
 }

@@ -79,7 +79,7 @@ pub(super) fn faulty_extra(named: Named<'_>, faults: &[Fault]) -> Sentence {
 /// Returns how the policy is restored. `differing` are the canons that may be meant instead.
 pub(super) fn restore(ctx: Ctx<'_>, named: Named<'_>, canon: &Canon, differing: &[&Canon]) -> String {
     let name = Plain(named.name).to_string();
-    restore::hint(ctx.guard, canon, differing, &ctx.request.namespace, &name)
+    restore::hint(ctx.guard, canon, differing, &ctx.request.namespace, named.kind, &name)
 }
 
 fn capitalized(sentence: &impl ToString) -> String {

@@ -1,5 +1,6 @@
 //! The protocol and the verdicts, without a server.
 
+mod canonical_foreign;
 mod canons;
 mod claims;
 mod faults;

@@ -74,7 +74,7 @@ fn an_invalid_combination_of_values_is_rejected_with_a_sentence() {
             vec!["canon.documents and canon.configMap.name are set"],
         ),
         (json!({"canon": {"configMap": {"name": "own"}}}), vec!["canon.configMap.identityKeys"]),
-        (json!({"canon": {"configMap": {"identityKeys": ["run"]}}}), vec!["keys or selectors are set without a name"]),
+        (json!({"canon": {"configMap": {"identityKeys": ["run"]}}}), vec!["keys, selectors or policies are set without a name"]),
         (json!({"canon": {"documents": {"c.yaml": "{"}}}), vec!["a document in c.yaml is not valid YAML"]),
         (json!({"certificates": {"mode": "secret"}}), vec!["certificates.secret.name", "certificates.secret.caBundle"]),
         (

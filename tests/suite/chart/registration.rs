@@ -76,10 +76,18 @@ fn reading(keys: &serde_json::Map<String, Value>) -> Value {
     let mut from = vec![serde_json::json!({"podSelector": {}})];
     let selectors = keys.get("neighborSelectors").and_then(Value::as_array).cloned().unwrap_or_default();
     from.extend(selectors.into_iter().map(|selector| serde_json::json!({"namespaceSelector": selector})));
-    serde_json::json!({
+    let foreign = strings(keys.get("foreignPolicies").unwrap_or(&Value::Null)).map(|policy| {
+        let parts: Vec<&str> = policy.split('/').collect();
+        let [group, version, plural, name] = parts[..] else { panic!("{policy}") };
+        let kind = format!("{}y", plural.strip_suffix("ies").unwrap());
+        serde_json::json!({"apiVersion": format!("{group}/{version}"), "kind": kind, "metadata": {"name": name}, "spec": {}})
+    });
+    let mut items = vec![serde_json::json!({
         "apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": {"name": "reads"},
         "spec": {"podSelector": {"matchLabels": labels("identityKeys")}, "ingress": [{"from": from}]},
-    })
+    })];
+    items.extend(foreign);
+    serde_json::json!({"apiVersion": "v1", "kind": "List", "items": items})
 }
 
 fn strings(list: &Value) -> impl Iterator<Item = &str> {
@@ -178,4 +186,25 @@ fn the_condition_of_a_canon_of_ones_own_is_a_value() {
         "verdicts": {"networkAnnotationKeys": ["example.org/pool"]},
     });
     assert!(assert_as_rendered(&values).contains("not-plainly-right"));
+}
+
+/// The controller may write policies of other APIs only if the canon has them, only in repair mode, and patch them only by name.
+#[test]
+fn a_repairing_controller_may_write_the_canonical_policies_of_other_apis() {
+    let rules = |mode: &str, policies: &[&str]| -> Vec<Value> {
+        let map = serde_json::json!({"name": "own", "identityKeys": ["run"], "foreignPolicies": policies});
+        let values = serde_json::json!({"controller": {"enabled": true, "mode": mode}, "canon": {"configMap": map}});
+        let objects = objects(&template(&values, &[]).expect("the chart"));
+        let is_role =
+            |object: &&Value| object["kind"] == "ClusterRole" && object["metadata"]["name"].as_str().unwrap().ends_with("-controller");
+        let role = objects.iter().find(is_role).expect("a role");
+        let is_foreign = |rule: &&Value| rule["apiGroups"][0] == "cilium.io" && rule["verbs"] != serde_json::json!(["list"]);
+        role["rules"].as_array().unwrap().iter().filter(is_foreign).cloned().collect()
+    };
+    let policies = ["cilium.io/v2/ciliumnetworkpolicies/crew", "cilium.io/v2/ciliumnetworkpolicies/admins"];
+    let rule = |verb: &str| serde_json::json!({"apiGroups": ["cilium.io"], "resources": ["ciliumnetworkpolicies"], "verbs": [verb]});
+    let mut patched = rule("patch");
+    patched["resourceNames"] = serde_json::json!(["admins", "crew"]);
+    assert_eq!(rules("repair", &policies), [rule("create"), patched]);
+    assert_eq!((rules("report", &policies), rules("repair", &[])), (vec![], vec![]));
 }

@@ -36,6 +36,18 @@ items:
       - podSelector: {matchLabels: {unused-key: x}}
 ";
 
+/// Policies of other APIs: of a kind whose plural has a dash, of a kind that a flag adds, and of one that has the name of another kind.
+pub(crate) const FOREIGN: &str = "\
+apiVersion: v1
+kind: List
+items:
+- {apiVersion: cilium.io/v2, kind: CiliumNetworkPolicy, metadata: {name: crew}, spec: {}}
+- {apiVersion: cilium.io/v2, kind: CiliumNetworkPolicy, metadata: {name: admins}, spec: {}}
+- {apiVersion: k8s.cni.cncf.io/v1beta1, kind: MultiNetworkPolicy, metadata: {name: lan}, spec: {}}
+- {apiVersion: crd.projectcalico.org/v1, kind: NetworkPolicy, metadata: {name: lan}, spec: {}}
+- {apiVersion: example.org/v1, kind: FlowPolicy, metadata: {name: flow}, spec: {}}
+";
+
 /// The grants of the canon, in another file. JSON is valid YAML.
 pub(crate) const GRANTS: &str = r#"{"apiVersion": "netpol.abcdesktop.io/v1alpha1", "kind": "Grants", "metadata": {"name": "own"},
  "grants": [{"name": "client", "podSelector": {"matchLabels": {"app": "c"}, "matchExpressions": [{"key": "old", "operator": "DoesNotExist"}]}, "labels": {"netpol/db": "true"},
@@ -95,7 +107,7 @@ pub(crate) fn sets() -> Vec<(&'static str, Value)> {
             "everything",
             json!({
                 "namespaces": ["a", "b", "c"],
-                "canon": {"name": "desktops", "documents": {"canon.yaml": CANON, "grants.json": GRANTS}},
+                "canon": {"name": "desktops", "documents": {"canon.yaml": CANON, "foreign.yaml": FOREIGN, "grants.json": GRANTS}},
                 "verdicts": {
                     "enforcement": "audit", "ungrantedLabels": "strip", "extraPolicies": "deny", "foreignPolicies": "deny",
                     "neighbors": "deny", "networkAnnotations": "allow", "hostNetwork": "warn", "workloads": "ignore",
@@ -154,7 +166,7 @@ pub(crate) fn sets() -> Vec<(&'static str, Value)> {
         (
             "an existing Secret",
             json!({"certificates": {"mode": "secret", "secret": {"name": "own-tls", "caBundle": bundle()}}, "serviceAccount": {"create": false, "name": "default"},
-                "verdicts": {"neighbors": "deny"}, "canon": {"configMap": {"name": "own-canon", "identityKeys": ["run", "type"], "neighborSelectors": [{"matchLabels": {"name": "kube-monitor"}}]}}}),
+                "verdicts": {"neighbors": "deny"}, "canon": {"configMap": {"name": "own-canon", "identityKeys": ["run", "type"], "neighborSelectors": [{"matchLabels": {"name": "kube-monitor"}}], "foreignPolicies": ["cilium.io/v2/ciliumnetworkpolicies/crew"]}}}),
         ),
         (
             "a minimum of objects",

@@ -7,10 +7,11 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 use super::harness::api::Call;
+use super::harness::crds::cilium;
 use super::harness::guard::create_namespace;
 use super::harness::plane::{free_ports, plane};
 use super::harness::scene::{create, path, pod};
-use super::neighbors::{cilium, foreign};
+use super::neighbors::foreign;
 use crate::support::command::{Ran, netpol};
 
 /// The kubeconfig of a cluster administrator.

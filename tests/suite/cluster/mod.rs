@@ -16,6 +16,7 @@ mod control_plane;
 mod deletion;
 mod drift;
 mod floods;
+mod foreign;
 pub(crate) mod harness;
 mod largest;
 mod meaning;

@@ -1,15 +1,15 @@
 //! Neighbor namespaces, and policies of other APIs.
 
-use std::sync::{Mutex, MutexGuard, Once, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use hyper::Method;
 use serde_json::{Value, json};
 
 use super::harness::act::{Act, ActResult, call, kubectl};
 use super::harness::api::Call;
-use super::harness::guard::{Guard, apply, create_namespace, scene, shared};
+use super::harness::crds::{cilium, install};
+use super::harness::guard::{Guard, create_namespace, scene, shared};
 use super::harness::plane::plane;
-use super::harness::wait::until;
 
 /// Labels of namespaces and some foreign policies are of cluster scope, so these tests run one at a time.
 fn alone() -> MutexGuard<'static, ()> {
@@ -162,32 +162,6 @@ fn a_new_neighbor_namespace_causes_a_warning() {
     }
 }
 
-/// Installs the policy kinds of Cilium.
-pub(super) fn cilium() {
-    static INSTALLED: Once = Once::new();
-    INSTALLED.call_once(|| {
-        install("cilium.io", "ciliumnetworkpolicies", "CiliumNetworkPolicy", "Namespaced");
-        install("cilium.io", "ciliumclusterwidenetworkpolicies", "CiliumClusterwideNetworkPolicy", "Cluster");
-        install("cilium.io", "ciliumendpoints", "CiliumEndpoint", "Namespaced");
-        install("cilium.io", "ciliumidentities", "CiliumIdentity", "Cluster");
-    });
-}
-
-/// Installs a kind with any content.
-fn install(group: &str, plural: &str, kind: &str, scope: &str) {
-    let schema = json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true});
-    let version = json!({"name": "v2", "served": true, "storage": true, "schema": {"openAPIV3Schema": schema}});
-    apply(&json!({
-        "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
-        "metadata": {"name": format!("{plural}.{group}")},
-        "spec": {
-            "group": group, "scope": scope, "versions": [version],
-            "names": {"plural": plural, "singular": kind.to_lowercase(), "kind": kind},
-        },
-    }));
-    until(&format!("{plural} are served"), || plane().api.get(&format!("/apis/{group}/v2/{plural}")).ok().then_some(()));
-}
-
 pub(super) fn foreign(kind: &str, name: &str) -> Value {
     json!({"apiVersion": "cilium.io/v2", "kind": kind, "metadata": {"name": name}, "spec": {"endpointSelector": {}, "egress": [{"toEntities": ["all"]}]}})
 }
@@ -282,7 +256,8 @@ fn a_network_annotation_of_a_guarded_namespace_is_denied_if_configured() {
 #[test]
 fn a_given_kind_is_denied_if_configured() {
     let _alone = alone();
-    install("example.org", "flowpolicies", "FlowPolicy", "Namespaced");
+    let any = json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true});
+    install("example.org", "flowpolicies", "FlowPolicy", "Namespaced", &["v2"], &any);
     let guard = Guard::registered("given-kind", &["--foreign-kind", "example.org/flowpolicies", "--foreign-policies", "deny"]);
     let policy = json!({"apiVersion": "example.org/v2", "kind": "FlowPolicy", "metadata": {"name": "open"}, "spec": {}});
     guard.scene().denied(&kubectl("create -f -").stdin(&policy), &["foreign-policies.validate.netpol.abcdesktop.io", "example.org"]);

@@ -75,7 +75,8 @@ fn side(source: &SourceArgs, name: &str, common: &[Manifest], streams: &mut Stre
     if name == LIVE {
         return Ok(Side { world: source.cluster(streams)?, canons: None });
     }
-    let canon = |name: &str| Canons::load(&[name.to_owned()], &[source.own().to_owned()]).map_err(Failure::input);
+    let canon =
+        |name: &str| Canons::load_with_kinds(&[name.to_owned()], source.given_kinds(), &[source.own().to_owned()]).map_err(Failure::input);
     if BUILT_IN.contains(&name) {
         let canons = canon(name)?;
         return Ok(Side { world: source.of_canon(&canons), canons: Some(canons) });

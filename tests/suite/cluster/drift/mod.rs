@@ -4,6 +4,7 @@ mod changes;
 mod corpus;
 mod faults;
 mod fights;
+mod foreign;
 mod leaders;
 mod page;
 mod pauses;

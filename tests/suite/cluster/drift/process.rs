@@ -59,7 +59,10 @@ impl Controller {
         let reaper = &plane().reaper;
         let kubeconfig = kubeconfig.display().to_string();
         let lease = format!("{system}/netpol-controller");
-        let mut args = vec!["controller", "--canon", canon, "--namespace", namespace, "--registration", namespace];
+        let mut args = vec!["controller", "--namespace", namespace, "--registration", namespace];
+        if !flags.contains(&"--canon") {
+            args.extend(["--canon", canon]);
+        }
         args.extend(["--lease", &lease, "--kubeconfig", &kubeconfig, "--admin-listen", "127.0.0.1:0", "--log-format", "json"]);
         args.extend(["--report-listen", "127.0.0.1:0"]);
         args.extend(flags);

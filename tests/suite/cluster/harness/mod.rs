@@ -8,6 +8,7 @@ pub(crate) mod api;
 pub(crate) mod assets;
 pub(crate) mod audit;
 pub(crate) mod cert_manager;
+pub(crate) mod crds;
 pub(crate) mod figures;
 pub(crate) mod forwarder;
 pub(crate) mod go;

@@ -2,11 +2,11 @@
 //! checks, with a warning and a record. The annotation counts only in the request that sets it, and for a deletion if its
 //! reason begins with `delete:`.
 
-use crate::verdict::annotations::BREAK_GLASS;
-use crate::verdict::ctx::Ctx;
-use crate::verdict::finding::{Finding, Rule, Severity};
-use crate::verdict::restore;
-use crate::verdict::words::{List, Named, Plain};
+use super::annotations::BREAK_GLASS;
+use super::ctx::Ctx;
+use super::finding::{Finding, Rule, Severity};
+use super::restore;
+use super::words::{List, Named, Plain};
 
 /// The effect of the annotation on a request.
 pub(super) enum BreakGlass {
@@ -22,7 +22,8 @@ pub(super) fn stored(ctx: Ctx<'_>, named: Named<'_>, before: Option<&str>, after
     match after {
         None => BreakGlass::NotUsed(None),
         Some(_) if after == before => {
-            let message = restore::leftover_break_glass(&ctx.request.namespace, &Plain(named.name).to_string());
+            let message =
+                restore::leftover_break_glass(named.kind, &ctx.kubectl_resource(), &ctx.request.namespace, &Plain(named.name).to_string());
             BreakGlass::NotUsed(Some(Finding::new(Rule::BreakGlass, Severity::Warn, message)))
         }
         Some(_) if !ctx.is_by_break_glass_member() => {
@@ -51,10 +52,10 @@ pub(super) fn deleted(ctx: Ctx<'_>, named: Named<'_>, reason: Option<&str>) -> O
 pub(super) fn way_to_delete(ctx: Ctx<'_>, named: Named<'_>) -> Option<String> {
     let groups = &ctx.settings().break_glass_groups;
     (!groups.is_empty()).then(|| {
-        let (namespace, name) = (Plain(&ctx.request.namespace), Plain(named.name));
+        let (namespace, resource, name) = (Plain(&ctx.request.namespace), ctx.kubectl_resource(), Plain(named.name));
         format!(
-            "A member of a break-glass group ({}) can delete it with a reason: kubectl -n {namespace} annotate networkpolicy {name} --overwrite \
-             {BREAK_GLASS}='{DELETE} REASON' && kubectl -n {namespace} delete networkpolicy {name}",
+            "A member of a break-glass group ({}) can delete it with a reason: kubectl -n {namespace} annotate {resource} {name} --overwrite \
+             {BREAK_GLASS}='{DELETE} REASON' && kubectl -n {namespace} delete {resource} {name}",
             List { items: groups.iter(), most: 4 }
         )
     })
