@@ -79,7 +79,7 @@ fn no_value_of_a_label_is_in_anything_that_is_said() {
         if mode == "repair" {
             event(name, "nginx-rights", "DriftRepaired");
             event(name, "memcached-permits", "DriftRepaired");
-            event(name, "planted-4", "PodLabeled");
+            event(name, "planted-5", "PodLabeled");
         }
         said.extend([controller.log(), controller.metrics(), controller.state(), reports(name)]);
     }
