@@ -83,7 +83,6 @@ fn follow(namespace: &str) {
     let others: Vec<String> =
         relay.seen(&[]).split_off(known).into_iter().map(|seen| seen.line).filter(|line| !line.contains("/leases/")).collect();
     let (memory, took) = (resident(controller.process.id()), start.elapsed());
-    println!("{memory} MiB; {} requests in {took:?} besides the Lease: {others:?}", others.len());
     note(
         "controller-size",
         json!({"pods": PODS, "policies": POLICIES, "resident_mib": memory, "requests": others.len(), "seconds": took.as_secs()}),

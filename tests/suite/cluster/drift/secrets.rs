@@ -36,14 +36,14 @@ fn planted(number: usize) -> Value {
     for key in ["access_token", "example.com/cookie", "name", "k8s-app"] {
         metadata["labels"][key] = json!(secret());
     }
-    if number % 3 == 0 {
+    if number.is_multiple_of(3) {
         metadata["labels"]["run"] = json!(secret());
     }
-    if number % 4 == 0 {
+    if number.is_multiple_of(4) {
         metadata["labels"][format!("netpol/unknown-{number}")] = json!(secret());
     }
     metadata["annotations"] = json!({"example.com/session": secret(), "netpol.abcdesktop.io/note": secret()});
-    planted["spec"]["hostNetwork"] = json!(number % 7 == 0);
+    planted["spec"]["hostNetwork"] = json!(number.is_multiple_of(7));
     planted
 }
 
