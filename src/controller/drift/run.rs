@@ -272,9 +272,7 @@ mod tests {
 
     #[test]
     fn a_task_that_panics_or_returns_ends_the_controller() {
-        async fn panics() {
-            panic!("a bug");
-        }
+        let panics = || async { panic!("a bug") };
         assert_eq!(ended(panics(), pending(), false), Ended::Broken);
         assert_eq!(ended(pending(), panics(), false), Ended::Broken);
         assert_eq!(ended(async {}, pending(), false), Ended::Broken);

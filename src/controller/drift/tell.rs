@@ -1,18 +1,39 @@
 //! Tells what changed since the plan before: in the log, and as events.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::act::Outcome;
 use super::events::{Event, Events, Reason, Regarding};
 use super::stores::Shared;
 use crate::drift::{Action, Finding, Object, Plan, Section, Severity, Suspended, Target};
 
+/// A section, an object in it, and what is wrong with it. There may be several sentences about that.
+type Kept = (Section, Object, &'static str);
+
 /// What is said only once.
 #[derive(Debug, Default)]
 pub(super) struct Told {
-    findings: BTreeMap<(Section, Object, &'static str), String>,
+    findings: BTreeMap<Kept, BTreeSet<String>>,
     suspended: BTreeMap<(String, String), u32>,
     not_evaluated: Vec<String>,
+}
+
+impl Told {
+    /// Remembers findings. Returns those with another sentence than before, and what is no longer wrong.
+    fn changed<'f>(&mut self, findings: &'f [Finding]) -> (Vec<&'f Finding>, Vec<Kept>) {
+        let mut found: BTreeMap<Kept, BTreeSet<String>> = BTreeMap::new();
+        let mut started = Vec::new();
+        for finding in findings {
+            let key = (finding.section, finding.object.clone(), finding.id);
+            if !self.findings.get(&key).is_some_and(|known| known.contains(&finding.message)) {
+                started.push(finding);
+            }
+            found.entry(key).or_default().insert(finding.message.clone());
+        }
+        let before = std::mem::replace(&mut self.findings, found);
+        let ended = before.into_keys().filter(|key| !self.findings.contains_key(key)).collect();
+        (started, ended)
+    }
 }
 
 /// Where it is told.
@@ -29,18 +50,13 @@ pub(super) struct Teller {
 impl Teller {
     /// Tells the findings that the plan before did not have, and those that ended.
     pub(super) fn tell(&self, told: &mut Told, plan: &Plan, is_leader: bool) {
-        let mut found = BTreeMap::new();
-        for finding in &plan.findings {
-            let key = (finding.section, finding.object.clone(), finding.id);
-            if told.findings.get(&key) != Some(&finding.message) {
-                self.found(finding, is_leader);
-            }
-            found.insert(key, finding.message.clone());
+        let (started, ended) = told.changed(&plan.findings);
+        for finding in started {
+            self.found(finding, is_leader);
         }
-        for ((_, object, id), _) in told.findings.iter().filter(|(key, _)| !found.contains_key(*key)) {
+        for (_, object, id) in ended {
             tracing::info!(id, kind = object.kind, namespace = object.namespace, name = object.name, "no longer found");
         }
-        told.findings = found;
         let reasons: Vec<String> =
             plan.not_evaluated.iter().map(|skipped| format!("{}: {}", skipped.section.name(), skipped.reason)).collect();
         for reason in reasons.iter().filter(|reason| !told.not_evaluated.contains(reason)) {
@@ -146,5 +162,27 @@ fn kind_of(target: &Target) -> String {
     match target {
         Target::ForeignPolicy(resource) => resource.qualified(),
         _ => target.kind().to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_sentence_is_told_once_although_several_are_about_one_object() {
+        let finding = |message: &str| {
+            let object = Object::new("ValidatingWebhookConfiguration", "", "netpol");
+            Finding::new(Section::Registration, Severity::Error, "registration-uncovered", object, message.to_owned())
+        };
+        let (pods, policies) = (finding("pods are not sent"), finding("policies are not sent"));
+        let mut told = Told::default();
+        let both = [pods.clone(), policies.clone()];
+        assert_eq!(told.changed(&both).0, [&pods, &policies]);
+        assert_eq!(told.changed(&both), (vec![], vec![]));
+        // One of them ends, and comes back.
+        assert_eq!(told.changed(&both[1..]), (vec![], vec![]));
+        assert_eq!(told.changed(&both).0, [&pods]);
+        assert_eq!(told.changed(&[]).1, [(Section::Registration, pods.object.clone(), pods.id)]);
     }
 }

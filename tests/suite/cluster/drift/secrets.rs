@@ -36,14 +36,14 @@ fn planted(number: usize) -> Value {
     for key in ["access_token", "example.com/cookie", "name", "k8s-app"] {
         metadata["labels"][key] = json!(secret());
     }
-    if number % 3 == 0 {
+    if number.is_multiple_of(3) {
         metadata["labels"]["run"] = json!(secret());
     }
-    if number % 4 == 0 {
+    if number.is_multiple_of(4) {
         metadata["labels"][format!("netpol/unknown-{number}")] = json!(secret());
     }
     metadata["annotations"] = json!({"example.com/session": secret(), "netpol.abcdesktop.io/note": secret()});
-    planted["spec"]["hostNetwork"] = json!(number % 7 == 0);
+    planted["spec"]["hostNetwork"] = json!(number.is_multiple_of(7));
     planted
 }
 
@@ -79,7 +79,7 @@ fn no_value_of_a_label_is_in_anything_that_is_said() {
         if mode == "repair" {
             event(name, "nginx-rights", "DriftRepaired");
             event(name, "memcached-permits", "DriftRepaired");
-            event(name, "planted-4", "PodLabeled");
+            event(name, "planted-5", "PodLabeled");
         }
         said.extend([controller.log(), controller.metrics(), controller.state(), reports(name)]);
     }
