@@ -11,6 +11,7 @@
 //! | `failure` | the causes of failures |
 //! | `kubeconfig`, `proxy` | the cluster that is configured, and the proxy to reach it |
 //! | `sentence` | errors of libraries as sentences |
+//! | `fake` | an API server for unit tests |
 
 mod backoff;
 mod client;

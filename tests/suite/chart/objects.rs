@@ -93,7 +93,11 @@ fn every_flag_of_serve_has_a_value() {
 }
 
 /// Flags of the controller without a value, and the reason.
-const NOT_OF_THE_CONTROLLER: [(&str, &str); 2] = [("--context", "a pod has no kubeconfig"), ("--kubeconfig", "a pod has no kubeconfig")];
+const NOT_OF_THE_CONTROLLER: [(&str, &str); 3] = [
+    ("--context", "a pod has no kubeconfig"),
+    ("--kubeconfig", "a pod has no kubeconfig"),
+    ("--report-listen", "kubectl port-forward reaches the default port, and nothing else can"),
+];
 
 /// The controller is on by default, and judges as the servers do.
 #[test]

@@ -63,7 +63,7 @@ fn a_sentence_ends_with_the_command_that_mends_it() {
     assert_eq!(
         sentences(&given, &several),
         [format!(
-            "each of the webhooks {names}, and 2 more of the ValidatingWebhookConfiguration \"guard\" does not cover the namespace \"desktops\"; {render}"
+            "each of the webhooks {names}, and 3 more of the ValidatingWebhookConfiguration \"guard\" does not cover the namespace \"desktops\"; {render}"
         )]
     );
     found[0].as_mut().unwrap()["metadata"]["annotations"] =
