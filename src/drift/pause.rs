@@ -1,5 +1,5 @@
 //! Pauses of repair. A member of a break-glass group sets the end of a pause in an annotation of a guarded namespace. Servers refuse
-//! the annotation of anybody else, but it may be older than they are: so a pause is never longer than a day, and always a finding.
+//! the annotation of other users, but it may be older than they are: so a pause is never longer than a day, and always a finding.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;

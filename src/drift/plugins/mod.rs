@@ -53,7 +53,7 @@ struct Found {
     confuses_directions: bool,
 }
 
-/// Returns the plugins that run, each once. Anybody may create a DaemonSet in a guarded namespace, so only others count.
+/// Returns the plugins that run, each once. Any user of a guarded namespace may create a DaemonSet there, so only others count.
 fn found(guard: &Guard, network: &Network) -> Vec<Found> {
     let counts = |daemon_set: &&DaemonSetObject| daemon_set.is_scheduled && guard.canons.policies(&daemon_set.namespace).is_none();
     let mut found: Vec<Found> = Vec::new();
