@@ -213,9 +213,12 @@ fn a_member_pauses_repair_until_the_pause_ends() {
     member(&ahead(seconds));
     drift(name);
     until("the repair waits", || (metric("netpol_repairs_paused") == Some(1.0)).then_some(()));
-    let page = controller.admin.get("/readyz").body;
-    let page = page.as_str().unwrap_or_default().to_owned();
-    assert!(page.contains(&format!("repair in namespace \"{name}\" is paused until 20")) && page.contains(": 1 object waits"), "{page}");
+    // The metric is set a moment before the page.
+    until("the page says so", || {
+        let page = controller.state();
+        let is_said = page.contains(&format!("repair in namespace \"{name}\" is paused until 20")) && page.contains(": 1 object waits");
+        is_said.then_some(())
+    });
     let note = event("pause-member-system", "netpol-controller", "RepairPaused");
     assert!(note.contains(name) && note.contains("is paused until"), "{note}");
     until("the finding says so", || controller.log().contains("; repair is paused until 20").then_some(()));
