@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 
 use super::claim_conditions::LimitTerms;
-use super::conditions::{Condition, literal, network_keys};
+use super::conditions::{Condition, literal, matches, network_keys};
 use super::selected::{Selected, one_identity};
 use crate::canon::{CAPABILITY_PREFIX, Canon, Canons, Grant};
 use crate::verdict::{Settings, annotations};
@@ -94,8 +94,9 @@ pub(super) fn not_plainly_right(canons: &Canons, settings: &Settings) -> Option<
 fn exclusive_sets<'c>(canons: impl Iterator<Item = &'c Canon>) -> Vec<Vec<&'c Grant>> {
     let sets = canons.map(|canon| canon.grants.iter().filter(|grant| !grant.shared).collect::<Vec<_>>());
     let described = sets.filter(|grants| !grants.is_empty()).map(|grants| {
-        let mut text: Vec<String> =
-            grants.iter().map(|grant| format!("{:?} {:?} {:?}", grant.selects, grant.labels, grant.limits)).collect();
+        // Not the text of the selector for messages, which leaves out most of a long list.
+        let whole = |grant: &&Grant| format!("{} {:?} {:?}", matches(&grant.selector, "labels"), grant.labels, grant.limits);
+        let mut text: Vec<String> = grants.iter().map(whole).collect();
         text.sort_unstable();
         (text, grants)
     });
@@ -202,6 +203,24 @@ mod tests {
             |names: [&str; 2]| pod_condition(&Canons::load(&names.map(str::to_owned), &["any".to_owned()]).unwrap(), &Settings::default());
         let condition = of(["abcdesktop", "abcdesktop-4.4"]).unwrap();
         assert_eq!(of(["abcdesktop-4.4", "abcdesktop"]).unwrap(), condition);
+    }
+
+    #[test]
+    fn canons_whose_selectors_differ_only_in_long_lists_are_two() {
+        let one = |last: &str| {
+            let values: Vec<String> = (0..50).map(|number| format!("r{number:02}")).chain([last.to_owned()]).collect();
+            let selector = json!({"matchExpressions": [{"key": "run", "operator": "In", "values": values}]});
+            let grant = json!({"name": "a", "podSelector": selector, "labels": {"netpol/x": "1"}});
+            let set =
+                json!({"apiVersion": "netpol.abcdesktop.io/v1alpha1", "kind": "Grants", "metadata": {"name": "own"}, "grants": [grant]});
+            canon(&set.to_string())
+        };
+        assert_eq!(one("x").grants[0].selects, one("y").grants[0].selects, "as text, they are equal");
+        let condition = pod_condition(&Canons::new(one("x"), vec![one("y")]).unwrap(), &Settings::default()).unwrap();
+        for entry in [r#""x": {"labels": {"netpol/x": "1"}, "is": {"identity "#, r#""y": {"labels": {"netpol/x": "1"}, "is": {"identity "#]
+        {
+            assert!(condition.contains(entry), "{condition}");
+        }
     }
 
     #[test]
