@@ -19,7 +19,7 @@ use super::tell::{Teller, Told};
 use super::{DriftOptions, Mode, foreign, pauses, probe, watches};
 use crate::cluster::{CallCause, Cluster};
 use crate::controller::election::{Election, Leadership};
-use crate::drift::{Action, Memory, Plan, Severity, Snapshot, Target, plan};
+use crate::drift::{Action, Memory, Plan, Severity, Target, plan};
 use crate::verdict::Guard;
 
 /// Changes that arrive within this time are planned together.
@@ -152,7 +152,7 @@ impl Conductor {
 
     /// Makes one plan, tells and acts. Returns whether something waits for a later plan, without a change.
     async fn step(&mut self, is_leader: bool) -> bool {
-        let snapshot = Snapshot { time: Some(Timestamp::now()), ..self.shared.lock().snapshot() };
+        let snapshot = self.shared.lock().snapshot();
         let mut planned = plan(&snapshot, &self.guard, self.options.repair, &self.memory, self.shared.now());
         let namespaces = snapshot.namespaces.and_then(Result::ok).unwrap_or_default();
         self.due = planned.due;

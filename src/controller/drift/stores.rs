@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
 use serde_json::Value;
 use tokio::sync::Notify;
 
@@ -74,7 +75,7 @@ pub(super) struct Stores {
 impl Stores {
     /// Returns a snapshot.
     pub(super) fn snapshot(&self) -> Snapshot {
-        let mut snapshot = Snapshot { namespaces: Some(all(&self.namespaces)), ..Snapshot::default() };
+        let mut snapshot = Snapshot { time: Some(Timestamp::now()), namespaces: Some(all(&self.namespaces)), ..Snapshot::default() };
         for (namespace, store) in &self.policies {
             snapshot.policies.insert(namespace.clone(), all(store));
         }

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::super::harness::act::{Act, call, kubectl};
-use super::super::harness::api::{Call, Reply};
+use super::super::harness::api::{Api, Call, Reply};
 use super::super::harness::guard::{Guard, apply, create_namespace};
 use super::super::harness::plane::plane;
 use super::super::harness::scene::{get, path};
@@ -219,6 +219,8 @@ fn a_member_pauses_repair_until_the_pause_ends() {
         let is_said = page.contains(&format!("repair in namespace \"{name}\" is paused until 20")) && page.contains(": 1 object waits");
         is_said.then_some(())
     });
+    let report = Api::plain(controller.report).get("/report.json").expect("a report").to_string();
+    assert!(report.contains("; repair is paused until 20") && !report.contains("it is known whether"), "{report}");
     let note = event("pause-member-system", "netpol-controller", "RepairPaused");
     assert!(note.contains(name) && note.contains("is paused until"), "{note}");
     until("the finding says so", || controller.log().contains("; repair is paused until 20").then_some(()));
