@@ -55,7 +55,7 @@ impl Action {
 }
 
 impl Target {
-    /// Returns the kind in sentences and metrics, which do not tell policies of other APIs apart.
+    /// Returns the kind in metrics, which do not tell policies of other APIs apart.
     pub fn kind(&self) -> &'static str {
         match self {
             Target::NetworkPolicy => "NetworkPolicy",
@@ -64,11 +64,11 @@ impl Target {
         }
     }
 
-    /// Returns the kind as the API names it.
-    pub fn api_kind(&self) -> &str {
+    /// Returns the kind of its object in findings, events and the log: of a policy of another API, the resource and group.
+    pub fn object_kind(&self) -> String {
         match self {
-            Target::ForeignPolicy(resource) => &resource.kind,
-            Target::NetworkPolicy | Target::Pod => self.kind(),
+            Target::ForeignPolicy(resource) => resource.qualified(),
+            Target::NetworkPolicy | Target::Pod => self.kind().to_owned(),
         }
     }
 }

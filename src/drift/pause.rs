@@ -110,7 +110,7 @@ impl Pauses {
         draft.wanted = due;
         for (namespace, why) in &self.held {
             let here = held.iter().filter(|it| it.key.namespace == *namespace);
-            let mut objects: BTreeSet<Object> = here.map(|it| Object::new(it.key.target.api_kind(), namespace, &it.key.name)).collect();
+            let mut objects: BTreeSet<Object> = here.map(|it| Object::new(&it.key.target.object_kind(), namespace, &it.key.name)).collect();
             if !objects.is_empty() {
                 // The finding about all policies of a namespace.
                 objects.insert(Object::new("Namespace", "", namespace));

@@ -107,12 +107,12 @@ impl Teller {
         };
         let note = format!(
             "{} \"{}\" drifts again after {attempts} repairs, so it is not repaired until it has been without drift for 30 minutes: {by}",
-            kind_of(&key.target),
+            key.target.object_kind(),
             key.name
         );
         tracing::warn!(namespace = key.namespace, name = key.name, "{note}");
         if is_leader {
-            let object = Object::new(&kind_of(&key.target), &key.namespace, &key.name);
+            let object = Object::new(&key.target.object_kind(), &key.namespace, &key.name);
             self.events.tell(Event { reason: Reason::RepairSuspended, regarding: self.regarding(&object), note });
         }
     }
@@ -120,7 +120,7 @@ impl Teller {
     /// Tells how a repair ended.
     pub(super) fn repaired(&self, action: &Action, outcome: &Outcome) {
         let (target, namespace, name) = action.object();
-        let kind = kind_of(target);
+        let kind = target.object_kind();
         let object = Object::new(&kind, namespace, name);
         let (reason, note) = match (outcome, action) {
             (Outcome::Late, _) => {
@@ -154,14 +154,6 @@ impl Teller {
         }
         let uid = self.shared.lock().uid(object).unwrap_or_default().to_owned();
         Regarding { api_version, kind, namespace: object.namespace.clone(), name: object.name.clone(), uid }
-    }
-}
-
-/// Returns the kind of an object that is repaired; of a policy of another API, the resource and group.
-fn kind_of(target: &Target) -> String {
-    match target {
-        Target::ForeignPolicy(resource) => resource.qualified(),
-        _ => target.kind().to_owned(),
     }
 }
 

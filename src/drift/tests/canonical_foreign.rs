@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::world::{NAMESPACE, guard_of};
 use crate::canon::{Canons, Documents};
-use crate::drift::{Action, ForeignList, ForeignObject, Memory, Plan, Repair, Section, Severity, Snapshot, Target, plan};
+use crate::drift::{Action, ForeignList, ForeignObject, Memory, NamespaceObject, Plan, Repair, Section, Severity, Snapshot, Target, plan};
 use crate::verdict::settings::Action as FlagAction;
 use crate::verdict::{Guard, Settings};
 
@@ -123,6 +123,22 @@ fn nothing_is_repaired_that_is_being_deleted_or_was_not_read() {
     unread.foreign[0] =
         ForeignList { group: String::new(), resource: String::new(), namespace: String::new(), ..unread.foreign[0].clone() };
     assert_eq!(planned_of(&unread, &guard).not_evaluated.len(), 1);
+}
+
+#[test]
+fn a_pause_of_the_namespace_holds_the_repair() {
+    let base = guard(FlagAction::Warn);
+    let settings = Settings { break_glass_groups: vec!["oncall".to_owned()], ..(*base.settings).clone() };
+    let guard = Guard { settings: std::sync::Arc::new(settings), ..base };
+    let paused = json!({"netpol.abcdesktop.io/repair-paused-until": "2026-11-28T09:00:00Z"});
+    let mut snapshot = snapshot(&[stored(policy("crew", 443))]);
+    snapshot.time = Some("2026-11-28T08:00:00Z".parse().unwrap());
+    snapshot.policies.insert(NAMESPACE.to_owned(), Err("not allowed".to_owned()));
+    snapshot.namespaces = Some(Ok(vec![NamespaceObject::read(&json!({"metadata": {"name": NAMESPACE, "annotations": paused}}))]));
+    let plan = planned_of(&snapshot, &guard);
+    assert_eq!((plan.actions.len(), plan.paused[0].objects), (0, 1));
+    let drift = plan.findings.iter().find(|finding| finding.id == "policy-drift").unwrap();
+    assert!(drift.message.ends_with("; repair is paused until 2026-11-28T09:00:00Z"), "{}", drift.message);
 }
 
 #[test]
