@@ -119,9 +119,7 @@ impl PolicyObject {
             content: json!({"metadata": metadata, "spec": object.get("spec").cloned().unwrap_or_default()}),
         }
     }
-}
 
-impl PolicyObject {
     /// Returns its spec.
     pub fn spec(&self) -> Option<&Value> {
         self.content.get("spec")
@@ -154,9 +152,7 @@ impl PodObject {
             labels: object.pointer("/metadata/labels").and_then(Value::as_object).cloned(),
         }
     }
-}
 
-impl PodObject {
     /// Returns its labels, which contain secrets.
     ///
     /// # Errors
@@ -173,9 +169,7 @@ impl NamespaceObject {
     pub fn labels(&self) -> BTreeMap<String, String> {
         self.labels.iter().filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned()))).collect()
     }
-}
 
-impl NamespaceObject {
     /// Reads a namespace of the API, or its metadata.
     pub fn read(object: &Value) -> NamespaceObject {
         NamespaceObject {

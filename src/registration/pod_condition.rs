@@ -2,7 +2,8 @@
 //!
 //! A pod is plainly right if an exclusive grant selects it, at most one of each canon, its labels under `netpol/` are
 //! exactly those that the selecting grants give, it keeps the limits of all of these grants, its requester may run pods as its
-//! account, and it has no host network, no network annotation and no mirror annotation. Then `/mutate` has nothing to add and `/validate` has no finding, whatever the flags of the server say.
+//! account, and it has no host network, no network annotation and no mirror annotation. Then `/mutate` has nothing to add and
+//! `/validate` has no finding, whatever the flags of the server say.
 //! Every other pod is sent, also one that would be allowed: the condition may only be stricter than the verdict.
 
 use std::collections::BTreeMap;

@@ -67,16 +67,16 @@ pub fn wanted(guard: &Guard, stage: Stage, request: &Request<'_>) -> Wanted {
         () if request.resource.is_empty() => FactKind::Missing("resource"),
         () if unguarded || !is_judged(guard, stage, subject, request) => FactKind::Nothing,
         () if namespaced && request.namespace.is_empty() => FactKind::Missing("namespace"),
-        // A patch changes only labels.
-        () if stage == Stage::Mutate => FactKind::PodMetadata,
-        () => of_subject(subject, request.operation),
+        () => of_subject(stage, subject, request.operation),
     };
     Wanted { facts, label, unguarded }
 }
 
-fn of_subject(subject: Subject, operation: Operation) -> FactKind {
+fn of_subject(stage: Stage, subject: Subject, operation: Operation) -> FactKind {
     match subject {
         Subject::Other => FactKind::Nothing,
+        // A patch changes only labels.
+        Subject::Pod if stage == Stage::Mutate => FactKind::PodMetadata,
         Subject::Pod | Subject::PodStatus | Subject::PodContainers => FactKind::Pod,
         Subject::Binding => FactKind::Binding,
         Subject::Workload(kind) => FactKind::Workload(kind),

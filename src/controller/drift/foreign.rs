@@ -1,6 +1,7 @@
 //! Lists the policies of other APIs: which of their kinds the API server has, and their objects.
 //!
-//! They are listed every minute, and after each repair, and not watched: most clusters have none of the kinds, and a watch for each would only cost.
+//! They are listed every minute, and after each repair, and not watched: most clusters have none of the kinds, and a watch for each
+//! would only cost.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

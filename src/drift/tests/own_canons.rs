@@ -191,7 +191,7 @@ fn a_writer_that_never_stops_causes_six_repairs_and_one_suspension() {
         (was_suspended, memory) = (is_suspended, plan.memory);
     }
     assert_eq!((repaired, suspensions), (vec![0, 2, 8, 26, 80, 242], 1));
-    // Somebody else restores it. After half an hour without drift, the next drift is repaired at once.
+    // Another client restores it. After half an hour without drift, the next drift is repaired at once.
     world.change("only", |policy| policy["spec"]["ingress"] = json!([]));
     let quiet = at(&world, &memory, TENTHS);
     assert!(quiet.suspended.is_empty() && quiet.actions.is_empty());

@@ -141,7 +141,7 @@ fn a_time_of_no_use_is_ignored_and_said() {
         assert!(value != "tomorrow" || !finding.message.contains("tomorrow"), "only a time is repeated");
         assert!(plan.findings.iter().all(|it| !it.message.contains(SAYS)));
     }
-    // The namespace of a guard without a break-glass group: whoever set the annotation was not allowed to.
+    // The namespace of a guard without a break-glass group: the user who set the annotation was not allowed to.
     let mut world = broken();
     pause(&mut world, &json!(LATER));
     let plan = planned(&world, &guard_with(&[], &[NAMESPACE]), NOW);

@@ -25,7 +25,7 @@ fn pod(namespace: &str, name: &str, outside: bool) -> Endpoint {
 fn page(live: Option<&Live>) -> (Value, String) {
     let canons = Canons::load(&["abcdesktop".to_owned()], &["desk".to_owned()]).unwrap();
     let policies = [
-        policy("desk", "own", &json!({"run": "nobody"})),
+        policy("desk", "own", &json!({"run": "nothing"})),
         policy("far", "near", &json!({"run": "b"})),
         policy("far", "idle", &json!({"run": "c"})),
     ];

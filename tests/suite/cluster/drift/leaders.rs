@@ -21,15 +21,21 @@ fn repaired(name: &str, policy: &str) {
     until(&format!("{policy} is repaired"), || (get(name, "networkpolicies", policy)["spec"]["egress"] != json!([{}])).then_some(()));
 }
 
-#[test]
-fn a_leader_that_was_suspended_writes_nothing_when_it_wakes() {
-    let name = "drift-suspended";
+/// Starts two controllers, each behind a relay of its own. The first one leads, and has repaired a policy.
+fn two(name: &'static str) -> (Guard, [Relay; 2], [Controller; 2]) {
     let guard = Guard::registered(name, &["--enforcement", "audit"]);
     guard.scene().given_policies("abcdesktop", &[]);
     let (relay, other) = (Relay::start(&plane().api), Relay::start(&plane().api));
-    let mut first = Controller::behind(&relay, "abcdesktop", name, &["--mode", "repair"]);
-    let mut second = Controller::with(&other.kubeconfig(None), "abcdesktop", name, name, &["--mode", "repair"]);
+    let first = Controller::behind(&relay, "abcdesktop", name, &["--mode", "repair"]);
+    let second = Controller::with(&other.kubeconfig(None), "abcdesktop", name, name, &["--mode", "repair"]);
     repaired(name, "memcached-permits");
+    (guard, [relay, other], [first, second])
+}
+
+#[test]
+fn a_leader_that_was_suspended_writes_nothing_when_it_wakes() {
+    let name = "drift-suspended";
+    let (guard, [relay, other], [mut first, mut second]) = two(name);
     assert_eq!((relay.writes().len(), other.writes().len()), (1, 0));
     first.process.signal("STOP");
     until("the second one leads", || second.leads().then_some(()));
@@ -54,12 +60,7 @@ fn a_leader_that_was_suspended_writes_nothing_when_it_wakes() {
 #[test]
 fn a_leader_that_is_cut_off_is_replaced_and_says_so() {
     let name = "drift-partition";
-    let guard = Guard::registered(name, &["--enforcement", "audit"]);
-    guard.scene().given_policies("abcdesktop", &[]);
-    let (relay, other) = (Relay::start(&plane().api), Relay::start(&plane().api));
-    let mut first = Controller::behind(&relay, "abcdesktop", name, &["--mode", "repair"]);
-    let mut second = Controller::with(&other.kubeconfig(None), "abcdesktop", name, name, &["--mode", "repair"]);
-    repaired(name, "memcached-permits");
+    let (guard, [relay, other], [mut first, mut second]) = two(name);
     let says = |controller: &Controller| controller.admin.get("/readyz").body.as_str().unwrap_or_default().to_owned();
     let is_cut_off = |controller: &Controller| says(controller).contains("the API server does not respond");
 
