@@ -101,21 +101,27 @@ impl<'c> LimitTerms<'c> {
         (!terms.is_empty()).then(|| terms.join(" && "))
     }
 
-    /// Returns the terms about the requester: one for each set of claims, and one for each account that may claim.
+    /// Returns the terms about the requester, one for each list of requesters: the requester is listed, or the pod has nothing that is
+    /// only for them.
     fn requester_terms(&self) -> Vec<String> {
+        let mut unclaimed: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        for (at, stated) in self.claims.iter().enumerate() {
+            unclaimed.entry(listed(stated)).or_default().insert(format!("!{}", has(&tag_of_claims(at))));
+        }
         let mut accounts: BTreeMap<&Account, BTreeSet<String>> = BTreeMap::new();
         for stated in &self.claims {
             for account in &stated.service_accounts {
                 accounts.entry(account).or_default().insert(listed(stated));
             }
         }
-        let of_claims = self.claims.iter().enumerate().map(|(at, stated)| format!("(!{} || {})", has(&tag_of_claims(at)), listed(stated)));
-        let of_accounts = accounts.iter().map(|(account, listed)| {
+        for (account, listed) in accounts {
             let elsewhere = account.namespace.as_ref().map(|namespace| format!("request.namespace != {} || ", literal(namespace)));
-            let listed: Vec<&str> = listed.iter().map(String::as_str).collect();
-            format!("({}{ACCOUNT} != {} || {})", elsewhere.unwrap_or_default(), literal(&account.name), listed.join(" || "))
-        });
-        of_claims.chain(of_accounts).collect()
+            let another = format!("({}{ACCOUNT} != {})", elsewhere.unwrap_or_default(), literal(&account.name));
+            unclaimed.entry(listed.into_iter().collect::<Vec<_>>().join(" || ")).or_default().insert(another);
+        }
+        // Most requesters are listed, so that the rest is seldom evaluated.
+        let term = |(listed, terms): (String, BTreeSet<String>)| format!("({listed} || ({}))", Vec::from_iter(terms).join(" && "));
+        unclaimed.into_iter().map(term).collect()
     }
 }
 
@@ -218,9 +224,9 @@ mod tests {
         let listed = r#"(request.userInfo.username in ["o\"b", "system:serviceaccount:" + request.namespace + ":s", "system:serviceaccount:n:t"] || (size(request.userInfo.?groups.orValue([])) <= 100 && request.userInfo.?groups.orValue([]).exists(group, group in ["ops"])))"#;
         for term in [
             r#"[{"w":["ReplicaSet"],"x":["Job","CronJob"]}[?request.userInfo.username].orValue([])].exists(kinds, "#.to_owned(),
-            format!(r#"((!selected.exists(each, "claims 0" in each.is) || {listed}) && "#),
-            format!(r#"(object.spec.?serviceAccountName.orValue("default") != "s" || {listed})"#),
-            format!(r#"(request.namespace != "n" || object.spec.?serviceAccountName.orValue("default") != "t" || {listed})"#),
+            format!(
+                r#"({listed} || (!selected.exists(each, "claims 0" in each.is) && (object.spec.?serviceAccountName.orValue("default") != "s") && (request.namespace != "n" || object.spec.?serviceAccountName.orValue("default") != "t")))"#
+            ),
             r#"(!selected.exists(each, "account 0" in each.is) || object.spec.?serviceAccountName.orValue("default") == "runner")"#
                 .to_owned(),
             r#"(!selected.exists(each, "images 0" in each.is) || ("#.to_owned(),

@@ -8,9 +8,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::conditions::{literal, matches};
 use crate::canon::Grant;
 
-/// The item of a selector that does not select the pod.
-const NOTHING: &str = r#"{"labels": {}, "is": {}}"#;
-
 /// What one or more grants with the same selector give to a pod.
 #[derive(Debug, Clone, Default)]
 struct Entry<'g> {
@@ -65,18 +62,17 @@ impl<'g> Selected<'g> {
         }
     }
 
-    /// Returns the list of what selects a pod with the labels `labels`: one item for each table and each other selector.
+    /// Returns the list of what selects a pod with the labels `labels`: at most one item for each table and each other selector.
     pub(super) fn expression(&self) -> String {
         let tables = self.tables.iter().flat_map(|(key, tables)| {
             tables.iter().map(move |table| {
                 let entries = map(table.iter().map(|(value, entry)| (*value, entry.expression())));
-                format!(r#"{entries}[?labels[?{}].orValue("")].orValue({NOTHING})"#, literal(key))
+                format!(r#"?{entries}[?labels[?{}].orValue("")]"#, literal(key))
             })
         });
-        let others = self
-            .others
-            .iter()
-            .flat_map(|(selects, entries)| entries.iter().map(move |entry| format!("({selects} ? {} : {NOTHING})", entry.expression())));
+        let others = self.others.iter().flat_map(|(selects, entries)| {
+            entries.iter().map(move |entry| format!("?({selects} ? optional.of({}) : optional.none())", entry.expression()))
+        });
         format!("[{}]", tables.chain(others).collect::<Vec<_>>().join(", "))
     }
 }
