@@ -10,6 +10,7 @@ use super::ctx::Ctx;
 use super::facts::{Owner, Pod};
 use super::finding::{Finding, Rule, Severity};
 use super::sentence::Sentence;
+use super::text::Text;
 use super::words::{EXISTING, List, Named, Plain, plural};
 use crate::canon::{Claims, Grant, Identity};
 
@@ -21,14 +22,24 @@ pub(super) fn created(ctx: Ctx<'_>, named: Named<'_>, pod: &Pod<'_>, identity: &
         findings.extend(requester(ctx, named, identity, pod.spec.account(), Doing::Creates));
     }
     findings.extend(account(named, identity, pod));
-    findings.extend(images(named, identity, pod.spec.images()));
+    match images(named, identity, pod) {
+        Ok(finding) => findings.extend(finding),
+        Err(field) => return vec![Finding::unreadable(field)],
+    }
     with_severity(findings, severity)
 }
 
 /// Judges an update of a pod that changes an image or adds a container. Its labels and its account do not change.
 pub(super) fn updated(ctx: Ctx<'_>, named: Named<'_>, old: &Pod<'_>, new: &Pod<'_>) -> Vec<Finding> {
     let Some(severity) = ctx.settings().claims.severity() else { return Vec::new() };
-    if old.spec.images().eq(new.spec.images()) {
+    if old.spec.runs_the_same(&new.spec) {
+        return Vec::new();
+    }
+    let (before, after) = match (old.spec.images(), new.spec.images()) {
+        (Ok(before), Ok(after)) => (before, after),
+        (Err(field), _) | (_, Err(field)) => return vec![Finding::unreadable(field)],
+    };
+    if before == after {
         return Vec::new();
     }
     let identity = ctx.canons().identify(&old.metadata.labels);
@@ -37,8 +48,9 @@ pub(super) fn updated(ctx: Ctx<'_>, named: Named<'_>, old: &Pod<'_>, new: &Pod<'
     if !is_for_workload(ctx, &old.metadata.owner_references) {
         findings.extend(requester(ctx, named, &identity, old.spec.account(), Doing::Changes));
     }
-    let before: BTreeSet<&str> = old.spec.images().collect();
-    findings.extend(images(named, &identity, new.spec.images().filter(|image| !before.contains(image))));
+    let before: BTreeSet<&str> = before.iter().map(|image| &**image).collect();
+    let added: Vec<Text<'_>> = after.into_iter().filter(|image| !before.contains(&**image)).collect();
+    findings.extend(refused_images(named, &identity, &added));
     with_severity(findings, severity)
 }
 
@@ -55,11 +67,14 @@ pub(super) fn template_changed(ctx: Ctx<'_>, named: Named<'_>, old: &Pod<'_>, ne
             }
         }
     }
-    let limits = |identity: &Identity<'_>, pod: &Pod<'_>| {
-        account(named, identity, pod).into_iter().chain(images(named, identity, pod.spec.images()))
+    let limits = |identity: &Identity<'_>, pod: &Pod<'_>| -> Result<Vec<Finding>, &'static str> {
+        Ok(account(named, identity, pod).into_iter().chain(images(named, identity, pod)?).collect())
     };
-    let existing: Vec<Finding> = limits(&before, old).collect();
-    let (kept, new): (Vec<Finding>, Vec<Finding>) = limits(&after, new).partition(|finding| existing.contains(finding));
+    let (existing, limits) = match (limits(&before, old), limits(&after, new)) {
+        (Ok(existing), Ok(limits)) => (existing, limits),
+        (Err(field), _) | (_, Err(field)) => return vec![Finding::unreadable(field)],
+    };
+    let (kept, new): (Vec<Finding>, Vec<Finding>) = limits.into_iter().partition(|finding| existing.contains(finding));
     findings.extend(new);
     let mut findings = with_severity(findings, severity);
     // The same problem as before: a rollout is not denied because of it.
@@ -185,15 +200,25 @@ fn account(named: Named<'_>, identity: &Identity<'_>, pod: &Pod<'_>) -> Option<F
 }
 
 /// Judges the images of a pod.
-fn images<'i>(named: Named<'_>, identity: &Identity<'_>, images: impl Iterator<Item = &'i str> + Clone) -> Option<Finding> {
+///
+/// # Errors
+/// The field that cannot be read.
+fn images(named: Named<'_>, identity: &Identity<'_>, pod: &Pod<'_>) -> Result<Option<Finding>, &'static str> {
+    if identity.grants().all(|grant| grant.limits.images.is_empty()) {
+        return Ok(None);
+    }
+    Ok(refused_images(named, identity, &pod.spec.images()?))
+}
+
+fn refused_images(named: Named<'_>, identity: &Identity<'_>, images: &[Text<'_>]) -> Option<Finding> {
     let is_allowed =
         |grant: &Grant, image: &str| grant.limits.images.is_empty() || grant.limits.images.iter().any(|pattern| pattern.matches(image));
-    let is_kept = |grant: &Grant| images.clone().all(|image| is_allowed(grant, image));
+    let is_kept = |grant: &Grant| images.iter().all(|image| is_allowed(grant, image));
     if identity.keeps(|grant| !grant.limits.images.is_empty(), is_kept) {
         return None;
     }
     let refusing = identity.grants().find(|grant| !is_kept(grant))?;
-    let refused: BTreeSet<&str> = images.filter(|image| !is_allowed(refusing, image)).collect();
+    let refused: BTreeSet<&str> = images.iter().map(|image| &**image).filter(|image| !is_allowed(refusing, image)).collect();
     let patterns = List { items: refusing.limits.images.iter(), most: 4 };
     let message = Sentence::listing(
         format_args!("{named} has image{} ", plural(refused.len())),

@@ -110,6 +110,11 @@ impl Finding {
     pub(super) fn missing(field: &str) -> Finding {
         Finding::fault(format!("cannot understand the request: it has no {field}"))
     }
+
+    /// Returns the finding that a field of a pod that its verdict reads does not have the expected structure.
+    pub(super) fn unreadable(field: &str) -> Finding {
+        Finding::fault(format!("cannot understand the request: {field} does not have the structure of that of a pod"))
+    }
 }
 
 impl Action {

@@ -1,5 +1,6 @@
 //! Pods and bindings.
 
+use json_skim::{Raw, Reader};
 use serde::Deserialize;
 
 use super::annotations::{Annotations, WithAnnotations};
@@ -66,14 +67,15 @@ pub struct PodSpec<'a> {
     /// The deprecated name of the same field. The API server sets both.
     #[serde(borrow, deserialize_with = "fields::value")]
     service_account: Text<'a>,
-    #[serde(borrow, deserialize_with = "fields::maps")]
-    containers: Vec<Container<'a>>,
-    #[serde(borrow, deserialize_with = "fields::maps")]
-    init_containers: Vec<Container<'a>>,
-    #[serde(borrow, deserialize_with = "fields::maps")]
-    ephemeral_containers: Vec<Container<'a>>,
-    #[serde(borrow, deserialize_with = "fields::maps")]
-    volumes: Vec<Volume<'a>>,
+    // The images, which most verdicts do not need, are read later.
+    #[serde(borrow)]
+    containers: Option<Raw<'a>>,
+    #[serde(borrow)]
+    init_containers: Option<Raw<'a>>,
+    #[serde(borrow)]
+    ephemeral_containers: Option<Raw<'a>>,
+    #[serde(borrow)]
+    volumes: Option<Raw<'a>>,
 }
 
 #[derive(Debug, Default, PartialEq, Deserialize)]
@@ -97,7 +99,7 @@ struct ImageVolume<'a> {
     reference: Text<'a>,
 }
 
-impl PodSpec<'_> {
+impl<'a> PodSpec<'a> {
     /// Returns the name of the service account as which the pod runs.
     pub fn account(&self) -> &str {
         let stated = [&self.service_account_name, &self.service_account].into_iter().find(|name| !name.is_empty());
@@ -105,11 +107,37 @@ impl PodSpec<'_> {
     }
 
     /// Returns the images of all containers and of image volumes, in order.
-    pub fn images(&self) -> impl Iterator<Item = &str> + Clone {
-        let containers = self.containers.iter().chain(&self.init_containers).chain(&self.ephemeral_containers);
-        let volumes = self.volumes.iter().filter_map(|volume| volume.image.as_ref());
-        containers.map(|container| &*container.image).chain(volumes.map(|image| &*image.reference))
+    ///
+    /// # Errors
+    /// The field that does not have the expected structure.
+    pub fn images(&self) -> Result<Vec<Text<'a>>, &'static str> {
+        let mut images = Vec::new();
+        let lists = [
+            ("spec.containers", self.containers),
+            ("spec.initContainers", self.init_containers),
+            ("spec.ephemeralContainers", self.ephemeral_containers),
+        ];
+        for (field, list) in lists {
+            images.extend(items::<Container<'_>>(list).ok_or(field)?.into_iter().map(|container| container.image));
+        }
+        let volumes = items::<Volume<'_>>(self.volumes).ok_or("spec.volumes")?;
+        images.extend(volumes.into_iter().filter_map(|volume| volume.image).map(|image| image.reference));
+        Ok(images)
     }
+
+    /// Returns whether two pods have the same containers and volumes, letter by letter.
+    pub fn runs_the_same(&self, other: &PodSpec<'_>) -> bool {
+        (self.containers, self.init_containers, self.ephemeral_containers, self.volumes)
+            == (other.containers, other.init_containers, other.ephemeral_containers, other.volumes)
+    }
+}
+
+/// Reads a list of structs; `None` if it is not one.
+fn items<'a, T: Deserialize<'a>>(list: Option<Raw<'a>>) -> Option<Vec<T>> {
+    let Some(raw) = list else { return Some(Vec::new()) };
+    let mut reader = Reader::of_raw(raw);
+    let quick = fields::maps(&mut reader).ok().filter(|_| reader.end().is_ok());
+    quick.or_else(|| fields::maps(&mut serde_json::Deserializer::from_str(raw.text())).ok())
 }
 
 /// A pod or binding of which only the metadata are read.

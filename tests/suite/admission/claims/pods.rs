@@ -117,6 +117,26 @@ fn a_service_account_that_may_claim_is_protected_without_an_identity() {
 }
 
 #[test]
+fn images_that_cannot_be_read_are_refused_if_the_grant_limits_them() {
+    let softened = guard(Settings { enforcement: Enforcement::Audit, ..Settings::default() });
+    for (field, value) in [
+        ("containers", json!({"0": {"image": "ghcr.io/x"}})),
+        ("containers", json!([{"name": "c", "image": ["ghcr.io/x"]}])),
+        ("initContainers", json!(["ghcr.io/x"])),
+        ("ephemeralContainers", json!("ghcr.io/x")),
+        ("volumes", json!([{"name": "v", "image": "ghcr.io/x"}])),
+    ] {
+        let with = |run: &str| alice(created(pod(json!({"run": run})))).set(&format!("/request/object/spec/{field}"), value.clone());
+        let answer = put(&softened, Stage::Validate, &with("mongodb-od"));
+        let message = format!("cannot understand the request: spec.{field} does not have the structure of that of a pod");
+        assert_eq!((answer.allowed, answer.message), (false, message));
+        passes(&deny(), &with("nginx-od"));
+        let (old, new) = (pod(json!({"run": "nginx-od"})), with("nginx-od").0["request"]["object"].clone());
+        assert!(!put(&softened, Stage::Validate, &alice(updated(old, new))).allowed, "{field}");
+    }
+}
+
+#[test]
 fn account_and_images_of_a_grant_hold_for_everybody() {
     let guard = deny();
     let mongodb = |image: &str| {
