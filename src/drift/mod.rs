@@ -16,6 +16,7 @@
 //! | `action` | the writes that repair an object |
 //! | `plan`, `draft` | the plan of a snapshot; the findings and repairs that it collects |
 //! | `policies`, `pods`, `registration`, `neighbors`, `foreign`, `plugins` | the sections of a plan |
+//! | `programs` | which service account and images pods have, and of which pods it is read |
 //! | `pause` | pauses of repair, which members of a break-glass group set on a namespace |
 //! | `canonical_foreign` | the canonical policies of other APIs |
 //! | `memory` | the repairs of each object: when the next one may be tried, and when they are suspended |
@@ -35,6 +36,7 @@ mod plugins;
 mod pods;
 mod policies;
 pub mod probe;
+mod programs;
 mod registration;
 mod snapshot;
 #[cfg(test)]
@@ -47,4 +49,5 @@ pub use objects::{ForeignObject, NamespaceObject, PodObject, PolicyObject, Write
 pub use pause::Paused;
 pub use plan::{Plan, plan};
 pub use plugins::{DaemonSetObject, K3sServer, Network, applying};
+pub use programs::{Program, judged_programs};
 pub use snapshot::{ForeignList, Pods, Read, Snapshot, Webhooks};

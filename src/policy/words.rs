@@ -5,7 +5,7 @@ use std::fmt::{self, Write as _};
 use super::addresses::Family;
 use super::ports::{NamedPort, OTHER_PROTOCOLS, PROTOCOLS, Ports, every_port};
 use super::ranges::RangeSet;
-use super::selector::{NAMESPACE_NAME_KEY, Selector};
+use super::selector::{NAMESPACE_NAME_KEY, Requirement, Selector};
 use super::traffic::PeerSet;
 use super::values::ValueSet;
 
@@ -31,6 +31,25 @@ impl fmt::Display for Selector {
             requirement(formatter, key, values)?;
         }
         Ok(())
+    }
+}
+
+impl Selector {
+    /// Returns the `labelSelector` of a request to the API server, in full; empty if everything matches. It may select more: no
+    /// `LabelSelector` accepts some values of a key and its absence, so such a key is left out.
+    pub fn query(&self) -> String {
+        let requirement = |(key, values): &Requirement| {
+            let listed = values.listed().iter().map(AsRef::as_ref).collect::<Vec<&str>>().join(",");
+            match (values.is_finite(), values.accepts_absence(), values.listed().is_empty()) {
+                (true, true, true) => Some(format!("!{key}")),
+                (true, true, false) => None,
+                (true, false, _) => Some(format!("{key} in ({listed})")),
+                (false, true, _) => Some(format!("{key} notin ({listed})")),
+                (false, false, true) => Some(key.to_string()),
+                (false, false, false) => Some(format!("{key},{key} notin ({listed})")),
+            }
+        };
+        self.entries().iter().filter_map(requirement).collect::<Vec<_>>().join(",")
     }
 }
 
