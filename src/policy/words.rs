@@ -158,3 +158,32 @@ pub(crate) fn ports(numbers: &RangeSet<u32>, names: &[NamedPort]) -> String {
 pub(crate) fn ports_of(rule: &Ports) -> String {
     ports(&rule.numbers, &rule.names)
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::documents::Node;
+
+    #[test]
+    fn a_query_is_the_selector_of_a_request_in_full() {
+        let query = |labels: serde_json::Value, expressions: &[(&str, &str, &[&str])]| {
+            let expression = |(key, operator, values): &(&str, &str, &[&str])| match values {
+                [] => json!({"key": key, "operator": operator}),
+                values => json!({"key": key, "operator": operator, "values": values}),
+            };
+            let expressions: Vec<_> = expressions.iter().map(expression).collect();
+            let selector = json!({"matchLabels": labels, "matchExpressions": expressions});
+            Selector::parse(&Node::from(&selector), "podSelector").unwrap().query()
+        };
+        assert_eq!(query(json!({}), &[]), "");
+        assert_eq!(query(json!({"b": "x", "a": ""}), &[]), "a in (),b in (x)");
+        assert_eq!(query(json!({}), &[("a", "In", &["", "x"]), ("b", "NotIn", &["x", "y"])]), "a in (,x),b notin (x,y)");
+        assert_eq!(query(json!({}), &[("a", "Exists", &[]), ("b", "DoesNotExist", &[])]), "a,!b");
+        assert_eq!(query(json!({}), &[("a", "Exists", &[]), ("a", "NotIn", &["x"])]), "a,a notin (x)");
+        let many: Vec<String> = (10..60).map(|number| number.to_string()).collect();
+        let listed: Vec<&str> = many.iter().map(String::as_str).collect();
+        assert_eq!(query(json!({}), &[("a", "In", &listed)]), format!("a in ({})", many.join(",")));
+    }
+}
