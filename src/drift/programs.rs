@@ -1,44 +1,12 @@
-//! What pods run: as which service account, and with which images. The metadata of a pod does not tell it, so it is read of the pods
-//! whose grants limit it, and of no other.
+//! The pods of which it is read what they run: those whose grants limit it, and no others.
 
 use std::collections::BTreeSet;
-
-use serde::Deserialize as _;
-use serde_json::{Value, json};
 
 use super::objects::PodObject;
 use super::snapshot::Pods;
 use crate::canon::Identity;
-use crate::documents::values::text;
 use crate::verdict::Guard;
-use crate::verdict::facts::PodSpec;
 use crate::verdict::settings::Action;
-
-/// What a pod runs.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Program {
-    /// The uid of the pod.
-    pub uid: String,
-    pub(super) account: String,
-    images: BTreeSet<String>,
-}
-
-impl Program {
-    /// Reads a pod of the API; `None` if it cannot be understood.
-    pub fn read(pod: &Value) -> Option<Program> {
-        let spec = PodSpec::deserialize(pod.get("spec")?).ok()?;
-        Some(Program {
-            uid: text(pod, "/metadata/uid")?.to_owned(),
-            account: spec.account().to_owned(),
-            images: spec.images().map(str::to_owned).collect(),
-        })
-    }
-
-    /// Returns containers with the same images.
-    pub(super) fn containers(&self) -> Vec<Value> {
-        self.images.iter().map(|image| json!({"image": image})).collect()
-    }
-}
 
 /// Returns the label selectors of the pods whose programs are judged, each once.
 pub fn judged_programs(guard: &Guard) -> BTreeSet<String> {

@@ -5,9 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::objects::{ForeignObject, NamespaceObject, PodObject, PolicyObject};
+use super::objects::{ForeignObject, NamespaceObject, PodObject, PolicyObject, Program};
 use super::plugins::Network;
-use super::programs::Program;
 
 /// A part of a cluster, or the sentence why it could not be read.
 pub type Read<T> = Result<T, String>;
