@@ -51,6 +51,13 @@ pub struct Account {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ImagePattern(String);
 
+impl Limits {
+    /// Returns whether they say what the pods run: their service account or their images.
+    pub fn limit_programs(&self) -> bool {
+        self.service_account.is_some() || !self.images.is_empty()
+    }
+}
+
 impl Claims {
     /// Returns whether a requester is listed. `namespace` is that of the pod.
     pub fn lists<'g>(&self, user: &str, mut groups: impl Iterator<Item = &'g str>, namespace: &str) -> bool {

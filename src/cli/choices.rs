@@ -60,7 +60,7 @@ choices!(Workloads {
 choices!(Section {
     Canon: "canon", "The accepted canons";
     Policies: "policies", "The NetworkPolicies of the guarded namespaces: missing, drifted, to be deleted, wider than the canon";
-    Pods: "pods", "The labels of their pods, and pods on the host network";
+    Pods: "pods", "The labels of their pods, pods on the host network, and the accounts and images that grants limit";
     Registration: "registration", "Whether both webhook configurations make the API server send what the servers judge";
     Certificate: "certificate", "Whether the certificate of the servers is valid, and trusted by every caBundle";
     Probe: "probe", "Whether the API server asks the webhook";

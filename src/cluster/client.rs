@@ -51,6 +51,33 @@ pub enum Form {
     Metadata,
 }
 
+/// Which objects of a collection are read. Without selectors, all of them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Selectors {
+    /// A field selector, or empty.
+    pub fields: String,
+    /// A label selector, or empty.
+    pub labels: String,
+}
+
+impl Selectors {
+    /// Returns the objects that a field selector selects.
+    pub fn fields(selector: &str) -> Selectors {
+        Selectors { fields: selector.to_owned(), labels: String::new() }
+    }
+
+    /// Returns those of them that a label selector selects, too.
+    #[must_use]
+    pub fn labels(self, selector: &str) -> Selectors {
+        Selectors { labels: selector.to_owned(), ..self }
+    }
+
+    /// Returns the parameters of a request: none that is empty.
+    pub(super) fn parameters(&self) -> [Option<String>; 2] {
+        [&self.fields, &self.labels].map(|selector| Some(selector.clone()).filter(|selector| !selector.is_empty()))
+    }
+}
+
 /// The response to a request that may fail on purpose.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Response {
@@ -110,7 +137,7 @@ impl Cluster {
     }
 
     /// Reads a collection in chunks of 500 objects. `read` returns what is kept of an object, so that a large collection is never in
-    /// memory as a whole. `selector` is a field selector, or empty. Returns what was kept, and the resource version of the collection.
+    /// memory as a whole. Returns what was kept, and the resource version of the collection.
     ///
     /// If the API server forgets the version of the list before the last chunk, the list is read once more from its start.
     ///
@@ -120,11 +147,11 @@ impl Cluster {
         &self,
         collection: &Collection<'_>,
         form: Form,
-        selector: &str,
+        selectors: &Selectors,
         read: impl Fn(Value) -> Option<T>,
     ) -> Result<(Vec<T>, String), CallError> {
-        match self.list_once(collection, form, selector, &read).await {
-            Err(error) if error.cause == CallCause::Expired => self.list_once(collection, form, selector, &read).await,
+        match self.list_once(collection, form, selectors, &read).await {
+            Err(error) if error.cause == CallCause::Expired => self.list_once(collection, form, selectors, &read).await,
             other => other,
         }
     }
@@ -133,12 +160,12 @@ impl Cluster {
         &self,
         collection: &Collection<'_>,
         form: Form,
-        selector: &str,
+        selectors: &Selectors,
         read: &impl Fn(Value) -> Option<T>,
     ) -> Result<(Vec<T>, String), CallError> {
         let request = api::Request::new(collection.path());
-        let mut wanted = ListParams { limit: Some(CHUNK), field_selector: Some(selector.to_owned()), ..ListParams::default() };
-        wanted.field_selector = wanted.field_selector.filter(|selector| !selector.is_empty());
+        let [field_selector, label_selector] = selectors.parameters();
+        let mut wanted = ListParams { limit: Some(CHUNK), field_selector, label_selector, ..ListParams::default() };
         let mut kept = Vec::new();
         loop {
             let next = match form {

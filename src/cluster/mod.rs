@@ -25,7 +25,7 @@ mod sentence;
 mod watch;
 
 pub use backoff::{backoff, jittered};
-pub use client::{Cluster, Form, Response};
+pub use client::{Cluster, Form, Response, Selectors};
 pub use failure::{CallCause, CallError, evaluated};
 pub use kubeconfig::Chosen;
 pub use reference::{Collection, ObjectRef};

@@ -12,7 +12,7 @@ use serde_json::Value;
 use tokio::time::{sleep, timeout};
 
 use super::backoff::{backoff, jittered};
-use super::client::{Cluster, Form};
+use super::client::{Cluster, Form, Selectors};
 use super::failure::{CallCause, CallError};
 use super::reference::Collection;
 use super::sentence::with_sources;
@@ -40,8 +40,8 @@ pub struct Followed {
     pub resource: String,
     /// What is read of each object.
     pub form: Form,
-    /// A field selector, or empty.
-    pub selector: String,
+    /// Which objects are followed.
+    pub selectors: Selectors,
 }
 
 /// News of a collection.
@@ -85,7 +85,7 @@ impl Cluster {
             let started = Instant::now();
             let is_watch = version.is_some();
             let result = match &mut version {
-                None => self.list(&followed.collection(), followed.form, &followed.selector, &read).await.map(|(all, listed)| {
+                None => self.list(&followed.collection(), followed.form, &followed.selectors, &read).await.map(|(all, listed)| {
                     tell(News::All(all));
                     version = Some(listed);
                     Done::Listed
@@ -122,8 +122,10 @@ impl Cluster {
         let collection = followed.collection();
         let failed = |status: &Status| collection.error("watch", status);
         let lifetime = jittered(LIFETIME);
+        let [field_selector, label_selector] = followed.selectors.parameters();
         let wanted = WatchParams {
-            field_selector: Some(followed.selector.clone()).filter(|selector| !selector.is_empty()),
+            field_selector,
+            label_selector,
             timeout: u32::try_from(lifetime.as_secs()).ok(),
             bookmarks: true,
             ..WatchParams::default()

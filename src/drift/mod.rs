@@ -16,6 +16,7 @@
 //! | `action` | the writes that repair an object |
 //! | `plan`, `draft` | the plan of a snapshot; the findings and repairs that it collects |
 //! | `policies`, `pods`, `registration`, `neighbors`, `foreign`, `plugins` | the sections of a plan |
+//! | `programs` | the pods of which it is read what they run |
 //! | `pause` | pauses of repair, which members of a break-glass group set on a namespace |
 //! | `canonical_foreign` | the canonical policies of other APIs |
 //! | `memory` | the repairs of each object: when the next one may be tried, and when they are suspended |
@@ -35,6 +36,7 @@ mod plugins;
 mod pods;
 mod policies;
 pub mod probe;
+mod programs;
 mod registration;
 mod snapshot;
 #[cfg(test)]
@@ -43,8 +45,9 @@ mod tests;
 pub use action::{Action, FIELD_MANAGER, Target};
 pub use finding::{Finding, NotEvaluated, Object, Section, Severity};
 pub use memory::{Key, Memory, Repair, Suspended};
-pub use objects::{ForeignObject, NamespaceObject, PodObject, PolicyObject, Writer};
+pub use objects::{ForeignObject, NamespaceObject, PodObject, PolicyObject, Program, Writer};
 pub use pause::Paused;
 pub use plan::{Plan, plan};
 pub use plugins::{DaemonSetObject, K3sServer, Network, applying};
+pub use programs::judged_programs;
 pub use snapshot::{ForeignList, Pods, Read, Snapshot, Webhooks};

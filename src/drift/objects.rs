@@ -1,13 +1,15 @@
 //! The objects of a snapshot: the parts that a plan reads. Their `Debug` output has no label, because labels contain secrets.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use serde::Deserialize as _;
 use serde_json::{Map, Value, json};
 
 use crate::canon::foreign_kinds::{CONTENT_ANNOTATIONS, is_selected_by_label};
 use crate::documents::values::{map, text};
 use crate::verdict::annotations::{BREAK_GLASS, MIRROR, REPAIR_PAUSED};
+use crate::verdict::facts::PodSpec;
 
 /// A `NetworkPolicy`.
 #[derive(Clone, PartialEq)]
@@ -52,6 +54,16 @@ pub struct PodObject {
     pub is_mirror: bool,
     /// Its labels; `None` if it has no label map.
     pub(super) labels: Option<Map<String, Value>>,
+}
+
+/// What a pod runs, which its metadata does not tell.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Program {
+    /// The uid of the pod.
+    pub uid: String,
+    /// The service account.
+    pub(super) account: String,
+    images: BTreeSet<String>,
 }
 
 /// A namespace.
@@ -161,6 +173,23 @@ impl PodObject {
         let label = |(key, value): (&String, &Value)| Some((key.clone(), value.as_str()?.to_owned()));
         let labels: Option<_> = self.labels.iter().flatten().map(label).collect();
         labels.ok_or_else(|| format!("pod \"{}\" has labels that cannot be read", self.name))
+    }
+}
+
+impl Program {
+    /// Reads a pod of the API; `None` if it cannot be understood.
+    pub fn read(pod: &Value) -> Option<Program> {
+        let spec = PodSpec::deserialize(pod.get("spec")?).ok()?;
+        Some(Program {
+            uid: text(pod, "/metadata/uid")?.to_owned(),
+            account: spec.account().to_owned(),
+            images: spec.images().map(str::to_owned).collect(),
+        })
+    }
+
+    /// Returns containers with the same images.
+    pub(super) fn containers(&self) -> Vec<Value> {
+        self.images.iter().map(|image| json!({"image": image})).collect()
     }
 }
 

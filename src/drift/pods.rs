@@ -7,14 +7,15 @@ use super::action::{Action, Target};
 use super::draft::{Draft, Wanted};
 use super::finding::{Finding, Object, Section, Severity};
 use super::memory::Key;
-use super::objects::PodObject;
+use super::objects::{PodObject, Program};
+use super::programs::is_judged;
 use super::snapshot::Pods;
 use crate::canon::{Identity, Limits};
 use crate::documents::text::{one_line, quoted};
-use crate::verdict::facts::{Facts, Objects, OnlyMetadata, Pod};
+use crate::verdict::facts::{Facts, Labels, Objects, OnlyMetadata, Pod};
 use crate::verdict::request::{Operation, Request};
 use crate::verdict::settings::{Enforcement, UngrantedLabels};
-use crate::verdict::{Edit, Guard, Rule, judge};
+use crate::verdict::{self, Edit, Guard, Rule, judge};
 
 const KIND: &str = "Pod";
 /// The longest sentence, in characters.
@@ -25,12 +26,15 @@ pub(super) fn plan(draft: &mut Draft, guard: &Guard, namespace: &str, pods: &Pod
     if let Err(reason) = &pods.on_host_network {
         draft.skip(Section::Pods, reason);
     }
+    if let Err(reason) = &pods.programs {
+        draft.skip(Section::Pods, reason);
+    }
+    // Who created a pod is not known.
+    let guard = &Guard { knows_user: false, ..guard.clone() };
     let mut is_complete = true;
     for pod in pods.all.iter().filter(|pod| !pod.is_terminating) {
-        let is_on_host = pods.on_host_network.as_ref().is_ok_and(|uids| uids.contains(&pod.uid));
-        let content = json!({"metadata": {"name": pod.name, "labels": pod.labels}, "spec": {"hostNetwork": is_on_host}});
         let judged = Judged { guard, namespace, pod };
-        if judged.plan(draft, &content).is_none() {
+        if judged.plan(draft, pods).is_none() {
             is_complete = false;
             draft.skip(Section::Pods, format!("pod \"{}\" in {namespace} has labels that cannot be read", pod.name));
         }
@@ -49,8 +53,22 @@ struct Judged<'j> {
 
 impl Judged<'_> {
     /// Adds the findings and the repair of the pod; `None` if it cannot be read. The pod is judged as if it were created.
-    fn plan(&self, draft: &mut Draft, content: &Value) -> Option<()> {
-        let facts = Facts::Pod(Objects { new: Some(Pod::deserialize(content).ok()?), old: None });
+    fn plan(&self, draft: &mut Draft, pods: &Pods) -> Option<()> {
+        let program = pods.programs.as_ref().ok().and_then(|programs| programs.get(&self.pod.uid));
+        let content = json!({
+            "metadata": {"name": self.pod.name, "labels": self.pod.labels},
+            "spec": {
+                "hostNetwork": pods.on_host_network.as_ref().is_ok_and(|uids| uids.contains(&self.pod.uid)),
+                "serviceAccountName": program.map(|program| &program.account),
+                "containers": program.map(Program::containers),
+            },
+        });
+        let pod = Pod::deserialize(&content).ok()?;
+        let identity = self.guard.canons.identify(&pod.metadata.labels);
+        if pods.programs.is_ok() && program.is_none() && is_judged(self.guard, &identity) {
+            let (name, namespace) = (&self.pod.name, self.namespace);
+            draft.skip(Section::Pods, format!("it is not known yet which service account and images pod \"{name}\" in {namespace} has"));
+        }
         let request = Request {
             resource: "pods".into(),
             kind: KIND.into(),
@@ -59,10 +77,12 @@ impl Judged<'_> {
             operation: Operation::Create,
             ..Request::default()
         };
-        let Facts::Pod(Objects { new: Some(pod), .. }) = &facts else { return None };
-        let identity = self.guard.canons.identify(&pod.metadata.labels);
-        let metadata = Facts::PodMetadata(Objects { new: Some(OnlyMetadata::deserialize(content).ok()?), old: None });
-        let edits = judge(self.guard, &request, &metadata).edits;
+        let facts = Facts::Pod(Objects { new: Some(pod), old: None });
+        let found = judge(self.guard, &request, &facts).findings;
+        let Facts::Pod(Objects { new: Some(Pod { metadata, .. }), .. }) = facts else { return None };
+        self.add_findings(draft, found, &metadata.labels, &identity, program.is_some());
+        let facts = Facts::PodMetadata(Objects { new: Some(OnlyMetadata { metadata }), old: None });
+        let edits = judge(self.guard, &request, &facts).edits;
         let lacking: Vec<(&str, &str)> = edits.iter().filter_map(added).collect();
         if !lacking.is_empty() {
             draft.findings.push(self.lacks(&lacking));
@@ -70,10 +90,26 @@ impl Judged<'_> {
                 draft.wanted.push(self.labels(&lacking));
             }
         }
+        Some(())
+    }
+
+    /// Adds what the judge found. Without the program of the pod, nothing was found out about it.
+    fn add_findings(
+        &self,
+        draft: &mut Draft,
+        found: Vec<verdict::Finding>,
+        labels: &Labels<'_>,
+        identity: &Identity<'_>,
+        has_program: bool,
+    ) {
         // The judge has one finding for each wrong label, in this order.
-        let mut wrong = pod.metadata.labels.capabilities().filter(|(key, value)| identity.value(key) != Some(value));
-        for found in judge(self.guard, &request, &facts).findings {
+        let mut wrong = labels.capabilities().filter(|(key, value)| identity.value(key) != Some(value));
+        for found in found {
             let (severity, id) = match found.rule {
+                Rule::Claim if has_program => {
+                    draft.findings.push(self.runs_what_is_not_allowed(severity_of(found.severity), &found.message));
+                    continue;
+                }
                 Rule::UngrantedLabel => (self.of_ungranted(), "ungranted-label"),
                 Rule::LabelValue => (Severity::Error, "label-value"),
                 Rule::TwoIdentities => (Severity::Error, "two-identities"),
@@ -90,7 +126,6 @@ impl Judged<'_> {
             }
             draft.findings.push(finding);
         }
-        Some(())
     }
 
     /// Returns whether the pod may get its labels. It may not if a grant says who may claim the identity, or limits what its pods run:
@@ -110,6 +145,18 @@ impl Judged<'_> {
     fn about(&self, severity: Severity, id: &'static str, message: &str) -> Finding {
         let object = Object::new(KIND, self.namespace, &self.pod.name);
         Finding::new(Section::Pods, severity, id, object, one_line(message, LONGEST)).at(&self.pod.version)
+    }
+
+    /// Returns the finding about a service account or an image. It is never repaired: what a pod runs ends with the pod.
+    fn runs_what_is_not_allowed(&self, severity: Severity, message: &str) -> Finding {
+        let of_static = "The pod is static: change its file on the node";
+        let of_others = "The pod keeps it until it is deleted: change its workload first, which then creates it anew";
+        let cure = if self.pod.is_mirror { of_static } else { of_others };
+        let finding = self.about(severity, "account-or-image-not-allowed", &format!("{message}. {cure}"));
+        if self.pod.is_mirror {
+            return finding;
+        }
+        finding.with_command(format!("kubectl -n {} delete pod {}", quoted(self.namespace), quoted(&self.pod.name)))
     }
 
     fn label_command(&self, changes: &str) -> String {
@@ -159,6 +206,6 @@ fn quoted_pair(key: &str, value: &str) -> String {
     format!("{}={}", quoted(key), if value.is_empty() { String::new() } else { quoted(value) })
 }
 
-fn severity_of(severity: crate::verdict::Severity) -> Severity {
-    if severity >= crate::verdict::Severity::Deny { Severity::Error } else { Severity::Warning }
+fn severity_of(severity: verdict::Severity) -> Severity {
+    if severity >= verdict::Severity::Deny { Severity::Error } else { Severity::Warning }
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::objects::{ForeignObject, NamespaceObject, PodObject, PolicyObject};
+use super::objects::{ForeignObject, NamespaceObject, PodObject, PolicyObject, Program};
 use super::plugins::Network;
 
 /// A part of a cluster, or the sentence why it could not be read.
@@ -53,6 +53,8 @@ pub struct Pods {
     pub all: Vec<PodObject>,
     /// The uids of those that use the host network.
     pub on_host_network: Read<BTreeSet<String>>,
+    /// What those run whose grants limit it, by uid. Nothing is read of other pods.
+    pub programs: Read<BTreeMap<String, Program>>,
 }
 
 /// The foreign policies of one resource: those of one namespace, or all of the cluster.

@@ -5,7 +5,7 @@ use std::fmt::{self, Write as _};
 use super::addresses::Family;
 use super::ports::{NamedPort, OTHER_PROTOCOLS, PROTOCOLS, Ports, every_port};
 use super::ranges::RangeSet;
-use super::selector::{NAMESPACE_NAME_KEY, Selector};
+use super::selector::{NAMESPACE_NAME_KEY, Requirement, Selector};
 use super::traffic::PeerSet;
 use super::values::ValueSet;
 
@@ -31,6 +31,25 @@ impl fmt::Display for Selector {
             requirement(formatter, key, values)?;
         }
         Ok(())
+    }
+}
+
+impl Selector {
+    /// Returns the `labelSelector` of a request to the API server, in full; empty if everything matches. It may select more: no
+    /// `LabelSelector` accepts some values of a key and its absence, so such a key is left out.
+    pub fn query(&self) -> String {
+        let requirement = |(key, values): &Requirement| {
+            let listed = values.listed().iter().map(AsRef::as_ref).collect::<Vec<&str>>().join(",");
+            match (values.is_finite(), values.accepts_absence(), values.listed().is_empty()) {
+                (true, true, true) => Some(format!("!{key}")),
+                (true, true, false) => None,
+                (true, false, _) => Some(format!("{key} in ({listed})")),
+                (false, true, _) => Some(format!("{key} notin ({listed})")),
+                (false, false, true) => Some(key.to_string()),
+                (false, false, false) => Some(format!("{key},{key} notin ({listed})")),
+            }
+        };
+        self.entries().iter().filter_map(requirement).collect::<Vec<_>>().join(",")
     }
 }
 
@@ -138,4 +157,33 @@ pub(crate) fn ports(numbers: &RangeSet<u32>, names: &[NamedPort]) -> String {
 /// Returns the ports of a rule in words.
 pub(crate) fn ports_of(rule: &Ports) -> String {
     ports(&rule.numbers, &rule.names)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::documents::Node;
+
+    #[test]
+    fn a_query_is_the_selector_of_a_request_in_full() {
+        let query = |labels: serde_json::Value, expressions: &[(&str, &str, &[&str])]| {
+            let expression = |(key, operator, values): &(&str, &str, &[&str])| match values {
+                [] => json!({"key": key, "operator": operator}),
+                values => json!({"key": key, "operator": operator, "values": values}),
+            };
+            let expressions: Vec<_> = expressions.iter().map(expression).collect();
+            let selector = json!({"matchLabels": labels, "matchExpressions": expressions});
+            Selector::parse(&Node::from(&selector), "podSelector").unwrap().query()
+        };
+        assert_eq!(query(json!({}), &[]), "");
+        assert_eq!(query(json!({"b": "x", "a": ""}), &[]), "a in (),b in (x)");
+        assert_eq!(query(json!({}), &[("a", "In", &["", "x"]), ("b", "NotIn", &["x", "y"])]), "a in (,x),b notin (x,y)");
+        assert_eq!(query(json!({}), &[("a", "Exists", &[]), ("b", "DoesNotExist", &[])]), "a,!b");
+        assert_eq!(query(json!({}), &[("a", "Exists", &[]), ("a", "NotIn", &["x"])]), "a,a notin (x)");
+        let many: Vec<String> = (10..60).map(|number| number.to_string()).collect();
+        let listed: Vec<&str> = many.iter().map(String::as_str).collect();
+        assert_eq!(query(json!({}), &[("a", "In", &listed)]), format!("a in ({})", many.join(",")));
+    }
 }

@@ -10,7 +10,7 @@ use super::pods::{PodFacts, has_ended, labels};
 use super::services::Service;
 use crate::cli::exit::Failure;
 use crate::cli::manifests::display::{Count, printable};
-use crate::cluster::{CallCause, CallError, Chosen, Cluster, Collection, Form, ObjectRef};
+use crate::cluster::{CallCause, CallError, Chosen, Cluster, Collection, Form, ObjectRef, Selectors};
 use crate::documents::values::text;
 use crate::verdict::foreign;
 
@@ -130,7 +130,7 @@ async fn in_namespaces<T>(
     read: impl Fn(Value) -> Option<T>,
 ) -> Result<Read<T>, CallError> {
     let collection = |namespace| Collection { api, namespace, resource };
-    let denied = match cluster.list(&collection(None), Form::Whole, "", &read).await {
+    let denied = match cluster.list(&collection(None), Form::Whole, &Selectors::default(), &read).await {
         Ok((objects, _)) => return Ok(Read { objects, denied: None }),
         Err(error) if error.cause == CallCause::Forbidden => error,
         Err(error) => return Err(error),
@@ -138,7 +138,7 @@ async fn in_namespaces<T>(
     let mut objects = Vec::new();
     let mut denied = denied;
     for namespace in own {
-        match cluster.list(&collection(Some(namespace)), Form::Whole, "", &read).await {
+        match cluster.list(&collection(Some(namespace)), Form::Whole, &Selectors::default(), &read).await {
             Ok((found, _)) => objects.extend(found),
             // An answer without the policies of a namespace would say that everything is open.
             Err(error) if error.cause == CallCause::Forbidden && resource != "networkpolicies" => denied = error,
@@ -153,7 +153,7 @@ async fn read_namespaces(cluster: &Cluster, own: &[String], live: &mut Live) -> 
     let collection = Collection { api: CORE, namespace: None, resource: "namespaces" };
     let labels_of = |object: &Value| labels(object).unwrap_or_default();
     let read = |object: Value| Some((text(&object, "/metadata/name")?.to_owned(), labels_of(&object)));
-    let denied = match cluster.list(&collection, Form::Metadata, "", read).await {
+    let denied = match cluster.list(&collection, Form::Metadata, &Selectors::default(), read).await {
         Ok((found, _)) => {
             for (name, labels) in found {
                 live.objects.add_namespace(&name, labels);
@@ -204,7 +204,7 @@ async fn read_foreign(cluster: &Cluster, own: &[String], live: &mut Live) -> Res
                 Some(namespace) => own.iter().any(|known| known == namespace).then_some(()),
                 None => Some(()),
             };
-            match cluster.list(&collection, Form::Metadata, "", applies).await {
+            match cluster.list(&collection, Form::Metadata, &Selectors::default(), applies).await {
                 Ok((found, _)) => {
                     if !found.is_empty() {
                         let count = Count(found.len(), "object");

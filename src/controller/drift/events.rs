@@ -47,6 +47,8 @@ pub(super) enum Reason {
     PodLabeled,
     /// A pod lacks labels that it is granted, or has others.
     PodNotLabeled,
+    /// A pod has a service account or an image that its grant does not allow.
+    PodNotAllowed,
     /// API servers no longer ask the webhook about everything.
     RegistrationWeakened,
     /// The probe was not answered by the webhook.
@@ -64,6 +66,7 @@ impl Reason {
             Reason::PolicyMissing => "PolicyMissing",
             Reason::PodLabeled => "PodLabeled",
             Reason::PodNotLabeled => "PodNotLabeled",
+            Reason::PodNotAllowed => "PodNotAllowed",
             Reason::RegistrationWeakened => "RegistrationWeakened",
             Reason::ProbeFailed => "ProbeFailed",
         }

@@ -13,7 +13,7 @@ use tokio::time::sleep;
 
 use super::stores::Shared;
 use crate::canon::ForeignResource;
-use crate::cluster::{CallError, Cluster, Collection, Form, evaluated, jittered};
+use crate::cluster::{CallError, Cluster, Collection, Form, Selectors, evaluated, jittered};
 use crate::documents::values::text;
 use crate::drift::{ForeignList, ForeignObject};
 use crate::verdict::Guard;
@@ -119,7 +119,7 @@ async fn canonical(cluster: &Cluster, guard: &Guard, resource: &ForeignResource)
                     }
                     Some(ForeignObject::read(&object, &resource.resource))
                 };
-                evaluated(cluster.list(&collection, Form::Whole, "", whole).await)?.map(|(objects, _)| objects)
+                evaluated(cluster.list(&collection, Form::Whole, &Selectors::default(), whole).await)?.map(|(objects, _)| objects)
             }
             Err(reason) => Err(reason.clone()),
         };
@@ -148,7 +148,8 @@ async fn of_group(
         let namespaces: Vec<Option<&str>> = if is_namespaced { guard.canons.namespaces().map(Some).collect() } else { vec![None] };
         for namespace in namespaces {
             let collection = Collection { api, namespace, resource: name };
-            let listed = cluster.list(&collection, Form::Metadata, "", |object| Some(ForeignObject::read(&object, name))).await;
+            let read = |object: Value| Some(ForeignObject::read(&object, name));
+            let listed = cluster.list(&collection, Form::Metadata, &Selectors::default(), read).await;
             let objects = evaluated(listed)?.map(|(objects, _)| objects);
             let namespace = namespace.unwrap_or_default().to_owned();
             lists.push(ForeignList { group: group.to_owned(), resource: name.to_owned(), namespace, objects });

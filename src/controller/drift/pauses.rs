@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::cluster::{Cluster, Collection, Form};
+use crate::cluster::{Cluster, Collection, Form, Selectors};
 use crate::drift::{NamespaceObject, Plan};
 use crate::verdict::Guard;
 
@@ -15,8 +15,8 @@ pub(super) async fn are_seen(cluster: &Cluster, guard: &Guard, plan: &Plan, seen
     let names: BTreeSet<&str> = plan.actions.iter().map(|action| action.object().1).collect();
     for name in names {
         let all = Collection { api: "/api/v1", namespace: None, resource: "namespaces" };
-        let listed =
-            cluster.list(&all, Form::Metadata, &format!("metadata.name={name}"), |object| Some(NamespaceObject::read(&object))).await;
+        let named = Selectors::fields(&format!("metadata.name={name}"));
+        let listed = cluster.list(&all, Form::Metadata, &named, |object| Some(NamespaceObject::read(&object))).await;
         match listed {
             Ok((listed, _)) => {
                 let is_same = |seen: &NamespaceObject| listed.iter().any(|namespace| namespace.has_same_pause(seen));

@@ -16,10 +16,11 @@ use super::report::{Line, Outcome as Reported, Reports};
 use super::status::Status;
 use super::stores::Shared;
 use super::tell::{Teller, Told};
+use super::watches::Watched;
 use super::{DriftOptions, Mode, foreign, pauses, probe, watches};
 use crate::cluster::{CallCause, Cluster};
 use crate::controller::election::{Election, Leadership};
-use crate::drift::{Action, Memory, Plan, Severity, Target, plan};
+use crate::drift::{Action, Memory, Plan, Severity, Target, judged_programs, plan};
 use crate::verdict::Guard;
 
 /// Changes that arrive within this time are planned together.
@@ -41,10 +42,11 @@ pub enum Ended {
 /// Runs the controller until `stop` is done. `status` gets its state.
 pub async fn run(cluster: Cluster, guard: Arc<Guard>, options: DriftOptions, status: Arc<Status>, stop: impl Future<Output = ()>) -> Ended {
     let namespaces: Vec<String> = guard.canons.namespaces().map(str::to_owned).collect();
-    let shared = Shared::new(watches::stores(&namespaces, &options.registration));
+    let watched = Watched { namespaces, programs: judged_programs(&guard), registration: options.registration.clone() };
+    let shared = Shared::new(watches::stores(&watched));
     status.watch(shared.clone());
     let mut tasks = JoinSet::new();
-    watches::start(&mut tasks, &cluster, &shared, &namespaces, &options.registration);
+    watches::start(&mut tasks, &cluster, &shared, &watched);
     foreign::start(&mut tasks, &cluster, &shared, &guard);
     let (events, writer) = Events::start(cluster.clone(), options.candidate.identity.clone());
     tasks.spawn(writer);

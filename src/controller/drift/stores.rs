@@ -12,7 +12,7 @@ use super::store::{Keyed, Store};
 use crate::cluster::News;
 use crate::controller::webhook_configurations::servers;
 use crate::documents::values::text;
-use crate::drift::{ForeignList, NamespaceObject, Object, PodObject, Pods, PolicyObject, Snapshot, Webhooks};
+use crate::drift::{ForeignList, NamespaceObject, Object, PodObject, Pods, PolicyObject, Program, Read, Snapshot, Webhooks};
 
 /// A webhook configuration, or another object that is read as a whole.
 #[derive(Debug, Clone, PartialEq)]
@@ -51,6 +51,12 @@ impl Keyed for PodObject {
     }
 }
 
+impl Keyed for Program {
+    fn key(&self) -> &str {
+        &self.uid
+    }
+}
+
 impl Keyed for NamespaceObject {
     fn key(&self) -> &str {
         &self.name
@@ -63,6 +69,8 @@ pub(super) struct Stores {
     pub(super) policies: BTreeMap<String, Store<PolicyObject>>,
     pub(super) pods: BTreeMap<String, Store<PodObject>>,
     pub(super) on_host_network: BTreeMap<String, Store<PodObject>>,
+    /// What pods run, by namespace and label selector.
+    pub(super) programs: BTreeMap<(String, String), Store<Program>>,
     pub(super) namespaces: Store<NamespaceObject>,
     /// The name of the webhook configurations.
     pub(super) registration: String,
@@ -85,11 +93,21 @@ impl Stores {
                 Some(Err(reason)) => Err(reason),
                 None => Ok(BTreeSet::new()),
             };
-            snapshot.pods.insert(namespace.clone(), all(store).map(|all| Pods { all, on_host_network }));
+            let programs = self.programs(namespace);
+            snapshot.pods.insert(namespace.clone(), all(store).map(|all| Pods { all, on_host_network, programs }));
         }
         snapshot.foreign.clone_from(&self.foreign);
         snapshot.registration = Some(self.webhooks());
         snapshot
+    }
+
+    /// Returns what the pods of a namespace run. Several selectors may select a pod.
+    fn programs(&self, namespace: &str) -> Read<BTreeMap<String, Program>> {
+        let mut programs = BTreeMap::new();
+        for (_, store) in self.programs.iter().filter(|((of, _), _)| of == namespace) {
+            programs.extend(store.objects()?.map(|program| (program.uid.clone(), program.clone())));
+        }
+        Ok(programs)
     }
 
     /// Returns the uid of a policy or pod, if it exists.
@@ -118,6 +136,7 @@ impl Stores {
         self.policies.values().for_each(|store| add("networkpolicies", store.freshness()));
         self.pods.values().for_each(|store| add("pods", store.freshness()));
         self.on_host_network.values().for_each(|store| add("pods-on-the-host-network", store.freshness()));
+        self.programs.values().for_each(|store| add("pods-of-limited-grants", store.freshness()));
         add("namespaces", self.namespaces.freshness());
         add("mutatingwebhookconfigurations", self.mutating.freshness());
         add("validatingwebhookconfigurations", self.validating.freshness());

@@ -89,6 +89,7 @@ impl Teller {
             (_, "policy-missing" | "namespace-without-policies") => Reason::PolicyMissing,
             (Section::Policies, _) => Reason::DriftDetected,
             (Section::ForeignPolicies, id) if id != "foreign-policy" => Reason::DriftDetected,
+            (_, "account-or-image-not-allowed") => Reason::PodNotAllowed,
             (Section::Pods, _) => Reason::PodNotLabeled,
             (Section::Registration | Section::Certificate, _) => Reason::RegistrationWeakened,
             (Section::Probe, _) => Reason::ProbeFailed,

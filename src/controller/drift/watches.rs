@@ -1,31 +1,57 @@
 //! The watches.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 use tokio::task::JoinSet;
 
 use super::store::Store;
 use super::stores::{Shared, Stores, WholeObject};
-use crate::cluster::{Cluster, Followed, Form};
-use crate::drift::{NamespaceObject, PodObject, PolicyObject};
+use crate::cluster::{Cluster, Followed, Form, Selectors};
+use crate::drift::{NamespaceObject, PodObject, PolicyObject, Program};
+
+/// The pods that have not terminated.
+const RUNNING: &str = "status.phase!=Succeeded,status.phase!=Failed";
+/// Of these, the pods on the host network. The metadata of a pod does not tell it.
+const ON_HOST_NETWORK: &str = "spec.hostNetwork=true,status.phase!=Succeeded,status.phase!=Failed";
+
+/// What is watched.
+#[derive(Debug)]
+pub(super) struct Watched {
+    /// The guarded namespaces.
+    pub(super) namespaces: Vec<String>,
+    /// The label selectors of the pods of which it is read what they run.
+    pub(super) programs: BTreeSet<String>,
+    /// The name of the webhook configurations.
+    pub(super) registration: String,
+}
+
+impl Watched {
+    /// Returns the namespace and the selector of each watch of what pods run.
+    fn limited(&self) -> impl Iterator<Item = (String, String)> {
+        self.namespaces.iter().flat_map(|namespace| self.programs.iter().map(|labels| (namespace.clone(), labels.clone())))
+    }
+}
 
 /// Returns the stores of the watches, which are empty.
-pub(super) fn stores(namespaces: &[String], registration: &str) -> Stores {
+pub(super) fn stores(watched: &Watched) -> Stores {
     fn empty<T>(namespaces: &[String]) -> BTreeMap<String, Store<T>> {
         namespaces.iter().map(|namespace| (namespace.clone(), Store::default())).collect()
     }
+    let Watched { namespaces, registration, .. } = watched;
     Stores {
         policies: empty(namespaces),
         pods: empty(namespaces),
         on_host_network: empty(namespaces),
-        registration: registration.to_owned(),
+        programs: watched.limited().map(|key| (key, Store::default())).collect(),
+        registration: registration.clone(),
         ..Stores::default()
     }
 }
 
 /// Starts the watches as tasks. They never end.
-pub(super) fn start(tasks: &mut JoinSet<()>, cluster: &Cluster, shared: &Shared, namespaces: &[String], registration: &str) {
+pub(super) fn start(tasks: &mut JoinSet<()>, cluster: &Cluster, shared: &Shared, watched: &Watched) {
+    let Watched { namespaces, registration, .. } = watched;
     for namespace in namespaces {
         let (mine, to, of) = (cluster.clone(), shared.clone(), namespace.clone());
         let policies = followed("/apis/networking.k8s.io/v1", Some(namespace), "networkpolicies", Form::Whole, "");
@@ -34,17 +60,25 @@ pub(super) fn start(tasks: &mut JoinSet<()>, cluster: &Cluster, shared: &Shared,
             mine.follow(&policies, read, |news| to.take(news, |stores| stores.policies.get_mut(&of))).await;
         });
         let (mine, to, of) = (cluster.clone(), shared.clone(), namespace.clone());
-        let pods = followed("/api/v1", Some(namespace), "pods", Form::Metadata, "status.phase!=Succeeded,status.phase!=Failed");
+        let pods = followed("/api/v1", Some(namespace), "pods", Form::Metadata, RUNNING);
         tasks.spawn(async move {
             let read = |object: Value| Some(PodObject::read(&object));
             mine.follow(&pods, read, |news| to.take(news, |stores| stores.pods.get_mut(&of))).await;
         });
         let (mine, to, of) = (cluster.clone(), shared.clone(), namespace.clone());
-        let selector = "spec.hostNetwork=true,status.phase!=Succeeded,status.phase!=Failed";
-        let pods = followed("/api/v1", Some(namespace), "pods", Form::Metadata, selector);
+        let pods = followed("/api/v1", Some(namespace), "pods", Form::Metadata, ON_HOST_NETWORK);
         tasks.spawn(async move {
             let read = |object: Value| Some(PodObject::read(&object));
             mine.follow(&pods, read, |news| to.take(news, |stores| stores.on_host_network.get_mut(&of))).await;
+        });
+    }
+    for key in watched.limited() {
+        let (mine, to) = (cluster.clone(), shared.clone());
+        let pods = followed("/api/v1", Some(&key.0), "pods", Form::Whole, RUNNING);
+        let pods = Followed { selectors: pods.selectors.labels(&key.1), ..pods };
+        tasks.spawn(async move {
+            let read = |object: Value| Program::read(&object);
+            mine.follow(&pods, read, |news| to.take(news, |stores| stores.programs.get_mut(&key))).await;
         });
     }
     let (mine, to) = (cluster.clone(), shared.clone());
@@ -67,7 +101,7 @@ pub(super) fn start(tasks: &mut JoinSet<()>, cluster: &Cluster, shared: &Shared,
     });
 }
 
-fn followed(api: &str, namespace: Option<&String>, resource: &str, form: Form, selector: &str) -> Followed {
-    let (api, resource, selector) = (api.to_owned(), resource.to_owned(), selector.to_owned());
-    Followed { api, namespace: namespace.cloned(), resource, form, selector }
+fn followed(api: &str, namespace: Option<&String>, resource: &str, form: Form, fields: &str) -> Followed {
+    let (api, resource, selectors) = (api.to_owned(), resource.to_owned(), Selectors::fields(fields));
+    Followed { api, namespace: namespace.cloned(), resource, form, selectors }
 }

@@ -4,5 +4,6 @@ mod canonical_foreign;
 mod cases;
 mod own_canons;
 mod pauses;
+mod programs;
 mod properties;
 mod world;

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::canon::{Canons, DEFAULT, Documents};
 use crate::documents::values::text;
-use crate::drift::{Action, Memory, NamespaceObject, Plan, PodObject, Pods, PolicyObject, Repair, Snapshot, Target, plan};
+use crate::drift::{Action, Memory, NamespaceObject, Plan, PodObject, Pods, PolicyObject, Program, Repair, Snapshot, Target, plan};
 use crate::verdict::{Guard, Settings};
 
 pub(super) const NAMESPACE: &str = "abcdesktop";
@@ -89,6 +89,7 @@ impl World {
         let pods = Pods {
             all: self.pods.iter().map(PodObject::read).collect(),
             on_host_network: Ok(on_host.filter_map(|pod| text(pod, "/metadata/uid").map(str::to_owned)).collect()),
+            programs: Ok(self.pods.iter().filter_map(Program::read).map(|program| (program.uid.clone(), program)).collect()),
         };
         Snapshot {
             policies: BTreeMap::from([(NAMESPACE.to_owned(), Ok(self.policies.iter().map(PolicyObject::read).collect()))]),

@@ -107,7 +107,7 @@ fn page(snapshot: &Snapshot, guard: &Guard, live: &Live, time: &str) -> Rendered
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
+    use std::collections::{BTreeMap, BTreeSet};
     use std::time::Duration;
 
     use serde_json::{Value, json};
@@ -143,7 +143,9 @@ mod tests {
         });
         let mut snapshot = Snapshot { namespaces: Some(Ok(vec![namespace("desk"), namespace("elsewhere")])), ..Snapshot::default() };
         snapshot.policies.insert("desk".to_owned(), Ok(policies.collect()));
-        snapshot.pods.insert("desk".to_owned(), Ok(Pods { all: pods, on_host_network: Ok(BTreeSet::new()) }));
+        snapshot
+            .pods
+            .insert("desk".to_owned(), Ok(Pods { all: pods, on_host_network: Ok(BTreeSet::new()), programs: Ok(BTreeMap::new()) }));
         snapshot
     }
 

@@ -4,6 +4,7 @@ mod brown_field;
 mod permissions;
 mod plugins;
 mod probe;
+mod programs;
 mod rereads;
 pub(super) mod run;
 mod size;

@@ -75,6 +75,7 @@ fn follow(namespace: &str) {
     let controller = Controller::behind(&relay, "abcdesktop", namespace, &["--mode", "repair"]);
     until("the first probe is sent", || (!relay.seen(&["dryRun=All"]).is_empty()).then_some(()));
     until("six watches are open", || (relay.seen(&["watch=true"]).len() >= 6).then_some(()));
+    assert!(relay.seen(&["labelSelector"]).is_empty(), "no grant of the canon says what pods run");
     until("the other APIs are read", || (!relay.seen(&["GET /apis?"]).is_empty() || !relay.seen(&["GET /apis"]).is_empty()).then_some(()));
     let renewals = || relay.seen(&["PUT ", "/leases/"]).len();
     let (known, before) = (relay.seen(&[]).len(), renewals());

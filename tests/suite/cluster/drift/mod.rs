@@ -9,6 +9,7 @@ mod leaders;
 mod page;
 mod pauses;
 pub(super) mod process;
+mod programs;
 mod registration;
 mod repairs;
 mod reports;
