@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::sync::Arc;
 
-use serde::Deserialize as _;
 use serde_json::{Map, Value, json};
 
 use crate::canon::foreign_kinds::{CONTENT_ANNOTATIONS, is_selected_by_label};
@@ -52,8 +52,17 @@ pub struct PodObject {
     pub is_terminating: bool,
     /// Whether it is the mirror pod of a static pod, which is never repaired, as `/mutate` never patches it.
     pub is_mirror: bool,
-    /// Its labels; `None` if it has no label map.
-    pub(super) labels: Option<Map<String, Value>>,
+    labels: Labels,
+}
+
+/// The labels of a pod. There may be ten thousand pods, so they take little memory, and a copy shares them.
+#[derive(Clone, PartialEq)]
+enum Labels {
+    /// There is no label map.
+    Absent,
+    /// A value is not a string.
+    Unreadable,
+    Map(Arc<[(Box<str>, Box<str>)]>),
 }
 
 /// What a pod runs, which its metadata does not tell.
@@ -161,7 +170,7 @@ impl PodObject {
             // Any user can set the annotation, but only a kubelet can create a pod that is owned by its node.
             is_mirror: map(object, "/metadata/annotations").contains_key(MIRROR)
                 && owners.any(|owner| text(owner, "/kind") == Some("Node") && text(owner, "/apiVersion") == Some("v1")),
-            labels: object.pointer("/metadata/labels").and_then(Value::as_object).cloned(),
+            labels: object.pointer("/metadata/labels").and_then(Value::as_object).map_or(Labels::Absent, Labels::read),
         }
     }
 
@@ -170,20 +179,41 @@ impl PodObject {
     /// # Errors
     /// A value is not a string.
     pub fn labels(&self) -> Result<BTreeMap<String, String>, String> {
-        let label = |(key, value): (&String, &Value)| Some((key.clone(), value.as_str()?.to_owned()));
-        let labels: Option<_> = self.labels.iter().flatten().map(label).collect();
-        labels.ok_or_else(|| format!("pod \"{}\" has labels that cannot be read", self.name))
+        let labels = self.labels.all().ok_or_else(|| format!("pod \"{}\" has labels that cannot be read", self.name))?;
+        Ok(labels.iter().map(|(key, value)| (String::from(&**key), String::from(&**value))).collect())
+    }
+
+    /// Returns whether it has a label map.
+    pub(super) fn has_labels(&self) -> bool {
+        self.labels != Labels::Absent
+    }
+}
+
+impl Labels {
+    fn read(labels: &Map<String, Value>) -> Labels {
+        let label = |(key, value): (&String, &Value)| Some((key.as_str().into(), value.as_str()?.into()));
+        labels.iter().map(label).collect::<Option<_>>().map_or(Labels::Unreadable, Labels::Map)
+    }
+
+    /// Returns all labels; `None` if they cannot be read.
+    fn all(&self) -> Option<&[(Box<str>, Box<str>)]> {
+        match self {
+            Labels::Absent => Some(&[]),
+            Labels::Unreadable => None,
+            Labels::Map(labels) => Some(labels),
+        }
     }
 }
 
 impl Program {
     /// Reads a pod of the API; `None` if it cannot be understood.
     pub fn read(pod: &Value) -> Option<Program> {
-        let spec = PodSpec::deserialize(pod.get("spec")?).ok()?;
+        let spec = pod.get("spec")?.to_string();
+        let spec: PodSpec<'_> = serde_json::from_str(&spec).ok()?;
         Some(Program {
             uid: text(pod, "/metadata/uid")?.to_owned(),
             account: spec.account().to_owned(),
-            images: spec.images().map(str::to_owned).collect(),
+            images: spec.images().ok()?.iter().map(|image| image.to_string()).collect(),
         })
     }
 

@@ -1,6 +1,5 @@
 //! The pods of a guarded namespace.
 
-use serde::Deserialize as _;
 use serde_json::{Value, json};
 
 use super::action::{Action, Target};
@@ -54,16 +53,18 @@ struct Judged<'j> {
 impl Judged<'_> {
     /// Adds the findings and the repair of the pod; `None` if it cannot be read. The pod is judged as if it were created.
     fn plan(&self, draft: &mut Draft, pods: &Pods) -> Option<()> {
+        let labels = self.pod.has_labels().then(|| self.pod.labels()).transpose().ok()?;
         let program = pods.programs.as_ref().ok().and_then(|programs| programs.get(&self.pod.uid));
         let content = json!({
-            "metadata": {"name": self.pod.name, "labels": self.pod.labels},
+            "metadata": {"name": self.pod.name, "labels": labels},
             "spec": {
                 "hostNetwork": pods.on_host_network.as_ref().is_ok_and(|uids| uids.contains(&self.pod.uid)),
                 "serviceAccountName": program.map(|program| &program.account),
                 "containers": program.map(Program::containers),
             },
         });
-        let pod = Pod::deserialize(&content).ok()?;
+        let content = content.to_string();
+        let pod: Pod<'_> = serde_json::from_str(&content).ok()?;
         let identity = self.guard.canons.identify(&pod.metadata.labels);
         if pods.programs.is_ok() && program.is_none() && is_judged(self.guard, &identity) {
             let (name, namespace) = (&self.pod.name, self.namespace);
@@ -176,12 +177,12 @@ impl Judged<'_> {
 
     /// Returns the repair that adds labels.
     fn labels(&self, lacking: &[(&str, &str)]) -> Wanted {
-        let PodObject { name, uid, version, labels, .. } = self.pod;
+        let PodObject { name, uid, version, .. } = self.pod;
         let mut operations = vec![
             json!({"op": "test", "path": "/metadata/uid", "value": uid}),
             json!({"op": "test", "path": "/metadata/resourceVersion", "value": version}),
         ];
-        if labels.is_none() {
+        if !self.pod.has_labels() {
             operations.push(json!({"op": "add", "path": "/metadata/labels", "value": {}}));
         }
         for (key, value) in lacking {

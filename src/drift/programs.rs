@@ -28,6 +28,9 @@ impl Pods {
     /// or no longer there.
     pub fn without_program(&self, guard: &Guard) -> BTreeSet<String> {
         let Ok(programs) = &self.programs else { return BTreeSet::new() };
+        if judged_programs(guard).is_empty() {
+            return BTreeSet::new();
+        }
         let is_without = |pod: &&PodObject| {
             let is_judged = pod.labels().is_ok_and(|labels| is_judged(guard, &guard.canons.identify(&labels)));
             is_judged && !pod.is_terminating && !programs.contains_key(&pod.uid)
