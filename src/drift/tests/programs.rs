@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use proptest::sample::select;
-use serde::Deserialize as _;
 use serde_json::{Value, json};
 
 use super::world::{NAMESPACE, World, guard, guard_of, pod};
@@ -187,7 +186,8 @@ fn a_running_pod_is_judged_as_a_new_one_by_an_unknown_user() {
     run(PODS, &pods_and_canons(), |(object, grants)| {
         let canons: Vec<&[Value]> = grants.iter().map(std::slice::from_ref).collect();
         let guard = Guard { knows_user: false, ..guard_of_grants(&canons, Action::Deny) };
-        let facts = Facts::Pod(Objects { new: Some(Pod::deserialize(&object).unwrap()), old: None });
+        let text = object.to_string();
+        let facts = Facts::Pod(Objects { new: Some(serde_json::from_str::<Pod<'_>>(&text).unwrap()), old: None });
         let (operation, name, namespace) = (Operation::Create, "one".into(), NAMESPACE.into());
         let request = Request { resource: "pods".into(), kind: "Pod".into(), operation, name, namespace, ..Request::default() };
         let judged = judge(&guard, &request, &facts).findings;
