@@ -24,6 +24,8 @@ const DEADLINE: Duration = Duration::from_secs(5);
 const LIST_DEADLINE: Duration = Duration::from_secs(30);
 /// The objects in a chunk of a list, as kubectl asks for.
 const CHUNK: u32 = 500;
+/// The objects in a chunk of a list of large objects, all of which are in memory for a moment.
+const SMALL_CHUNK: u32 = 100;
 
 /// A client of a cluster.
 #[derive(Clone)]
@@ -47,8 +49,20 @@ impl std::fmt::Debug for Cluster {
 pub enum Form {
     /// All of it.
     Whole,
+    /// All of it, in smaller chunks.
+    Large,
     /// Its metadata (`PartialObjectMetadata`).
     Metadata,
+}
+
+impl Form {
+    /// Returns the objects in a chunk of a list.
+    fn chunk(self) -> u32 {
+        match self {
+            Form::Whole | Form::Metadata => CHUNK,
+            Form::Large => SMALL_CHUNK,
+        }
+    }
 }
 
 /// Which objects of a collection are read. Without selectors, all of them.
@@ -136,7 +150,7 @@ impl Cluster {
         }
     }
 
-    /// Reads a collection in chunks of 500 objects. `read` returns what is kept of an object, so that a large collection is never in
+    /// Reads a collection in chunks. `read` returns what is kept of an object, so that a large collection is never in
     /// memory as a whole. Returns what was kept, and the resource version of the collection.
     ///
     /// If the API server forgets the version of the list before the last chunk, the list is read once more from its start.
@@ -165,11 +179,11 @@ impl Cluster {
     ) -> Result<(Vec<T>, String), CallError> {
         let request = api::Request::new(collection.path());
         let [field_selector, label_selector] = selectors.parameters();
-        let mut wanted = ListParams { limit: Some(CHUNK), field_selector, label_selector, ..ListParams::default() };
+        let mut wanted = ListParams { limit: Some(form.chunk()), field_selector, label_selector, ..ListParams::default() };
         let mut kept = Vec::new();
         loop {
             let next = match form {
-                Form::Whole => request.list(&wanted),
+                Form::Whole | Form::Large => request.list(&wanted),
                 Form::Metadata => request.list_metadata(&wanted),
             };
             let next = next.map_err(|error| refused(format!("{collection} cannot be listed: {}", with_sources(&error))))?;

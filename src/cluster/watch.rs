@@ -132,7 +132,7 @@ impl Cluster {
         };
         let request = api::Request::new(collection.path());
         let request = match followed.form {
-            Form::Whole => request.watch(&wanted, version),
+            Form::Whole | Form::Large => request.watch(&wanted, version),
             Form::Metadata => request.watch_metadata(&wanted, version),
         };
         let request = request.map_err(|error| self.unreachable(&with_sources(&error)))?;

@@ -74,7 +74,7 @@ pub(super) fn start(tasks: &mut JoinSet<()>, cluster: &Cluster, shared: &Shared,
     }
     for key in watched.limited() {
         let (mine, to) = (cluster.clone(), shared.clone());
-        let pods = followed("/api/v1", Some(&key.0), "pods", Form::Whole, RUNNING);
+        let pods = followed("/api/v1", Some(&key.0), "pods", Form::Large, RUNNING);
         let pods = Followed { selectors: pods.selectors.labels(&key.1), ..pods };
         tasks.spawn(async move {
             let read = |object: Value| Program::read(&object);

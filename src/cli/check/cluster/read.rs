@@ -112,7 +112,7 @@ impl Reading {
         let mut programs = BTreeMap::new();
         for labels in judged_programs(guard) {
             let selected = Selectors::fields(RUNNING).labels(&labels);
-            match self.list(cluster, collection, Form::Whole, &selected, |object| Program::read(&object)).await? {
+            match self.list(cluster, collection, Form::Large, &selected, |object| Program::read(&object)).await? {
                 Ok(read) => programs.extend(read.into_iter().flatten().map(|program| (program.uid.clone(), program))),
                 Err(reason) => return Ok(Err(reason)),
             }
