@@ -4,6 +4,7 @@ use clap::ValueEnum;
 use clap::builder::PossibleValue;
 
 use crate::audit::Level;
+use crate::controller::drift::Mode;
 use crate::drift::Section;
 use crate::registration::Send;
 use crate::server::tls::TlsMin;
@@ -67,6 +68,11 @@ choices!(Section {
     Neighbors: "neighbors", "The namespaces that the canon's namespaceSelectors match";
     ForeignPolicies: "foreign-policies", "Policies of other APIs (Cilium, Calico, AdminNetworkPolicy …)";
     Plugins: "plugins", "Whether a network plugin applies NetworkPolicies, and what kube-router opens in addition";
+});
+
+choices!(Mode {
+    Report: "report", "Report them: log, events, metrics, report";
+    Repair: "repair", "Repair policies and the labels of pods, too";
 });
 
 choices!(Level {

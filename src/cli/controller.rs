@@ -20,15 +20,6 @@ use crate::controller::{Candidate, Timing};
 use crate::drift::Repair;
 use crate::server::pages;
 
-/// What the controller does about findings.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum ModeArg {
-    /// Report them: log, events, metrics, report
-    Report,
-    /// Repair policies and the labels of pods, too
-    Repair,
-}
-
 /// The arguments of `controller`.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "\
@@ -52,8 +43,8 @@ Examples:
     --registration abcdesktop-netpol --canon abcdesktop-4.4")]
 pub struct Args {
     /// What to do about findings.
-    #[arg(long, value_name = "MODE", env = "NETPOL_MODE", value_enum, default_value_t = ModeArg::Report)]
-    mode: ModeArg,
+    #[arg(long, value_name = "MODE", env = "NETPOL_MODE", value_enum, default_value_t = Mode::Report)]
+    mode: Mode,
 
     /// How often the repair of an object is tried before it is suspended.
     #[arg(long, value_name = "N", env = "NETPOL_REPAIR_ATTEMPTS", default_value_t = Repair::default().attempts)]
@@ -132,10 +123,7 @@ async fn control(args: &Args, guard: Arc<crate::verdict::Guard>) -> CommandResul
             timing: Timing::default(),
             task: "writes repairs, events and reports",
         },
-        mode: match args.mode {
-            ModeArg::Report => Mode::Report,
-            ModeArg::Repair => Mode::Repair,
-        },
+        mode: args.mode,
         repair: Repair { attempts: args.repair_attempts },
         probe_interval: args.probe_interval,
         registration: args.registration.clone(),

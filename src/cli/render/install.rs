@@ -10,11 +10,13 @@ use serde_json::{Map, Value, json};
 
 use super::print::print;
 use super::send::SendArgs;
-use crate::canon::{Canons, Documents};
+use crate::canon::{Canons, Documents, ForeignResource};
+use crate::cli::choices::word;
 use crate::cli::exit::{CommandResult, Failure};
 use crate::cli::judge_args::JudgeArgs;
 use crate::cli::output::{OutputArgs, Streams};
 use crate::cli::parse::namespace;
+use crate::controller::drift::Mode;
 use crate::documents::reading;
 use crate::documents::values::set;
 use crate::registration::{DEFAULT_NAME, DEFAULT_NAMESPACE, Endpoint, Registration, by_namespace_controller, in_namespaces};
@@ -33,14 +35,17 @@ const SYSTEM: &str = "kube-system";
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "\
 The output is the same as from the Helm chart with its defaults: a Deployment of
-two servers that manage their own certificate, a Deployment of the drift controller in
-report mode, their permissions, and the webhook configurations. For more settings than
-these flags, use the chart.
+two servers that manage their own certificate, a Deployment of the drift controller,
+their permissions, and the webhook configurations. For more settings than these flags, use
+the chart.
 
 Examples:
   Install netpol, and report violations as warnings:
     netpol render install --image registry.example/netpol:0.1.0 --enforcement warn |
       kubectl apply -f -
+
+  Let the controller repair what it finds:
+    netpol render install --controller-mode repair | kubectl apply -f -
 
   Uninstall netpol, the webhook configurations first:
     kubectl delete validatingwebhookconfiguration,mutatingwebhookconfiguration abcdesktop-netpol
@@ -56,6 +61,10 @@ pub(super) struct Args {
     /// Container image of the servers and of the controller.
     #[arg(long, value_name = "IMAGE", default_value = concat!("abcdesktop-netpol:", env!("CARGO_PKG_VERSION")))]
     image: String,
+
+    /// What the controller does about findings; `repair` gives it the rights for it.
+    #[arg(long, value_name = "MODE", value_enum, default_value_t = Mode::Report)]
+    controller_mode: Mode,
 
     #[command(flatten)]
     send: SendArgs,
@@ -116,6 +125,9 @@ fn manifests(args: &Args, documents: &[Documents], canons: &Canons) -> Result<Ve
         }
         restrict(&mut manifest, &args.judge);
         restrict_controller(&mut manifest, args);
+        if args.controller_mode == Mode::Repair {
+            let_repair(&mut manifest, canons);
+        }
         if is_deployment {
             configure(&mut manifest, args, &mounted);
         }
@@ -147,7 +159,7 @@ fn restrict(manifest: &mut Value, judge: &JudgeArgs) {
 
 /// Sets the namespaces that the controller may write in, and the kinds of foreign policies that it may list.
 fn restrict_controller(manifest: &mut Value, args: &Args) {
-    if manifest.pointer("/metadata/name").and_then(Value::as_str) != Some(&format!("{DEFAULT_NAME}{CONTROLLER}")) {
+    if !is_of_controller(manifest) {
         return;
     }
     match manifest.get("kind").and_then(Value::as_str) {
@@ -163,6 +175,51 @@ fn restrict_controller(manifest: &mut Value, args: &Args) {
         }
         _ => {}
     }
+}
+
+/// Lets the controller repair: the flag, the rights to write policies and pods, and the limits of these rights.
+fn let_repair(manifest: &mut Value, canons: &Canons) {
+    if !is_of_controller(manifest) {
+        return;
+    }
+    let foreign = canons.foreign_names();
+    match manifest.get("kind").and_then(Value::as_str) {
+        Some("Deployment") => {
+            let Some(args) = manifest.pointer_mut("/spec/template/spec/containers/0/args").and_then(Value::as_array_mut) else { return };
+            let report = format!("--mode={}", word(&Mode::Report));
+            args.iter_mut().filter(|arg| **arg == report).for_each(|arg| *arg = format!("--mode={}", word(&Mode::Repair)).into());
+        }
+        Some("ClusterRole") => {
+            let Some(rules) = manifest.get_mut("rules").and_then(Value::as_array_mut) else { return };
+            let repaired = [json!(["networkpolicies"]), json!(["pods"])];
+            for rule in rules.iter_mut().filter(|rule| rule.get("resources").is_some_and(|resources| repaired.contains(resources))) {
+                rule.get_mut("verbs").and_then(Value::as_array_mut).into_iter().for_each(|verbs| verbs.push("patch".into()));
+            }
+            for (ForeignResource { group, resource, .. }, names) in &foreign {
+                rules.push(json!({"apiGroups": [group], "resources": [resource], "verbs": ["create"]}));
+                rules.push(json!({"apiGroups": [group], "resources": [resource], "resourceNames": names, "verbs": ["patch"]}));
+            }
+        }
+        Some("ValidatingAdmissionPolicy") => {
+            if let Some(rules) = manifest.pointer_mut("/spec/matchConstraints/resourceRules").and_then(Value::as_array_mut) {
+                rules.extend(foreign.keys().map(|ForeignResource { group, resource, .. }| {
+                    json!({"apiGroups": [group], "apiVersions": ["*"], "operations": ["CREATE", "UPDATE"], "resources": [resource]})
+                }));
+            }
+            // In place of the limit to dry runs.
+            let labels_only = json!({
+                "expression": "request.resource.resource != 'pods' || object.spec == oldObject.spec",
+                "message": "the controller of netpol may change only the labels of pods",
+            });
+            set(manifest, &["spec", "validations", "1"], labels_only);
+        }
+        _ => {}
+    }
+}
+
+/// Returns whether an object is one of the controller's own.
+fn is_of_controller(manifest: &Value) -> bool {
+    manifest.pointer("/metadata/name").and_then(Value::as_str) == Some(&format!("{DEFAULT_NAME}{CONTROLLER}"))
 }
 
 /// Sets the image and the flags of a Deployment, and mounts canons that are not built in.

@@ -10,6 +10,7 @@ use netpol::verdict::Settings;
 use netpol::verdict::foreign::KINDS;
 use serde_json::{Map, Value, json};
 
+use super::sets::ALONE;
 use crate::support::command::netpol;
 use crate::support::helm::{chart, controller, objects, servers, template};
 use crate::support::root;
@@ -178,6 +179,34 @@ fn render_install_prints_the_admission_policies_of_the_chart() {
     assert_eq!(arguments(controller(list)), arguments(controller(&all)));
     assert_eq!(rights(list), rights(&all));
     assert!(rights(list).contains(&("kubeovn.io".to_owned(), "vpcs".to_owned(), "list".to_owned())), "{list:?}");
+}
+
+/// In repair mode, the controller has more rights, also to the canonical policies of other APIs.
+#[test]
+fn render_install_prints_the_repairing_controller_of_the_chart() {
+    let foreign = "---\napiVersion: cilium.io/v2\nkind: CiliumNetworkPolicy\nmetadata: {name: crew}\nspec: {egress: [{}]}\n\
+        ---\napiVersion: crd.projectcalico.org/v1\nkind: NetworkPolicy\nmetadata: {name: gate}\nspec: {order: 1}\n";
+    let canon = format!("{ALONE}{foreign}");
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("canon.yaml"), &canon).unwrap();
+    let values = json!({"controller": {"mode": "repair"}, "canon": {"documents": {"canon.yaml": canon}}});
+    let mut expected = objects(&template(&values, &["--no-hooks"]).expect("the chart"));
+    expected.iter_mut().for_each(without_helm);
+    let ran = netpol(&["render", "install", "--output", "json", "--controller-mode", "repair", "--canon", folder.path().to_str().unwrap()]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    let list: Value = serde_json::from_str(&ran.out).unwrap();
+    let found = list["items"].as_array().unwrap();
+    for kind in ["ClusterRole", "ValidatingAdmissionPolicy"] {
+        let own = |all: &[Value]| {
+            let is_own = |object: &&Value| object["kind"] == kind && object["metadata"]["name"] == "abcdesktop-netpol-controller";
+            all.iter().find(is_own).cloned().expect(kind)
+        };
+        assert_eq!(own(found), own(&expected));
+    }
+    let args = arguments(controller(found));
+    assert_eq!(args, arguments(controller(&expected)));
+    assert!(args.contains("--mode=repair"), "{args:?}");
+    assert_eq!(arguments(servers(found)), arguments(servers(&expected)));
 }
 
 /// Returns the arguments of a Deployment. The order of flags has no meaning.

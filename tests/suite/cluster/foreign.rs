@@ -1,4 +1,5 @@
-//! Canonical policies of other APIs: a `CiliumNetworkPolicy` for the pods of a directory group, and a `MultiNetworkPolicy` for a second network.
+//! Canonical policies of other APIs: a `CiliumNetworkPolicy` for the pods of a directory group, a `MultiNetworkPolicy` for a second network,
+//! and a `NetworkPolicy` of Calico with a set of addresses.
 
 use std::fs;
 use std::process::Command;
@@ -9,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::harness::act::{Act, call, kubectl};
 use super::harness::api::Call;
-use super::harness::crds::{cilium, multi};
+use super::harness::crds::{calico, cilium, multi};
 use super::harness::guard::{Guard, create_namespace};
 use super::harness::netpol::{NETPOL, netpol};
 use super::harness::plane::plane;
@@ -32,7 +33,7 @@ pub(super) fn crew() -> Value {
     })
 }
 
-fn lan() -> Value {
+pub(super) fn lan() -> Value {
     json!({
         "apiVersion": "k8s.cni.cncf.io/v1beta1", "kind": "MultiNetworkPolicy",
         "metadata": {"name": "lan", "annotations": {"k8s.v1.cni.cncf.io/policy-for": "lan"}},
@@ -40,10 +41,34 @@ fn lan() -> Value {
     })
 }
 
-/// Returns what the API server would store.
+/// Returns a policy of Calico, whose kind and plural are those of Kubernetes.
+pub(super) fn gate() -> Value {
+    json!({
+        "apiVersion": "crd.projectcalico.org/v1", "kind": "NetworkPolicy", "metadata": {"name": "gate"},
+        "spec": {
+            "selector": "shipcrew == 'true'", "order": 100, "types": ["Egress"],
+            "egress": [{"action": "Allow", "protocol": "TCP", "destination": {"selector": "role == 'intranet'", "ports": [443, "8000:8080"]}}],
+        },
+    })
+}
+
+/// Returns the addresses of the intranet. Policies select them by their labels.
+pub(super) fn intranet() -> Value {
+    json!({
+        "apiVersion": "crd.projectcalico.org/v1", "kind": "NetworkSet", "metadata": {"name": "intranet", "labels": {"role": "intranet"}},
+        "spec": {"nets": ["10.20.0.0/16"]},
+    })
+}
+
+/// Returns what the API server would store, by the command of the documents.
 fn as_stored(manifest: &Value) -> String {
-    let words = ["-n", "default", "apply", "--dry-run=server", "-o", "json", "-f", "-"];
-    plane().kubectl.run(words, &manifest.to_string()).expect("a dry run")
+    let documents = include_str!("../../../docs/canon.md");
+    let command = documents.lines().find(|line| line.contains("--dry-run=server")).expect("a command");
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::write(folder.path().join("crew.yaml"), manifest.to_string()).expect("a file");
+    fs::create_dir(folder.path().join("canon")).expect("a folder");
+    plane().kubectl.script(folder.path(), command, &[]).expect(command);
+    fs::read_to_string(folder.path().join("canon/crew.yaml")).expect("what is stored")
 }
 
 /// Writes a canon of the built-in one and policies of other APIs as the API server stores them, and returns its path.
@@ -148,6 +173,33 @@ fn a_request_in_another_version_is_converted_and_judged() {
     }
 }
 
+#[test]
+fn canonical_policies_of_calico_cannot_be_changed_or_deleted() {
+    calico();
+    let path = canon("foreign-calico", &[gate(), intranet()]);
+    let guard = Guard::start("foreign-calico", &path, &["--foreign-policies", "allow"]);
+    guard.register();
+    let scene = guard.scene();
+    let (np, set) = ("networkpolicies.crd.projectcalico.org", "networksets.crd.projectcalico.org");
+    for manifest in [gate(), intranet()] {
+        scene.admitted_without_warnings(&kubectl("create -f -").stdin(&manifest));
+    }
+    let drift = |words: &str, patch: &Value, path: &str| scene.denied(&merge(words, patch), &[WEBHOOK, "drifts", path]);
+    drift(&format!("{np} gate"), &json!({"spec": {"order": 1}}), "spec.order is not 100");
+    drift(&format!("{np} gate"), &json!({"spec": {"egress": [{"action": "Allow"}]}}), "spec.egress[0].destination is missing");
+    drift(&format!("{set} intranet"), &json!({"spec": {"nets": ["0.0.0.0/0"]}}), "spec.nets[0] is not");
+    drift(&format!("{set} intranet"), &json!({"metadata": {"labels": {"role": "other"}}}), "metadata.labels.role is not");
+    // The name of a NetworkPolicy of Kubernetes is another one's: it is extra, and selects pods that the canon's policies select.
+    let like = json!({
+        "apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": {"name": "gate"},
+        "spec": {"podSelector": {"matchLabels": {"run": "mongodb-od"}}, "ingress": [{}]},
+    });
+    scene.denied(&kubectl("create -f -").stdin(&like), &["policies.validate.netpol.abcdesktop.io", "\"gate\" is wider than the canon"]);
+    for (resource, name) in [(np, "gate"), (set, "intranet")] {
+        scene.denied(&kubectl(&format!("delete {resource} {name}")), &[WEBHOOK, "is canonical and can be deleted only with its namespace"]);
+    }
+}
+
 /// Only requests about canonical policies depend on the servers, and the end of a deletion does not.
 #[test]
 fn what_is_canonical_is_denied_during_an_outage() {
@@ -182,11 +234,15 @@ fn what_is_canonical_is_denied_during_an_outage() {
 #[test]
 fn a_check_finds_what_is_not_canonical_and_its_commands_mend_it() {
     cilium();
+    multi();
+    calico();
     let name = "foreign-check";
     create_namespace(name);
-    let path = canon(name, &[crew(), with(crew(), "/metadata/name", json!("admins"))]);
-    let drifted = with(crew(), "/spec/egress", json!([{}]));
-    plane().kubectl.run(["-n", name, "create", "-f", "-"], &drifted.to_string()).expect("a drifted policy");
+    let path = canon(name, &[crew(), with(crew(), "/metadata/name", json!("admins")), lan(), gate(), intranet()]);
+    let relabeled = with(intranet(), "/metadata/labels", json!({"role": "other"}));
+    for drifted in [with(crew(), "/spec/egress", json!([{}])), with(gate(), "/spec/order", json!(1)), relabeled] {
+        plane().kubectl.run(["-n", name, "create", "-f", "-"], &drifted.to_string()).expect("a drifted policy");
+    }
     let check = || {
         let output = Command::new(NETPOL)
             .args(["check", "--canon", &path, "--namespace", name, "--section", "foreign-policies", "--output", "json"])
@@ -199,9 +255,14 @@ fn a_check_finds_what_is_not_canonical_and_its_commands_mend_it() {
     };
     let (code, findings) = check();
     let text = |finding: &Value, field: &str| finding[field].as_str().unwrap_or_default().to_owned();
-    let found: Vec<(String, String)> = findings.iter().map(|finding| (text(finding, "id"), text(finding, "name"))).collect();
-    let expected = [("policy-missing", "admins"), ("policy-drift", "crew")].map(|(id, name)| (id.to_owned(), name.to_owned()));
-    assert_eq!((code, found), (Some(1), expected.to_vec()));
+    let mut found: Vec<(String, String)> = findings.iter().map(|finding| (text(finding, "id"), text(finding, "name"))).collect();
+    let missing = ["admins", "lan"].map(|name| ("policy-missing", name));
+    let drifted = ["crew", "gate", "intranet"].map(|name| ("policy-drift", name));
+    let mut expected = [&missing[..], &drifted].concat();
+    expected.sort_by_key(|(_, name)| *name);
+    let expected: Vec<(String, String)> = expected.into_iter().map(|(id, name)| (id.to_owned(), name.to_owned())).collect();
+    found.sort_by(|(_, one), (_, other)| one.cmp(other));
+    assert_eq!((code, found), (Some(1), expected));
     for finding in &findings {
         let command = text(finding, "command").replace("netpol render", &format!("{NETPOL} render"));
         plane().kubectl.script(plane().reaper.folder(), &command, &[]).expect(&command);

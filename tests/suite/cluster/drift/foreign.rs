@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::super::foreign::{canon, crew};
-use super::super::harness::crds::cilium;
+use super::super::foreign::{canon, crew, gate, intranet, lan};
+use super::super::harness::crds::{calico, cilium, multi};
 use super::super::harness::guard::create_namespace;
 use super::super::harness::plane::plane;
 use super::super::harness::wait::until;
@@ -22,7 +22,7 @@ fn canonical_policies_of_another_api_are_restored() {
     let path = canon(name, &[named("crew"), named("admins")]);
     let mut drifted = named("crew");
     drifted["spec"]["egress"] = json!([{"toEntities": ["all"]}]);
-    drifted["specs"] = json!([{"endpointSelector": {}}]);
+    drifted["specs"] = json!([{"endpointSelector": {}, "egress": [{}]}]);
     drifted["metadata"]["finalizers"] = json!(["example.org/hold"]);
     plane().kubectl.run(["-n", name, "create", "-f", "-"], &drifted.to_string()).expect("a drifted policy");
     let live =
@@ -45,4 +45,32 @@ fn canonical_policies_of_another_api_are_restored() {
     until("nothing is found", || (controller.metric("netpol_findings{section=\"foreign-policies\"}") == Some(0.0)).then_some(()));
     let done = controller.metric("netpol_repairs_total{kind=\"ForeignPolicy\",outcome=\"done\"}");
     assert_eq!(done, Some(2.0), "{}", controller.metrics());
+}
+
+/// Content that the schema restricts, a list of addresses with labels, and an annotation that is content.
+#[test]
+fn canonical_policies_of_calico_and_of_a_second_network_are_restored() {
+    calico();
+    multi();
+    let name = "drift-calico";
+    create_namespace(name);
+    let path = canon(name, &[gate(), intranet(), lan()]);
+    let mut drifted = [gate(), intranet(), lan()];
+    drifted[0]["spec"] = json!({"egress": [{"action": "Allow"}], "ingress": [{"action": "Allow"}]});
+    drifted[1]["metadata"]["labels"] = json!({"role": "other"});
+    drifted[2]["metadata"]["annotations"] = json!({"k8s.v1.cni.cncf.io/policy-for": "none"});
+    for manifest in &drifted {
+        plane().kubectl.run(["-n", name, "create", "-f", "-"], &manifest.to_string()).expect("a drifted policy");
+    }
+    let flags = ["--canon", &path, "--neighbors", "allow", "--probe-interval", "0s", "--mode", "repair"];
+    let controller = Controller::start(name, &flags);
+    until("nothing is found", || (controller.metric("netpol_findings{section=\"foreign-policies\"}") == Some(0.0)).then_some(()));
+    let live = |group: &str, object: &str| plane().api.get(&format!("/apis/{group}/namespaces/{name}/{object}")).body;
+    let (gate_now, set) =
+        (live("crd.projectcalico.org/v1", "networkpolicies/gate"), live("crd.projectcalico.org/v1", "networksets/intranet"));
+    assert_eq!((&gate_now["spec"], &set["metadata"]["labels"]), (&gate()["spec"], &intranet()["metadata"]["labels"]));
+    let lan_now = live("k8s.cni.cncf.io/v1beta1", "multi-networkpolicies/lan");
+    assert_eq!(lan_now["metadata"]["annotations"], lan()["metadata"]["annotations"]);
+    let done = controller.metric("netpol_repairs_total{kind=\"ForeignPolicy\",outcome=\"done\"}");
+    assert_eq!(done, Some(3.0), "{}", controller.metrics());
 }
