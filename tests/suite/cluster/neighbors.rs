@@ -256,7 +256,8 @@ fn a_network_annotation_of_a_guarded_namespace_is_denied_if_configured() {
 #[test]
 fn a_given_kind_is_denied_if_configured() {
     let _alone = alone();
-    install("example.org", "flowpolicies", "FlowPolicy");
+    let any = json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true});
+    install("example.org", "flowpolicies", "FlowPolicy", "Namespaced", &["v2"], &any);
     let guard = Guard::registered("given-kind", &["--foreign-kind", "example.org/flowpolicies", "--foreign-policies", "deny"]);
     let policy = json!({"apiVersion": "example.org/v2", "kind": "FlowPolicy", "metadata": {"name": "open"}, "spec": {}});
     guard.scene().denied(&kubectl("create -f -").stdin(&policy), &["foreign-policies.validate.netpol.abcdesktop.io", "example.org"]);

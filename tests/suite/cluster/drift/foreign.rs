@@ -47,7 +47,7 @@ fn canonical_policies_of_another_api_are_restored() {
     assert_eq!(done, Some(2.0), "{}", controller.metrics());
 }
 
-/// Content that the schema restricts, a list of addresses with labels, and an annotation that is content.
+/// A policy, a list of addresses that is selected by its labels, and an annotation that is content.
 #[test]
 fn canonical_policies_of_calico_and_of_a_second_network_are_restored() {
     calico();
@@ -64,6 +64,8 @@ fn canonical_policies_of_calico_and_of_a_second_network_are_restored() {
     }
     let flags = ["--canon", &path, "--neighbors", "allow", "--probe-interval", "0s", "--mode", "repair"];
     let controller = Controller::start(name, &flags);
+    let done = || controller.metric("netpol_repairs_total{kind=\"ForeignPolicy\",outcome=\"done\"}");
+    until("all are repaired", || (done() == Some(3.0)).then_some(()));
     until("nothing is found", || (controller.metric("netpol_findings{section=\"foreign-policies\"}") == Some(0.0)).then_some(()));
     let live = |group: &str, object: &str| plane().api.get(&format!("/apis/{group}/namespaces/{name}/{object}")).body;
     let (gate_now, set) =
@@ -71,6 +73,5 @@ fn canonical_policies_of_calico_and_of_a_second_network_are_restored() {
     assert_eq!((&gate_now["spec"], &set["metadata"]["labels"]), (&gate()["spec"], &intranet()["metadata"]["labels"]));
     let lan_now = live("k8s.cni.cncf.io/v1beta1", "multi-networkpolicies/lan");
     assert_eq!(lan_now["metadata"]["annotations"], lan()["metadata"]["annotations"]);
-    let done = controller.metric("netpol_repairs_total{kind=\"ForeignPolicy\",outcome=\"done\"}");
-    assert_eq!(done, Some(3.0), "{}", controller.metrics());
+    assert_eq!(done(), Some(3.0), "{}", controller.metrics());
 }

@@ -1,4 +1,4 @@
-//! Programs of other projects that the tests run, built once per machine from Go modules, and files that such modules contain.
+//! Programs of other projects that the tests run, built once per machine from Go modules.
 
 use std::env;
 use std::ffi::OsString;
@@ -8,7 +8,6 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use aws_lc_rs::digest::{SHA256, digest};
-use serde_json::Value;
 
 /// A Go module in this repository whose go.mod requires the program.
 #[derive(Debug)]
@@ -76,7 +75,7 @@ impl Module {
     }
 
     fn source(&self) -> PathBuf {
-        source(self.folder)
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(self.folder)
     }
 
     fn cache(&self) -> Result<PathBuf, String> {
@@ -87,7 +86,9 @@ impl Module {
     }
 
     fn version(&self, source: &Path) -> Result<String, String> {
-        required_version(source, self.versioned)
+        let text = fs::read_to_string(source.join("go.mod")).map_err(|error| format!("cannot read go.mod: {error}"))?;
+        let version = text.split_once(&format!("{} v", self.versioned)).map(|(_, rest)| rest.split_whitespace().next().unwrap_or_default());
+        version.map(|version| format!("v{version}")).ok_or_else(|| format!("go.mod does not require {}", self.versioned))
     }
 
     /// Returns a fingerprint of the sources, so that another source tree with the same version has its own build.
@@ -98,56 +99,6 @@ impl Module {
         }
         Ok(digest(&SHA256, &bytes).as_ref().iter().take(4).fold(String::new(), |text, byte| format!("{text}{byte:02x}")))
     }
-}
-
-/// A Go module in this repository whose go.mod requires modules for the files that they contain.
-#[derive(Debug)]
-pub(crate) struct Files {
-    /// Its folder under `tests`.
-    pub(crate) folder: &'static str,
-    /// What to do if Go is not installed, for the error message.
-    pub(crate) without_go: &'static str,
-}
-
-impl Files {
-    /// Returns the folder of a required module. It is in Go's module cache, so it is downloaded once per machine.
-    ///
-    /// # Errors
-    /// The module cannot be downloaded, or is not what go.sum says. If Go is not installed, the error says so.
-    pub(crate) fn of(&self, module: &str) -> Result<PathBuf, String> {
-        let source = source(self.folder);
-        let version = required_version(&source, module)?;
-        let output = Command::new("go")
-            .current_dir(&source)
-            .args(["mod", "download", "-json", &format!("{module}@{version}")])
-            .stdin(Stdio::null())
-            .output()
-            .map_err(|error| format!("{} (go: {error})", self.without_go))?;
-        let failed = |reason: &str| format!("go mod download failed in {} for {module} {version}: {reason}", source.display());
-        if !output.status.success() {
-            return Err(failed(&format!("{}{}", String::from_utf8_lossy(&output.stderr), String::from_utf8_lossy(&output.stdout))));
-        }
-        let told: Value = serde_json::from_slice(&output.stdout).map_err(|error| failed(&error.to_string()))?;
-        let field = |name: &str| told[name].as_str().unwrap_or_default();
-        // Go compares a module with the line of go.sum if there is one, and does not require that there is.
-        let sums = fs::read_to_string(source.join("go.sum")).map_err(|error| format!("cannot read go.sum: {error}"))?;
-        let line = format!("{module} {version} {}", field("Sum"));
-        if !sums.lines().any(|found| found == line) {
-            return Err(failed(&format!("go.sum has no line \"{line}\"")));
-        }
-        Ok(PathBuf::from(field("Dir")))
-    }
-}
-
-fn source(folder: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(folder)
-}
-
-/// Returns the version of a module that the go.mod of a folder requires.
-fn required_version(source: &Path, module: &str) -> Result<String, String> {
-    let text = fs::read_to_string(source.join("go.mod")).map_err(|error| format!("cannot read go.mod: {error}"))?;
-    let version = text.split_once(&format!("{module} v")).map(|(_, rest)| rest.split_whitespace().next().unwrap_or_default());
-    version.map(|version| format!("v{version}")).ok_or_else(|| format!("go.mod does not require {module}"))
 }
 
 /// Writes a progress message. The test runner would capture the output of `eprintln!`.
