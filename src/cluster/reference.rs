@@ -104,8 +104,14 @@ fn error(collection: &Collection<'_>, what: &str, verb: &str, status: &Status, s
 fn forbidden(collection: &Collection<'_>, what: &str, verb: &str, message: &str) -> String {
     let group = collection.api.strip_prefix("/apis/").and_then(|rest| rest.split_once('/')).map_or("", |(group, _)| group);
     let role = collection.namespace.map_or_else(|| "a ClusterRole".to_owned(), |namespace| format!("a Role in \"{namespace}\""));
-    // Admission plugins deny with the same status code. Only the message of RBAC contains "cannot".
-    if !message.contains("cannot ") {
+    // Admission plugins deny with the same status code. Only the message of RBAC says what a user cannot do.
+    if message.contains("cannot set an ownerRef on a resource you can't delete") {
+        return format!(
+            "the admission plugin OwnerReferencesPermissionEnforcement denies the request to {verb} {what}: only a user who may delete an \
+             object may change its owner references"
+        );
+    }
+    if !message.contains("\" cannot ") {
         return format!("an admission plugin or webhook denies the request to {verb} {what}");
     }
     format!("not allowed to {verb} {what}: {role} must allow the verb \"{verb}\" on \"{}\" (apiGroup \"{group}\")", collection.resource)
@@ -123,5 +129,24 @@ mod tests {
         assert_eq!(object.path(), "/apis/networking.k8s.io/v1/namespaces/desk/networkpolicies/web");
         let all = Collection { api: "/api/v1", namespace: None, resource: "pods" };
         assert_eq!((all.to_string(), all.path()), ("the pods of the cluster".to_owned(), "/api/v1/pods".to_owned()));
+    }
+
+    #[test]
+    fn only_the_refusal_of_an_authorizer_names_a_missing_rule() {
+        let collection = Collection { api: "/apis/networking.k8s.io/v1", namespace: Some("desk"), resource: "networkpolicies" };
+        let of = |message: &str| forbidden(&collection, "the networkpolicy \"desk/web\"", "patch", message);
+        assert_eq!(
+            of("networkpolicies.networking.k8s.io \"web\" is forbidden: User \"drift\" cannot patch resource \"networkpolicies\""),
+            "not allowed to patch the networkpolicy \"desk/web\": a Role in \"desk\" must allow the verb \"patch\" on \"networkpolicies\" \
+             (apiGroup \"networking.k8s.io\")"
+        );
+        assert_eq!(
+            of("\"web\" is forbidden: cannot set an ownerRef on a resource you can't delete: , <nil>"),
+            "the admission plugin OwnerReferencesPermissionEnforcement denies the request to patch the networkpolicy \"desk/web\": only a \
+             user who may delete an object may change its owner references"
+        );
+        for other in ["admission webhook \"x\" denied the request: you cannot do this", "exceeded quota"] {
+            assert_eq!(of(other), "an admission plugin or webhook denies the request to patch the networkpolicy \"desk/web\"");
+        }
     }
 }

@@ -6,6 +6,7 @@ mod faults;
 mod fights;
 mod foreign;
 mod leaders;
+mod owners;
 mod page;
 mod pauses;
 pub(super) mod process;
