@@ -162,8 +162,9 @@ fn a_weakened_registration_is_said_until_the_command_in_the_sentence_has_mended_
     for kind in KINDS {
         plane().api.call(&Call::new(Method::DELETE, configuration(kind))).expect("a deletion");
         wait_for(admin, "missing");
-        let said = sentences(admin);
-        assert!(said.len() == 1 && said[0].contains("\"watched\" does not exist"), "{said:?}");
+        // The metric is set a moment before the page.
+        let is_said = |said: &Vec<String>| said.len() == 1 && said[0].contains("\"watched\" does not exist");
+        let said = until("the page says what is missing", || Some(sentences(admin)).filter(is_said));
         assert_eq!(show(&installed).0, Some(1));
         mend(&said[0]);
         wait_for(admin, "ok");
