@@ -57,6 +57,13 @@ pub struct Pods {
     pub programs: Read<BTreeMap<String, Program>>,
 }
 
+impl Pods {
+    /// The field selector of pods that have not terminated.
+    pub const RUNNING: &str = "status.phase!=Succeeded,status.phase!=Failed";
+    /// The field selector of those that use the host network, which the metadata of a pod does not tell.
+    pub const ON_HOST_NETWORK: &str = "spec.hostNetwork=true,status.phase!=Succeeded,status.phase!=Failed";
+}
+
 /// The foreign policies of one resource: those of one namespace, or all of the cluster.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ForeignList {

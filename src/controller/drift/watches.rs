@@ -8,12 +8,7 @@ use tokio::task::JoinSet;
 use super::store::Store;
 use super::stores::{Shared, Stores, WholeObject};
 use crate::cluster::{Cluster, Followed, Form, Selectors};
-use crate::drift::{NamespaceObject, PodObject, PolicyObject, Program};
-
-/// The pods that have not terminated.
-const RUNNING: &str = "status.phase!=Succeeded,status.phase!=Failed";
-/// Of these, the pods on the host network. The metadata of a pod does not tell it.
-const ON_HOST_NETWORK: &str = "spec.hostNetwork=true,status.phase!=Succeeded,status.phase!=Failed";
+use crate::drift::{NamespaceObject, PodObject, Pods, PolicyObject, Program};
 
 /// What is watched.
 #[derive(Debug)]
@@ -60,13 +55,13 @@ pub(super) fn start(tasks: &mut JoinSet<()>, cluster: &Cluster, shared: &Shared,
             mine.follow(&policies, read, |news| to.take(news, |stores| stores.policies.get_mut(&of))).await;
         });
         let (mine, to, of) = (cluster.clone(), shared.clone(), namespace.clone());
-        let pods = followed("/api/v1", Some(namespace), "pods", Form::Metadata, RUNNING);
+        let pods = followed("/api/v1", Some(namespace), "pods", Form::Metadata, Pods::RUNNING);
         tasks.spawn(async move {
             let read = |object: Value| Some(PodObject::read(&object));
             mine.follow(&pods, read, |news| to.take(news, |stores| stores.pods.get_mut(&of))).await;
         });
         let (mine, to, of) = (cluster.clone(), shared.clone(), namespace.clone());
-        let pods = followed("/api/v1", Some(namespace), "pods", Form::Metadata, ON_HOST_NETWORK);
+        let pods = followed("/api/v1", Some(namespace), "pods", Form::Metadata, Pods::ON_HOST_NETWORK);
         tasks.spawn(async move {
             let read = |object: Value| Some(PodObject::read(&object));
             mine.follow(&pods, read, |news| to.take(news, |stores| stores.on_host_network.get_mut(&of))).await;
@@ -74,7 +69,7 @@ pub(super) fn start(tasks: &mut JoinSet<()>, cluster: &Cluster, shared: &Shared,
     }
     for key in watched.limited() {
         let (mine, to) = (cluster.clone(), shared.clone());
-        let pods = followed("/api/v1", Some(&key.0), "pods", Form::Large, RUNNING);
+        let pods = followed("/api/v1", Some(&key.0), "pods", Form::Large, Pods::RUNNING);
         let pods = Followed { selectors: pods.selectors.labels(&key.1), ..pods };
         tasks.spawn(async move {
             let read = |object: Value| Program::read(&object);

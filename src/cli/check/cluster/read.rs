@@ -16,11 +16,6 @@ use crate::drift::{
 };
 use crate::verdict::Guard;
 
-/// The pods that have not terminated.
-const RUNNING: &str = "status.phase!=Succeeded,status.phase!=Failed";
-/// Of these, the pods on the host network. The metadata of a pod does not tell it.
-const ON_HOST_NETWORK: &str = "spec.hostNetwork=true,status.phase!=Succeeded,status.phase!=Failed";
-
 /// What the versions of k3s contain: `v1.36.2+k3s1`.
 const OF_K3S: &str = "+k3s";
 
@@ -81,12 +76,12 @@ impl Reading {
 
     async fn pods(&mut self, cluster: &Cluster, guard: &Guard, namespace: &str) -> Result<Read<Pods>, Failure> {
         let collection = Collection { api: "/api/v1", namespace: Some(namespace), resource: "pods" };
-        let running = Selectors::fields(RUNNING);
+        let running = Selectors::fields(Pods::RUNNING);
         let all = match self.list(cluster, &collection, Form::Metadata, &running, |object| PodObject::read(&object)).await? {
             Ok(all) => all,
             Err(reason) => return Ok(Err(reason)),
         };
-        let on_host_network = Selectors::fields(ON_HOST_NETWORK);
+        let on_host_network = Selectors::fields(Pods::ON_HOST_NETWORK);
         let uid = |object: Value| text(&object, "/metadata/uid").unwrap_or_default().to_owned();
         let on_host_network = self.list(cluster, &collection, Form::Metadata, &on_host_network, uid).await?;
         let programs = self.programs(cluster, guard, &collection).await?;
@@ -111,7 +106,7 @@ impl Reading {
     ) -> Result<Read<BTreeMap<String, Program>>, Failure> {
         let mut programs = BTreeMap::new();
         for labels in judged_programs(guard) {
-            let selected = Selectors::fields(RUNNING).labels(&labels);
+            let selected = Selectors::fields(Pods::RUNNING).labels(&labels);
             match self.list(cluster, collection, Form::Large, &selected, |object| Program::read(&object)).await? {
                 Ok(read) => programs.extend(read.into_iter().flatten().map(|program| (program.uid.clone(), program))),
                 Err(reason) => return Ok(Err(reason)),
