@@ -104,14 +104,15 @@ fn error(collection: &Collection<'_>, what: &str, verb: &str, status: &Status, s
 fn forbidden(collection: &Collection<'_>, what: &str, verb: &str, message: &str) -> String {
     let group = collection.api.strip_prefix("/apis/").and_then(|rest| rest.split_once('/')).map_or("", |(group, _)| group);
     let role = collection.namespace.map_or_else(|| "a ClusterRole".to_owned(), |namespace| format!("a Role in \"{namespace}\""));
-    // Admission plugins deny with the same status code. Only the message of RBAC says what a user cannot do.
+    // Admission plugins deny with the same status code.
     if message.contains("cannot set an ownerRef on a resource you can't delete") {
         return format!(
             "the admission plugin OwnerReferencesPermissionEnforcement denies the request to {verb} {what}: only a user who may delete an \
              object may change its owner references"
         );
     }
-    if !message.contains("\" cannot ") {
+    // Only an authorizer says who may not do it.
+    if !message.contains("forbidden: User \"") {
         return format!("an admission plugin or webhook denies the request to {verb} {what}");
     }
     format!("not allowed to {verb} {what}: {role} must allow the verb \"{verb}\" on \"{}\" (apiGroup \"{group}\")", collection.resource)
@@ -145,7 +146,7 @@ mod tests {
             "the admission plugin OwnerReferencesPermissionEnforcement denies the request to patch the networkpolicy \"desk/web\": only a \
              user who may delete an object may change its owner references"
         );
-        for other in ["admission webhook \"x\" denied the request: you cannot do this", "exceeded quota"] {
+        for other in ["admission webhook \"x\" denied the request: pod \"web\" cannot do this", "exceeded quota"] {
             assert_eq!(of(other), "an admission plugin or webhook denies the request to patch the networkpolicy \"desk/web\"");
         }
     }
