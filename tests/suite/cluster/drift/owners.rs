@@ -2,14 +2,14 @@
 
 use serde_json::{Value, json};
 
-use super::super::harness::api::Call;
 use super::super::harness::guard::{Guard, apply};
 use super::super::harness::netpol::netpol;
 use super::super::harness::plane::plane;
 use super::super::harness::relay::Relay;
-use super::super::harness::scene::{create, get, path};
+use super::super::harness::scene::{create, get};
 use super::super::harness::wait::until;
 use super::process::{Controller, event};
+use super::repairs::drift;
 
 const PLUGIN: &str = "--enable-admission-plugins=OwnerReferencesPermissionEnforcement";
 
@@ -31,11 +31,6 @@ fn grant(user: &str) {
     }));
 }
 
-fn patch(name: &str, policy: &str, changes: &Value) {
-    let path = format!("{}/{policy}", path(name, "networkpolicies"));
-    plane().api.call(&Call::patch(path, "application/json-patch+json", changes)).expect("a change");
-}
-
 #[test]
 fn an_owner_that_only_a_further_right_could_remove_is_told_and_stays() {
     let name = "drift-owners";
@@ -44,7 +39,7 @@ fn an_owner_that_only_a_further_right_could_remove_is_told_and_stays() {
     grant(name);
     let owner = create(name, &json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "owner"}}));
     let owner = json!([{"apiVersion": "v1", "kind": "ConfigMap", "name": "owner", "uid": owner["metadata"]["uid"]}]);
-    patch(name, "memcached-permits", &json!([{"op": "add", "path": "/metadata/ownerReferences", "value": owner}]));
+    drift(name, "memcached-permits", &json!([{"op": "add", "path": "/metadata/ownerReferences", "value": owner}]));
 
     let server = plane().another("drift-owners-server", &[PLUGIN.to_owned()]);
     let relay = Relay::start(&server.api);
@@ -56,7 +51,7 @@ fn an_owner_that_only_a_further_right_could_remove_is_told_and_stays() {
     let sentence = "only a user who may delete an object may change its owner references";
     assert!(controller.log().contains(sentence), "{}", controller.log());
     // What needs no further right is repaired.
-    patch(name, "mongodb-permits", &json!([{"op": "replace", "path": "/spec/egress", "value": [{}]}]));
+    drift(name, "mongodb-permits", &json!([{"op": "replace", "path": "/spec/egress", "value": [{}]}]));
     until("the other policy is repaired", || {
         (get(name, "networkpolicies", "mongodb-permits")["spec"]["egress"] != json!([{}])).then_some(())
     });

@@ -18,7 +18,7 @@ fn spec(namespace: &str, name: &str) -> Value {
 }
 
 /// Changes a policy by a JSON patch.
-fn drift(namespace: &str, name: &str, patch: &Value) {
+pub(super) fn drift(namespace: &str, name: &str, patch: &Value) {
     let path = format!("{}/{name}", path(namespace, "networkpolicies"));
     plane().api.call(&Call::patch(path, "application/json-patch+json", patch)).expect("a change");
 }
