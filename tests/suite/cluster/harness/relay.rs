@@ -42,14 +42,14 @@ pub(crate) enum Failure {
     Hanging,
 }
 
-/// A request that was answered.
+/// A request. It is recorded before it is forwarded, so that what it did cannot be seen before the request itself.
 #[derive(Debug, Clone)]
 pub(crate) struct Seen {
     /// `PATCH /apis/…?fieldManager=…`
     pub(crate) line: String,
-    /// The status of the response; 0 if there was none.
+    /// The status of the response; 0 if there is none (yet).
     pub(crate) status: u16,
-    /// When the response started.
+    /// When the response started; without one, when the request came.
     pub(crate) at: Instant,
 }
 
@@ -161,21 +161,24 @@ impl Relay {
             tokio::task::spawn_blocking(hook).await?;
         }
         let failure = lock(&self.state.failures).iter().rev().find(|(text, _)| line.contains(text)).map(|(_, failure)| *failure);
+        let record = self.record(line);
         let answered = match failure {
-            Some(Failure::Hanging) => {
-                self.record(line, 0);
-                return pending().await;
-            }
+            Some(Failure::Hanging) => return pending().await,
             Some(Failure::Ended) => response(200, Bytes::new()),
             Some(Failure::Status(code)) => response(code, Bytes::from(status(code).to_string())),
             None => self.forward(request).await,
         };
-        self.record(line, answered.as_ref().map_or(0, |answered| answered.status().as_u16()));
+        if let (Ok(answered), Some(seen)) = (&answered, lock(&self.state.seen).get_mut(record)) {
+            (seen.status, seen.at) = (answered.status().as_u16(), Instant::now());
+        }
         answered
     }
 
-    fn record(&self, line: String, status: u16) {
-        lock(&self.state.seen).push(Seen { line, status, at: Instant::now() });
+    /// Records a request, and returns its place in the record.
+    fn record(&self, line: String) -> usize {
+        let mut seen = lock(&self.state.seen);
+        seen.push(Seen { line, status: 0, at: Instant::now() });
+        seen.len() - 1
     }
 
     async fn forward(&self, request: Request<Incoming>) -> Result<Response<Body>, Fault> {
