@@ -1,34 +1,55 @@
-//! Policies of other APIs: definitions of their kinds, with any content. The groups, versions, kinds and plural names are those of the projects,
-//! and so is the default of a `CiliumNetworkPolicy`. `MultiNetworkPolicy` also is served in its version v1beta2, which the project defines
-//! but does not serve, because a kind in two versions is needed.
+//! The kinds of other APIs. Those of Cilium are defined as by the project, so that the API server adds defaults to policies and rejects
+//! invalid ones. All others have definitions of our own, with any content; their groups, versions, kinds and plural names are those of
+//! the projects.
 
+use std::ffi::OsString;
+use std::process::Command;
 use std::sync::Once;
 
 use serde_json::{Value, json};
 
+use super::go::Module;
 use super::guard::apply;
 use super::plane::plane;
 use super::wait::until;
+
+const MODULE: Module = Module {
+    folder: "crds",
+    files: &["go.mod", "go.sum", "main.go"],
+    versioned: "github.com/cilium/cilium",
+    what: "the program that prints the kinds of Cilium",
+    without_go: "these tests install the kinds of Cilium on a real kube-apiserver: install Go 1.26 or later (https://go.dev/dl) to build the \
+        program that prints their definitions",
+};
+
+/// The kinds of Cilium that webhooks are registered for, each with the version that is stored.
+const CILIUM: [(&str, &str); 10] = [
+    ("v2", "ciliumnetworkpolicies"),
+    ("v2", "ciliumclusterwidenetworkpolicies"),
+    ("v2", "ciliumcidrgroups"),
+    ("v2", "ciliumlocalredirectpolicies"),
+    ("v2", "ciliumegressgatewaypolicies"),
+    ("v2", "ciliumendpoints"),
+    ("v2alpha1", "ciliumendpointslices"),
+    ("v2", "ciliumidentities"),
+    ("v2", "ciliumenvoyconfigs"),
+    ("v2", "ciliumclusterwideenvoyconfigs"),
+];
 
 /// Installs the kinds of Cilium.
 pub(crate) fn cilium() {
     static INSTALLED: Once = Once::new();
     INSTALLED.call_once(|| {
-        let any = json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true});
-        let open = |properties: Value| json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true, "properties": properties});
-        let list = |items: &Value| json!({"type": "array", "items": items});
-        // The API server stores the family of an ICMP type, also if a client does not state it.
-        let field = open(json!({"family": {"type": "string", "default": "IPv4"}}));
-        let rule = open(json!({"icmps": list(&open(json!({"fields": list(&field)})))}));
-        let policy = open(json!({"spec": open(json!({"ingress": list(&rule), "egress": list(&rule)}))}));
-        install("cilium.io", "ciliumnetworkpolicies", "CiliumNetworkPolicy", "Namespaced", &["v2"], &policy);
-        install("cilium.io", "ciliumclusterwidenetworkpolicies", "CiliumClusterwideNetworkPolicy", "Cluster", &["v2"], &any);
-        install("cilium.io", "ciliumendpoints", "CiliumEndpoint", "Namespaced", &["v2"], &any);
-        install("cilium.io", "ciliumidentities", "CiliumIdentity", "Cluster", &["v2"], &any);
+        let definitions = printed(&CILIUM.map(|(_, plural)| plural)).unwrap_or_else(|error| panic!("{error}"));
+        // A client-side apply would copy each definition into an annotation, for which some are too large.
+        plane().kubectl.run(["apply", "--server-side", "-f", "-"], &definitions).expect("the kinds of Cilium");
+        for (version, plural) in CILIUM {
+            served("cilium.io", version, plural);
+        }
     });
 }
 
-/// Installs `MultiNetworkPolicy` in two versions.
+/// Installs `MultiNetworkPolicy` in two versions. The project defines v1beta2 but does not serve it; a kind in two versions is needed.
 pub(crate) fn multi() {
     static INSTALLED: Once = Once::new();
     INSTALLED.call_once(|| {
@@ -61,6 +82,20 @@ pub(crate) fn install(group: &str, plural: &str, kind: &str, scope: &str, versio
         },
     }));
     for version in versions {
-        until(&format!("{plural} are served"), || plane().api.get(&format!("/apis/{group}/{version}/{plural}")).ok().then_some(()));
+        served(group, version, plural);
     }
+}
+
+fn served(group: &str, version: &str, plural: &str) {
+    until(&format!("{plural} are served"), || plane().api.get(&format!("/apis/{group}/{version}/{plural}")).ok().then_some(()));
+}
+
+/// Returns the definitions of kinds of Cilium as YAML documents.
+fn printed(plurals: &[&str]) -> Result<String, String> {
+    let program = MODULE.built("crds", |_| vec![OsString::from(".")], |_| Ok(()))?.join("crds");
+    let output = Command::new(&program).args(plurals).output().map_err(|error| format!("cannot start {}: {error}", program.display()))?;
+    if !output.status.success() {
+        return Err(format!("{} failed: {}", program.display(), String::from_utf8_lossy(&output.stderr).trim()));
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }

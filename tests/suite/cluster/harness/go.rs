@@ -53,7 +53,7 @@ impl Module {
         if let Err(error) = Command::new("go").arg("version").stdout(Stdio::null()).status() {
             return Err(format!("{} (go: {error})", self.without_go));
         }
-        say(&format!("building {} {version} once, which takes minutes, into {}", self.what, folder.display()));
+        say(&format!("building {} {version} once, which can take minutes, into {}", self.what, folder.display()));
         let staging = tempfile::Builder::new().prefix("building-").tempdir_in(&cache).map_err(|error| error.to_string())?;
         let output = Command::new("go")
             .current_dir(&source)
