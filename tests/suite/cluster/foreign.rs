@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::harness::act::{Act, call, kubectl};
 use super::harness::api::Call;
 use super::harness::crds::{calico, cilium, multi};
-use super::harness::guard::{Guard, create_namespace};
+use super::harness::guard::{Guard, create_namespace, shared};
 use super::harness::netpol::{NETPOL, netpol};
 use super::harness::plane::plane;
 use super::harness::wait::until;
@@ -92,6 +92,52 @@ fn with(mut policy: Value, pointer: &str, value: Value) -> Value {
 
 fn merge(words: &str, patch: &Value) -> Act {
     kubectl(&format!("patch {words} --type=merge -p")).word(patch.to_string())
+}
+
+/// Definitions with any content would accept each of these policies.
+#[test]
+fn the_api_server_knows_what_a_policy_of_cilium_can_say() {
+    cilium();
+    multi();
+    let name = "foreign-schema";
+    create_namespace(name);
+    let documents = include_str!("../../../docs/canon.md");
+    let section = documents.split_once("\n## Policies of other APIs\n").and_then(|(_, text)| text.split_once("```yaml\n"));
+    let example = section.and_then(|(_, text)| text.split_once("```")).expect("an example").0;
+    plane().kubectl.run(["-n", name, "create", "-f", "-"], example).expect("the example of the documents");
+
+    let create = |policy: &Value| plane().api.post(&format!("/apis/cilium.io/v2/namespaces/{name}/ciliumnetworkpolicies"), policy);
+    for (pointer, value, words) in [
+        ("/spec/egress/1/toEntities", json!(["everyone"]), "Unsupported value: \"everyone\""),
+        ("/spec/egress/1/icmps/0/fields/0/family", json!("IPv5"), "Unsupported value: \"IPv5\""),
+        ("/spec/egress/0/toPorts/0/ports/0/protocol", json!("HTTP"), "Unsupported value: \"HTTP\""),
+        ("/spec/endpointSelector", json!("shipcrew"), "spec.endpointSelector in body must be of type object"),
+        ("/spec", Value::Null, "spec or specs must be provided"),
+    ] {
+        let reply = create(&with(crew(), pointer, value));
+        assert!(reply.status == 422 && reply.message().contains(words), "{pointer}: {} {}", reply.status, reply.message());
+    }
+    let reply = create(&with(crew(), "/spec/ports", json!([443])));
+    assert!(reply.ok() && reply.body["spec"]["ports"].is_null(), "{reply:?}");
+    assert!(reply.warnings.iter().any(|warning| warning == "unknown field \"spec.ports\""), "{:?}", reply.warnings);
+}
+
+#[test]
+fn the_registration_names_kinds_of_cilium_with_their_scopes() {
+    cilium();
+    let registration = shared().registration();
+    let webhooks = registration.iter().flat_map(|manifest| manifest["webhooks"].as_array().expect("webhooks"));
+    let rules = webhooks.flat_map(|webhook| webhook["rules"].as_array().expect("rules"));
+    let mut registered = 0;
+    for rule in rules.filter(|rule| rule["apiGroups"] == json!(["cilium.io"])) {
+        for resource in rule["resources"].as_array().expect("resources") {
+            let name = format!("{}.cilium.io", resource.as_str().expect("a name"));
+            let definition = plane().api.get(&format!("/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{name}")).expect(&name);
+            assert!(rule["scope"] == "*" || rule["scope"] == definition["spec"]["scope"], "{rule}");
+            registered += 1;
+        }
+    }
+    assert!(registered > 0);
 }
 
 #[test]
