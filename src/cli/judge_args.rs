@@ -69,6 +69,12 @@ pub struct RegisteredArgs {
     #[arg(default_values_t = Settings::default().plugin_writers, value_parser = user_or_group)]
     pub plugin_writers: Vec<String>,
 
+    /// Action for pods with a netpol/ label that no grant allows.
+    ///
+    /// With `strip`, the API server also sends new pods to `/mutate` that have all their labels.
+    #[arg(long, value_name = "HOW", env = "NETPOL_UNGRANTED_LABELS", value_enum, default_value_t = Settings::default().ungranted_labels)]
+    pub ungranted_labels: UngrantedLabels,
+
     /// Action when the labels of a namespace start or stop matching a namespaceSelector of the canon.
     ///
     /// With `deny`, the API server also rejects such changes while no server responds, except in kube-system and the
@@ -124,10 +130,6 @@ pub struct JudgeArgs {
     /// is always denied.
     #[arg(long, value_name = "HOW", env = "NETPOL_ENFORCEMENT", value_enum, default_value_t = Settings::default().enforcement)]
     pub enforcement: Enforcement,
-
-    /// Action for pods with a netpol/ label that no grant allows.
-    #[arg(long, value_name = "HOW", env = "NETPOL_UNGRANTED_LABELS", value_enum, default_value_t = Settings::default().ungranted_labels)]
-    pub ungranted_labels: UngrantedLabels,
 
     /// Action for NetworkPolicies whose names are not in the canon.
     #[arg(long, value_name = "HOW", env = "NETPOL_EXTRA_POLICIES", value_enum, default_value_t = Settings::default().extra_policies)]
@@ -196,6 +198,7 @@ impl RegisteredArgs {
             foreign_policies: self.foreign_policies,
             foreign_kinds: canon.kinds.foreign_kinds.clone(),
             plugin_writers: self.plugin_writers.clone(),
+            ungranted_labels: self.ungranted_labels,
             neighbors: self.neighbors,
             network_annotations: self.network_annotations,
             network_annotation_keys: self.network_annotation_keys.clone(),
@@ -212,7 +215,6 @@ impl JudgeArgs {
     pub fn settings(&self) -> Settings {
         Settings {
             enforcement: self.enforcement,
-            ungranted_labels: self.ungranted_labels,
             extra_policies: self.extra_policies,
             host_network: self.host_network,
             workloads: self.workloads,
@@ -227,7 +229,7 @@ impl JudgeArgs {
         flags.extend(self.canon.canons.iter().map(|canon| format!("--canon={canon}")));
         for (flag, value) in [
             ("enforcement", word(&self.enforcement)),
-            ("ungranted-labels", word(&self.ungranted_labels)),
+            ("ungranted-labels", word(&self.registered.ungranted_labels)),
             ("extra-policies", word(&self.extra_policies)),
             ("foreign-policies", word(&self.registered.foreign_policies)),
             ("neighbors", word(&self.registered.neighbors)),
@@ -252,16 +254,19 @@ impl JudgeArgs {
         let defaults = Settings::default();
         let flags = |canons: Vec<String>, settings: &Settings| {
             let mut all: Vec<(&str, Vec<String>)> = vec![("namespace", settings.namespaces.clone()), ("canon", canons)];
+            all.push(("ungranted-labels", vec![word(&settings.ungranted_labels)]));
             for (flag, action) in [
                 ("foreign-policies", &settings.foreign_policies),
                 ("neighbors", &settings.neighbors),
                 ("network-annotations", &settings.network_annotations),
+                ("claims", &settings.claims),
             ] {
                 all.push((flag, vec![word(action)]));
             }
             all.push(("foreign-kind", settings.foreign_kinds.iter().map(ToString::to_string).collect()));
             all.push(("plugin-writer", settings.plugin_writers.clone()));
             all.push(("network-annotation", settings.network_annotation_keys.clone()));
+            all.push(("workload-controller", settings.workload_controllers.iter().map(ToString::to_string).collect()));
             all.push(("namespace-controller", settings.namespace_controllers.clone()));
             all
         };

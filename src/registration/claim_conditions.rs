@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::json;
 
 use super::conditions::{Condition, list, literal};
-use super::selected::has;
 use crate::canon::{Account, Claims, Grant, ImagePattern};
 use crate::verdict::controllers::WorkloadController;
 
@@ -86,9 +85,10 @@ impl<'c> LimitTerms<'c> {
         [claims.map(tag_of_claims), account.map(tag_of_account), images.map(tag_of_images)].into_iter().flatten().collect()
     }
 
-    /// Returns the expression that a new pod keeps the limits of all grants that select it, or `None` if no grant has limits.
-    pub(super) fn expression(&self, controllers: &[WorkloadController]) -> Option<String> {
-        let by_requester = self.requester_terms();
+    /// Returns the expression that a new pod keeps the limits of all grants that select it, or `None` if no grant has limits. `has` returns
+    /// the expression that a grant with a tag selects the pod.
+    pub(super) fn expression(&self, controllers: &[WorkloadController], has: &dyn Fn(&str) -> String) -> Option<String> {
+        let by_requester = self.requester_terms(has);
         let mut terms = Vec::new();
         if !by_requester.is_empty() {
             // Most requesters are listed, so that the owners are compared last.
@@ -103,7 +103,7 @@ impl<'c> LimitTerms<'c> {
 
     /// Returns the terms about the requester, one for each list of requesters: the requester is listed, or the pod has nothing that is
     /// only for them.
-    fn requester_terms(&self) -> Vec<String> {
+    fn requester_terms(&self, has: &dyn Fn(&str) -> String) -> Vec<String> {
         let mut unclaimed: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
         for (at, stated) in self.claims.iter().enumerate() {
             unclaimed.entry(listed(stated)).or_default().insert(format!("!{}", has(&tag_of_claims(at))));
@@ -146,20 +146,21 @@ fn tag_of_images(at: usize) -> String {
 
 /// Returns the expression that claims list the requester.
 fn listed(claims: &Claims) -> String {
-    let user_of = |account: &Account| match account.user_name() {
-        (start, Some(end)) => format!("{} + request.namespace + {}", literal(&start), literal(&end)),
-        (name, None) => literal(&name),
+    let is_account = |account: &Account| match account.user_name() {
+        (start, Some(end)) => format!("request.userInfo.username == {} + request.namespace + {}", literal(&start), literal(&end)),
+        (name, None) => format!("request.userInfo.username == {}", literal(&name)),
     };
-    let users: Vec<String> = claims.users.iter().map(|name| literal(name)).chain(claims.service_accounts.iter().map(user_of)).collect();
-    let is_user = format!("request.userInfo.username in [{}]", users.join(", "));
-    if claims.groups.is_empty() {
-        return format!("({is_user})");
+    let mut terms: Vec<String> = claims.service_accounts.iter().map(is_account).collect();
+    if !claims.users.is_empty() {
+        terms.push(format!("request.userInfo.username in {}", list(claims.users.iter().map(String::as_str))));
     }
-    let groups = list(claims.groups.iter().map(String::as_str));
-    format!(
-        "({is_user} || (size(request.userInfo.?groups.orValue([])) <= {MAX_ITEMS} \
-         && request.userInfo.?groups.orValue([]).exists(group, group in {groups})))"
-    )
+    if !claims.groups.is_empty() {
+        let is_member = |group: &String| format!("{} in request.userInfo.groups", literal(group));
+        let groups: Vec<String> = claims.groups.iter().map(is_member).collect();
+        terms.push(format!("(has(request.userInfo.groups) && size(request.userInfo.groups) <= {MAX_ITEMS} && ({}))", groups.join(" || ")));
+    }
+    // Claims may be empty: then nobody is listed.
+    if terms.is_empty() { "false".to_owned() } else { format!("({})", terms.join(" || ")) }
 }
 
 /// Returns the expression that all images of a pod match one of the patterns.
@@ -206,7 +207,7 @@ mod tests {
         );
         let canon = Canon::from_documents(&Documents::from_text("own", &text), &["any".to_owned()]).unwrap();
         let controllers = ["x=Job".parse().unwrap(), "w=ReplicaSet".parse().unwrap(), "x=CronJob".parse().unwrap()];
-        LimitTerms::new(canon.grants.iter()).expression(&controllers)
+        LimitTerms::new(canon.grants.iter()).expression(&controllers, &|tag| format!("has({tag})"))
     }
 
     #[test]
@@ -221,15 +222,14 @@ mod tests {
                 {name: b, podSelector: {}, labels: {}, shared: true, claims: {users: ['o"b'], groups: [ops], serviceAccounts: [s, n/t]}, images: ['a.b/*:1', 'c']}]"#,
         )
         .unwrap();
-        let listed = r#"(request.userInfo.username in ["o\"b", "system:serviceaccount:" + request.namespace + ":s", "system:serviceaccount:n:t"] || (size(request.userInfo.?groups.orValue([])) <= 100 && request.userInfo.?groups.orValue([]).exists(group, group in ["ops"])))"#;
+        let listed = r#"(request.userInfo.username == "system:serviceaccount:" + request.namespace + ":s" || request.userInfo.username == "system:serviceaccount:n:t" || request.userInfo.username in ["o\"b"] || (has(request.userInfo.groups) && size(request.userInfo.groups) <= 100 && ("ops" in request.userInfo.groups)))"#;
         for term in [
             r#"[{"w":["ReplicaSet"],"x":["Job","CronJob"]}[?request.userInfo.username].orValue([])].exists(kinds, "#.to_owned(),
             format!(
-                r#"({listed} || (!selected.exists(each, "claims 0" in each.is) && (object.spec.?serviceAccountName.orValue("default") != "s") && (request.namespace != "n" || object.spec.?serviceAccountName.orValue("default") != "t")))"#
+                r#"({listed} || (!has(claims 0) && (object.spec.?serviceAccountName.orValue("default") != "s") && (request.namespace != "n" || object.spec.?serviceAccountName.orValue("default") != "t")))"#
             ),
-            r#"(!selected.exists(each, "account 0" in each.is) || object.spec.?serviceAccountName.orValue("default") == "runner")"#
-                .to_owned(),
-            r#"(!selected.exists(each, "images 0" in each.is) || ("#.to_owned(),
+            r#"(!has(account 0) || object.spec.?serviceAccountName.orValue("default") == "runner")"#.to_owned(),
+            r"(!has(images 0) || (".to_owned(),
             r#"image.matches("^(?s:a\\.b\\/.*\\:1|c)$")"#.to_owned(),
         ] {
             assert!(found.contains(&term), "{term}\nin {found}");

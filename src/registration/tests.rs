@@ -58,7 +58,9 @@ fn each_webhook_has_its_failure_policy_timeout_and_scope() {
         found,
         [
             "pods.mutate.netpol.abcdesktop.io Ignore 3 s In abcdesktop",
+            "pod-updates.mutate.netpol.abcdesktop.io Ignore 3 s In abcdesktop",
             "pods.validate.netpol.abcdesktop.io Fail 5 s In abcdesktop",
+            "pod-updates.validate.netpol.abcdesktop.io Fail 5 s In abcdesktop",
             "bindings.validate.netpol.abcdesktop.io Fail 5 s In abcdesktop",
             "policies.validate.netpol.abcdesktop.io Fail 5 s In abcdesktop",
             "deleted-policies.validate.netpol.abcdesktop.io Ignore 5 s In abcdesktop",
@@ -170,7 +172,7 @@ fn manifests_have_the_given_users_and_namespaces() {
     let condition = |name: &str| webhook(&manifests, name)["matchConditions"][0]["expression"].as_str().unwrap();
     assert_eq!(condition("plugin-policies"), r#"!(request.userInfo.username in ["plug\"in"])"#);
     assert!(condition("namespaces").starts_with(condition("plugin-policies")));
-    for name in ["pods", "bindings", "namespaces"] {
+    for name in ["pods", "pod-updates", "bindings", "namespaces"] {
         assert!(condition(name).contains(r#", "example.org/pool"]"#), "{name}");
     }
     assert!(resources(webhook(&manifests, "foreign-policies")).contains(&(

@@ -14,7 +14,7 @@ use serde_json::{Map, Value, json};
 use super::claim_conditions;
 use super::conditions::{self, Condition};
 use super::endpoint::{Authorities, Endpoint};
-use super::pod_condition::{Send, not_plainly_right};
+use super::pod_condition::{Send, lacks_labels, not_plainly_right};
 use crate::canon::{Canons, ForeignResource};
 use crate::policy::selector::NAMESPACE_NAME_KEY;
 use crate::verdict::Settings;
@@ -62,10 +62,9 @@ impl<'a> Registration<'a> {
         [SYSTEM].into_iter().chain(own.filter(|own| *own != SYSTEM)).collect()
     }
 
-    /// Returns the conditions of a webhook for pods.
-    fn of_pods(&self, updates: Condition) -> Vec<Condition> {
-        let new = (self.send == Send::Needed).then(|| not_plainly_right(self.canons, self.settings));
-        std::iter::once(updates).chain(new.flatten()).collect()
+    /// Returns the conditions of the webhook for new pods of a stage, if `needed` returns one.
+    fn of_new_pods(&self, needed: impl Fn(&Canons, &Settings) -> Option<Condition>) -> Vec<Condition> {
+        (self.send == Send::Needed).then(|| needed(self.canons, self.settings)).flatten().into_iter().collect()
     }
 
     /// Renders both configurations, the mutating one first.
@@ -125,17 +124,15 @@ struct Webhook {
 
 /// Returns the webhooks of `/mutate`.
 fn mutating(registration: &Registration<'_>) -> Vec<Value> {
-    let pods = Webhook {
-        name: "pods",
-        failure_policy: FailurePolicy::Ignore,
-        scope: Scope::Guarded,
-        rules: vec![rule("", &["pods"], WRITE, "Namespaced")],
-        conditions: registration.of_pods(conditions::labels_change()),
+    let pods = |name, operations, conditions| {
+        let rules = vec![rule("", &["pods"], operations, "Namespaced")];
+        let pods = Webhook { name, failure_policy: FailurePolicy::Ignore, scope: Scope::Guarded, rules, conditions };
+        let mut webhook = pods.manifest(registration, "mutate", MUTATE_TIMEOUT);
+        // A webhook that is called later may change the labels that decide what the pod is granted.
+        webhook.insert("reinvocationPolicy".to_owned(), Value::from("IfNeeded"));
+        Value::Object(webhook)
     };
-    let mut webhook = pods.manifest(registration, "mutate", MUTATE_TIMEOUT);
-    // A webhook that is called later may change the labels that decide what the pod is granted.
-    webhook.insert("reinvocationPolicy".to_owned(), Value::from("IfNeeded"));
-    vec![Value::Object(webhook)]
+    vec![pods("pods", CREATE, registration.of_new_pods(lacks_labels)), pods("pod-updates", UPDATE, vec![conditions::labels_change()])]
 }
 
 /// Returns the webhooks of `/validate`.
@@ -143,21 +140,8 @@ fn validating(registration: &Registration<'_>) -> Vec<Value> {
     let Registration { canons, settings, .. } = *registration;
     let controllers = settings.namespace_controllers.iter().map(String::as_str);
     let plugin_writers = settings.plugin_writers.iter().map(String::as_str);
-    let mut webhooks = vec![
-        Webhook {
-            name: "pods",
-            failure_policy: FailurePolicy::Fail,
-            scope: Scope::Guarded,
-            rules: vec![rule("", &["pods", "pods/status"], WRITE, "Namespaced")],
-            conditions: registration.of_pods(conditions::labels_or_network_change(&settings.network_annotation_keys)),
-        },
-        Webhook {
-            name: "bindings",
-            failure_policy: FailurePolicy::Fail,
-            scope: Scope::Guarded,
-            rules: vec![rule("", &["bindings", "pods/binding"], CREATE, "Namespaced")],
-            conditions: vec![conditions::binding_carries(canons.identity_keys(), &settings.network_annotation_keys)],
-        },
+    let mut webhooks = Vec::from(of_pods(registration));
+    webhooks.extend([
         Webhook {
             name: "policies",
             failure_policy: FailurePolicy::Fail,
@@ -172,7 +156,7 @@ fn validating(registration: &Registration<'_>) -> Vec<Value> {
             rules: vec![rule("networking.k8s.io", &["networkpolicies"], UPDATE, "Namespaced")],
             conditions: vec![conditions::ends_a_deletion()],
         },
-    ];
+    ]);
     webhooks.extend(of_programs(settings));
     webhooks.extend([
         // Without canonical policies of other APIs no request matches.
@@ -242,6 +226,34 @@ fn validating(registration: &Registration<'_>) -> Vec<Value> {
         },
     ]);
     webhooks.into_iter().map(|webhook| Value::Object(webhook.manifest(registration, "validate", VALIDATE_TIMEOUT))).collect()
+}
+
+/// Returns the webhooks for the labels and networks of pods.
+fn of_pods(registration: &Registration<'_>) -> [Webhook; 3] {
+    let given = &registration.settings.network_annotation_keys;
+    [
+        Webhook {
+            name: "pods",
+            failure_policy: FailurePolicy::Fail,
+            scope: Scope::Guarded,
+            rules: vec![rule("", &["pods"], CREATE, "Namespaced")],
+            conditions: registration.of_new_pods(not_plainly_right),
+        },
+        Webhook {
+            name: "pod-updates",
+            failure_policy: FailurePolicy::Fail,
+            scope: Scope::Guarded,
+            rules: vec![rule("", &["pods", "pods/status"], UPDATE, "Namespaced")],
+            conditions: vec![conditions::labels_or_network_change(given)],
+        },
+        Webhook {
+            name: "bindings",
+            failure_policy: FailurePolicy::Fail,
+            scope: Scope::Guarded,
+            rules: vec![rule("", &["bindings", "pods/binding"], CREATE, "Namespaced")],
+            conditions: vec![conditions::binding_carries(registration.canons.identity_keys(), given)],
+        },
+    ]
 }
 
 /// Returns the webhooks for workloads, and for updates that change what a pod runs.

@@ -8,6 +8,7 @@ Returns the flags that the registration depends on, as a JSON list: those of `ne
 {{- range include "netpol.canons" . | fromYamlArray }}{{ $args = append $args (printf "--canon=%s" .) }}{{ end -}}
 {{- $args = concat $args (list
   (printf "--foreign-policies=%s" $verdicts.foreignPolicies)
+  (printf "--ungranted-labels=%s" $verdicts.ungrantedLabels)
   (printf "--neighbors=%s" $verdicts.neighbors)
   (printf "--network-annotations=%s" $verdicts.networkAnnotations)
   (printf "--claims=%s" $verdicts.claims)) -}}
@@ -95,7 +96,6 @@ Returns the arguments that verdicts depend on, which the servers and the control
 {{- $args := include "netpol.registeredArgs" . | fromJsonArray -}}
 {{- $args = concat $args (list
   (printf "--enforcement=%s" $verdicts.enforcement)
-  (printf "--ungranted-labels=%s" $verdicts.ungrantedLabels)
   (printf "--extra-policies=%s" $verdicts.extraPolicies)
   (printf "--host-network=%s" $verdicts.hostNetwork)
   (printf "--workloads=%s" $verdicts.workloads)) -}}

@@ -21,7 +21,7 @@ placeholders, which are replaced here. A test compares the result with the outpu
 {{- $user := trimSuffix (printf "=%s" $kinds) . -}}
 {{- $_ := set $controllers $user (concat (get $controllers $user | default list) (splitList "," $kinds)) -}}
 {{- end -}}
-{{- $podCondition := include "netpol.podCondition" $root -}}
+{{- $ofNewPods := include "netpol.ofNewPods" (dict "root" $root "stage" .stage) | fromYaml -}}
 {{- $system := list "kube-system" $root.Release.Namespace | uniq -}}
 {{- $annotations := "" -}}
 {{- range $root.Values.verdicts.networkAnnotationKeys }}{{ $annotations = printf "%s, %s" $annotations (toRawJson .) }}{{ end -}}
@@ -61,8 +61,8 @@ placeholders, which are replaced here. A test compares the result with the outpu
 {{- end -}}
 {{- end -}}
 {{- $_ := set $webhook "rules" $rules -}}
-{{- if and $podCondition (eq "pods" (splitList "." $webhook.name | first)) -}}
-{{- $_ := set $webhook "matchConditions" (append $webhook.matchConditions (dict "name" "not-plainly-right" "expression" $podCondition)) -}}
+{{- if and $ofNewPods (eq "pods" (splitList "." $webhook.name | first)) -}}
+{{- $_ := set $webhook "matchConditions" (list $ofNewPods) -}}
 {{- end -}}
 {{- range $condition := $webhook.matchConditions -}}
 {{- if and $canonKeys.foreign (eq $condition.name "is-canonical") -}}
@@ -84,17 +84,20 @@ placeholders, which are replaced here. A test compares the result with the outpu
 {{- end -}}
 
 {{/*
-Returns the condition that a new pod may need a label or a decision, or nothing if all new pods are sent. Those of the
-built-in canons are in files/pod-conditions.yaml, for each set of them. The order of canons does not matter.
+Returns the condition for new pods of a stage, or nothing if all new pods are sent. Those of the built-in canons are in
+files/pod-conditions.yaml, for each set of them. The order of canons does not matter. A pod that is plainly right lacks no
+label, so the condition of a canon of one's own is for both stages; so is every one if /mutate removes labels.
 */}}
-{{- define "netpol.podCondition" -}}
-{{- if and (eq .Values.webhooks.send "needed") (ne .Values.audit.level "all") -}}
-{{- if or .Values.canon.documents .Values.canon.configMap.name -}}
-{{- trim .Values.webhooks.podCondition -}}
+{{- define "netpol.ofNewPods" -}}
+{{- $values := .root.Values -}}
+{{- if and (eq $values.webhooks.send "needed") (ne $values.audit.level "all") -}}
+{{- if or $values.canon.documents $values.canon.configMap.name -}}
+{{- with trim $values.webhooks.podCondition }}{{ dict "name" "not-plainly-right" "expression" . | toYaml }}{{ end -}}
 {{- else -}}
-{{- $canons := include "netpol.builtIn" . | fromYamlArray | sortAlpha | join "," -}}
-{{- range .Files.Get "files/pod-conditions.yaml" | fromYamlArray -}}
-{{- if has $canons .canons }}{{ .expression }}{{ end -}}
+{{- $canons := include "netpol.builtIn" .root | fromYamlArray | sortAlpha | join "," -}}
+{{- $field := ternary "lacks-labels" "not-plainly-right" (and (eq .stage "mutating") (ne $values.verdicts.ungrantedLabels "strip")) -}}
+{{- range .root.Files.Get "files/pod-conditions.yaml" | fromYamlArray -}}
+{{- if has $canons .canons }}{{ dict "name" $field "expression" (get . $field) | toYaml }}{{ end -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}

@@ -12,7 +12,7 @@ use crate::registration::endpoint::{DEFAULT_NAME, DEFAULT_NAMESPACE, Endpoint};
 use crate::registration::pod_condition::Send;
 use crate::registration::webhooks::Registration;
 use crate::verdict::Settings;
-use crate::verdict::settings::Action;
+use crate::verdict::settings::{Action, UngrantedLabels};
 
 /// The command that renders a registration.
 const RENDER: &str = "netpol render registration";
@@ -113,6 +113,9 @@ fn flags(registration: &Registration<'_>) -> String {
     }
     if canons.source != DEFAULT.join(",") {
         flag("canon", &canons.source);
+    }
+    if settings.ungranted_labels == UngrantedLabels::Strip {
+        flag("ungranted-labels", "strip");
     }
     for (name, value, default) in [
         ("foreign-policies", settings.foreign_policies, defaults.foreign_policies),

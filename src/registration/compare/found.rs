@@ -9,6 +9,7 @@ use super::weakness::{Found, Kind, Weakness};
 use super::webhook::{Difference, Extra, differences, named};
 use crate::documents::values::text;
 use crate::registration::endpoint::Endpoint;
+use crate::registration::pod_condition::{Send, pod_condition};
 use crate::registration::webhooks::Registration;
 
 /// The resources of the two configurations.
@@ -19,11 +20,12 @@ const RESOURCES: [&str; 2] = ["mutatingwebhookconfiguration", "validatingwebhook
 pub fn weaknesses(expected: &Registration<'_>, found: Found<'_>) -> Vec<Weakness> {
     let cure = Cure::new(expected, found);
     let manifests = expected.manifests();
+    let pod_condition = (expected.send == Send::Needed).then(|| pod_condition(expected.canons, expected.settings).ok()).flatten();
     let mut all = Vec::new();
     for ((manifest, found), resource) in manifests.iter().zip(found).zip(RESOURCES) {
         let configuration = format!("the {} \"{}\"", text(manifest, "/kind").unwrap_or_default(), expected.name);
         if let Some(found) = found {
-            all.extend(of_configuration(manifest, found, &configuration, resource, &cure));
+            all.extend(of_configuration(manifest, found, &configuration, resource, &cure, pod_condition.as_deref()));
         } else {
             let what = format!("{configuration} does not exist, so API servers do not call the servers for it");
             all.push(Weakness::new(Kind::Missing, &what, &cure.apply()));
@@ -43,7 +45,14 @@ struct Lacking {
     extra: Option<Extra>,
 }
 
-fn of_configuration(manifest: &Value, found: &Value, configuration: &str, resource: &str, cure: &Cure) -> Vec<Weakness> {
+fn of_configuration(
+    manifest: &Value,
+    found: &Value,
+    configuration: &str,
+    resource: &str,
+    cure: &Cure,
+    pod_condition: Option<&str>,
+) -> Vec<Weakness> {
     let of = |webhook: &Value| text(webhook, "/name").unwrap_or_default().to_owned();
     // Often several webhooks lack the same.
     let mut all: IndexMap<Lack, Vec<Lacking>> = IndexMap::new();
@@ -53,7 +62,7 @@ fn of_configuration(manifest: &Value, found: &Value, configuration: &str, resour
             all.entry((Kind::Missing, "does not exist".to_owned())).or_default().push(Lacking { index: 0, name, extra: None });
             continue;
         };
-        for Difference { kind, what, extra } in differences(webhook, other) {
+        for Difference { kind, what, extra } in differences(webhook, other, pod_condition) {
             all.entry((kind, what)).or_default().push(Lacking { index, name: name.clone(), extra });
         }
     }

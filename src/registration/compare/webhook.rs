@@ -7,7 +7,7 @@ use super::coverage::{items, missing_requests, uncovered};
 use super::weakness::Kind;
 use crate::documents::text::escaped;
 use crate::documents::values::text;
-use crate::registration::pod_condition::NOT_PLAINLY_RIGHT;
+use crate::registration::pod_condition::{LACKS_LABELS, NOT_PLAINLY_RIGHT};
 
 /// The defaults of the API for fields that a manifest does not have.
 const DEFAULT_TIMEOUT: u64 = 10;
@@ -47,8 +47,8 @@ impl Difference {
     }
 }
 
-/// Returns the weaknesses of `found`.
-pub(super) fn differences(expected: &Value, found: &Value) -> Vec<Difference> {
+/// Returns the weaknesses of `found`. `pod_condition` excludes new pods that are plainly right, if those need not be sent.
+pub(super) fn differences(expected: &Value, found: &Value, pod_condition: Option<&str>) -> Vec<Difference> {
     let mut all = Vec::new();
     all.extend(failure(expected, found));
     all.extend(namespaces(expected, found));
@@ -57,7 +57,7 @@ pub(super) fn differences(expected: &Value, found: &Value) -> Vec<Difference> {
     if text(found, "/matchPolicy").unwrap_or("Equivalent") != "Equivalent" {
         all.push(Difference::changed(Kind::Weakened, "has the matchPolicy Exact, so other versions of an API are not sent"));
     }
-    all.extend(conditions(expected, found));
+    all.extend(conditions(expected, found, pod_condition));
     all.extend(endpoint(expected, found));
     if text(expected, "/reinvocationPolicy") == Some("IfNeeded") && text(found, "/reinvocationPolicy") != Some("IfNeeded") {
         let what = "has the reinvocationPolicy Never, so a pod that another webhook changes later does not get its labels";
@@ -121,10 +121,14 @@ fn rules(expected: &Value, found: &Value) -> Option<Difference> {
     (!missing.is_empty()).then(|| Difference::changed(Kind::Weakened, format!("does not send {}", named(&missing))))
 }
 
-fn conditions(expected: &Value, found: &Value) -> Vec<Difference> {
+fn conditions(expected: &Value, found: &Value, pod_condition: Option<&str>) -> Vec<Difference> {
     let of = |condition: &Value, field: &str| condition.get(field).and_then(Value::as_str).unwrap_or_default().to_owned();
-    let wanted: Vec<(String, String)> =
+    let mut wanted: Vec<(String, String)> =
         items(expected.get("matchConditions")).map(|condition| (of(condition, "name"), of(condition, "expression"))).collect();
+    if wanted.iter().any(|(name, _)| name == LACKS_LABELS) {
+        // A pod that is plainly right lacks no label.
+        wanted.extend(pod_condition.map(|expression| (NOT_PLAINLY_RIGHT.to_owned(), expression.to_owned())));
+    }
     let mut all = Vec::new();
     for (index, condition) in items(found.get("matchConditions")).enumerate() {
         let (name, expression) = (of(condition, "name"), of(condition, "expression"));
@@ -137,8 +141,9 @@ fn conditions(expected: &Value, found: &Value) -> Vec<Difference> {
         all.push(if is_expected {
             let what = format!("has another match condition \"{shown}\" than the canons and flags of the servers require");
             Difference::changed(Kind::Disagrees, what)
-        } else if name == NOT_PLAINLY_RIGHT {
-            let what = format!("has the match condition \"{shown}\", but by the canons of the servers every new pod must be sent");
+        } else if [LACKS_LABELS, NOT_PLAINLY_RIGHT].contains(&name.as_str()) {
+            let what =
+                format!("has the match condition \"{shown}\", but by the canons and flags of the servers more new pods must be sent");
             Difference::added(Kind::Disagrees, what, &path, Some(name))
         } else {
             let what = format!("has the match condition \"{shown}\", which netpol does not know, so less may be sent");

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use netpol::canon::{BUILT_IN, Canons, DEFAULT};
 use netpol::documents::reading;
-use netpol::registration::{NeighborTerm, pod_condition};
+use netpol::registration::{Endpoint, NeighborTerm, Registration, Send};
 use netpol::verdict::Settings;
 use netpol::verdict::foreign::KINDS;
 use serde_json::{Map, Value, json};
@@ -51,19 +51,25 @@ fn the_chart_has_the_pod_conditions_of_the_built_in_canons() {
         workload_controllers: vec![CONTROLLERS.parse().unwrap()],
         ..Settings::default()
     };
-    let mut conditions: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    let mut conditions: BTreeMap<[String; 2], Vec<String>> = BTreeMap::new();
     for set in 1..1 << BUILT_IN.len() {
         let mut names: Vec<String> =
             BUILT_IN.iter().enumerate().filter(|(position, _)| set & (1 << position) != 0).map(|(_, name)| (*name).to_owned()).collect();
         names.sort();
         let canons = Canons::load(&names, &["any".to_owned()]).expect("built-in canons can be accepted together");
-        let condition = pod_condition(&canons, &settings).expect("a condition");
-        conditions.entry(condition).or_default().push(names.join(","));
+        conditions.entry(conditions_of_new_pods(&canons, &settings)).or_default().push(names.join(","));
     }
-    let conditions: Vec<Value> =
-        conditions.into_iter().map(|(expression, canons)| json!({"canons": canons, "expression": expression})).collect();
+    let item = |([lacks, not_plainly_right], canons): ([String; 2], Vec<String>)| json!({"canons": canons, "lacks-labels": lacks, "not-plainly-right": not_plainly_right});
+    let conditions: Vec<Value> = conditions.into_iter().map(item).collect();
     let head = "# templates/_webhooks.tpl replaces the placeholders network-annotations and workload-controllers.\n";
     compare(&chart().join("files/pod-conditions.yaml"), &format!("{HEAD}{head}{}", reading::write(&json!(conditions)).unwrap()));
+}
+
+/// Returns the conditions of the webhooks for new pods: that of `/mutate`, and that of `/validate`.
+fn conditions_of_new_pods(canons: &Canons, settings: &Settings) -> [String; 2] {
+    let endpoint = Endpoint::default_service();
+    let registration = Registration { canons, settings, send: Send::Needed, name: "any", endpoint: &endpoint, authorities: None };
+    registration.manifests().map(|manifest| manifest["webhooks"][0]["matchConditions"][0]["expression"].as_str().unwrap().to_owned())
 }
 
 /// The kinds of policies of other APIs, which the controller lists.

@@ -109,12 +109,9 @@ fn an_invalid_combination_of_values_is_rejected_with_a_sentence() {
             json!({"audit": {"log": "/var/log/netpol/a", "volume": {"persistentVolumeClaim": {"claimName": "a"}}}}),
             vec!["several servers cannot write to the same file"],
         ),
+        (json!({"webhooks": {"podCondition": "!(x)\n"}}), vec!["webhooks.podCondition: is only for a canon of your own"]),
         (
-            json!({"webhooks": {"podCondition": "request.operation != 'CREATE' || x\n"}}),
-            vec!["webhooks.podCondition: is only for a canon of your own"],
-        ),
-        (
-            json!({"webhooks": {"podCondition": "request.operation != 'CREATE' || x"}, "canon": {"documents": {"canon.yaml": "kind: x"}},
+            json!({"webhooks": {"podCondition": "!(x)"}, "canon": {"documents": {"canon.yaml": "kind: x"}},
                 "verdicts": {"networkAnnotationKeys": ["example.org/pool"]}}),
             vec!["does not have the key \"example.org/pool\" of verdicts.networkAnnotationKeys"],
         ),

@@ -24,6 +24,7 @@ fn rendered_by_netpol(values: &Value, name: &str) -> Vec<Value> {
         ("foreignPolicies", "--foreign-policies"),
         ("networkAnnotations", "--network-annotations"),
         ("claims", "--claims"),
+        ("ungrantedLabels", "--ungranted-labels"),
     ] {
         if let Some(action) = values["verdicts"][value].as_str() {
             flag(name, action);
@@ -140,7 +141,13 @@ fn assert_as_rendered(values: &Value) -> String {
     for expected in rendered_by_netpol(values, "abcdesktop-netpol") {
         assert_eq!(only(&objects, expected["kind"].as_str().unwrap())["webhooks"], expected["webhooks"], "{values}");
     }
-    only(&objects, "MutatingWebhookConfiguration")["webhooks"][0]["matchConditions"].to_string()
+    conditions_of_new_pods(&objects).map(|conditions| conditions.to_string()).concat()
+}
+
+/// Returns the conditions of the webhook for new pods of each stage.
+fn conditions_of_new_pods(objects: &[Value]) -> [Value; 2] {
+    let kinds = ["MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"];
+    kinds.map(|kind| only(objects, kind)["webhooks"][0]["matchConditions"].clone())
 }
 
 #[test]
@@ -155,7 +162,9 @@ fn every_list_of_built_in_canons_has_its_pod_condition() {
         let values =
             json!({"canon": {"builtIn": list}, "verdicts": {"hostNetwork": "allow", "networkAnnotationKeys": ["example.org/pool"]}});
         let conditions = assert_as_rendered(&values);
-        assert!(conditions.contains("not-plainly-right") && conditions.contains("example.org/pool"), "{list:?}");
+        assert!(["lacks-labels", "not-plainly-right", "example.org/pool"].iter().all(|text| conditions.contains(text)), "{list:?}");
+        let strip = json!({"canon": {"builtIn": list}, "verdicts": {"ungrantedLabels": "strip"}});
+        assert!(!assert_as_rendered(&strip).contains("lacks-labels"), "{list:?}");
     }
 }
 
@@ -168,7 +177,7 @@ fn all_pods_are_sent_if_a_value_says_so_or_there_is_no_condition() {
         json!({"canon": own}),
         json!({"canon": {"documents": {"only.yaml": ISOLATING}, "builtIn": "abcdesktop-4.4"}}),
     ] {
-        assert!(!assert_as_rendered(&values).contains("not-plainly-right"), "{values}");
+        assert_eq!(assert_as_rendered(&values), "nullnull", "{values}");
     }
 }
 
@@ -183,9 +192,14 @@ fn the_condition_of_a_canon_of_ones_own_is_a_value() {
     assert_eq!((printed.code, printed.err.as_str()), (0, ""));
     let values = json!({
         "canon": {"documents": {"canon.yaml": CANON, "grants.json": GRANTS}}, "webhooks": {"podCondition": printed.out},
-        "verdicts": {"networkAnnotationKeys": ["example.org/pool"]},
+        "verdicts": {"networkAnnotationKeys": ["example.org/pool"], "ungrantedLabels": "strip"},
     });
     assert!(assert_as_rendered(&values).contains("not-plainly-right"));
+    // The chart does not evaluate grants: it has no other condition for /mutate, and a pod that is plainly right lacks no label.
+    let mut values = values;
+    values["verdicts"]["ungrantedLabels"] = json!("deny");
+    let [mutating, validating] = conditions_of_new_pods(&objects(&template(&values, &[]).expect("the webhooks")));
+    assert_eq!((mutating[0]["name"].as_str(), &mutating), (Some("not-plainly-right"), &validating));
 }
 
 /// The controller may write policies of other APIs only if the canon has them, only in repair mode, and patch them only by name.

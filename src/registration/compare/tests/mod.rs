@@ -193,7 +193,7 @@ const MUTATIONS: [Mutation; 28] = [
         change: |w| {
             let had = w["rules"].to_string().contains('/');
             w["rules"] = json!([{"apiGroups": ["*"], "apiVersions": ["*"], "resources": ["*"], "operations": ["*"]}]);
-            had && w["rules"][0]["resources"] == json!(["*"]) && w["name"].as_str().unwrap().contains("pods.validate")
+            had && w["rules"][0]["resources"] == json!(["*"]) && w["name"].as_str().unwrap().contains("pod-updates.validate")
         },
     },
     Mutation {

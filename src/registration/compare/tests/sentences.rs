@@ -4,7 +4,7 @@ use super::{Given, stored, webhooks};
 use crate::registration::compare::found_endpoint;
 use crate::registration::{Endpoint, Send};
 use crate::verdict::Settings;
-use crate::verdict::settings::Action;
+use crate::verdict::settings::{Action, UngrantedLabels};
 
 fn typical() -> Given {
     Given {
@@ -45,7 +45,7 @@ fn a_sentence_ends_with_the_command_that_mends_it() {
     }
 
     let mut found = stored(&given.expected());
-    found[1].as_mut().unwrap()["webhooks"][1]["namespaceSelector"]["matchExpressions"][0]["values"] = json!(["other"]);
+    found[1].as_mut().unwrap()["webhooks"][2]["namespaceSelector"]["matchExpressions"][0]["values"] = json!(["other"]);
     let render = render("mutating");
     let start = "the webhook \"bindings.validate.netpol.abcdesktop.io\" of the ValidatingWebhookConfiguration \"guard\"";
     assert_eq!(sentences(&given, &found), [format!("{start} does not cover the namespace \"desktops\"; {render}")]);
@@ -58,12 +58,12 @@ fn a_sentence_ends_with_the_command_that_mends_it() {
             webhook["namespaceSelector"]["matchExpressions"][0]["values"].as_array_mut().unwrap().extend(both.as_array().unwrap().clone());
         }
     }
-    let (names, of) = (["pods", "bindings", "policies"], "validate.netpol.abcdesktop.io");
+    let (names, of) = (["pods", "pod-updates", "bindings"], "validate.netpol.abcdesktop.io");
     let names = names.map(|name| format!("{name}.{of}")).join(", ");
     assert_eq!(
         sentences(&given, &several),
         [format!(
-            "each of the webhooks {names}, and 3 more of the ValidatingWebhookConfiguration \"guard\" does not cover the namespace \"desktops\"; {render}"
+            "each of the webhooks {names}, and 4 more of the ValidatingWebhookConfiguration \"guard\" does not cover the namespace \"desktops\"; {render}"
         )]
     );
     found[0].as_mut().unwrap()["metadata"]["annotations"] =
@@ -71,8 +71,8 @@ fn a_sentence_ends_with_the_command_that_mends_it() {
     assert_eq!(sentences(&given, &found), [format!("{start} does not cover the namespace \"desktops\"; to mend it: {helm}")]);
 
     let mut found = stored(&given.expected());
-    found[1].as_mut().unwrap()["webhooks"][1]["objectSelector"] = json!({"matchLabels": {"a": "b"}});
-    let patch = r#"[{"op":"test","path":"/webhooks/1/name","value":"bindings.validate.netpol.abcdesktop.io"},{"op":"remove","path":"/webhooks/1/objectSelector"}]"#;
+    found[1].as_mut().unwrap()["webhooks"][2]["objectSelector"] = json!({"matchLabels": {"a": "b"}});
+    let patch = r#"[{"op":"test","path":"/webhooks/2/name","value":"bindings.validate.netpol.abcdesktop.io"},{"op":"remove","path":"/webhooks/2/objectSelector"}]"#;
     assert_eq!(
         sentences(&given, &found),
         [format!(
@@ -80,6 +80,32 @@ fn a_sentence_ends_with_the_command_that_mends_it() {
              kubectl patch validatingwebhookconfiguration guard --type=json -p '{patch}'"
         )]
     );
+}
+
+/// The chart has no other condition for a canon of one's own.
+#[test]
+fn the_condition_of_validate_may_be_that_of_mutate_too_and_not_the_other_way_round() {
+    let given = typical();
+    let expected = stored(&given.expected());
+    let conditions = |stage: usize| expected[stage].as_ref().unwrap()["webhooks"][0]["matchConditions"].clone();
+    let with = |stage: usize, conditions: Value| {
+        let mut found = expected.clone();
+        found[stage].as_mut().unwrap()["webhooks"][0]["matchConditions"] = conditions;
+        found
+    };
+    assert_eq!(sentences(&given, &with(0, conditions(1))), Vec::<String>::new());
+    let mut other = conditions(1);
+    other[0]["expression"] = json!("false");
+    for (stage, conditions) in [(1, conditions(0)), (0, other)] {
+        let said = sentences(&given, &with(stage, conditions));
+        assert!(said.len() == 1 && said[0].contains(", but by the canons and flags of the servers more new pods must be sent"), "{said:?}");
+    }
+    // Where /mutate removes labels, it needs every pod that is not plainly right.
+    let strip = Given { settings: Settings { ungranted_labels: UngrantedLabels::Strip, ..given.settings.clone() }, ..given.clone() };
+    let said = sentences(&strip, &expected);
+    assert!(said.len() == 1 && said[0].contains("\"lacks-labels\", but by the canons and flags"), "{said:?}");
+    let all = Given { send: Send::All, ..given };
+    assert_eq!(sentences(&all, &expected).len(), 2);
 }
 
 #[test]
@@ -111,6 +137,7 @@ fn the_command_has_every_flag_that_is_not_a_default() {
             network_annotation_keys: vec!["example.org/pool".to_owned()],
             namespace_controllers: vec!["controller".to_owned()],
             claims: Action::Deny,
+            ungranted_labels: UngrantedLabels::Strip,
             workload_controllers: vec!["runner=Job,CronJob".parse().unwrap()],
             ..Settings::default()
         },
@@ -118,8 +145,8 @@ fn the_command_has_every_flag_that_is_not_a_default() {
         endpoint: Endpoint::url("https://guard.example").unwrap(),
         send: Send::All,
     };
-    let expected = "netpol render registration --name guard --url https://guard.example --canon abcdesktop-3.3 --foreign-policies allow \
-                    --neighbors deny --network-annotations deny --claims deny --foreign-kind example.org/flows --plugin-writer one \
+    let expected = "netpol render registration --name guard --url https://guard.example --canon abcdesktop-3.3 \
+                    --ungranted-labels strip --foreign-policies allow --neighbors deny --network-annotations deny --claims deny --foreign-kind example.org/flows --plugin-writer one \
                     --plugin-writer 'the other' --network-annotation example.org/pool --namespace-controller controller \
                     --workload-controller 'runner=Job,CronJob' --send all | \
                     kubectl apply -f -";

@@ -44,7 +44,7 @@ const WEAKENINGS: [Weakening; 8] = [
     },
     Weakening {
         change: |kind, webhook| {
-            if kind == VALIDATING && webhook["name"].as_str().expect("a name").starts_with("pods.") {
+            if kind == VALIDATING && webhook["name"].as_str().expect("a name").starts_with("pod-updates.") {
                 webhook["matchConditions"].as_array_mut().expect("conditions").push(json!({"name": "off", "expression": "false"}));
             }
         },
@@ -55,7 +55,7 @@ const WEAKENINGS: [Weakening; 8] = [
         change: |_, webhook| {
             for condition in webhook["matchConditions"].as_array_mut().into_iter().flatten() {
                 if condition["name"] == "not-plainly-right" {
-                    condition["expression"] = json!("request.operation != 'CREATE'");
+                    condition["expression"] = json!("false");
                 }
             }
         },
@@ -68,7 +68,7 @@ const WEAKENINGS: [Weakening; 8] = [
         sentence: "has an objectSelector",
     },
     Weakening {
-        change: |_, webhook| webhook["rules"][0]["operations"] = json!(["CREATE"]),
+        change: |_, webhook| webhook["rules"][0]["operations"] = json!(["CONNECT"]),
         state: "weakened",
         sentence: "does not send UPDATE pods",
     },

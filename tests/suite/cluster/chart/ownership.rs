@@ -123,7 +123,7 @@ fn helm_and_the_servers_do_not_change_each_others_fields() {
     // owns a part of the entry, which then stays behind and is invalid.
     let reply = without_the_last();
     assert!(reply.ok(), "{}", reply.message());
-    assert_eq!(webhooks(&reply.body).len() + 2, count, "the mutating webhook belongs to another configuration");
+    assert_eq!(webhooks(&reply.body).len() + 3, count, "the mutating webhooks belong to another configuration");
     apply(&bundle);
     let reply = without_the_last();
     assert!(!reply.ok() && reply.message().contains("is invalid"), "{} {}", reply.status, reply.message());

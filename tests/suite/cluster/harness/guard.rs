@@ -100,12 +100,13 @@ impl Guard {
         self.wait_until_called();
     }
 
-    /// Registers the guard without the condition for pods that are plainly right.
+    /// Registers the guard without the conditions for new pods.
     pub(crate) fn register_for_all_pods(&self) {
         for mut manifest in self.registration() {
             for webhook in manifest["webhooks"].as_array_mut().expect("webhooks") {
                 if let Some(conditions) = webhook["matchConditions"].as_array_mut() {
-                    conditions.retain(|condition| condition["name"] != "not-plainly-right");
+                    conditions
+                        .retain(|condition| !["lacks-labels", "not-plainly-right"].contains(&condition["name"].as_str().expect("a name")));
                 }
             }
             apply(&manifest);

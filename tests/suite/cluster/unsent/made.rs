@@ -280,7 +280,8 @@ pub(super) fn pod(random: &mut Random, canons: &Canons) -> Pod {
     let is_odd = random.once_in(3) && decorate(random, &mut pod.object);
     run_as(random, &mut pod.object);
     pod.requester = requester(random, canons.namespaces().next().expect("a namespace"));
-    pod.is_plain = is_right && changes == 0 && !is_odd && canons.identify(&labels).exclusive().next().is_some();
+    let has_identity = !labels.is_empty() && canons.identify(&labels).exclusive().next().is_some();
+    pod.is_plain = is_right && changes == 0 && !is_odd && has_identity;
     pod.body = pod.object.to_string();
     if random.once_in(8) && !labels.is_empty() {
         // The last one counts, so the pod is the same.
