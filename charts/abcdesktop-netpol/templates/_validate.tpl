@@ -25,6 +25,9 @@
 {{- if not (or $canon.documents $canon.configMap.name) -}}
 {{- $faults = append $faults "webhooks.podCondition: is only for a canon of your own, and the chart has the conditions of the built-in canons: leave it empty" -}}
 {{- end -}}
+{{- if hasPrefix "request.operation" . -}}
+{{- $faults = append $faults "webhooks.podCondition: an earlier version printed it: print it again with netpol render registration --print pod-condition" -}}
+{{- end -}}
 {{- range $key := $values.verdicts.networkAnnotationKeys -}}
 {{- if not (contains (toRawJson $key) $values.webhooks.podCondition) -}}
 {{- $faults = append $faults (printf "webhooks.podCondition: does not have the key %q of verdicts.networkAnnotationKeys: print it again with --network-annotation %s" $key $key) -}}

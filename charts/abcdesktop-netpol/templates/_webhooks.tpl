@@ -6,9 +6,9 @@ placeholders, which are replaced here. A test compares the result with the outpu
 {{- $root := .root -}}
 {{- $canonKeys := include "netpol.canonKeys" $root | fromYaml -}}
 {{- $lists := dict
-  "[\"identity-keys\"]" $canonKeys.identity
-  "[\"namespace-controllers\"]" $root.Values.verdicts.namespaceControllers
-  "[\"plugin-writers\"]" $root.Values.verdicts.pluginWriters -}}
+  "[\"<identity-keys>\"]" $canonKeys.identity
+  "[\"<namespace-controllers>\"]" $root.Values.verdicts.namespaceControllers
+  "[\"<plugin-writers>\"]" $root.Values.verdicts.pluginWriters -}}
 {{- $actions := dict
   "neighbors" $root.Values.verdicts.neighbors
   "foreign-policies" $root.Values.verdicts.foreignPolicies
@@ -21,6 +21,7 @@ placeholders, which are replaced here. A test compares the result with the outpu
 {{- $user := trimSuffix (printf "=%s" $kinds) . -}}
 {{- $_ := set $controllers $user (concat (get $controllers $user | default list) (splitList "," $kinds)) -}}
 {{- end -}}
+{{- $own := trim $root.Values.webhooks.podCondition -}}
 {{- $ofNewPods := include "netpol.ofNewPods" (dict "root" $root "stage" .stage) | fromYaml -}}
 {{- $system := list "kube-system" $root.Release.Namespace | uniq -}}
 {{- $annotations := "" -}}
@@ -65,6 +66,14 @@ placeholders, which are replaced here. A test compares the result with the outpu
 {{- $_ := set $webhook "matchConditions" (list $ofNewPods) -}}
 {{- end -}}
 {{- range $condition := $webhook.matchConditions -}}
+{{- /* What comes from values and canons has no placeholders: it is inserted last, and the condition of an own canon is as it was printed. */ -}}
+{{- if ne $condition.expression $own -}}
+{{- $_ := set $condition "expression" (replace ", \"<network-annotations>\"]" (printf "%s]" $annotations) $condition.expression) -}}
+{{- $_ := set $condition "expression" (replace "{\"<workload-controllers>\":[\"Kind\"]}" (toRawJson $controllers) $condition.expression) -}}
+{{- range $placeholder, $items := $lists -}}
+{{- $_ := set $condition "expression" (replace $placeholder (include "netpol.celList" $items) $condition.expression) -}}
+{{- end -}}
+{{- end -}}
 {{- if and $canonKeys.foreign (eq $condition.name "is-canonical") -}}
 {{- $_ := set $condition "expression" (include "netpol.canonicalForeign" (dict "foreign" $canonKeys.foreign "withVersion" false)) -}}
 {{- else if and $canonKeys.foreign (eq $condition.name "is-not-canonical") -}}
@@ -72,11 +81,6 @@ placeholders, which are replaced here. A test compares the result with the outpu
 {{- end -}}
 {{- if eq $condition.name "neighbors-change" -}}
 {{- $_ := set $condition "expression" (include "netpol.neighborsChange" $canonKeys.neighbors) -}}
-{{- end -}}
-{{- $_ := set $condition "expression" (replace ", \"network-annotations\"]" (printf "%s]" $annotations) $condition.expression) -}}
-{{- $_ := set $condition "expression" (replace "{\"workload-controllers\":[\"Kind\"]}" (toRawJson $controllers) $condition.expression) -}}
-{{- range $placeholder, $items := $lists -}}
-{{- $_ := set $condition "expression" (replace $placeholder (include "netpol.celList" $items) $condition.expression) -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}

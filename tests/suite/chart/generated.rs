@@ -61,8 +61,17 @@ fn the_chart_has_the_pod_conditions_of_the_built_in_canons() {
     }
     let item = |([lacks, not_plainly_right], canons): ([String; 2], Vec<String>)| json!({"canons": canons, "lacks-labels": lacks, "not-plainly-right": not_plainly_right});
     let conditions: Vec<Value> = conditions.into_iter().map(item).collect();
-    let head = "# templates/_webhooks.tpl replaces the placeholders network-annotations and workload-controllers.\n";
-    compare(&chart().join("files/pod-conditions.yaml"), &format!("{HEAD}{head}{}", reading::write(&json!(conditions)).unwrap()));
+    let head = "# templates/_webhooks.tpl replaces the placeholders <network-annotations> and <workload-controllers>.\n";
+    compare(&chart().join("files/pod-conditions.yaml"), &format!("{HEAD}{head}{}", reading::write(&marked(&json!(conditions))).unwrap()));
+}
+
+/// Marks the placeholders in expressions with characters that no label and no annotation key has.
+fn marked(value: &Value) -> Value {
+    let mut text = value.to_string();
+    for name in ["identity-keys", "namespace-controllers", "plugin-writers", "network-annotations", "workload-controllers"] {
+        text = text.replace(&format!(r#"\"{name}\""#), &format!(r#"\"<{name}>\""#));
+    }
+    serde_json::from_str(&text).unwrap()
 }
 
 /// Returns the conditions of the webhooks for new pods: that of `/mutate`, and that of `/validate`.
@@ -116,10 +125,10 @@ fn the_chart_has_the_webhooks_of_the_program() {
     assert_eq!(ran.code, 0, "{}", ran.err);
     let mut list: Value = serde_json::from_str(&ran.out).unwrap();
     let webhooks = json!({"mutating": list["items"][0]["webhooks"].take(), "validating": list["items"][1]["webhooks"].take()});
-    let head = "# templates/_webhooks.tpl replaces the placeholders identity-keys, namespace-controllers, plugin-writers,\n\
-        # workload-controllers, network-annotations, given-kinds and namespaces, the condition for neighbors, the namespace of the servers, and the\n\
+    let head = "# templates/_webhooks.tpl replaces the placeholders <identity-keys>, <namespace-controllers>, <plugin-writers>,\n\
+        # <workload-controllers>, <network-annotations>, given-kinds and namespaces, the condition for neighbors, the namespace of the servers, and the\n\
         # service.\n";
-    compare(&chart().join("files/webhooks.yaml"), &format!("{HEAD}{head}{}", reading::write(&webhooks).unwrap()));
+    compare(&chart().join("files/webhooks.yaml"), &format!("{HEAD}{head}{}", reading::write(&marked(&webhooks)).unwrap()));
 }
 
 /// Returns the objects of the chart with its defaults, in the order of `netpol render install`: webhook configurations

@@ -115,6 +115,10 @@ fn an_invalid_combination_of_values_is_rejected_with_a_sentence() {
                 "verdicts": {"networkAnnotationKeys": ["example.org/pool"]}}),
             vec!["does not have the key \"example.org/pool\" of verdicts.networkAnnotationKeys"],
         ),
+        (
+            json!({"webhooks": {"podCondition": "request.operation != 'CREATE' || !(x)"}, "canon": {"documents": {"canon.yaml": "kind: x"}}}),
+            vec!["webhooks.podCondition: an earlier version printed it"],
+        ),
         (json!({"serviceAccount": {"create": false}}), vec!["serviceAccount.name"]),
     ] {
         assert_rejected(&values, &messages);

@@ -202,6 +202,38 @@ fn the_condition_of_a_canon_of_ones_own_is_a_value() {
     assert_eq!((mutating[0]["name"].as_str(), &mutating), (Some("not-plainly-right"), &validating));
 }
 
+/// The chart replaces placeholders in conditions, but not in what a canon says.
+#[test]
+fn a_canon_may_have_the_words_of_the_placeholders() {
+    let words = ["identity-keys", "namespace-controllers", "plugin-writers", "network-annotations"];
+    let policy =
+        "{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {name: all}, spec: {podSelector: {matchLabels: {netpol/x: a}}}}";
+    // A placeholder is a list of one, or the last item of a list.
+    for word in words {
+        let grant = json!({
+            "name": word, "podSelector": {"matchLabels": {"run": word}}, "labels": {"netpol/x": "a"}, "claims": {"users": [format!("<{word}>")]},
+        });
+        let canon = format!(
+            "{policy}\n---\n{{apiVersion: netpol.abcdesktop.io/v1alpha1, kind: Grants, metadata: {{name: own}}, grants: [{grant}]}}\n---\n\
+             {{apiVersion: cilium.io/v2, kind: CiliumNetworkPolicy, metadata: {{name: {word}}}, spec: {{}}}}\n"
+        );
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("canon.yaml");
+        std::fs::write(&file, &canon).unwrap();
+        let printed = netpol(&["render", "registration", "--canon", file.to_str().unwrap(), "--print", "pod-condition"]);
+        assert_eq!((printed.code, printed.err.as_str()), (0, ""));
+        assert!(
+            printed.out.contains(&format!("in [\"{word}\"]")) && printed.out.contains(&format!("in [\"<{word}>\"]")),
+            "{}",
+            printed.out
+        );
+        let values = json!({
+            "canon": {"documents": {"canon.yaml": canon}}, "webhooks": {"podCondition": printed.out}, "verdicts": {"ungrantedLabels": "strip"},
+        });
+        assert!(assert_as_rendered(&values).contains(&format!(r#"in [\"{word}\"]"#)));
+    }
+}
+
 /// The controller may write policies of other APIs only if the canon has them, only in repair mode, and patch them only by name.
 #[test]
 fn a_repairing_controller_may_write_the_canonical_policies_of_other_apis() {

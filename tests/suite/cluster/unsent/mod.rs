@@ -91,6 +91,10 @@ impl Case {
         !pod_condition(&self.canons, &self.settings).expect("a condition").contains("selected")
     }
 
+    fn has_long_patterns(&self) -> bool {
+        self.canons.all().flat_map(|canon| &canon.grants).any(|grant| grant.limits.images.len() > 10)
+    }
+
     fn call(&self, pod: &Pod) -> Call {
         let mut call = Call::new(Method::POST, format!("{}?dryRun=All", path(&self.namespace, "pods")));
         call.body = pod.body.clone().into();
@@ -177,7 +181,13 @@ fn largest(namespace: &str, two: bool) -> Canons {
         if let Some(last) = grants.last_mut() {
             last["labels"] = (0..GIVEN_BY_LAST).map(|number| (format!("netpol/{number:02}"), json!("true"))).collect::<Map<_, _>>().into();
             last["claims"] = json!({"groups": ["claimants", "x".repeat(60)], "serviceAccounts": ["pyos"]});
-            last["images"] = json!(["*a*b*c*d*", "registry.example/*"]);
+            // With long patterns, the comparison of many images would cost too much, so such pods are sent.
+            let patterns: Vec<String> = (0..10).map(|number| format!("*{number}{}", "p".repeat(100))).collect();
+            last["images"] = if two {
+                json!([patterns.as_slice(), &["registry.example/*".to_owned()]].concat())
+            } else {
+                json!(["*a*b*c*d*", "registry.example/*"])
+            };
         }
         let documents = made::documents(LARGEST, &grants);
         Canons::from_documents(&[documents], &[namespace.to_owned()]).expect("a canon")
@@ -246,6 +256,7 @@ fn pods(random: &mut Random, case: &Case, recorded: &[Pod]) -> Vec<Pod> {
             .map(|number| json!({"name": format!("c{number}"), "image": format!("registry.example/{}", "z".repeat(480))}))
             .collect();
         plain.body = plain.object.to_string();
+        plain.is_plain = !case.has_long_patterns();
         pods.push(plain);
         labels.extend((GIVEN_BY_LAST + 1..100).map(|number| (format!("netpol/{}{number}", "z".repeat(60)), "true".to_owned())));
         pods.push(Pod::labeled(&labels));
