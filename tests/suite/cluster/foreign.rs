@@ -122,6 +122,23 @@ fn the_api_server_knows_what_a_policy_of_cilium_can_say() {
     assert!(reply.warnings.iter().any(|warning| warning == "unknown field \"spec.ports\""), "{:?}", reply.warnings);
 }
 
+/// The definition is our own, so the test says that it is not one of any content.
+#[test]
+fn the_api_server_knows_the_fields_of_a_policy_for_a_second_network() {
+    multi();
+    let name = "foreign-multi-schema";
+    create_namespace(name);
+    let create =
+        |policy: &Value| plane().api.post(&format!("/apis/k8s.cni.cncf.io/v1beta1/namespaces/{name}/multi-networkpolicies"), policy);
+    let rule = json!([{"from": [{"ipBlock": {"cidr": "10.20.0.0/16"}}], "ports": [{"protocol": "TCP", "port": "https"}, {"port": 22}]}]);
+    let reply = create(&with(with(lan(), "/spec/ingress", rule.clone()), "/spec/selector", json!({"app": "x"})));
+    assert!(reply.ok() && reply.body["spec"]["ingress"] == rule && reply.body["spec"]["selector"].is_null(), "{reply:?}");
+    for (pointer, value) in [("/spec/policyTypes", json!("Ingress")), ("/spec/ingress", json!([{"from": [{"ipBlock": {}}]}]))] {
+        let reply = create(&with(lan(), pointer, value));
+        assert_eq!(reply.status, 422, "{pointer}: {}", reply.message());
+    }
+}
+
 #[test]
 fn the_registration_names_kinds_of_cilium_with_their_scopes() {
     cilium();

@@ -1,6 +1,6 @@
 //! The kinds of other APIs. Those of Cilium are defined as by the project, so that the API server adds defaults to policies and rejects
-//! invalid ones. All others have definitions of our own, with any content; their groups, versions, kinds and plural names are those of
-//! the projects.
+//! invalid ones. All others have definitions of our own; their groups, versions, kinds and plural names are those of the projects, and
+//! so are the fields of `MultiNetworkPolicy`. Those of Calico have any content.
 
 use std::ffi::OsString;
 use std::process::Command;
@@ -53,8 +53,25 @@ pub(crate) fn cilium() {
 pub(crate) fn multi() {
     static INSTALLED: Once = Once::new();
     INSTALLED.call_once(|| {
-        let any = json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true});
-        install("k8s.cni.cncf.io", "multi-networkpolicies", "MultiNetworkPolicy", "Namespaced", &["v1beta1", "v1beta2"], &any);
+        let object = |fields: Value| json!({"type": "object", "properties": fields});
+        let list = |items: &Value| json!({"type": "array", "items": items});
+        let string = json!({"type": "string"});
+        let mut expression = object(json!({"key": string, "operator": string, "values": list(&string)}));
+        expression["required"] = json!(["key", "operator"]);
+        let labels = json!({"type": "object", "additionalProperties": string});
+        let selector = object(json!({"matchLabels": labels, "matchExpressions": list(&expression)}));
+        let mut block = object(json!({"cidr": string, "except": list(&string)}));
+        block["required"] = json!(["cidr"]);
+        let peers = list(&object(json!({"podSelector": selector, "namespaceSelector": selector, "ipBlock": block})));
+        let number = json!({"x-kubernetes-int-or-string": true});
+        let ports = list(&object(json!({"protocol": string, "port": number, "endPort": {"type": "integer"}})));
+        let spec = object(json!({
+            "podSelector": selector, "policyTypes": list(&string),
+            "ingress": list(&object(json!({"ports": ports, "from": peers}))),
+            "egress": list(&object(json!({"ports": ports, "to": peers}))),
+        }));
+        let versions = ["v1beta1", "v1beta2"];
+        install("k8s.cni.cncf.io", "multi-networkpolicies", "MultiNetworkPolicy", "Namespaced", &versions, &object(json!({"spec": spec})));
     });
 }
 
