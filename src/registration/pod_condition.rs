@@ -10,7 +10,8 @@ use std::collections::BTreeMap;
 
 use super::claim_conditions::LimitTerms;
 use super::conditions::{Condition, matches, network_keys};
-use super::selected::{LABELS, Selected};
+use super::entry::LABELS;
+use super::selected::Selected;
 use crate::canon::{Canon, Canons, Grant};
 use crate::verdict::settings::UngrantedLabels;
 use crate::verdict::{Settings, annotations};
