@@ -164,7 +164,7 @@ fn listed(claims: &Claims) -> String {
         let groups: Vec<String> = claims.groups.iter().map(is_member).collect();
         terms.push(format!("(has(request.userInfo.groups) && size(request.userInfo.groups) <= {MAX_ITEMS} && ({}))", groups.join(" || ")));
     }
-    // Claims may be empty: then nobody is listed.
+    // Claims may be empty: then no requester is listed.
     if terms.is_empty() { "false".to_owned() } else { format!("({})", terms.join(" || ")) }
 }
 

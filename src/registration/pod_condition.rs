@@ -1,4 +1,4 @@
-//! The match conditions for new pods: a pod that is plainly right is not sent, and not to `/mutate` if it only lacks no label.
+//! The match conditions for new pods: a pod that is plainly right is not sent, and one that lacks no label is not sent to `/mutate`.
 //!
 //! A pod is plainly right if an exclusive grant selects it, at most one of each canon, its labels under `netpol/` are
 //! exactly those that the selecting grants give, it keeps the limits of all of these grants, its requester may run pods as its
